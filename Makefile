@@ -1,0 +1,55 @@
+# `make run` starts the portal, `make test` runs the tests, `make check` runs all that CI runs.
+# They need Python 3.11 to 3.13 with pip, make and git, and fetch the rest into this folder.
+
+PYTHON ?= python3
+export UV_PYTHON_DOWNLOADS := never
+
+IN_VENV := .venv/bin/python -m
+DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
+
+.PHONY: help run test check format lock debian-packages
+
+help:
+	@sed -n '1,2s/^# //p' Makefile
+
+run:
+	@$(PYTHON) .ci/prepare run
+	@exec .venv/bin/python manage.py up
+
+test: debian-packages
+	@$(PYTHON) .ci/prepare dev
+	@$(IN_VENV) pytest
+	@.venv/bin/python tests/postgresql.py -- $(IN_VENV) pytest -m both_engines
+
+check:
+	@$(PYTHON) .ci/prepare dev
+	$(IN_VENV) ruff format --check
+	$(IN_VENV) ruff check
+	$(IN_VENV) mypy .
+	.venv/bin/lint-imports
+	.venv/bin/python manage.py check
+	.venv/bin/python manage.py makemigrations --check --dry-run
+	@$(MAKE) --no-print-directory test
+
+format:
+	@$(PYTHON) .ci/prepare dev
+	@$(IN_VENV) ruff format
+	@$(IN_VENV) ruff check --fix
+
+lock:
+	@$(PYTHON) .ci/prepare dev
+	@.tools/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 pyproject.toml -o requirements.lock
+	@.tools/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --group dev pyproject.toml -o requirements-dev.lock
+
+# The browser and PDF tests use Debian's own programs.
+debian-packages:
+	@missing=""; \
+	for package in $(DEBIAN_PACKAGES); do \
+	    dpkg-query --show --showformat='$${Status}' "$$package" 2>/dev/null | grep -q 'install ok installed' || missing="$$missing $$package"; \
+	done; \
+	test -z "$$missing" && exit 0; \
+	if test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    { apt-get update && apt-get install --yes --no-install-recommends $$missing; } >/dev/null 2>&1 && exit 0; \
+	fi; \
+	echo "Some tests need these Debian packages, which could not be installed from here:$$missing"

@@ -1,0 +1,26 @@
+"""Start-up of the approvals app: loads every extension folder and declares what the database itself must refuse."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ApprovalsConfig(AppConfig):
+    """Registers events, append-only tables and the legal moves of a stage."""
+
+    name = "approvals"
+    verbose_name = "Model approval"
+
+    def ready(self) -> None:
+        from approvals import checks, requirements  # noqa: PLC0415  (apps must be loaded first)
+        from approvals.events import Event  # noqa: PLC0415
+        from approvals.models import DossierSnapshot, ModelVersion, SignOff  # noqa: PLC0415
+        from approvals.stages import legal_moves  # noqa: PLC0415
+        from portal import guards, ledger  # noqa: PLC0415
+
+        ledger.register_events(Event)
+        guards.append_only(SignOff)
+        guards.append_only(DossierSnapshot)
+        guards.stage_guard(ModelVersion, "stage", legal_moves())
+        checks.load()
+        requirements.load()

@@ -1,0 +1,232 @@
+"""Reads everything about one version that gates look at, in a handful of queries, into a frozen case file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from approvals import checks, permissions
+from approvals.canonical import digest
+from approvals.models import (
+    Answer,
+    CheckRun,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    MitigationPlan,
+    ModelVersion,
+    SignOff,
+)
+from approvals.models.checks import RunStatus, Verdict
+from approvals.models.findings import FindingStatus
+from approvals.policy_document import PolicyDocument, parse
+from approvals.requirements.base import (
+    AnswerFact,
+    Case,
+    CheckType,
+    EvidenceFact,
+    FindingFact,
+    MitigationFact,
+    RunFact,
+    SignOffFact,
+)
+from approvals.stages import Stage
+
+
+def load(version: ModelVersion) -> Case:
+    """The case file of a version as it stands, without dossier digests (dossier.py adds them)."""
+    document = parse(version.policy.text)
+    evidence = _evidence(version)
+    answers = _answers(version)
+    runs, failed = _runs(version)
+    artifact = evidence.get(EvidenceKind.ARTIFACT)
+    case = Case(
+        version_id=version.pk,
+        model_id=version.model_id,
+        number=version.number,
+        tier=version.model.risk_tier,
+        stage=Stage(version.stage),
+        artifact_sha256=artifact.sha256 if artifact else "",
+        policy=str(version.policy),
+        policy_digest=version.policy.digest,
+        submitted_by=version.submitted_by_id,
+        developer=version.developer_id,
+        suspensions=version.suspensions,
+        evidence=evidence,
+        answers=answers,
+        questions=document.questionnaires,
+        runs=runs,
+        failed_runs=failed,
+        check_inputs={},
+        check_types={
+            key: CheckType(key, kind.title, kind.version, tuple(kind.inputs)) for key, kind in checks.load().items()
+        },
+        sign_offs=_sign_offs(version),
+        findings=_findings(version),
+        mitigations=_mitigations(version),
+        holders=permissions.holders(version.model),
+    )
+    return _with(case, check_inputs={key: digest(value) for key, value in inputs_of_checks(case, document).items()})
+
+
+def _with(case: Case, **changes: Any) -> Case:
+    return Case(**{**case.__dict__, **changes})
+
+
+def inputs_of_checks(case: Case, document: PolicyDocument) -> dict[str, dict[str, Any]]:
+    """For every check the policy asks and the portal has: all that a run looks at, as digests and settings."""
+    found: dict[str, dict[str, Any]] = {}
+    for key, requirement in document.check_requirements().items():
+        kind = checks.find(key)
+        if kind is None:
+            continue
+        wanted = (*kind.inputs, *kind.optional_inputs)
+        found[key] = {
+            "check": key,
+            "check_version": kind.version,
+            "artifact": case.artifact_sha256,
+            "evidence": {name: _piece(case.evidence[name]) for name in wanted if name in case.evidence},
+            "facts": {name: digest(fact(case, name)) for name in kind.facts},
+            "parameters": dict(requirement.parameters),
+            "thresholds": dict(requirement.thresholds),
+        }
+    return found
+
+
+def _piece(piece: EvidenceFact) -> dict[str, Any]:
+    return {"sha256": piece.sha256, "made_with_artifact": piece.artifact_sha256, "details": dict(piece.details)}
+
+
+def fact(case: Case, name: str) -> Any:
+    """A named fact that checks may ask for, JSON-able. Raises KeyError for a name that nobody defined."""
+    facts = {
+        "version": {"number": case.number, "tier": case.tier, "artifact": case.artifact_sha256},
+        "questions": {section: [dict(q) for q in questions] for section, questions in case.questions.items()},
+        "answers": _nested({key: answer.text for key, answer in case.answers.items()}),
+        "evidence": {
+            kind: {"name": piece.name, "sha256": piece.sha256, "made_with_artifact": piece.artifact_sha256}
+            for kind, piece in case.evidence.items()
+            if kind != EvidenceKind.CARD_DRAFT
+        },
+    }
+    return facts[name]
+
+
+def _nested(flat: Mapping[tuple[str, str], str]) -> dict[str, dict[str, str]]:
+    nested: dict[str, dict[str, str]] = {}
+    for (section, question), text in flat.items():
+        nested.setdefault(section, {})[question] = text
+    return nested
+
+
+def _name(user: Any) -> str:
+    return str(user.get_full_name() or user.get_username())
+
+
+def _evidence(version: ModelVersion) -> dict[str, EvidenceFact]:
+    current: dict[str, EvidenceFact] = {}
+    for row in Evidence.objects.filter(version=version).select_related("file", "uploaded_by").order_by("pk"):
+        current[row.kind] = EvidenceFact(
+            id=row.pk,
+            kind=row.kind,
+            label=row.get_kind_display(),
+            name=row.name,
+            sha256=row.file.sha256,
+            size=row.file.size,
+            artifact_sha256=row.artifact_sha256,
+            details=row.details,
+            uploaded_by=row.uploaded_by_id,
+            uploaded_by_name=_name(row.uploaded_by),
+            uploaded_at=row.uploaded_at,
+        )
+    return current
+
+
+def _answers(version: ModelVersion) -> dict[tuple[str, str], AnswerFact]:
+    return {
+        (row.section, row.question): AnswerFact(row.text, row.answered_by_id, _name(row.answered_by), row.answered_at)
+        for row in Answer.objects.filter(version=version).select_related("answered_by")
+    }
+
+
+def _runs(version: ModelVersion) -> tuple[dict[str, RunFact], dict[str, tuple[RunFact, ...]]]:
+    latest: dict[str, RunFact] = {}
+    failed: dict[str, list[RunFact]] = {}
+    for row in CheckRun.objects.filter(version=version).defer("charts", "log").order_by("pk"):
+        run = run_fact(row)
+        latest[row.check_key] = run
+        if row.status == RunStatus.FINISHED and row.verdict == Verdict.FAILED:
+            failed.setdefault(row.check_key, []).append(run)
+    return latest, {key: tuple(runs) for key, runs in failed.items()}
+
+
+def run_fact(row: CheckRun) -> RunFact:
+    """One run as requirements see it."""
+    return RunFact(
+        id=row.pk,
+        check=row.check_key,
+        check_version=row.check_version,
+        status=row.status,
+        verdict=row.verdict,
+        inputs_digest=row.inputs_digest,
+        reading_digest=row.reading_digest,
+        sentences=tuple(row.sentences),
+        progress=row.progress,
+        requested_at=row.requested_at,
+        failed_measures=tuple(row.reading.get("failed_measures", ())),
+    )
+
+
+def _sign_offs(version: ModelVersion) -> tuple[SignOffFact, ...]:
+    rows: Iterable[SignOff] = SignOff.objects.filter(version=version).order_by("pk")
+    return tuple(
+        SignOffFact(
+            id=row.pk,
+            stage=row.stage,
+            role=row.role,
+            decision=row.decision,
+            signer=row.signer_id,
+            printed_name=row.printed_name,
+            comment=row.comment,
+            signed_at=row.signed_at,
+            dossier=row.dossier_id,
+        )
+        for row in rows
+    )
+
+
+def _findings(version: ModelVersion) -> tuple[FindingFact, ...]:
+    rows = Finding.objects.filter(version=version).exclude(status=FindingStatus.CLOSED).select_related("owner")
+    return tuple(
+        FindingFact(
+            id=row.pk,
+            severity=row.severity,
+            severity_label=row.get_severity_display(),
+            title=row.title,
+            status=row.status,
+            source=row.source,
+            owner_name=_name(row.owner),
+            due_on=row.due_on,
+            accepted_until=row.accepted_until,
+        )
+        for row in rows
+    )
+
+
+def _mitigations(version: ModelVersion) -> tuple[MitigationFact, ...]:
+    rows = MitigationPlan.objects.filter(version=version).select_related("owner", "failed_run").order_by("pk")
+    return tuple(
+        MitigationFact(
+            id=row.pk,
+            check=row.failed_run.check_key,
+            failed_run=row.failed_run_id,
+            measure=row.measure,
+            before=row.before,
+            plan=row.plan,
+            owner_name=_name(row.owner),
+            due_on=row.due_on,
+            recorded_by=row.recorded_by_id,
+            recorded_at=row.recorded_at,
+        )
+        for row in rows
+    )

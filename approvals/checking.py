@@ -1,0 +1,260 @@
+"""Use cases on check runs. The row is the queue: a lease with a fencing token makes a run happen once, whatever dies."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from approvals import case as cases
+from approvals import checks, dossier, permissions, refusals, voiding
+from approvals.canonical import digest
+from approvals.events import Event
+from approvals.models import CheckRun, ModelVersion
+from approvals.models.checks import RunStatus, Verdict
+from approvals.policy_document import parse
+from approvals.requirements.base import Case
+from approvals.stages import REVIEW_STAGES
+from portal import ledger, notify
+from portal.errors import BadInput, NotPermitted, Refused
+
+LEASE = timedelta(seconds=60)
+ATTEMPTS = 3
+HINT_AGAIN = timedelta(seconds=10)
+SEED = 20_240_613
+
+
+def _send_hint(run_id: int) -> None:
+    hint(run_id)
+
+
+hint: Callable[[int], None] = lambda run_id: None  # noqa: E731  (replaced by tasks.py: the broker is only a hint)
+
+
+def request_check(*, version_id: int, check_key: str, actor: User, now: datetime | None = None) -> CheckRun:
+    """Queue a run of one check on the current inputs. A run already under way on the same inputs is given back.
+
+    Raises NotPermitted, Refused (not in review, inputs missing) or BadInput (the policy does not ask that check).
+    """
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    recorded = refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"run {check_key}")
+    with recorded, transaction.atomic():
+        version = _locked(version_id)
+        _require_may_run(version, actor)
+        case = dossier.load_case(version)
+        return _queue(version, case, check_key, actor, now)
+
+
+def request_open_checks(*, version_id: int, actor: User, now: datetime | None = None) -> tuple[CheckRun, ...]:
+    """Queue every check of the policy whose inputs are attached and whose newest run is not of these inputs."""
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    recorded = refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="run checks")
+    with recorded, transaction.atomic():
+        version = _locked(version_id)
+        _require_may_run(version, actor)
+        case = dossier.load_case(version)
+        return tuple(_queue(version, case, key, actor, now) for key in open_checks(case))
+
+
+def open_checks(case: Case) -> tuple[str, ...]:
+    """Checks of the policy that could run now and have no run on the current inputs."""
+    return tuple(
+        key
+        for key, inputs in case.check_inputs.items()
+        if all(kind in case.evidence for kind in case.check_types[key].inputs)
+        and (key not in case.runs or case.runs[key].inputs_digest != inputs)
+    )
+
+
+def _require_may_run(version: ModelVersion, actor: User) -> None:
+    allowed = permissions.may_move(actor, version.model) or permissions.roles_of(actor, version.model)
+    if not allowed:
+        raise NotPermitted("Only submitters, the owner and signers of this model may run its checks.")
+    if version.stage not in REVIEW_STAGES:
+        raise Refused(
+            f"Checks of the approval run during review; the version is {version.get_stage_display().lower()}."
+        )
+
+
+def _queue(version: ModelVersion, case: Case, key: str, actor: User, now: datetime) -> CheckRun:
+    inputs_digest = case.check_inputs.get(key)
+    if inputs_digest is None:
+        raise BadInput(f"The pinned policy asks for no check “{key}” that this portal has.", field="check")
+    missing = [kind for kind in case.check_types[key].inputs if kind not in case.evidence]
+    if missing:
+        raise Refused(f"The check cannot run: {', '.join(kind.replace('_', ' ') for kind in missing)} is not attached.")
+    running = CheckRun.objects.filter(
+        version=version,
+        check_key=key,
+        inputs_digest=inputs_digest,
+        status__in=(RunStatus.QUEUED, RunStatus.RUNNING),
+    ).first()
+    if running is not None:
+        return running
+    with voiding.watched(version, actor=actor):
+        run = CheckRun.objects.create(
+            version=version,
+            check_key=key,
+            check_version=case.check_types[key].version,
+            inputs=cases.inputs_of_checks(case, parse(version.policy.text))[key],
+            inputs_digest=inputs_digest,
+            thresholds_fixed=_thresholds_fixed(version),
+            seed=SEED,
+            requested_by=actor,
+            requested_at=now,
+            hinted_at=now,
+        )
+    ledger.record(
+        event=Event.CHECK_REQUESTED,
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        facts={"run": run.pk, "check": key, "inputs": inputs_digest},
+    )
+    transaction.on_commit(partial(_send_hint, run.pk), robust=True)
+    return run
+
+
+def _thresholds_fixed(version: ModelVersion) -> dict[str, Any]:
+    policy = version.policy
+    by = policy.published_by
+    return {
+        "policy": str(policy),
+        "digest": policy.digest,
+        "by": (by.get_full_name() or by.get_username()) if by else "",
+        "at": policy.published_at.isoformat() if policy.published_at else "",
+    }
+
+
+def claim(run_id: int, *, now: datetime) -> uuid.UUID | None:
+    """Take the lease of a queued run, or of one whose holder went silent. None: nothing to do."""
+    token = uuid.uuid4()
+    free = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    taken = CheckRun.objects.filter(free, pk=run_id, attempt__lt=ATTEMPTS).update(
+        status=RunStatus.RUNNING,
+        token=token,
+        attempt=F("attempt") + 1,
+        lease_until=now + LEASE,
+        heartbeat_at=now,
+        started_at=now,
+        progress=0,
+        progress_text="Starting",
+    )
+    return token if taken else None
+
+
+def report_progress(run_id: int, token: uuid.UUID, *, percent: int, text: str, now: datetime) -> bool:
+    """Renew the lease and show progress. False: the lease is somebody else's now, stop working."""
+    return bool(
+        CheckRun.objects.filter(pk=run_id, token=token, status=RunStatus.RUNNING).update(
+            progress=max(0, min(100, percent)), progress_text=text[:200], heartbeat_at=now, lease_until=now + LEASE
+        )
+    )
+
+
+def finish(
+    run_id: int,
+    token: uuid.UUID,
+    *,
+    verdict: str,
+    sentences: tuple[str, ...],
+    reading: dict[str, Any],
+    charts: list[dict[str, str]],
+    engine: dict[str, str],
+    log: str,
+    now: datetime,
+) -> bool:
+    """Record a result once. A zombie's late result is refused and recorded as such; gives whether it was taken."""
+    with transaction.atomic():
+        found = CheckRun.objects.select_related("version__model").get(pk=run_id)
+        version = _locked(found.version_id)
+        run = CheckRun.objects.select_for_update(of=("self",)).get(pk=run_id)
+        if run.token != token or run.status != RunStatus.RUNNING:
+            ledger.record(
+                event=Event.CHECK_RESULT_REFUSED,
+                actor=None,
+                subject=version,
+                scope=version.scope,
+                facts={"run": run.pk, "check": run.check_key, "verdict": verdict},
+            )
+            return False
+        with voiding.watched(version, actor=None):
+            run.status, run.verdict, run.sentences = RunStatus.FINISHED, verdict, list(sentences)
+            run.reading, run.reading_digest = reading, digest(reading)
+            run.charts, run.engine, run.log = charts, engine, log[:100_000]
+            run.progress, run.progress_text, run.finished_at, run.token = 100, "", now, None
+            run.save()
+        _tell(run, version)
+        ledger.record(
+            event=Event.CHECK_FINISHED,
+            actor=None,
+            subject=version,
+            scope=version.scope,
+            facts={
+                "run": run.pk,
+                "check": run.check_key,
+                "inputs": run.inputs_digest,
+                "verdict": verdict,
+                "reading": run.reading_digest,
+            },
+        )
+    return True
+
+
+def sweep(*, now: datetime | None = None) -> tuple[int, ...]:
+    """Ids of runs that wait too long or lost their worker, to be hinted again; exhausted ones are marked crashed."""
+    now = now or timezone.now()
+    silent = Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    for run_id in CheckRun.objects.filter(silent, attempt__gte=ATTEMPTS).values_list("pk", flat=True):
+        _give_up(run_id, now)
+    waiting = Q(status=RunStatus.QUEUED, hinted_at__lt=now - HINT_AGAIN) | silent
+    ids = tuple(CheckRun.objects.filter(waiting, attempt__lt=ATTEMPTS).order_by("pk").values_list("pk", flat=True))
+    CheckRun.objects.filter(pk__in=ids).update(hinted_at=now)
+    return ids
+
+
+def _give_up(run_id: int, now: datetime) -> None:
+    with transaction.atomic():
+        found = CheckRun.objects.select_related("version__model").get(pk=run_id)
+        version = _locked(found.version_id)
+        run = CheckRun.objects.select_for_update(of=("self",)).get(pk=run_id)
+        if run.status != RunStatus.RUNNING or run.lease_until is None or run.lease_until >= now:
+            return
+        run.status, run.verdict, run.token, run.finished_at = RunStatus.CRASHED, Verdict.ERROR, None, now
+        run.sentences = [f"The worker died on each of {run.attempt} attempts; the run was stopped."]
+        run.save()
+        _tell(run, version)
+        ledger.record(
+            event=Event.CHECK_FINISHED,
+            actor=None,
+            subject=version,
+            scope=version.scope,
+            facts={"run": run.pk, "check": run.check_key, "inputs": run.inputs_digest, "verdict": "crashed"},
+        )
+
+
+def _tell(run: CheckRun, version: ModelVersion) -> None:
+    kind = checks.find(run.check_key)
+    title = kind.title if kind else run.check_key
+    if run.verdict != Verdict.PASSED:
+        word = "crashed" if run.status == RunStatus.CRASHED else Verdict(run.verdict).label.lower()
+        notify.notify(
+            recipients={version.submitted_by, run.requested_by} - {None},
+            event=Event.CHECK_FINISHED,
+            text=f"Check “{title}” of {version}: {word}. {run.sentences[0] if run.sentences else ''}".strip(),
+            link=f"{version.get_absolute_url()}#check-{run.check_key}",
+            asks_for_act=True,
+        )
+
+
+def _locked(version_id: int) -> ModelVersion:
+    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)

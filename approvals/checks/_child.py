@@ -1,0 +1,109 @@
+"""The child process that measures: reads a job, gives up its rights, runs one check, answers in JSON lines.
+
+Run as `python -m approvals.checks._child`. Knows no database, no settings and no network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import os
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from approvals.checks._confinement import close_file_system, die_with_parent, leave_network, limit_resources
+from approvals.checks._readings import reading_as_json
+from approvals.checks.base import Check, CheckInputError, Input, Job, ParameterError, build
+
+
+def main() -> None:
+    """Answer with progress lines and one last line: a reading, or why there is none."""
+    order = json.load(sys.stdin)
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints goes to the log, not into the answer
+    try:
+        _answer(answers, _run(order, answers))
+    except CheckInputError as error:
+        _answer(answers, {"input_error": error.sentence})
+    except ParameterError as error:
+        _answer(answers, {"input_error": error.sentence})
+    except MemoryError:
+        _answer(answers, {"out_of_memory": True})
+
+
+def _run(order: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
+    inputs = {kind: _input(piece) for kind, piece in order["inputs"].items()}
+    work = Path(order["work"])
+    log = _confine(order, inputs, work)
+    check = _load(order["check"])()
+    for kind in check.inputs:
+        if kind not in inputs:
+            raise CheckInputError(f"No {kind.replace('_', ' ')} is attached; attach one and run the check again.")
+    if not check.hashes_inputs_itself:
+        _refuse_changed_files(inputs)
+    parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
+    job = Job(inputs=inputs, facts=order["facts"], parameters=parameters, seed=order["seed"], work=work)
+    reading = check.measure(job, _Progress(answers))
+    return {"reading": reading_as_json(reading), "log": [*log, _usage()]}
+
+
+def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) -> list[str]:
+    limits = order["limits"]
+    notes = [leave_network()]
+    die_with_parent(order["parent"])
+    notes.append(close_file_system(readable=[piece.path for piece in inputs.values()], writable=[work]))
+    limit_resources(memory_mb=limits["memory_mb"], cpu_seconds=limits["cpu_seconds"], file_mb=limits["file_mb"])
+    return [note for note in notes if note]
+
+
+def _load(name: str) -> type[Check]:
+    module, _, attribute = name.partition(":")
+    check: type[Check] = getattr(importlib.import_module(module), attribute)
+    return check
+
+
+def _input(piece: Mapping[str, Any]) -> Input:
+    return Input(**{**piece, "path": Path(piece["path"])})
+
+
+def _refuse_changed_files(inputs: Mapping[str, Input]) -> None:
+    for piece in inputs.values():
+        with piece.path.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != piece.sha256:
+                raise CheckInputError(
+                    f"The stored bytes of {piece.name} no longer have the digest recorded at upload; "
+                    "nothing was measured. Upload the file again and tell an administrator."
+                )
+
+
+class _Progress:
+    """Passes progress on, but not every word of it: only when the percentage or the text changes."""
+
+    def __init__(self, answers: TextIO) -> None:
+        self._answers = answers
+        self._last: tuple[int, str] | None = None
+
+    def __call__(self, share: float, text: str) -> None:
+        state = (round(100 * min(max(share, 0.0), 1.0)), text)
+        if state != self._last:
+            self._last = state
+            _answer(self._answers, {"percent": state[0], "text": text})
+
+
+def _answer(answers: TextIO, line: dict[str, Any]) -> None:
+    answers.write(json.dumps(line, allow_nan=False) + "\n")
+    answers.flush()
+
+
+def _usage() -> str:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    peak = used.ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
+    return f"Used {used.ru_utime + used.ru_stime:.1f} s of processor time and at most {peak:,.0f} MiB of memory."
+
+
+if __name__ == "__main__":
+    main()

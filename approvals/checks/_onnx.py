@@ -1,0 +1,148 @@
+"""Whether an ONNX file is a graph of standard operators with its numbers inside. Reads the wire format, runs nothing.
+
+Needs no ONNX library; what it does not know in the file is a problem, never passed over.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+MOST_NAMED, DEEPEST = 10, 64
+_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+_LONGEST_VARINT = 10
+_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft")
+
+# Field numbers of onnx.proto3. Values are the message that a field holds, or None where there is nothing to look into.
+_MODEL = {1: None, 2: None, 3: None, 4: None, 5: None, 6: None, 7: "graph", 8: None, 14: None, 20: None, 25: "function"}
+_FIELDS: dict[str, dict[int, str | None]] = {
+    "model": {**_MODEL, 26: None},
+    "graph": {
+        1: "node",
+        2: None,
+        5: "tensor",
+        10: None,
+        11: None,
+        12: None,
+        13: None,
+        14: None,
+        15: "sparse",
+        16: None,
+    },
+    "function": {
+        1: None, 2: None, 4: None, 5: None, 6: None, 7: "node", 8: None, 9: None, 10: None, 11: "attribute", 12: None,
+        13: None, 14: None,
+    },
+    "node": {1: None, 2: None, 3: None, 4: None, 5: "attribute", 6: None, 7: None, 8: None, 9: None, 10: None},
+    "attribute": {
+        1: None, 2: None, 3: None, 4: None, 5: "tensor", 6: "graph", 7: None, 8: None, 9: None, 10: "tensor",
+        11: "graph", 13: None, 14: None, 15: None, 20: None, 21: None, 22: "sparse", 23: "sparse",
+    },
+    "sparse": {1: "tensor", 2: "tensor", 3: None},
+    "tensor": {**dict.fromkeys(range(1, 13)), 13: "external", 14: None, 16: None},
+    "external": {1: None, 2: None},
+}  # fmt: skip
+
+
+class _BrokenError(Exception):
+    """The bytes are no such message."""
+
+
+@dataclass
+class OnnxReport:
+    """What an ONNX file contains and what is wrong with it."""
+
+    operators: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def onnx_report(stream: BinaryIO) -> OnnxReport:
+    """Read the whole structure of the file, without the numbers in it."""
+    report = OnnxReport()
+    with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        scan = _Scan(content, report)
+        try:
+            scan.message("model", 0, len(content), 0)
+        except _BrokenError as error:
+            report.problems.append(f"The ONNX file is not well formed: {error}.")
+        else:
+            if scan.graphs == 0:
+                report.problems.append("The ONNX file has no graph.")
+    return report
+
+
+class _Scan:
+    def __init__(self, content: mmap.mmap, report: OnnxReport) -> None:
+        self._content = content
+        self._report = report
+        self.graphs = 0
+
+    def message(self, kind: str, start: int, end: int, depth: int) -> None:
+        """One message and all inside it that can name operators or files."""
+        if depth > DEEPEST:
+            raise _BrokenError("its graphs are nested too deeply")
+        known = _FIELDS[kind]
+        texts: dict[int, str] = {}
+        for number, wire, begin, stop in self._fields(start, end):
+            if number not in known:
+                raise _BrokenError(f"it has the unknown field {number} in a {kind}")
+            inner = known[number]
+            if inner and wire != _LENGTH:
+                raise _BrokenError(f"the field {number} of a {kind} is no message")
+            if inner == "external":
+                self._external(begin, stop)
+            elif inner:
+                self.graphs += inner == "graph"
+                self.message(inner, begin, stop, depth + 1)
+            elif kind == "node" and number in (4, 7):
+                texts[number] = bytes(self._content[begin:stop]).decode("utf-8", "replace")
+        if kind == "node":
+            self._operator(texts.get(7, ""), texts.get(4, ""))
+
+    def _operator(self, domain: str, name: str) -> None:
+        full = f"{domain}.{name}" if domain else name
+        if full not in self._report.operators and domain not in _DOMAINS and len(self._report.problems) < MOST_NAMED:
+            self._report.problems.append(
+                f"The ONNX file uses the operator {full}, which is not standard and needs code from elsewhere."
+            )
+        self._report.operators[full] = self._report.operators.get(full, 0) + 1
+
+    def _external(self, start: int, end: int) -> None:
+        parts = {number: bytes(self._content[begin:stop]) for number, _, begin, stop in self._fields(start, end)}
+        if parts.get(1) == b"location" and len(self._report.problems) < MOST_NAMED:
+            place = parts.get(2, b"").decode("utf-8", "replace")
+            self._report.problems.append(
+                f"The ONNX file keeps numbers in another file, {place!r}, which an approval would not cover."
+            )
+
+    def _fields(self, place: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        """Number, wire type and place of every field of a message."""
+        while place < end:
+            key, place = self._varint(place, end)
+            number, wire = key >> 3, key & 7
+            begin = place
+            if wire == _VARINT:
+                _, place = self._varint(place, end)
+            elif wire == _LENGTH:
+                length, begin = self._varint(place, end)
+                place = begin + length
+            elif wire in (_FIXED32, _FIXED64):
+                place += 4 if wire == _FIXED32 else 8
+            else:
+                raise _BrokenError(f"it has a field of the unknown kind {wire}")
+            if place > end or number == 0:
+                raise _BrokenError("a field goes beyond the end")
+            yield number, wire, begin, place
+
+    def _varint(self, place: int, end: int) -> tuple[int, int]:
+        value = 0
+        for step in range(_LONGEST_VARINT):
+            if place + step >= end:
+                raise _BrokenError("a number goes beyond the end")
+            byte = self._content[place + step]
+            value |= (byte & 0x7F) << (7 * step)
+            if byte < 0x80:  # noqa: PLR2004 (the last byte has no continuation bit)
+                return value, place + step + 1
+        raise _BrokenError("a number is too long")

@@ -1,0 +1,197 @@
+"""Whether a skops file holds only arrays and names of types that run no code of their own. Imports none of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from approvals.checks._archives import BROKEN, Bounds, archive_problems
+from approvals.checks._formats import array_in, npy_problems, npz_problems
+
+PROTOCOL = 2
+LARGEST_SCHEMA = 256 << 20
+MOST_NAMED = 10
+_SCHEMA = "schema.json"
+_MEMBER = re.compile(r"\d{1,20}\.(npy|npz)")
+_LOADERS = frozenset(
+    {
+        "CachedNode",
+        "DTypeNode",
+        "DefaultDictNode",
+        "DictNode",
+        "FunctionNode",
+        "JsonNode",
+        "ListNode",
+        "LossNode",
+        "MaskedArrayNode",
+        "NdArrayNode",
+        "ObjectNode",
+        "RandomGeneratorNode",
+        "RandomStateNode",
+        "SetNode",
+        "SliceNode",
+        "SparseMatrixNode",
+        "TreeNode",
+        "TupleNode",
+        "TypeNode",
+    }
+)
+_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
+_UNREADABLE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+
+
+@cache
+def known_types() -> frozenset[str]:
+    """Names that a skops file may hold under any policy."""
+    lines = Path(__file__).with_name("skops_types.txt").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+@dataclass
+class SkopsReport:
+    """What a skops file names and what is wrong with it."""
+
+    types: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+
+def skops_report(stream: BinaryIO, size: int, bounds: Bounds, extra_types: Iterable[str] = ()) -> SkopsReport:
+    """Read the schema and the headers of all arrays; load no object."""
+    report = SkopsReport(problems=archive_problems(stream, size, bounds))
+    if report.problems:
+        return report
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            _look_into(archive, report, bounds, known_types() | set(extra_types))
+    except (*BROKEN, RecursionError) as error:
+        report.problems.append(f"The skops file cannot be read: {error}.")
+    return report
+
+
+def _look_into(archive: zipfile.ZipFile, report: SkopsReport, bounds: Bounds, allowed: frozenset[str]) -> None:
+    names = set(archive.namelist())
+    strange = sorted(name for name in names if name != _SCHEMA and not _MEMBER.fullmatch(name))
+    report.problems += [f"The skops file has a member that does not belong in it: {name!r}." for name in strange[:5]]
+    if archive.getinfo(_SCHEMA).file_size > LARGEST_SCHEMA:
+        report.problems.append(f"The schema of the skops file is larger than {LARGEST_SCHEMA:,} bytes.")
+    if report.problems:
+        return
+    for name in sorted(names - {_SCHEMA}):
+        report.problems += [f"{name}: {sentence}" for sentence in _array_problems(archive, name, bounds)]
+    schema = json.loads(archive.read(_SCHEMA))
+    if not isinstance(schema, dict) or schema.get("protocol") != PROTOCOL:
+        report.problems.append(f"The skops file must have protocol {PROTOCOL}; save it again with a current skops.")
+        return
+    walk = _Walk(names)
+    walk.visit(schema)
+    report.types = walk.types
+    report.problems += walk.problems
+    foreign = sorted(walk.types - allowed)
+    report.problems += [
+        f"The skops file names the type {name}, which is not known to be harmless." for name in foreign
+    ][:MOST_NAMED]
+    if not report.problems:
+        report.problems += [sentence for node in walk.trees if (sentence := _tree_problem(node, walk, archive))]
+
+
+def _array_problems(archive: zipfile.ZipFile, name: str, bounds: Bounds) -> list[str]:
+    size = archive.getinfo(name).file_size
+    with archive.open(name) as member:
+        if name.endswith(".npy"):
+            return npy_problems(member, size)
+        return npz_problems(member, size, bounds)
+
+
+class _Walk:
+    """Goes through every object of the schema and collects what it names."""
+
+    def __init__(self, members: set[str]) -> None:
+        self._members = members
+        self.nodes: dict[Any, dict[str, Any]] = {}
+        self.types: set[str] = set()
+        self.trees: list[dict[str, Any]] = []
+        self.problems: list[str] = []
+
+    def visit(self, root: Any) -> None:
+        """Everything below; without recursion, because a file can nest as deep as it likes."""
+        waiting = [root]
+        while waiting and len(self.problems) < MOST_NAMED:
+            item = waiting.pop()
+            if isinstance(item, dict):
+                if item.keys() & {"__class__", "__module__", "__loader__"}:
+                    self._visit_node(item)
+                waiting.extend(item.values())
+            elif isinstance(item, list):
+                waiting.extend(item)
+
+    def _visit_node(self, node: dict[str, Any]) -> None:
+        kind, module, loader = node.get("__class__"), node.get("__module__"), node.get("__loader__")
+        if not (isinstance(kind, str) and isinstance(module, str) and isinstance(loader, str)):
+            self.problems.append("The schema of the skops file has an entry without a complete type.")
+            return
+        self.types.add(f"{module}.{kind}")
+        if loader not in _LOADERS:
+            self.problems.append(
+                f"The skops file asks for the loader {loader} with {module}.{kind}, which may run code."
+            )
+        if "file" in node and loader in {"NdArrayNode", "SparseMatrixNode"} and node["file"] not in self._members:
+            self.problems.append(f"The skops file names an array that it does not contain: {node['file']!r}.")
+        if loader == "RandomGeneratorNode" and _generator_of(node) not in _GENERATORS:
+            self.problems.append("The skops file names a random generator that NumPy does not have.")
+        if loader == "TreeNode":
+            self.trees.append(node)
+        self._remember(node, loader)
+
+    def _remember(self, node: dict[str, Any], loader: str) -> None:
+        """The loader takes the first object of an identity for all later ones, so all must be the same."""
+        identity = node.get("__id__")
+        if identity is None or loader == "CachedNode":
+            return
+        if self.nodes.setdefault(identity, node) != node:
+            self.problems.append("The schema of the skops file gives one identity to two different objects.")
+
+    def resolved(self, node: dict[str, Any]) -> dict[str, Any]:
+        """The object that a reference stands for."""
+        return self.nodes[node["__id__"]] if node["__loader__"] == "CachedNode" else node
+
+
+def _generator_of(node: Mapping[str, Any]) -> Any:
+    try:
+        return json.loads(node["content"]["bit_generator"]["content"]["bit_generator"]["content"])
+    except _UNREADABLE:
+        return None
+
+
+def _tree_problem(node: dict[str, Any], walk: _Walk, archive: zipfile.ZipFile) -> str:
+    """Decision trees are followed without bounds checks, so every branch must lead on to a node that exists."""
+    try:
+        features = _whole_number(walk.resolved(node["__reduce__"]["args"]["content"][0]), archive)
+        nodes = _array(walk.resolved(node["content"]["content"]["nodes"]), archive)
+        left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
+    except _UNREADABLE as error:
+        return f"A decision tree of the skops file cannot be read: {type(error).__name__}."
+    place = np.arange(nodes.size)
+    inner = left != -1
+    ends = (right == -1) | inner
+    leads_on = (left > place) & (left < nodes.size) & (right > place) & (right < nodes.size)
+    uses_feature = (feature >= 0) & (feature < features)
+    if not nodes.size or not bool(np.all(ends & (~inner | (leads_on & uses_feature)))):
+        return "A decision tree of the skops file leads to nodes or features that do not exist."
+    return ""
+
+
+def _array(node: dict[str, Any], archive: zipfile.ZipFile) -> np.ndarray[Any, Any]:
+    with archive.open(node["file"]) as member:
+        return array_in(member)
+
+
+def _whole_number(node: dict[str, Any], archive: zipfile.ZipFile) -> int:
+    return int(_array(node, archive)) if "file" in node else int(json.loads(node["content"]))

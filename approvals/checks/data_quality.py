@@ -1,0 +1,300 @@
+"""Looks at the evaluation table, and the training table if attached, before anyone believes numbers from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from approvals.checks._charts import bars
+from approvals.checks._evaluation import Declaration, declaration_of, opened
+from approvals.checks._verdicts import Rule, at_least, at_most, judge_by, number
+from approvals.checks.base import ChartSpecification, Check, Job, Judgement, NumberTable, Reading, Report
+from approvals.measures import quality
+from approvals.measures.quality import Profile
+from approvals.measures.tables import Table, TableError
+from approvals.measures.values import Measure, not_computable
+
+EVALUATION, TRAINING = "the evaluation table", "the training table"
+MISSING_COLUMNS, INVALID_VALUES = "declared columns that are missing", "values that are not allowed"
+UNLABELLED, RARER = "rows without label or prediction", "share of the rarer label"
+REPEATED_KEYS, OVERLAP = "repeated keys", "share of rows that are also in the training table"
+LONGEST_TABLE, LONGEST_CHART = 200, 20
+LIKELY_LEAK = 0.9
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How it is measured. Columns that are ignored are not compared when rows are counted as duplicates."""
+
+    ignore_in_duplicates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What is asked; None is not asked. Rows, missing, duplicates, constants and leakage count for both tables."""
+
+    min_rows: int | None = None
+    max_missing_share: float | None = None
+    max_missing_share_per_column: float | None = None
+    max_duplicate_share: float | None = None
+    max_constant_columns: int | None = None
+    max_leakage: float | None = None
+    max_repeated_keys: int | None = None
+    max_unlabelled_rows: int | None = None
+    min_class_share: float | None = None
+    max_overlap_share: float | None = None
+
+
+class DataQuality(Check):
+    """Declared columns, allowed values, missing and repeated rows, class balance, overlap and label leakage."""
+
+    title = "Data quality"
+    version = "1"
+    inputs = ("evaluation_table",)
+    optional_inputs = ("training_table",)
+    Parameters = Parameters
+    Thresholds = Thresholds
+
+    def measure(self, job: Job, report: Report) -> Reading:
+        piece = job.input("evaluation_table")
+        declared = declaration_of(piece)
+        report(0.0, "Reading the evaluation table")
+        with opened(piece, job) as table:
+            found = _Findings(declared, job.parameters)
+            found.look_at(table, EVALUATION)
+            report(0.4, "Looking at labels, predictions and scores")
+            found.look_at_values(table)
+            if "training_table" in job.inputs:
+                report(0.6, "Reading the training table")
+                with opened(job.inputs["training_table"], job) as training:
+                    found.look_at(training, TRAINING)
+                    report(0.8, "Comparing both tables")
+                    found.compare(table, training)
+            else:
+                found.measures.append(not_computable(OVERLAP, "Not computable: no training table is attached."))
+        return found.reading()
+
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
+        rules: list[Rule] = [
+            at_most(REPEATED_KEYS, thresholds.max_repeated_keys),
+            at_most(UNLABELLED, thresholds.max_unlabelled_rows),
+            at_least(RARER, thresholds.min_class_share),
+            at_most(OVERLAP, thresholds.max_overlap_share),
+        ]
+        for where in reading.details.get("tables", (EVALUATION,)):
+            rules += [
+                at_least(f"rows in {where}", thresholds.min_rows),
+                at_most(f"share of missing cells in {where}", thresholds.max_missing_share),
+                at_most(f"largest share missing in one column of {where}", thresholds.max_missing_share_per_column),
+                at_most(f"share of duplicate rows in {where}", thresholds.max_duplicate_share),
+                at_most(f"constant columns in {where}", thresholds.max_constant_columns),
+                at_most(f"strongest single column of {where}", thresholds.max_leakage),
+            ]
+        return judge_by(reading, rules, required=(at_most(MISSING_COLUMNS, 0), at_most(INVALID_VALUES, 0)))
+
+
+class _Findings:
+    """Collects what is found in one or two tables."""
+
+    def __init__(self, declared: Declaration, parameters: Parameters) -> None:
+        self._declared = declared
+        self._parameters = parameters
+        self.measures: list[Measure] = []
+        self._tables: list[str] = []
+        self._numbers: list[NumberTable] = []
+        self._charts: list[ChartSpecification] = []
+        self._notes: list[str] = []
+
+    def look_at(self, table: Table, where: str) -> None:
+        """What holds for any table."""
+        self._tables.append(where)
+        profiles = quality.profile(table)
+        rows, missing = quality.row_count(table), quality.missing_share(table)
+        ignored = [name for name in self._parameters.ignore_in_duplicates if name in table.names]
+        most = max(profiles, key=lambda profile: profile.missing.value or 0)
+        constant = [profile.column.name for profile in profiles if profile.constant]
+        leaks = self._leakage(table, where)
+        self.measures += [
+            replace(rows, name=f"rows in {where}"),
+            replace(missing, name=f"share of missing cells in {where}"),
+            replace(most.missing, name=f"largest share missing in one column of {where}"),
+            _as_share(quality.duplicate_rows(table, ignored), f"share of duplicate rows in {where}"),
+            Measure(f"constant columns in {where}", len(constant), len(profiles), method=", ".join(constant)),
+            _strongest(leaks, where),
+        ]
+        self._notes.append(f"All {table.rows:,} rows and {len(table.columns):,} columns of {where}.")
+        self._numbers.append(_profile_table(profiles, leaks, where))
+        self._charts += _charts(profiles, leaks, where)
+
+    def look_at_values(self, table: Table) -> None:
+        """What holds for the evaluation table only: the declared columns and what may stand in them."""
+        declared = self._declared
+        absent = [name for name in declared.columns if name not in table.names]
+        self.measures.append(
+            Measure(MISSING_COLUMNS, len(absent), len(declared.columns), method=", ".join(absent) or "all are there")
+        )
+        self.measures.append(_tried(INVALID_VALUES, lambda: _invalid_values(table, declared)))
+        self.measures.append(_tried(UNLABELLED, lambda: _unlabelled(table, declared)))
+        self.measures.append(_tried(RARER, lambda: _rarer_label(table, declared.label)))
+        if declared.key:
+            repeated = _tried(REPEATED_KEYS, lambda: quality.repeated_keys(table, *declared.key))
+        else:
+            repeated = not_computable(REPEATED_KEYS, "Not computable: the table declares no key column.")
+        self.measures.append(replace(repeated, name=REPEATED_KEYS))
+
+    def compare(self, table: Table, training: Table) -> None:
+        """Rows that the model may have learnt by heart: by key if both tables have it, else by the shared features."""
+        declared = self._declared
+        by_key = bool(declared.key) and all(name in table.names and name in training.names for name in declared.key)
+        columns = (
+            declared.key
+            if by_key
+            else tuple(
+                name for name in declared.features or table.names if name in table.names and name in training.names
+            )
+        )
+        if not columns:
+            self.measures.append(not_computable(OVERLAP, "Not computable: the tables share no key and no feature."))
+            return
+        self.measures.append(_as_share(quality.row_overlap(table, training, columns), OVERLAP))
+        self._notes.append(f"Rows of both tables were compared by {', '.join(columns)}.")
+
+    def _leakage(self, table: Table, where: str) -> dict[str, Measure]:
+        """How well each column alone gives the label away, by its value or by being missing."""
+        declared = self._declared
+        if declared.label not in table.names:
+            return {}
+        not_features = {declared.prediction, declared.score, *declared.key} - set(declared.features)
+        features = [name for name in declared.features if name in table.names]
+        exclude = not_features | ({name for name in table.names if name not in features} if features else set())
+        try:
+            values = quality.leakage(table, declared.label, exclude=exclude)
+            gaps = quality.missingness_leakage(table, declared.label, exclude=exclude)
+        except TableError as error:
+            self._notes.append(f"Label leakage in {where} could not be measured: {error.sentence}")
+            return {}
+        strongest = dict(values)
+        for name, measure in gaps.items():
+            if (measure.value or 0) > (strongest[name].value or 0 if name in strongest else 0):
+                strongest[name] = replace(measure, method="whether it is missing")
+        return strongest
+
+    def reading(self) -> Reading:
+        """Everything found."""
+        return Reading(
+            measures=tuple(self.measures),
+            looked_at=tuple(self._notes),
+            not_looked_at=(
+                *(() if TRAINING in self._tables else ("The training table, because none is attached.",)),
+                "Whether the values are true, and whether the rows stand for the people the model will decide about.",
+                "Leakage through several columns together, and through columns of text.",
+            ),
+            tables=tuple(self._numbers),
+            charts=tuple(self._charts),
+            details={"tables": self._tables},
+        )
+
+
+def _as_share(measure: Measure, name: str) -> Measure:
+    if measure.value is None or not measure.n:
+        return replace(measure, name=name)
+    return replace(
+        measure, name=name, value=measure.value / measure.n, method=f"{measure.value:,} of {measure.n:,} rows"
+    )
+
+
+def _tried(name: str, act: Callable[[], Measure]) -> Measure:
+    """The measure, or why this table does not allow it."""
+    try:
+        return act()
+    except TableError as error:
+        return not_computable(name, f"Not computable: {error.sentence}")
+
+
+def _invalid_values(table: Table, declared: Declaration) -> Measure:
+    found = {name: quality.not_allowed(table, name, (0, 1)) for name in (declared.label, declared.prediction)}
+    if declared.score:
+        found[declared.score] = quality.out_of_range(table, declared.score, low=0.0, high=1.0)
+    counts = tuple((name, int(measure.value or 0)) for name, measure in found.items())
+    what = ", ".join(f"{name} {count:,}" for name, count in counts if count)
+    return Measure(
+        INVALID_VALUES, sum(count for _, count in counts), table.rows, method=what or "count of values", counts=counts
+    )
+
+
+def _unlabelled(table: Table, declared: Declaration) -> Measure:
+    counts = table.counts(declared.label, declared.prediction)
+    rows = sum(count for values, count in counts.items() if None in values)
+    return Measure(UNLABELLED, rows, table.rows, method="count of rows")
+
+
+def _rarer_label(table: Table, label: str) -> Measure:
+    share = quality.class_balance(table, label)
+    if share.value is None or share.value <= 1 / 2:
+        return replace(share, name=RARER)
+    low, high = (1 - share.high, 1 - share.low) if share.low is not None and share.high is not None else (None, None)
+    return replace(share, name=RARER, value=1 - share.value, low=low, high=high)
+
+
+def _strongest(leaks: dict[str, Measure], where: str) -> Measure:
+    name = f"strongest single column of {where}"
+    known = {column: measure for column, measure in leaks.items() if measure.value is not None}
+    if not known:
+        return not_computable(name, f"Not computable: no numeric column of {where} could be set against the label.")
+    column, measure = max(known.items(), key=lambda item: item[1].value or 0)
+    return replace(measure, name=name, method=f"{column}; max(AUC, 1 - AUC)")
+
+
+def _profile_table(profiles: Sequence[Profile], leaks: dict[str, Measure], where: str) -> NumberTable:
+    rows = []
+    for profile in profiles[:LONGEST_TABLE]:
+        name, summary = profile.column.name, profile.summary
+        leak = leaks.get(name)
+        rows.append(
+            (
+                name,
+                profile.column.kind,
+                number(profile.missing.value),
+                number(profile.distinct),
+                *(
+                    (number(summary.minimum), number(summary.mean), number(summary.maximum))
+                    if summary
+                    else ("", "", "")
+                ),
+                number(leak.value) if leak else "",
+            )
+        )
+    hidden = len(profiles) - len(rows)
+    return NumberTable(
+        title=f"Columns of {where}",
+        columns=("Column", "Kind", "Missing", "Different values", "Lowest", "Mean", "Highest", "Label leakage"),
+        rows=tuple(rows),
+        note="Label leakage is the ROC AUC of this column alone, or of its being missing: 0.5 says nothing about the "
+        "label, 1 gives it away." + (f" {hidden:,} more columns are not shown." if hidden else ""),
+    )
+
+
+def _charts(profiles: Sequence[Profile], leaks: dict[str, Measure], where: str) -> Iterable[ChartSpecification]:
+    missing = sorted(
+        ((profile.column.name, float(profile.missing.value)) for profile in profiles if profile.missing.value),
+        key=lambda row: -row[1],
+    )[:LONGEST_CHART]
+    if missing:
+        yield bars(
+            title=f"Missing values in {where}",
+            description="Share missing: " + "; ".join(f"{name} {number(share)}" for name, share in missing),
+            axis="share missing",
+            rows=missing,
+        )
+    strong = sorted(
+        ((name, float(measure.value)) for name, measure in leaks.items() if measure.value is not None),
+        key=lambda row: -row[1],
+    )[:LONGEST_CHART]
+    if strong:
+        yield bars(
+            title=f"Label leakage in {where}",
+            description="ROC AUC of one column alone: " + "; ".join(f"{name} {number(auc)}" for name, auc in strong),
+            axis="ROC AUC of the column alone",
+            rows=strong,
+        )

@@ -1,0 +1,97 @@
+"""What a signer of a stage looks at, as canonical JSON with a digest. Never includes the sign-offs themselves."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from approvals import case as cases
+from approvals.canonical import canonical_text, digest
+from approvals.models import ModelVersion
+from approvals.policy_document import PolicyDocument, parse
+from approvals.requirements.base import Case
+from approvals.stages import REVIEW_STAGES, Stage
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """The canonical text of one stage and its SHA-256."""
+
+    stage: Stage
+    content: dict[str, Any]
+    text: str
+    digest: str
+
+
+def build(case: Case, document: PolicyDocument, stage: Stage) -> Dossier:
+    """The dossier of a stage: all its gate looks at, the artifact and the pinned policy."""
+    content = {
+        "version": {"id": case.version_id, "model": case.model_id, "number": case.number, "tier": case.tier},
+        "stage": stage.value,
+        "artifact": case.artifact_sha256 or None,
+        "policy": {"name": case.policy, "digest": case.policy_digest},
+        "looked_at": [
+            {"kind": requirement.key, "facts": facts}
+            for requirement in document.gates.get(stage, ())
+            if (facts := requirement.facts(case)) is not None
+        ],
+    }
+    if stage is Stage.DEPLOYMENT_APPROVAL:
+        content["suspensions"] = case.suspensions
+    return Dossier(stage, content, canonical_text(content), digest(content))
+
+
+def load_case(version: ModelVersion) -> Case:
+    """The case file of a version with the digest of every stage's dossier."""
+    bare = cases.load(version)
+    document = parse(version.policy.text)
+    return replace(bare, dossiers={stage.value: build(bare, document, stage).digest for stage in REVIEW_STAGES})
+
+
+def contributors(case: Case, document: PolicyDocument, stage: Stage) -> frozenset[int]:
+    """Ids of the people whose work the stage's dossier shows: they, the submitter and the developer cannot sign it."""
+    people = {case.submitted_by, case.developer}
+    artifact = case.evidence.get("artifact")
+    if artifact is not None:
+        people.add(artifact.uploaded_by)
+    for requirement in document.gates.get(stage, ()):
+        people.update(requirement.contributors(case))
+    return frozenset(people)
+
+
+def changes(before: str, after: str) -> tuple[str, ...]:
+    """What differs between two canonical dossier texts, one line per changed entry, for people."""
+    old, new = _flat(json.loads(before)), _flat(json.loads(after))
+    lines = []
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) != new.get(path):
+            was, now = old.get(path, "absent"), new.get(path, "absent")
+            lines.append(f"{path}: {_short(was)} became {_short(now)}")
+    return tuple(lines)
+
+
+def _flat(value: Any, path: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        return {k: v for name in value for k, v in _flat(value[name], f"{path} › {name}" if path else name).items()}
+    if isinstance(value, list):
+        return {k: v for i, item in enumerate(value) for k, v in _flat(item, f"{path} › {_label(item, i)}").items()}
+    return {path: "nothing" if value is None else str(value)}
+
+
+def _label(item: Any, index: int) -> str:
+    if isinstance(item, dict):
+        facts = item.get("facts", item)
+        for name in ("check", "section", "measure", "title", "at_or_above"):
+            if isinstance(facts, dict) and facts.get(name):
+                return f"{item.get('kind', '')} {facts[name]}".strip()
+        if isinstance(facts, dict) and facts.get("kind"):
+            return str(facts["kind"])
+    return str(index + 1)
+
+
+def _short(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+__all__ = ["Dossier", "build", "changes", "contributors", "load_case"]

@@ -1,0 +1,40 @@
+"""Names of the acts that this app writes into the ledger. Unknown names are refused there."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """Dotted names: app, noun, past participle."""
+
+    MODEL_REGISTERED = "approvals.model.registered"
+    ROLE_GRANTED = "approvals.role.granted"
+    ROLE_REVOKED = "approvals.role.revoked"
+    VERSION_REGISTERED = "approvals.version.registered"
+    VERSION_ADVANCED = "approvals.version.advanced"
+    VERSION_RETURNED = "approvals.version.returned"
+    VERSION_REJECTED = "approvals.version.rejected"
+    VERSION_WITHDRAWN = "approvals.version.withdrawn"
+    VERSION_SUSPENDED = "approvals.version.suspended"
+    VERSION_REINSTATED = "approvals.version.reinstated"
+    VERSION_RETIRED = "approvals.version.retired"
+    MOVE_REFUSED = "approvals.version.move_refused"
+    EVIDENCE_ATTACHED = "approvals.evidence.attached"
+    EVIDENCE_VIEWED = "approvals.evidence.viewed"
+    ANSWER_RECORDED = "approvals.answer.recorded"
+    CHECK_REQUESTED = "approvals.check.requested"
+    CHECK_FINISHED = "approvals.check.finished"
+    CHECK_RESULT_REFUSED = "approvals.check.result_refused"
+    SIGNED = "approvals.signoff.signed"
+    SIGN_OFF_REFUSED = "approvals.signoff.refused"
+    SIGN_OFFS_VOIDED = "approvals.signoff.voided"
+    FINDING_OPENED = "approvals.finding.opened"
+    FINDING_ACCEPTED = "approvals.finding.accepted"
+    FINDING_CLOSED = "approvals.finding.closed"
+    MITIGATION_RECORDED = "approvals.mitigation.recorded"
+    POLICY_DRAFTED = "approvals.policy.drafted"
+    POLICY_PUBLISHED = "approvals.policy.published"
+    POLICY_RETIRED = "approvals.policy.retired"
+    COMMENT_ADDED = "approvals.comment.added"
+    ACT_REFUSED = "approvals.act.refused"

@@ -1,0 +1,218 @@
+"""Use cases that change what a version rests on: evidence and answers. Each one voids the sign-offs that saw the old state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from approvals import files, permissions, refusals, voiding
+from approvals.canonical import digest
+from approvals.events import Event
+from approvals.models import Answer, Evidence, EvidenceKind, ModelVersion
+from approvals.policy_document import parse
+from approvals.stages import REVIEW_STAGES, Role
+from portal import ledger
+from portal.errors import BadInput, NotPermitted, Refused
+
+MADE_WITH_ARTIFACT = (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_RECORD, EvidenceKind.CARD_DRAFT)
+ANSWER_LIMIT = 20_000
+
+
+def attach(
+    *,
+    version_id: int,
+    actor: User,
+    kind: str,
+    stream: BinaryIO,
+    name: str,
+    details: Mapping[str, Any] | None = None,
+    now: datetime | None = None,
+) -> Evidence:
+    """Attach or replace the evidence of one kind.
+
+    Raises NotPermitted, Refused (the version is past review) or BadInput with the sentence for the form.
+    """
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    with refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"):
+        _require_attach(version, actor, kind)
+    details = dict(details or {})
+    upload = files.receive(stream)
+    media_type = files.judge_upload(kind, upload, name=name, details=details)
+    with (
+        refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"),
+        transaction.atomic(),
+    ):
+        version = _locked(version_id)
+        _require_attach(version, actor, kind)
+        with voiding.watched(version, actor=actor):
+            row = _add(version, actor, kind, upload, name=name, media_type=media_type, details=details, now=now)
+        _record_attached(row, version, actor)
+    return row
+
+
+def attach_generated(
+    *, version: ModelVersion, kind: str, path: Path, name: str, media_type: str, actor: User, now: datetime
+) -> Evidence:
+    """Attach a document that the portal itself made, inside the caller's transaction. The version must be locked."""
+    with path.open("rb") as stream:
+        upload = files.receive(stream)
+    with voiding.watched(version, actor=actor):
+        row = _add(version, actor, kind, upload, name=name, media_type=media_type, details={}, now=now)
+    _record_attached(row, version, actor)
+    return row
+
+
+def _add(
+    version: ModelVersion,
+    actor: User,
+    kind: str,
+    upload: files.Upload,
+    *,
+    name: str,
+    media_type: str,
+    details: dict[str, Any],
+    now: datetime,
+) -> Evidence:
+    return Evidence.objects.create(
+        version=version,
+        kind=kind,
+        file=files.stored(upload),
+        name=Path(name).name[:200],
+        media_type=media_type,
+        details=details,
+        artifact_sha256=_made_with(version, kind, upload),
+        uploaded_by=actor,
+        uploaded_at=now,
+    )
+
+
+def _made_with(version: ModelVersion, kind: str, upload: files.Upload) -> str:
+    if kind not in MADE_WITH_ARTIFACT:
+        return ""
+    artifact = current(version, EvidenceKind.ARTIFACT)
+    if artifact is None:
+        label = EvidenceKind(kind).label.lower()
+        raise BadInput(f"Attach the model artifact first: the {label} belongs to one artifact.", field="kind")
+    if kind == EvidenceKind.TRAINING_RECORD:
+        stated = str(files.read_json(upload.path, size=upload.size)["artifact_sha256"])
+        if stated != artifact.file.sha256:
+            raise BadInput(
+                f"The training record is about the artifact {stated[:12]}…, "
+                f"but {artifact.file.sha256[:12]}… is attached.",
+                field="file",
+            )
+    return artifact.file.sha256
+
+
+def current(version: ModelVersion, kind: str) -> Evidence | None:
+    """The newest evidence of one kind."""
+    return Evidence.objects.filter(version=version, kind=kind).select_related("file").order_by("-pk").first()
+
+
+def _record_attached(row: Evidence, version: ModelVersion, actor: User) -> None:
+    ledger.record(
+        event=Event.EVIDENCE_ATTACHED,
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        facts={
+            "evidence": row.pk,
+            "kind": row.kind,
+            "name": row.name,
+            "sha256": row.file.sha256,
+            "made_with_artifact": row.artifact_sha256,
+            "details_digest": digest(row.details),
+        },
+    )
+
+
+def _require_attach(version: ModelVersion, actor: User, kind: str) -> None:
+    if kind not in EvidenceKind.values or kind == EvidenceKind.CARD_DRAFT:
+        raise BadInput(f"There is no evidence kind “{kind}” to upload.", field="kind")
+    validator = kind == EvidenceKind.VALIDATION_REPORT and Role.MODEL_VALIDATOR in permissions.roles_of(
+        actor, version.model
+    )
+    if not (permissions.may_submit(actor, version.model) or validator):
+        raise NotPermitted("Only a submitter of this model may attach evidence.")
+    require_in_review(version)
+
+
+def require_in_review(version: ModelVersion) -> None:
+    """Raise Refused unless the version is still in review."""
+    if version.stage not in REVIEW_STAGES:
+        raise Refused(
+            f"Locked since {version.stage_entered_at:%d %b %Y}: the version is {version.get_stage_display().lower()}."
+        )
+
+
+def _locked(version_id: int) -> ModelVersion:
+    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)
+
+
+def record_answers(
+    *, version_id: int, actor: User, section: str, answers: Mapping[str, str], now: datetime | None = None
+) -> int:
+    """Record the answers of one questionnaire section; gives the number that changed. Unknown questions are refused."""
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    recorded = refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"answer {section}")
+    with recorded, transaction.atomic():
+        version = _locked(version_id)
+        if not permissions.may_submit(actor, version.model):
+            raise NotPermitted("Only a submitter of this model may answer its questionnaire.")
+        require_in_review(version)
+        _require_known(version, section, answers)
+        with voiding.watched(version, actor=actor):
+            changed = [
+                (key, before)
+                for key, text in answers.items()
+                if (before := _answer(version, section, key, text, actor, now)) is not None
+            ]
+        for key, before in changed:
+            ledger.record(
+                event=Event.ANSWER_RECORDED,
+                actor=actor,
+                subject=version,
+                scope=version.scope,
+                facts={"section": section, "question": key, "before": before, "text": _tidy(answers[key])},
+            )
+    return len(changed)
+
+
+def _require_known(version: ModelVersion, section: str, answers: Mapping[str, str]) -> None:
+    questions = parse(version.policy.text).questionnaires.get(section)
+    if questions is None:
+        raise BadInput(f"The pinned policy has no questionnaire “{section}”.", field="section")
+    known = {str(question["key"]) for question in questions}
+    for key, text in answers.items():
+        if key not in known:
+            raise BadInput(f"The questionnaire “{section}” has no question “{key}”.", field=key)
+        if len(text) > ANSWER_LIMIT:
+            raise BadInput(f"The answer is longer than {ANSWER_LIMIT} characters.", field=key)
+
+
+def _tidy(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def _answer(version: ModelVersion, section: str, key: str, given: str, actor: User, now: datetime) -> str | None:
+    """Write one answer; gives the earlier text if it changed, None if it did not."""
+    text = _tidy(given)
+    row = Answer.objects.filter(version=version, section=section, question=key).first()
+    before = row.text if row is not None else ""
+    if before == text:
+        return None
+    Answer.objects.update_or_create(
+        version=version,
+        section=section,
+        question=key,
+        defaults={"text": text, "answered_by": actor, "answered_at": now},
+    )
+    return before

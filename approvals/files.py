@@ -1,0 +1,188 @@
+"""Stores uploaded bytes once under their SHA-256, and judges whether an upload can be what it claims. Executes nothing."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.utils import timezone
+
+from approvals.artifacts import describe_artifact
+from approvals.models import EvidenceKind, StoredFile
+from portal.errors import BadInput
+
+CHUNK = 1 << 20
+JSON_KEYS: dict[str, tuple[str, ...]] = {
+    EvidenceKind.TRAINING_RECORD: ("algorithm", "hyperparameters", "seed", "code_revision", "artifact_sha256"),
+    EvidenceKind.DATA_LINEAGE: ("sources", "transformations", "lawful_basis", "sensitive_attributes"),
+    EvidenceKind.RISK_REGISTER: ("risks",),
+}
+TABLE_KINDS = (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_TABLE)
+TEXT_LIMIT = 1 << 20
+HEADER_LIMIT = 1 << 20
+COLUMN_LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Bytes that lie in the store already but belong to no row yet."""
+
+    sha256: str
+    size: int
+    path: Path
+
+
+def receive(stream: BinaryIO, *, limit: int | None = None) -> Upload:
+    """Copy a stream into the store. Raises BadInput for an empty or too large file; leaves nothing behind then."""
+    limit = limit or int(settings.UPLOAD_LIMIT_BYTES)
+    root = Path(settings.VAR) / "uploads"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, name = tempfile.mkstemp(dir=root, prefix="incoming-")
+    try:
+        with os.fdopen(handle, "wb") as target:
+            sha256, size = _copy(stream, target, limit)
+        final = root / sha256[:2] / sha256
+        final.parent.mkdir(exist_ok=True, mode=0o700)
+        Path(name).replace(final)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Upload(sha256, size, final)
+
+
+def _copy(stream: BinaryIO, target: BinaryIO, limit: int) -> tuple[str, int]:
+    hasher, size = hashlib.sha256(), 0
+    while chunk := stream.read(CHUNK):
+        size += len(chunk)
+        if size > limit:
+            raise BadInput(
+                f"The file is larger than the {limit / 1_000_000:.0f} MB that this portal takes.", field="file"
+            )
+        hasher.update(chunk)
+        target.write(chunk)
+    if not size:
+        raise BadInput("The file is empty.", field="file")
+    target.flush()
+    os.fsync(target.fileno())
+    return hasher.hexdigest(), size
+
+
+def stored(upload: Upload) -> StoredFile:
+    """The row of these bytes; the same bytes are one row."""
+    row, _ = StoredFile.objects.get_or_create(
+        sha256=upload.sha256, defaults={"size": upload.size, "created_at": timezone.now()}
+    )
+    return row
+
+
+def judge_upload(kind: str, upload: Upload, *, name: str, details: Mapping[str, Any]) -> str:
+    """The media type of an upload that can be what it claims. Raises BadInput with a sentence otherwise."""
+    if kind == EvidenceKind.ARTIFACT:
+        description = describe_artifact(upload.path, name)
+        if description.problems:
+            raise BadInput(f"This artifact is not accepted: {description.problems[0]}", field="file")
+        return "application/octet-stream"
+    if kind in TABLE_KINDS:
+        return _table(upload, details)
+    if kind in JSON_KEYS:
+        return _json(kind, upload)
+    if kind == EvidenceKind.CARD_DRAFT:
+        return "application/pdf"
+    return _document(upload)
+
+
+def _json(kind: str, upload: Upload) -> str:
+    content = read_json(upload.path, size=upload.size)
+    missing = [key for key in JSON_KEYS[kind] if content.get(key) in (None, "", [], {})]
+    if missing:
+        label = EvidenceKind(kind).label.lower()
+        raise BadInput(f"The {label} does not state: {', '.join(missing)}.", field="file")
+    return "application/json"
+
+
+def read_json(path: Path, *, size: int) -> dict[str, Any]:
+    """A JSON object of at most one megabyte. Raises BadInput with a sentence otherwise."""
+    if size > TEXT_LIMIT:
+        raise BadInput("The JSON file is larger than 1 MB.", field="file")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise BadInput(f"The file is not valid JSON: {error}.", field="file") from error
+    if not isinstance(content, dict):
+        raise BadInput("The JSON file must hold one object with named entries.", field="file")
+    return content
+
+
+def _document(upload: Upload) -> str:
+    with upload.path.open("rb") as source:
+        head = source.read(5)
+    if head == b"%PDF-":
+        return "application/pdf"
+    if upload.size > TEXT_LIMIT:
+        raise BadInput("The text is larger than 1 MB; attach it as PDF.", field="file")
+    try:
+        text = upload.path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput("The document must be a PDF or a text file in UTF-8.", field="file") from error
+    if "\x00" in text:
+        raise BadInput("The document must be a PDF or a text file in UTF-8.", field="file")
+    return "text/markdown"
+
+
+def _table(upload: Upload, details: Mapping[str, Any]) -> str:
+    with upload.path.open("rb") as source:
+        head = source.read(HEADER_LIMIT)
+    if head[:4] == b"PAR1":
+        return "application/vnd.apache.parquet"
+    columns, rows = _csv_head(head)
+    _require_columns(columns, declared_columns(details))
+    if not rows:
+        raise BadInput("The table has a header but no rows.", field="file")
+    return "text/csv"
+
+
+def _csv_head(head: bytes) -> tuple[list[str], int]:
+    try:
+        text = head.decode("utf-8-sig", errors="strict" if len(head) < HEADER_LIMIT else "ignore")
+    except UnicodeDecodeError as error:
+        raise BadInput("The table must be CSV in UTF-8 or Parquet.", field="file") from error
+    first = text.lstrip()[:1]
+    if "\x00" in text or first in ("<", "{", "["):
+        raise BadInput("The file is not a table: CSV in UTF-8 or Parquet is expected.", field="file")
+    if "\n" not in text:
+        raise BadInput("The table has no rows below its header, or its first line is longer than 1 MB.", field="file")
+    try:
+        lines = csv.reader(io.StringIO(text))
+        columns = next(lines, [])
+        rows = sum(1 for _ in zip(range(2), (line for line in lines if line), strict=False))
+    except csv.Error as error:
+        raise BadInput(f"The table cannot be read as CSV: {error}.", field="file") from error
+    if len(columns) > COLUMN_LIMIT:
+        raise BadInput(f"The table has {len(columns)} columns; at most {COLUMN_LIMIT} are taken.", field="file")
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        raise BadInput(f"The table has two columns named {', '.join(twice)}.", field="file")
+    return columns, rows
+
+
+def declared_columns(details: Mapping[str, Any]) -> list[str]:
+    """Every column that the submitter declared, in order."""
+    single = [details.get(name) for name in ("label", "prediction", "score", "key")]
+    several: Iterable[Any] = (*(details.get("groups") or ()), *(details.get("features") or ()))
+    return [str(column) for column in (*single, *several) if column]
+
+
+def _require_columns(columns: list[str], declared: list[str]) -> None:
+    missing = [column for column in dict.fromkeys(declared) if column not in columns]
+    if missing:
+        shown = ", ".join(columns[:30])
+        raise BadInput(f"The table has no column {', '.join(missing)}. Its columns are: {shown}.", field="details")

@@ -1,0 +1,248 @@
+"""Use cases on findings and mitigation plans: opened by checks, people and monitors; closed by somebody else than the owner."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from approvals import permissions, refusals, voiding
+from approvals.events import Event
+from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
+from approvals.models.checks import Verdict
+from approvals.models.findings import FindingSource, FindingStatus, Severity
+from approvals.stages import Role
+from portal import ledger, notify
+from portal.errors import BadInput, NotPermitted, Refused
+
+REASON_MINIMUM = 10
+
+
+def add(
+    *,
+    version: ModelVersion,
+    actor: User | None,
+    severity: int,
+    title: str,
+    description: str,
+    source: str,
+    owner: User,
+    due_on: date,
+    now: datetime,
+    source_reference: str = "",
+) -> Finding:
+    """Write a finding inside the caller's transaction and tell its owner. `actor` None is the system."""
+    row = Finding.objects.create(
+        version=version,
+        severity=severity,
+        title=title[:200],
+        description=description,
+        source=source,
+        source_reference=source_reference,
+        owner=owner,
+        due_on=due_on,
+        opened_by=actor,
+        opened_at=now,
+    )
+    notify.notify(
+        recipients=[owner],
+        event=Event.FINDING_OPENED,
+        text=f"Finding “{row.title}” on {version} is yours, due {due_on:%d %b %Y}.",
+        link=f"{version.get_absolute_url()}#findings",
+        asks_for_act=True,
+    )
+    ledger.record(
+        event=Event.FINDING_OPENED,
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        facts={
+            "finding": row.pk,
+            "severity": row.get_severity_display(),
+            "title": row.title,
+            "source": row.source,
+            "source_reference": row.source_reference,
+            "owner": owner.pk,
+            "due_on": due_on.isoformat(),
+        },
+    )
+    return row
+
+
+def open_finding(
+    *,
+    version_id: int,
+    actor: User,
+    severity: int,
+    title: str,
+    description: str,
+    owner: User,
+    due_on: date,
+    now: datetime | None = None,
+) -> Finding:
+    """Open a finding by hand: anybody who signs for a role on the model may."""
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
+    _require_text(title, field="title")
+    if severity not in Severity.values:
+        raise BadInput("Choose a severity.", field="severity")
+    if due_on < now.date():
+        raise BadInput("The due date lies in the past.", field="due_on")
+    if not permissions.may_view(owner, version.model):
+        raise BadInput("The owner has no right on this model.", field="owner")
+    with (
+        refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="open finding"),
+        transaction.atomic(),
+    ):
+        version = _locked(version_id)
+        if not permissions.roles_of(actor, version.model):
+            raise NotPermitted("Only people who sign for a role on this model open findings.")
+        with voiding.watched(version, actor=actor):
+            return add(
+                version=version,
+                actor=actor,
+                severity=severity,
+                title=title.strip(),
+                description=description.strip(),
+                source=FindingSource.PERSON,
+                owner=owner,
+                due_on=due_on,
+                now=now,
+            )
+
+
+def close_finding(*, finding_id: int, actor: User, evidence: str, now: datetime | None = None) -> Finding:
+    """Close a finding with evidence. The model validator or a risk officer, never its owner."""
+    now = now or timezone.now()
+    _require_text(evidence, field="evidence")
+    row = Finding.objects.select_related("version__model").get(pk=finding_id)
+    with (
+        refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=row.version, act="close finding"),
+        transaction.atomic(),
+    ):
+        version = _locked(row.version_id)
+        row = Finding.objects.select_for_update().get(pk=finding_id)
+        _require_judge(version, row, actor, "closes")
+        with voiding.watched(version, actor=actor):
+            row.status, row.closed_by, row.closed_at, row.resolution = (
+                FindingStatus.CLOSED,
+                actor,
+                now,
+                evidence.strip(),
+            )
+            row.save()
+        _record(Event.FINDING_CLOSED, row, version, actor, evidence, {})
+    return row
+
+
+def accept_finding(*, finding_id: int, actor: User, reason: str, until: date, now: datetime | None = None) -> Finding:
+    """Accept a finding until a date; after it the gate closes again. A risk officer or validator, never its owner."""
+    now = now or timezone.now()
+    _require_text(reason, field="reason")
+    if until <= now.date():
+        raise BadInput("The acceptance must end in the future.", field="until")
+    row = Finding.objects.select_related("version__model").get(pk=finding_id)
+    with (
+        refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=row.version, act="accept finding"),
+        transaction.atomic(),
+    ):
+        version = _locked(row.version_id)
+        row = Finding.objects.select_for_update().get(pk=finding_id)
+        _require_judge(version, row, actor, "accepts")
+        if row.source == FindingSource.CONDITION:
+            raise Refused("A condition of an approval is fulfilled or not; it cannot be accepted.")
+        with voiding.watched(version, actor=actor):
+            row.status, row.accepted_by, row.accepted_until = FindingStatus.ACCEPTED, actor, until
+            row.resolution = reason.strip()
+            row.save()
+        _record(Event.FINDING_ACCEPTED, row, version, actor, reason, {"until": until.isoformat()})
+    return row
+
+
+def record_mitigation(
+    *,
+    run_id: int,
+    measure: str,
+    plan: str,
+    owner: User,
+    due_on: date,
+    actor: User,
+    now: datetime | None = None,
+) -> MitigationPlan:
+    """Record what is done about one failed measure of a failed run, by whom and until when."""
+    now = now or timezone.now()
+    _require_text(plan, field="plan")
+    run = CheckRun.objects.select_related("version__model").get(pk=run_id)
+    failed = {str(item["name"]): item for item in run.reading.get("failed_measures", [])}
+    if run.verdict != Verdict.FAILED or measure not in failed:
+        raise BadInput("A mitigation plan belongs to a measure that failed in this run.", field="measure")
+    if due_on < now.date():
+        raise BadInput("The due date lies in the past.", field="due_on")
+    if not permissions.may_view(owner, run.version.model):
+        raise BadInput("The owner has no right on this model.", field="owner")
+    with (
+        refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=run.version, act="record mitigation"),
+        transaction.atomic(),
+    ):
+        version = _locked(run.version_id)
+        if not permissions.may_submit(actor, version.model):
+            raise NotPermitted("Only a submitter of this model records mitigation plans.")
+        with voiding.watched(version, actor=actor):
+            row = MitigationPlan.objects.create(
+                version=version,
+                failed_run=run,
+                measure=measure,
+                before=failed[measure],
+                plan=plan.strip(),
+                owner=owner,
+                due_on=due_on,
+                recorded_by=actor,
+                recorded_at=now,
+            )
+        ledger.record(
+            event=Event.MITIGATION_RECORDED,
+            actor=actor,
+            subject=version,
+            scope=version.scope,
+            facts={
+                "mitigation": row.pk,
+                "run": run.pk,
+                "measure": measure,
+                "owner": owner.pk,
+                "due_on": due_on.isoformat(),
+            },
+        )
+    return row
+
+
+def _record(event: Event, row: Finding, version: ModelVersion, actor: User, reason: str, facts: dict[str, Any]) -> None:
+    ledger.record(
+        event=event,
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        reason=reason.strip(),
+        facts={"finding": row.pk, "title": row.title, **facts},
+    )
+
+
+def _require_judge(version: ModelVersion, row: Finding, actor: User, verb: str) -> None:
+    if row.status == FindingStatus.CLOSED:
+        raise Refused("This finding is closed already.")
+    if row.owner_id == actor.pk:
+        raise NotPermitted(f"The owner of a finding never {verb} it; the validator or a risk officer does.")
+    judges = {Role.MODEL_VALIDATOR, Role.RISK_OFFICER}
+    if not judges & set(permissions.roles_of(actor, version.model)):
+        raise NotPermitted(f"Only the model validator or a risk officer {verb} findings.")
+
+
+def _require_text(text: str, *, field: str) -> None:
+    if len(text.strip()) < REASON_MINIMUM:
+        raise BadInput(f"Write at least {REASON_MINIMUM} characters.", field=field)
+
+
+def _locked(version_id: int) -> ModelVersion:
+    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)

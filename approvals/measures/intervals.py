@@ -1,0 +1,166 @@
+"""Confidence intervals and tests for proportions, areas and anything made of counts. Undefined is None."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+from scipy import stats
+
+from approvals.measures.scores import Floats, Integers, ScoreCounts, roc_auc
+
+Statistic = Callable[[Floats], Floats]
+"""From drawn cells [draws, groups, cells] to one number per draw, NaN where undefined."""
+
+_BLOCK_CELLS = 4_000_000
+_FEWEST_DRAWS = 100
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Both ends of a confidence interval, its level (0.95 = 95 %) and the method that made it."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+def _z(level: float) -> float:
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"The level of an interval must be between 0 and 1, not {level}.")
+    return NormalDist().inv_cdf((1.0 + level) / 2.0)
+
+
+def wilson(k: int, n: int, level: float = 0.95) -> Interval | None:
+    """Wilson's score interval of the proportion k/n (Wilson 1927). Undefined for n = 0."""
+    if n <= 0:
+        return None
+    z = _z(level)
+    share, spread = k / n, z * z / n
+    centre = (share + spread / 2.0) / (1.0 + spread)
+    half = z / (1.0 + spread) * math.sqrt(share * (1.0 - share) / n + spread / (4.0 * n))
+    low = 0.0 if k == 0 else max(0.0, centre - half)
+    high = 1.0 if k == n else min(1.0, centre + half)
+    return Interval(low, high, level, "Wilson score interval")
+
+
+def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Interval | None:
+    """Newcombe's hybrid score interval of k1/n1 - k2/n2 (Newcombe 1998, method 10). Undefined for an empty group."""
+    first, second = wilson(k1, n1, level), wilson(k2, n2, level)
+    if first is None or second is None:
+        return None
+    share1, share2 = k1 / n1, k2 / n2
+    below = math.hypot(share1 - first.low, second.high - share2)
+    above = math.hypot(first.high - share1, share2 - second.low)
+    difference = share1 - share2
+    return Interval(difference - below, difference + above, level, "Newcombe hybrid score interval")
+
+
+def katz_log(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Interval | None:
+    """Katz's log interval of (k1/n1) / (k2/n2) (Katz et al. 1978). Undefined when k1, k2, n1 or n2 is 0."""
+    if min(k1, n1, k2, n2) <= 0:
+        return None
+    ratio = (k1 / n1) / (k2 / n2)
+    factor = math.exp(_z(level) * math.sqrt(1.0 / k1 - 1.0 / n1 + 1.0 / k2 - 1.0 / n2))
+    return Interval(ratio / factor, ratio * factor, level, "Katz log interval")
+
+
+def normal_mean(mean: float, variance: float | None, n: int, level: float = 0.95) -> Interval | None:
+    """Normal interval of a mean from the sample variance (ddof 1). Undefined for fewer than two rows."""
+    if variance is None or n <= 1:
+        return None
+    half = _z(level) * math.sqrt(variance / n)
+    return Interval(mean - half, mean + half, level, "normal approximation of the mean")
+
+
+@dataclass(frozen=True)
+class DeLong:
+    """An area under the ROC curve with DeLong's standard error; no interval when that error is 0."""
+
+    auc: float
+    se: float
+    interval: Interval | None
+
+
+def delong(counts: ScoreCounts, level: float = 0.95) -> DeLong | None:
+    """AUC, its standard error (DeLong et al. 1988; ranks of Sun & Xu 2014) and the normal interval, cut at [0, 1].
+
+    Undefined with fewer than two positives or negatives. A separation without any error has standard error 0,
+    which says nothing about uncertainty: no interval then.
+    """
+    positives, negatives = counts.positive_rows, counts.negative_rows
+    auc = roc_auc(counts)
+    if auc is None or positives <= 1 or negatives <= 1:
+        return None
+    negatives_below = (np.cumsum(counts.negatives) - counts.negatives / 2.0) / negatives
+    positives_above = 1.0 - (np.cumsum(counts.positives) - counts.positives / 2.0) / positives
+    of_positives = np.sum(counts.positives * (negatives_below - auc) ** 2) / (positives - 1)
+    of_negatives = np.sum(counts.negatives * (positives_above - auc) ** 2) / (negatives - 1)
+    se = math.sqrt(float(of_positives) / positives + float(of_negatives) / negatives)
+    if se == 0.0:
+        return DeLong(auc, se, None)
+    half = _z(level) * se
+    return DeLong(auc, se, Interval(max(0.0, auc - half), min(1.0, auc + half), level, "DeLong interval"))
+
+
+def bootstrap_cells(
+    cells: Integers, statistic: Statistic, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> Interval | None:
+    """The interval of one statistic; see `bootstrap_statistics`."""
+    return bootstrap_statistics(cells, {"": statistic}, draws=draws, seed=seed, level=level)[""]
+
+
+def bootstrap_statistics(
+    cells: Integers, statistics: Mapping[str, Statistic], *, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> dict[str, Interval | None]:
+    """Percentile bootstrap of statistics of count cells [groups, cells], seeded, all on the same draws.
+
+    Each draw resamples the rows within every group, as a multinomial draw of its cells: the same distribution as
+    resampling rows. No interval for a statistic that is undefined (NaN) in more than one draw of twenty, for an
+    empty group, or for too few draws. The largest gap of many groups is biased upwards, as any maximum is.
+    """
+    sizes = cells.sum(axis=1)
+    if draws < _FEWEST_DRAWS or not cells.size or (sizes == 0).any():
+        return dict.fromkeys(statistics)
+    rng = np.random.default_rng(seed)
+    values: dict[str, list[Floats]] = {name: [] for name in statistics}
+    block = max(1, _BLOCK_CELLS // cells.size)
+    for start in range(0, draws, block):
+        drawn = rng.multinomial(sizes, cells / sizes[:, None], size=(min(block, draws - start), sizes.size))
+        for name, statistic in statistics.items():
+            values[name].append(statistic(drawn.astype(np.float64)))
+    return {name: _percentiles(np.concatenate(parts), draws, seed, level) for name, parts in values.items()}
+
+
+def _percentiles(values: Floats, draws: int, seed: int, level: float) -> Interval | None:
+    defined = values[np.isfinite(values)]
+    if defined.size < 0.95 * draws:
+        return None
+    low, high = np.quantile(defined, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Interval(float(low), float(high), level, f"percentile bootstrap of counts, {draws} draws, seed {seed}")
+
+
+def z_test(k1: int, n1: int, k2: int, n2: int) -> tuple[float, float] | None:
+    """Pooled two-proportion z statistic and two-sided p of k1/n1 against k2/n2.
+
+    Undefined for an empty group and when both proportions are 0 or both are 1.
+    """
+    if min(n1, n2) <= 0 or k1 + k2 in {0, n1 + n2}:
+        return None
+    pooled = (k1 + k2) / (n1 + n2)
+    z = (k1 / n1 - k2 / n2) / math.sqrt(pooled * (1.0 - pooled) * (1.0 / n1 + 1.0 / n2))
+    return z, math.erfc(abs(z) / math.sqrt(2.0))
+
+
+def fisher(k1: int, n1: int, k2: int, n2: int) -> float | None:
+    """Two-sided p of Fisher's exact test of k1/n1 against k2/n2 (sum of the tables no more likely, as scipy).
+
+    Undefined where the z test is.
+    """
+    if min(n1, n2) <= 0 or k1 + k2 in {0, n1 + n2}:
+        return None
+    return float(stats.fisher_exact([[k1, n1 - k1], [k2, n2 - k2]])[1])

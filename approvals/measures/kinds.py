@@ -1,0 +1,52 @@
+"""The kind of a column: from every cell of a CSV, or from the types of a Parquet file. Never from a sample."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Kind = Literal["number", "text", "boolean", "date", "other"]
+
+_NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
+_INTEGER = r"[+-]?[0-9]{1,18}"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
+
+
+def csv_tests(cell: str) -> str:
+    """SQL that counts, of one text cell: present, numbers, whole numbers, booleans and dates."""
+    text = f"TRIM({cell})"
+    return (
+        f"COUNT({cell}), "
+        f"COUNT(CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST(LOWER({text}) AS DOUBLE) END), "
+        f"COUNT(CASE WHEN regexp_full_match({text}, '{_INTEGER}') THEN 1 END), "
+        f"COUNT(CASE WHEN LOWER({text}) IN ('true', 'false') THEN 1 END), "
+        f"COUNT(CASE WHEN regexp_full_match({text}, '{_DATE}') THEN TRY_CAST({text} AS TIMESTAMP) END)"
+    )
+
+
+def csv_kind(present: int, numbers: int, integers: int, booleans: int, dates: int) -> tuple[Kind, str]:
+    """The kind and the SQL type to store, from the counts of `csv_tests`."""
+    if not present:
+        return "other", "VARCHAR"
+    if numbers == present:
+        return "number", "BIGINT" if integers == present else "DOUBLE"
+    if booleans == present:
+        return "boolean", "BOOLEAN"
+    return ("date" if dates == present else "text"), "VARCHAR"
+
+
+def parquet_cell(cell: str, type_name: str) -> tuple[Kind, str]:
+    """The kind of a cell of this SQL type, and the SQL that reads it with NaN and blank text as missing."""
+    if type_name in _WHOLE_TYPES:
+        return "number", cell
+    if type_name in {"FLOAT", "DOUBLE"} or type_name.startswith("DECIMAL"):
+        number = f"CAST({cell} AS DOUBLE)"
+        return "number", f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END"
+    if type_name == "BOOLEAN":
+        return "boolean", cell
+    if type_name == "DATE" or type_name.startswith("TIMESTAMP"):
+        return "date", f"CAST({cell} AS VARCHAR)"
+    text = f"CAST({cell} AS VARCHAR)"
+    if type_name == "VARCHAR" or type_name.startswith("ENUM"):
+        return "text", f"CASE WHEN TRIM({text}) = '' THEN NULL ELSE {text} END"
+    return "other", text

@@ -1,0 +1,74 @@
+"""Compares the values of label, prediction and group columns; finds the positive level, never guesses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from approvals.measures.reading import TableError
+
+Value = str | int | float | bool | None
+
+_EXACT = 1e15
+_CLASSES = 2
+
+UNKNOWN = "Unknown"
+"""The group of rows whose attribute is missing, blank or literally "unknown"."""
+
+
+def value_text(value: Value) -> str | None:
+    """The value as people write it: 1.0 is "1", True is "true", missing is None."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))
+    return str(value).strip()
+
+
+def group_text(value: Value) -> str:
+    """The group a row belongs to; a missing or literally unknown value is the group UNKNOWN."""
+    text = value_text(value)
+    return UNKNOWN if text is None or text.lower() in {"", UNKNOWN.lower()} else text
+
+
+def same_value(left: Value, right: Value) -> bool:
+    """Whether two values mean the same: 1, 1.0, "1", True and "true" do; missing equals nothing."""
+    texts = {_canonical(left), _canonical(right)}
+    return None not in texts and len(texts) == 1
+
+
+def _canonical(value: Value) -> str | None:
+    text = value_text(value)
+    if text is None:
+        return None
+    return {"true": "1", "false": "0"}.get(text.lower(), text)
+
+
+def positive_level(column: str, levels: Iterable[Value], positive: Value) -> Value:
+    """The level of a two-valued column that means `positive`, or None when it does not occur.
+
+    TableError when there is no value at all, more than two levels, or no level that could be the positive one.
+    """
+    present = [level for level in levels if level is not None]
+    if not present:
+        raise TableError(f"The column “{column}” has no values.")
+    if len(present) > _CLASSES:
+        shown = ", ".join(f"{value_text(level)}" for level in present[:5])
+        raise TableError(f"The column “{column}” must have two values, but it has {len(present)} ({shown}, …).")
+    matches = [level for level in present if same_value(level, positive)]
+    if len(matches) > 1:
+        raise TableError(f"The column “{column}” writes the positive value {value_text(positive)} in two ways.")
+    if matches:
+        return matches[0]
+    if len(present) == _CLASSES or _is_numeral(present[0]) != _is_numeral(positive):
+        shown = ", ".join(f"{value_text(level)}" for level in present)
+        raise TableError(
+            f"The column “{column}” never has the positive value {value_text(positive)}; its values are {shown}."
+        )
+    return None
+
+
+def _is_numeral(value: Value) -> bool:
+    text = _canonical(value) or ""
+    return text.lstrip("+-").replace(".", "", 1).isdigit()

@@ -1,0 +1,194 @@
+"""What a table is made of and what is wrong with it: missing, repeated, constant, leaking. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from approvals.measures import scores
+from approvals.measures.intervals import wilson
+from approvals.measures.labels import Value, positive_level, same_value, value_text
+from approvals.measures.performance import with_interval
+from approvals.measures.scores import ScoreCounts
+from approvals.measures.tables import Column, NumberSummary, Table, TableError
+from approvals.measures.values import Measure, Slice, not_computable
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One column: rows, share missing, exact number of different values, whether it never varies, and its range.
+
+    `constant` means exactly one different value among those present; `summary` is None unless it holds numbers.
+    """
+
+    column: Column
+    n: int
+    missing: Measure
+    distinct: int
+    constant: bool
+    summary: NumberSummary | None
+
+
+def profile(table: Table) -> tuple[Profile, ...]:
+    """The profile of every column, in file order."""
+    missing = table.missing()
+    found = []
+    for column in table.columns:
+        distinct = table.distinct(column.name)
+        found.append(
+            Profile(
+                column=column,
+                n=table.rows,
+                missing=_share("missing_share", missing[column.name], table.rows, (("column", column.name),)),
+                distinct=distinct,
+                constant=distinct == 1,
+                summary=table.summary(column.name) if column.kind == "number" else None,
+            )
+        )
+    return tuple(found)
+
+
+def row_count(table: Table) -> Measure:
+    """Rows in the table, at least 1."""
+    return Measure("row_count", table.rows, table.rows, method="count of rows")
+
+
+def missing_share(table: Table, column: str | None = None) -> Measure:
+    """Share of missing cells in [0, 1], of the whole table or of one column; n counts cells."""
+    missing = table.missing()
+    if column is not None:
+        table.require(column)
+        return _share("missing_share", missing[column], table.rows, (("column", column),))
+    return _share("missing_share", sum(missing.values()), table.rows * len(table.columns))
+
+
+def duplicate_rows(table: Table, ignore: Sequence[str] = ()) -> Measure:
+    """Rows beyond the first of rows equal in all columns but `ignore`; missing equals missing (pandas duplicated)."""
+    return _rows("duplicate_rows", table.duplicates(ignore=ignore), table)
+
+
+def repeated_keys(table: Table, *columns: str) -> Measure:
+    """Rows beyond the first that have the same values in these columns; 0 means the columns identify a row."""
+    if not columns:
+        raise TableError("A test for repeated keys needs at least one column.")
+    return _rows("repeated_keys", table.duplicates(*columns), table, (("column", ", ".join(columns)),))
+
+
+def constant_columns(table: Table) -> tuple[str, ...]:
+    """Columns with exactly one different value, missing not counted."""
+    return tuple(column.name for column in table.columns if table.distinct(column.name) == 1)
+
+
+def out_of_range(table: Table, column: str, *, low: float | None = None, high: float | None = None) -> Measure:
+    """Rows whose number is below `low` or above `high` (both inclusive ends allowed); missing is neither."""
+    values = table.numbers(column)
+    with np.errstate(invalid="ignore"):
+        below = values < low if low is not None else np.zeros(values.size, dtype=np.bool_)
+        above = values > high if high is not None else np.zeros(values.size, dtype=np.bool_)
+    counts = (("below", int(below.sum())), ("above", int(above.sum())))
+    where = (("column", column),)
+    return Measure(
+        "out_of_range", int((below | above).sum()), table.rows, method="count of rows", slice=where, counts=counts
+    )
+
+
+def not_allowed(table: Table, column: str, allowed: Iterable[Value]) -> Measure:
+    """Rows whose value is not among `allowed`; missing is not counted. `counts` name up to five such values."""
+    accepted = list(allowed)
+    wrong = {
+        value_text(level) or "": rows
+        for level, rows in table.levels(column, limit=200_000).items()
+        if level is not None and not any(same_value(level, value) for value in accepted)
+    }
+    shown = tuple(sorted(wrong.items(), key=lambda item: (-item[1], item[0]))[:5])
+    where = (("column", column),)
+    return Measure("not_allowed", sum(wrong.values()), table.rows, method="count of rows", slice=where, counts=shown)
+
+
+def class_balance(table: Table, label: str, *, positive: Value = 1) -> Measure:
+    """Share of positive labels in [0, 1] among rows with a label, Wilson interval; missing labels are counted."""
+    table.require(label)
+    levels = table.levels(label)
+    chosen = positive_level(label, levels, positive)
+    k = sum(rows for level, rows in levels.items() if same_value(level, chosen))
+    missing = levels.get(None, 0)
+    measure = _share("class_balance", k, table.rows - missing, (("column", label),))
+    return replace(measure, counts=(*measure.counts, ("missing", missing)))
+
+
+def leakage(table: Table, label: str, *, positive: Value = 1, exclude: Iterable[str] = ()) -> dict[str, Measure]:
+    """max(AUC, 1 - AUC) in [0.5, 1] of each number column alone against the label; near 1 it may give the label away.
+
+    Over rows with both; not computable when these have one class. The label and `exclude` are not looked at.
+    """
+    found = {}
+    for column in table.columns:
+        if column.kind in {"number", "boolean"} and column.name not in {label, *exclude}:
+            counts = table.score_counts(column.name, label, positive=positive)[()]
+            found[column.name] = _separation("leakage", column.name, counts)
+    return found
+
+
+def missingness_leakage(
+    table: Table, label: str, *, positive: Value = 1, exclude: Iterable[str] = ()
+) -> dict[str, Measure]:
+    """max(AUC, 1 - AUC) in [0.5, 1] of whether a column is missing, against the label, where some of it is missing."""
+    missing = table.missing()
+    texts = table.texts(label)
+    chosen = positive_level(label, table.levels(label), positive)
+    labelled = np.array([text is not None for text in texts], dtype=np.bool_)
+    is_positive = np.array([same_value(text, chosen) for text in texts], dtype=np.bool_)
+    found = {}
+    for column in table.names:
+        if column in {label, *exclude} or not 0 < missing[column] < table.rows:
+            continue
+        absent = np.array([text is None for text in table.texts(column)], dtype=np.float64)
+        counts = ScoreCounts.from_arrays(is_positive[labelled], absent[labelled])
+        found[column] = _separation("missingness_leakage", column, counts)
+    return found
+
+
+def _separation(name: str, column: str, counts: ScoreCounts) -> Measure:
+    where: Slice = (("column", column),)
+    behind = (("positives", counts.positive_rows), ("negatives", counts.negative_rows))
+    auc = scores.roc_auc(counts)
+    if auc is None:
+        reason = "Not computable: the rows that have both the column and a label have only one class."
+        return not_computable(name, reason, behind, n=counts.n, slice=where)
+    return Measure(name, max(auc, 1.0 - auc), counts.n, method="max(AUC, 1 - AUC)", slice=where, counts=behind)
+
+
+def schema_differences(table: Table, expected: Mapping[str, str]) -> tuple[str, ...]:
+    """One sentence per expected column that is missing or of another kind, and per column nobody expected."""
+    kinds = {column.name: column.kind for column in table.columns}
+    sentences = [f"The column “{name}” is missing." for name in expected if name not in kinds]
+    sentences += [
+        f"The column “{name}” holds {kinds[name]} values, but {kind} is expected."
+        for name, kind in expected.items()
+        if name in kinds and kinds[name] != kind
+    ]
+    return (*sentences, *(f"The column “{name}” is not expected." for name in kinds if name not in expected))
+
+
+def row_overlap(table: Table, other: Table, columns: Sequence[str] = ()) -> Measure:
+    """Rows of `table` that also occur in `other`, compared over `columns` (none: all columns both have)."""
+    shared = tuple(columns) or tuple(name for name in table.names if name in other.names)
+    if not shared:
+        raise TableError(f"The tables “{table.name}” and “{other.name}” have no column in common.")
+    found = np.isin(table.row_digests(*shared), other.row_digests(*shared))
+    return _rows("row_overlap", int(found.sum()), table, (("column", ", ".join(shared)),))
+
+
+def _rows(name: str, rows: int, table: Table, where: Slice = ()) -> Measure:
+    return Measure(name, rows, table.rows, method="count of rows", slice=where, counts=(("rows", rows),))
+
+
+def _share(name: str, k: int, n: int, where: Slice = ()) -> Measure:
+    counts = (("k", k), ("n", n))
+    interval = wilson(k, n)
+    if interval is None:
+        return not_computable(name, "Not computable: there are no rows.", counts, n=n, slice=where)
+    measure = with_interval(name, k / n, n, interval, counts=counts)
+    return replace(measure, slice=where)

@@ -1,0 +1,364 @@
+"""The only door to the query engine: opens one uploaded file, locked down, and answers with counts and columns.
+
+No name or value from the file ever becomes SQL text: columns are c0, c1, … inside, values are parameters.
+"""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and numbers only
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from approvals.measures.kinds import Kind, csv_kind, csv_tests, parquet_cell
+from approvals.measures.labels import Value, positive_level
+from approvals.measures.reading import (
+    MISSING_TEXTS,
+    Format,
+    Header,
+    TableError,
+    check_names,
+    checked_format,
+    read_header,
+)
+from approvals.measures.scores import Floats, ScoreCounts
+
+__all__ = ["Column", "Kind", "NumberSummary", "Table", "TableError", "open_table"]
+
+_SHOWN = 40
+_LARGEST = "1.7976931348623157e308"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; its kind comes from every row, or from a Parquet file's types. "other" is nested or all missing."""
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class NumberSummary:
+    """Finite values of a number column: how many, and (None when there are none) their range, mean and std (ddof 0)."""
+
+    n: int
+    missing: int
+    not_finite: int
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    std: float | None
+
+
+class Table:
+    """One open file: its columns and rows, and counts of them. Rows keep the order of the file."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        *,
+        name: str,
+        format: Format,  # noqa: A002 - what it is called everywhere
+        columns: tuple[Column, ...],
+    ) -> None:
+        self._connection = connection
+        self._positions = {column.name: position for position, column in enumerate(columns)}
+        self.name = name
+        self.format = format
+        self.columns = columns
+        self.rows = int(self._fetch("SELECT COUNT(*) FROM t")[0][0])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names in file order."""
+        return tuple(column.name for column in self.columns)
+
+    def require(self, *columns: str) -> None:
+        """TableError naming every column of these that is missing, and those that exist."""
+        missing = [name for name in columns if name not in self._positions]
+        if missing:
+            existing = ", ".join(self.names[:_SHOWN]) + (", …" if len(self.names) > _SHOWN else "")
+            raise TableError(f"The table “{self.name}” has no column {_listed(missing)}; it has {existing}.")
+
+    def column(self, name: str) -> Column:
+        """The named column, or TableError."""
+        self.require(name)
+        return self.columns[self._positions[name]]
+
+    def counts(self, *columns: str, limit: int = 200_000) -> dict[tuple[Value, ...], int]:
+        """Rows per combination of values that occurs, ordered; missing is None. TableError above `limit` of them."""
+        selected = ", ".join(self._sql(name) for name in columns)
+        rows = self._fetch(
+            f"SELECT {selected}, COUNT(*) FROM t GROUP BY {selected} ORDER BY {selected} LIMIT {limit + 1}"
+        )
+        if len(rows) > limit:
+            raise TableError(
+                f"More than {limit} different values of {_listed(columns)} in “{self.name}”; use fewer, wider groups."
+            )
+        return {tuple(row[:-1]): int(row[-1]) for row in rows}
+
+    def levels(self, column: str, limit: int = 1000) -> dict[Value, int]:
+        """Rows per value of one column, ordered; missing is None. TableError above `limit` values."""
+        return {values[0]: count for values, count in self.counts(column, limit=limit).items()}
+
+    def numbers(self, column: str) -> Floats:
+        """The column as float64 in file order, NaN where missing. TableError unless it holds numbers or booleans."""
+        if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
+            raise TableError(f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row.")
+        fetched = self._arrays(f"SELECT CAST({self._sql(column)} AS DOUBLE) AS x FROM t")["x"]
+        return np.ma.filled(np.ma.asarray(fetched, dtype=np.float64), np.nan)
+
+    def texts(self, column: str) -> list[str | None]:
+        """The column as text in file order, None where missing."""
+        return [row[0] for row in self._fetch(f"SELECT CAST({self._sql(column)} AS VARCHAR) FROM t")]
+
+    def missing(self) -> dict[str, int]:
+        """Missing values per column."""
+        selected = ", ".join(f"COUNT(c{position})" for position in range(len(self.columns)))
+        present = self._fetch(f"SELECT {selected} FROM t")[0]
+        return {column.name: self.rows - int(count) for column, count in zip(self.columns, present, strict=True)}
+
+    def distinct(self, column: str) -> int:
+        """Exact number of different values; missing is not counted."""
+        return int(self._fetch(f"SELECT COUNT(DISTINCT {self._sql(column)}) FROM t")[0][0])
+
+    def summary(self, column: str) -> NumberSummary:
+        """Range, mean and spread of a number column, over its finite values."""
+        values = self.numbers(column)
+        missing = int(np.isnan(values).sum())
+        finite = values[np.isfinite(values)]
+        not_finite = values.size - missing - finite.size
+        if not finite.size:
+            return NumberSummary(0, missing, not_finite, None, None, None, None)
+        mean, std = float(np.mean(finite)), float(np.std(finite))
+        return NumberSummary(finite.size, missing, not_finite, float(finite.min()), float(finite.max()), mean, std)
+
+    def duplicates(self, *columns: str, ignore: Sequence[str] = ()) -> int:
+        """Rows beyond the first of equal rows, over `columns` (all when none), missing equal to missing."""
+        self.require(*columns, *ignore)
+        chosen = [name for name in (columns or self.names) if name not in ignore]
+        if not chosen:
+            raise TableError(f"No column of “{self.name}” is left to compare rows by.")
+        selected = ", ".join(self._sql(name) for name in chosen)
+        return self.rows - int(self._fetch(f"SELECT COUNT(*) FROM (SELECT DISTINCT {selected} FROM t) AS d")[0][0])
+
+    def row_digests(self, *columns: str) -> NDArray[np.bytes_]:
+        """A 16-byte digest per row over `columns`, in file order; equal rows of two files have equal digests."""
+        parts = ", ".join(self._digest_part(name) for name in columns)
+        found = self._arrays(
+            "SELECT md5_number_lower(k) AS low, md5_number_upper(k) AS high "
+            f"FROM (SELECT CONCAT({parts}) AS k FROM t) AS d"
+        )
+        pairs = np.empty((self.rows, 2), dtype=np.uint64)
+        pairs[:, 0], pairs[:, 1] = found["low"], found["high"]
+        return pairs.view("S16").reshape(-1)
+
+    def _digest_part(self, name: str) -> str:
+        sql = self._sql(name)
+        text = f"CAST({f'CAST({sql} AS DOUBLE)' if self.column(name).kind == 'number' else sql} AS VARCHAR)"
+        return f"COALESCE(CONCAT(LENGTH({text}), ':', {text}), '-')"
+
+    def score_counts(
+        self, score: str, label: str, *, positive: Value, by: Sequence[str] = ()
+    ) -> dict[tuple[Value, ...], ScoreCounts]:
+        """Positives and negatives per distinct finite score, for each combination of `by` (one entry, key (), without).
+
+        Rows without a label are not in it. TableError when the label is not two-valued or the score is no number.
+        """
+        self.require(score, label, *by)
+        if self.column(score).kind not in {"number", "boolean"}:
+            raise TableError(f"The score column “{score}” of “{self.name}” must hold numbers in every row.")
+        chosen = positive_level(label, self.levels(label), positive)
+        finite = f"x BETWEEN -{_LARGEST} AND {_LARGEST}"
+        keys, groups = self._groups(by)
+        matching = (
+            " AND ".join(f"t.{self._sql(name)} IS NOT DISTINCT FROM g.{self._sql(name)}" for name in by) or "TRUE"
+        )
+        rows = (
+            f"SELECT g.k AS k, CAST(t.{self._sql(score)} AS DOUBLE) + 0.0 AS x, "
+            f"CASE WHEN t.{self._sql(label)} = ? THEN 1 ELSE 0 END AS y "
+            f"FROM t JOIN ({groups}) AS g ON {matching} WHERE t.{self._sql(label)} IS NOT NULL"
+        )
+        found = self._arrays(
+            f"SELECT k, x, CAST(SUM(y) AS BIGINT) AS p, CAST(COUNT(*) - SUM(y) AS BIGINT) AS n "
+            f"FROM ({rows}) AS r WHERE {finite} GROUP BY k, x ORDER BY k, x",
+            [chosen],
+        )
+        left_out = self._fetch(
+            f"SELECT k, COUNT(*) FROM ({rows}) AS r WHERE x IS NULL OR NOT ({finite}) GROUP BY k", [chosen]
+        )
+        return _split(found, keys, {int(key): int(count) for key, count in left_out})
+
+    def _groups(self, by: Sequence[str]) -> tuple[list[tuple[Value, ...]], str]:
+        if not by:
+            return [()], "SELECT 0 AS k"
+        keys = list(self.counts(*by))
+        selected = ", ".join(self._sql(name) for name in by)
+        distinct = f"SELECT DISTINCT {selected} FROM t"
+        return keys, f"SELECT {selected}, ROW_NUMBER() OVER (ORDER BY {selected}) - 1 AS k FROM ({distinct}) AS d"
+
+    def _sql(self, name: str) -> str:
+        self.require(name)
+        return f"c{self._positions[name]}"
+
+    def _fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with _sentences(self.name):
+            return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def _arrays(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+        with _sentences(self.name):
+            return dict(self._connection.execute(sql, list(parameters)).fetchnumpy())
+
+
+@contextmanager
+def open_table(
+    path: Path,
+    *,
+    format: Format | None = None,  # noqa: A002 - what it is called everywhere
+    memory_limit_mb: int = 1024,
+    spill: Path | None = None,
+) -> Iterator[Table]:
+    """The table in a CSV or Parquet file; nothing but this file (and `spill`, a scratch folder) can be reached.
+
+    TableError for a missing, empty, rowless or malformed file. Without `spill` a table beyond the limit is an error.
+    """
+    found = checked_format(path, format)
+    header = read_header(path) if found == "csv" else None
+    connection = _connect(path, memory_limit_mb=memory_limit_mb, spill=spill)
+    try:
+        with _sentences(path.name):
+            columns = _load_parquet(connection, path) if header is None else _load_csv(connection, path, header)
+        table = Table(connection, name=path.name, format=found, columns=columns)
+        if not table.rows:
+            raise TableError(f"The table “{path.name}” has columns but no rows.")
+        yield table
+    finally:
+        connection.close()
+
+
+def _connect(path: Path, *, memory_limit_mb: int, spill: Path | None) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": "2",
+            "memory_limit": f"{memory_limit_mb}MB",
+            "temp_directory": "" if spill is None else str(spill),
+            "max_temp_directory_size": "20GB",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "allow_persistent_secrets": "false",
+            "python_enable_replacements": "false",
+        },
+    )
+    connection.execute(f"SET allowed_paths=[{_literal(str(path.resolve()))}]")
+    connection.execute("SET enable_external_access=false")
+    connection.execute("SET lock_configuration=true")
+    return connection
+
+
+def _load_csv(connection: duckdb.DuckDBPyConnection, path: Path, header: Header) -> tuple[Column, ...]:
+    width = len(header.names)
+    types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width))
+    missing = ", ".join(_literal(text) for text in MISSING_TEXTS)
+    cells = ", ".join(
+        f"CASE WHEN TRIM(c{position}) IN ({missing}) THEN NULL ELSE c{position} END AS c{position}"
+        for position in range(width)
+    )
+    source = (
+        f"(SELECT {cells} FROM read_csv({_literal(str(path.resolve()))}, auto_detect=false, header=true, "
+        f"delim={_literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
+        f"null_padding=false, ignore_errors=false)) AS s"
+    )
+    tests = ", ".join(csv_tests(f"c{position}") for position in range(width))
+    found = connection.execute(f"SELECT {tests} FROM {source}").fetchall()[0]
+    columns, stored = [], []
+    for position, name in enumerate(header.names):
+        kind, type_name = csv_kind(*(int(count) for count in found[5 * position : 5 * position + 5]))
+        columns.append(Column(name=name, kind=kind))
+        cell = f"LOWER(TRIM(c{position}))" if type_name != "VARCHAR" else f"c{position}"
+        stored.append(f"CAST({cell} AS {type_name}) AS c{position}")
+    connection.execute(f"CREATE TABLE t AS SELECT {', '.join(stored)} FROM {source}")
+    return tuple(columns)
+
+
+def _load_parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[Column, ...]:
+    source = f"read_parquet({_literal(str(path.resolve()))})"
+    names = _parquet_names(connection, path)
+    check_names(path.name, names)
+    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    columns, stored = [], []
+    for position, (name, row) in enumerate(zip(names, described, strict=True)):
+        kind, sql = parquet_cell(f"c{position}", str(row[1]).upper())
+        columns.append(Column(name=name, kind=kind))
+        stored.append(f"{sql} AS c{position}")
+    aliases = ", ".join(f"c{position}" for position in range(len(names)))
+    connection.execute(f"CREATE VIEW t AS SELECT {', '.join(stored)} FROM (SELECT * FROM {source}) AS s({aliases})")
+    return tuple(columns)
+
+
+def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
+    rows = connection.execute("SELECT name, num_children FROM parquet_schema(?)", [str(path.resolve())]).fetchall()
+    names: list[str] = []
+    position = 1
+    while position < len(rows):
+        names.append(str(rows[position][0]))
+        open_nodes = 1
+        while open_nodes:
+            open_nodes += int(rows[position][1] or 0) - 1
+            position += 1
+    return tuple(names)
+
+
+def _split(
+    found: Mapping[str, Any], keys: Sequence[tuple[Value, ...]], left_out: Mapping[int, int]
+) -> dict[tuple[Value, ...], ScoreCounts]:
+    scores, positives, negatives = (np.asarray(found[name]) for name in ("x", "p", "n"))
+    starts = np.searchsorted(np.asarray(found["k"]), np.arange(len(keys) + 1))
+    return {
+        key: ScoreCounts(scores[part], positives[part], negatives[part], left_out.get(i, 0))
+        for i, key in enumerate(keys)
+        for part in [slice(starts[i], starts[i + 1])]
+    }
+
+
+@contextmanager
+def _sentences(name: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise TableError(
+            f"The table “{name}” needs more memory than a check may use; split it or ask for more."
+        ) from None
+    except duckdb.Error as error:
+        raise TableError(_sentence(name, str(error))) from None
+
+
+def _sentence(name: str, message: str) -> str:
+    line = re.search(r"Line: (\d+)", message)
+    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    where = f" in line {line.group(1)}" if line else ""
+    if widths:
+        return (
+            f"The table “{name}” has {widths.group(2)} instead of {widths.group(1)} columns{where}; correct that line."
+        )
+    if "unicode" in message.lower() or "utf-8" in message.lower():
+        return f"The table “{name}” is not UTF-8 text{where}; save it as CSV UTF-8."
+    if "unterminated quote" in message:
+        return f"The table “{name}” has a quotation mark that never closes{where}; correct that line."
+    return f"The table “{name}” cannot be read{where}: it is damaged or not a well-formed CSV or Parquet file."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"“{name}”" for name in names)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,172 @@
+"""Who may do what on which model: explicit grants only. The only importer of guardian.
+
+A superuser may see everything and configure, but holds no signing right by being one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, User
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from guardian.shortcuts import assign_perm, remove_perm
+
+from approvals.events import Event
+from approvals.models import (
+    ModelVersion,
+    RegisteredModel,
+    RegisteredModelGroupObjectPermission,
+    RegisteredModelUserObjectPermission,
+)
+from approvals.stages import Role
+from portal import ledger
+from portal.errors import BadInput, NotPermitted
+
+SUBMIT = "submit_versions"
+AUDIT = "audit_model"
+GRANTABLE: tuple[str, ...] = (*(f"sign_off_as_{role.value}" for role in Role), SUBMIT, AUDIT)
+
+Person = User | AnonymousUser | AbstractBaseUser
+
+
+def permission_for(role: str) -> str:
+    """The object permission that a role signs by."""
+    return f"sign_off_as_{Role(role).value}"
+
+
+def _granted_model_ids(user: Person, codenames: Iterable[str]) -> Q:
+    names = list(codenames)
+    by_user = RegisteredModelUserObjectPermission.objects.filter(user_id=user.pk, permission__codename__in=names)
+    by_group = RegisteredModelGroupObjectPermission.objects.filter(
+        group__user__id=user.pk, permission__codename__in=names
+    )
+    return Q(pk__in=by_user.values("content_object_id")) | Q(pk__in=by_group.values("content_object_id"))
+
+
+def visible_models(user: Person) -> QuerySet[RegisteredModel]:
+    """Registered models that the person may see: owned, granted in any way, or all for a superuser."""
+    if not user.is_active or not user.is_authenticated:
+        return RegisteredModel.objects.none()
+    if getattr(user, "is_superuser", False):
+        return RegisteredModel.objects.all()
+    return RegisteredModel.objects.filter(Q(owner_id=user.pk) | _granted_model_ids(user, GRANTABLE))
+
+
+def visible_versions(user: Person) -> QuerySet[ModelVersion]:
+    """Versions of the visible models."""
+    return ModelVersion.objects.filter(model__in=visible_models(user))
+
+
+def may_view(user: Person, model: RegisteredModel) -> bool:
+    """Whether the person may see this model."""
+    return visible_models(user).filter(pk=model.pk).exists()
+
+
+def granted(user: Person, codename: str, model: RegisteredModel) -> bool:
+    """Whether an active person holds an explicit grant on this model, directly or by a group; superusers too need one."""
+    if not user.is_active or not user.is_authenticated:
+        return False
+    return RegisteredModel.objects.filter(pk=model.pk).filter(_granted_model_ids(user, [codename])).exists()
+
+
+def roles_of(user: Person, model: RegisteredModel) -> tuple[Role, ...]:
+    """Roles that the person holds on this model."""
+    if not user.is_active:
+        return ()
+    names = [permission_for(role) for role in Role]
+    held = set(
+        RegisteredModelUserObjectPermission.objects.filter(
+            user_id=user.pk, content_object=model, permission__codename__in=names
+        ).values_list("permission__codename", flat=True)
+    ) | set(
+        RegisteredModelGroupObjectPermission.objects.filter(
+            group__user__id=user.pk, content_object=model, permission__codename__in=names
+        ).values_list("permission__codename", flat=True)
+    )
+    return tuple(role for role in Role if permission_for(role) in held)
+
+
+def holders(model: RegisteredModel) -> dict[str, tuple[str, ...]]:
+    """Names of the active people who hold each role on this model."""
+    found: dict[str, set[str]] = {role.value: set() for role in Role}
+    for role in Role:
+        for user in people_with(permission_for(role), model):
+            found[role.value].add(user.get_full_name() or user.get_username())
+    return {role: tuple(sorted(names)) for role, names in found.items()}
+
+
+def people_with(codename: str, model: RegisteredModel) -> QuerySet[User]:
+    """Active people who hold a grant on this model, directly or by a group."""
+    direct = RegisteredModelUserObjectPermission.objects.filter(content_object=model, permission__codename=codename)
+    grouped = RegisteredModelGroupObjectPermission.objects.filter(content_object=model, permission__codename=codename)
+    return (
+        User.objects.filter(is_active=True)
+        .filter(Q(pk__in=direct.values("user_id")) | Q(groups__in=grouped.values("group_id")))
+        .distinct()
+    )
+
+
+def may_submit(user: Person, model: RegisteredModel) -> bool:
+    """Whether the person may register versions of this model and attach evidence."""
+    return granted(user, SUBMIT, model)
+
+
+def is_owner(user: Person, model: RegisteredModel) -> bool:
+    """Whether the person is the model's owner and active."""
+    return bool(user.is_active and user.is_authenticated and model.owner_id == user.pk)
+
+
+def may_move(user: Person, model: RegisteredModel) -> bool:
+    """Whether the person may advance or withdraw a version: the owner or a submitter."""
+    return is_owner(user, model) or may_submit(user, model)
+
+
+def may_audit(user: Person, model: RegisteredModel) -> bool:
+    """Whether the person is an auditor of this model."""
+    return granted(user, AUDIT, model)
+
+
+def require_view(user: Person, version: ModelVersion) -> None:
+    """Raise NotPermitted unless the person may see the version."""
+    if not may_view(user, version.model):
+        raise NotPermitted("You have no right on this model.")
+
+
+def grant(*, actor: User, codename: str, to: User | Group, model: RegisteredModel) -> None:
+    """Give a person or group one right on one model. Only an administrator, never to oneself or one's own group."""
+    _administer(actor=actor, codename=codename, to=to)
+    with transaction.atomic():
+        assign_perm(codename, to, model)
+        ledger.record(
+            event=Event.ROLE_GRANTED, actor=actor, subject=model, scope=model.scope, facts=_facts(codename, to)
+        )
+
+
+def grant_submitter_at_registration(person: User, model: RegisteredModel) -> None:
+    """Whoever registers a model may submit versions of it; workflow.register_model records it."""
+    assign_perm(SUBMIT, person, model)
+
+
+def revoke(*, actor: User, codename: str, to: User | Group, model: RegisteredModel) -> None:
+    """Take one right on one model away. Takes effect at once."""
+    _administer(actor=actor, codename=codename, to=to)
+    with transaction.atomic():
+        remove_perm(codename, to, model)
+        ledger.record(
+            event=Event.ROLE_REVOKED, actor=actor, subject=model, scope=model.scope, facts=_facts(codename, to)
+        )
+
+
+def _administer(*, actor: User, codename: str, to: User | Group) -> None:
+    if codename not in GRANTABLE:
+        raise BadInput(f"There is no right “{codename}” on a model.", field="codename")
+    if not (actor.is_active and (actor.is_superuser or actor.has_perm("approvals.change_registeredmodel"))):
+        raise NotPermitted("Only an administrator may grant or revoke rights on models.")
+    if to == actor or (isinstance(to, Group) and to.user_set.filter(pk=actor.pk).exists()):
+        raise NotPermitted("Nobody changes their own rights; ask another administrator.")
+
+
+def _facts(codename: str, to: User | Group) -> dict[str, object]:
+    kind = "person" if isinstance(to, User) else "group"
+    return {"right": codename, kind: to.pk, "name": str(to)}

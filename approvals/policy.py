@@ -1,0 +1,61 @@
+"""Decides whether a version may move: the union of blockers. Pure; what is not configured is blocked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from approvals.policy_document import PolicyDocument
+from approvals.requirements.base import Case
+from approvals.stages import (
+    REVIEW_STAGES,
+    Blocker,
+    Decision,
+    GateState,
+    Stage,
+    Transition,
+    legal_moves,
+    next_stage,
+    stages_up_to,
+)
+
+
+def gate(case: Case, document: PolicyDocument, stage: Stage, *, now: datetime) -> GateState:
+    """What every requirement of one stage says. A stage that the policy does not name is closed."""
+    if stage not in document.gates:
+        sentence = f"The policy {case.policy} has no gate for {stage.label.lower()}; nothing may pass it."
+        return GateState(stage, (), (Blocker("gate_undefined", sentence, stage, who="Policy author"),))
+    outcomes = tuple(requirement.evaluate(case, stage=stage, now=now) for requirement in document.gates[stage])
+    return GateState(stage, outcomes, tuple(blocker for outcome in outcomes for blocker in outcome.blockers))
+
+
+def gates_up_to(case: Case, document: PolicyDocument, *, now: datetime) -> tuple[GateState, ...]:
+    """The gates that must be open for the next step: the current one and every one before it."""
+    return tuple(gate(case, document, stage, now=now) for stage in stages_up_to(case.stage))
+
+
+def decide(
+    case: Case, document: PolicyDocument, transition: Transition, *, now: datetime, to: Stage | None = None
+) -> Decision:
+    """Whether the transition may happen now. Who asks is not looked at here; permissions.py does that."""
+    target = _target(case.stage, transition, to)
+    if target is None or (case.stage.value, target.value) not in legal_moves():
+        sentence = f"A version in {case.stage.label.lower()} cannot {transition.replace('_', ' ')}."
+        return Decision(transition, case.stage, target, (Blocker("illegal_move", sentence, case.stage),))
+    if transition not in (Transition.ADVANCE, Transition.REINSTATE):
+        return Decision(transition, case.stage, target, ())
+    gates = gates_up_to(case, document, now=now)
+    return Decision(transition, case.stage, target, tuple(blocker for state in gates for blocker in state.blockers))
+
+
+def _target(source: Stage, transition: Transition, to: Stage | None) -> Stage | None:
+    if transition is Transition.ADVANCE:
+        return next_stage(source) if source in REVIEW_STAGES else None
+    if transition is Transition.REQUEST_CHANGES:
+        return to
+    return {
+        Transition.REJECT: Stage.REJECTED,
+        Transition.WITHDRAW: Stage.WITHDRAWN,
+        Transition.SUSPEND: Stage.SUSPENDED,
+        Transition.REINSTATE: Stage.MONITORING,
+        Transition.RETIRE: Stage.RETIRED,
+    }[transition]

@@ -1,0 +1,91 @@
+"""Use cases on policies: drafted by one person, published by another, numbered, and never changed afterwards."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from approvals.events import Event
+from approvals.models import Policy
+from approvals.models.policies import PolicyStatus
+from approvals.policy_document import digest_of, parse
+from portal import ledger
+from portal.errors import NotPermitted, Refused
+
+SCOPE = "portal"
+
+
+def draft(*, actor: User, text: str, policy_id: int | None = None, now: datetime | None = None) -> Policy:
+    """Write or rewrite a draft from YAML. Raises BadInput with the place that is wrong."""
+    now = now or timezone.now()
+    if not actor.has_perm("approvals.change_policy"):
+        raise NotPermitted("You have no right to write policies.")
+    document = parse(text)
+    with transaction.atomic():
+        if policy_id is None:
+            row = Policy(author=actor, created_at=now)
+        else:
+            row = Policy.objects.select_for_update().get(pk=policy_id)
+            if row.status != PolicyStatus.DRAFT:
+                raise Refused("A published policy never changes; draft a new number instead.")
+            row.author = actor
+        row.name, row.title, row.tier = document.name, document.title, document.tier
+        row.text, row.digest = text, digest_of(text)
+        row.save()
+        ledger.record(
+            event=Event.POLICY_DRAFTED,
+            actor=actor,
+            subject=row,
+            scope=SCOPE,
+            facts={"name": row.name, "digest": row.digest},
+        )
+    return row
+
+
+def publish(*, policy_id: int, actor: User, now: datetime | None = None) -> Policy:
+    """Publish a draft under the next number of its name. Never by its author."""
+    now = now or timezone.now()
+    if not actor.has_perm("approvals.publish_policy"):
+        raise NotPermitted("You have no right to publish policies.")
+    with transaction.atomic():
+        row = Policy.objects.select_for_update().get(pk=policy_id)
+        if row.status != PolicyStatus.DRAFT:
+            raise Refused("Only a draft can be published.")
+        if row.author_id == actor.pk:
+            raise NotPermitted("Whoever wrote a policy does not publish it; a second person does.")
+        parse(row.text)
+        newest = Policy.objects.filter(name=row.name).aggregate(newest=Max("number"))["newest"] or 0
+        row.number, row.status, row.published_by, row.published_at = newest + 1, PolicyStatus.PUBLISHED, actor, now
+        row.save()
+        ledger.record(
+            event=Event.POLICY_PUBLISHED,
+            actor=actor,
+            subject=row,
+            scope=SCOPE,
+            facts={"name": row.name, "number": row.number, "digest": row.digest},
+        )
+    return row
+
+
+def retire(*, policy_id: int, actor: User) -> Policy:
+    """Stop pinning new versions to a published policy. Versions pinned already keep it."""
+    if not actor.has_perm("approvals.publish_policy"):
+        raise NotPermitted("You have no right to retire policies.")
+    with transaction.atomic():
+        row = Policy.objects.select_for_update().get(pk=policy_id)
+        if row.status != PolicyStatus.PUBLISHED:
+            raise Refused("Only a published policy can be retired.")
+        row.status = PolicyStatus.RETIRED
+        row.save()
+        ledger.record(
+            event=Event.POLICY_RETIRED,
+            actor=actor,
+            subject=row,
+            scope=SCOPE,
+            facts={"name": row.name, "number": row.number},
+        )
+    return row

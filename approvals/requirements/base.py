@@ -1,0 +1,195 @@
+"""What a requirement is, and the case file it looks at: everything about one version, frozen at one moment.
+
+Requirements are pure: case and moment in, outcome out. They read no clock, no settings and no database.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, ClassVar, Self
+
+from approvals.stages import Outcome, Stage
+
+
+class RequirementError(Exception):
+    """A policy words a requirement wrongly; the sentence says what and where."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+
+@dataclass(frozen=True)
+class EvidenceFact:
+    """The current piece of evidence of one kind."""
+
+    id: int
+    kind: str
+    label: str
+    name: str
+    sha256: str
+    size: int
+    artifact_sha256: str
+    details: Mapping[str, Any]
+    uploaded_by: int
+    uploaded_by_name: str
+    uploaded_at: datetime
+
+
+@dataclass(frozen=True)
+class AnswerFact:
+    """The current answer to one question."""
+
+    text: str
+    answered_by: int
+    answered_by_name: str
+    answered_at: datetime
+
+
+@dataclass(frozen=True)
+class RunFact:
+    """The newest run of one check."""
+
+    id: int
+    check: str
+    check_version: str
+    status: str
+    verdict: str
+    inputs_digest: str
+    reading_digest: str
+    sentences: tuple[str, ...]
+    progress: int
+    requested_at: datetime
+    failed_measures: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class SignOffFact:
+    """One sign-off as recorded, with the digest of the dossier it covers."""
+
+    id: int
+    stage: str
+    role: str
+    decision: str
+    signer: int
+    printed_name: str
+    comment: str
+    signed_at: datetime
+    dossier: str
+
+
+@dataclass(frozen=True)
+class FindingFact:
+    """One finding that is not closed."""
+
+    id: int
+    severity: int
+    severity_label: str
+    title: str
+    status: str
+    source: str
+    owner_name: str
+    due_on: date
+    accepted_until: date | None
+
+
+@dataclass(frozen=True)
+class MitigationFact:
+    """One mitigation plan."""
+
+    id: int
+    check: str
+    failed_run: int
+    measure: str
+    before: Mapping[str, Any]
+    plan: str
+    owner_name: str
+    due_on: date
+    recorded_by: int
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class CheckType:
+    """What a requirement needs to know about a check class."""
+
+    key: str
+    title: str
+    version: str
+    inputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything about one version that gates look at, read in one go."""
+
+    version_id: int
+    model_id: int
+    number: str
+    tier: str
+    stage: Stage
+    artifact_sha256: str
+    policy: str
+    policy_digest: str
+    submitted_by: int
+    developer: int
+    suspensions: int
+    evidence: Mapping[str, EvidenceFact]
+    answers: Mapping[tuple[str, str], AnswerFact]
+    questions: Mapping[str, tuple[Mapping[str, Any], ...]]
+    runs: Mapping[str, RunFact]
+    failed_runs: Mapping[str, tuple[RunFact, ...]]
+    check_inputs: Mapping[str, str]
+    check_types: Mapping[str, CheckType]
+    sign_offs: tuple[SignOffFact, ...]
+    findings: tuple[FindingFact, ...]
+    mitigations: tuple[MitigationFact, ...]
+    holders: Mapping[str, tuple[str, ...]]
+    dossiers: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each stage's dossier as it stands; empty while the dossiers themselves are being built."""
+
+
+class Requirement(ABC):
+    """One thing a gate asks. Subclasses live one per file in this folder; the file name is the key in policies."""
+
+    key: ClassVar[str] = ""
+    title: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, given: Mapping[str, Any], *, where: str) -> Self:
+        """From policy text. Raises RequirementError with a sentence that names `where`."""
+
+    @abstractmethod
+    def as_policy(self) -> dict[str, Any]:
+        """Back to policy text: parse(as_policy()) equals the requirement."""
+
+    @abstractmethod
+    def evaluate(self, case: Case, *, stage: Stage, now: datetime) -> Outcome:
+        """Met or not, in sentences. Whatever is unknown is not met."""
+
+    def facts(self, case: Case) -> Any:
+        """What a signer of this stage looks at because of this requirement; JSON-able. Part of the dossier."""
+        return None
+
+    def contributors(self, case: Case) -> Iterable[int]:
+        """Ids of the people whose current work this requirement looks at; they cannot sign the stage."""
+        return ()
+
+
+def text_setting(given: Mapping[str, Any], name: str, *, where: str) -> str:
+    """A required text entry of a requirement."""
+    value = given.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise RequirementError(f"{where} needs “{name}” as text.")
+    return value
+
+
+def refuse_unknown(given: Mapping[str, Any], allowed: Iterable[str], *, where: str) -> None:
+    """Refuse entries that nobody would read: a misspelt requirement must not silently ask less."""
+    unknown = sorted(set(given) - set(allowed))
+    if unknown:
+        raise RequirementError(f"{where} has unknown entries: {', '.join(unknown)}.")

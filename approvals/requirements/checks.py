@@ -1,0 +1,105 @@
+"""An automated check has passed on the current inputs, with the thresholds of the pinned policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+from approvals.models.checks import RunStatus, Verdict
+from approvals.requirements.base import Case, Requirement, RequirementError, RunFact, refuse_unknown, text_setting
+from approvals.stages import Blocker, Outcome, Stage
+
+
+@dataclass(frozen=True)
+class ChecksRequirement(Requirement):
+    """One check with its parameters and thresholds, fixed here before any run."""
+
+    check: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
+    accept_warning: bool = False
+
+    title = "Check"
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any], *, where: str) -> Self:
+        refuse_unknown(given, ("check", "parameters", "thresholds", "accept_warning"), where=where)
+        parameters, thresholds = given.get("parameters") or {}, given.get("thresholds") or {}
+        accept_warning = given.get("accept_warning", False)
+        if not isinstance(parameters, Mapping) or not isinstance(thresholds, Mapping):
+            raise RequirementError(f"{where}: parameters and thresholds must be lists of names with values.")
+        if not isinstance(accept_warning, bool):
+            raise RequirementError(f"{where}: accept_warning must be true or false.")
+        return cls(text_setting(given, "check", where=where), dict(parameters), dict(thresholds), accept_warning)
+
+    def as_policy(self) -> dict[str, Any]:
+        policy: dict[str, Any] = {"check": self.check}
+        if self.parameters:
+            policy["parameters"] = dict(self.parameters)
+        if self.thresholds:
+            policy["thresholds"] = dict(self.thresholds)
+        if self.accept_warning:
+            policy["accept_warning"] = True
+        return policy
+
+    def evaluate(self, case: Case, *, stage: Stage, now: datetime) -> Outcome:
+        kind = case.check_types.get(self.check)
+        if kind is None:
+            sentence = f"The policy asks for the check “{self.check}”, which this portal does not have."
+            return self._closed(self.check, sentence, "check_unknown", stage, None, who="Administrator")
+        run = case.runs.get(self.check)
+        code, sentence = self._standing(case, kind.title, run)
+        if code is None:
+            return Outcome(self.key, kind.title, sentence, details={"check": self.check})
+        return self._closed(kind.title, sentence, code, stage, run)
+
+    def _standing(self, case: Case, title: str, run: RunFact | None) -> tuple[str | None, str]:
+        missing = [kind for kind in case.check_types[self.check].inputs if kind not in case.evidence]
+        if missing:
+            names = ", ".join(kind.replace("_", " ") for kind in missing)
+            return "check_inputs_missing", f"Check “{title}” cannot run: {names} is not attached."
+        if run is None:
+            return "check_not_run", f"Check “{title}” has not run."
+        if run.inputs_digest != case.check_inputs.get(self.check):
+            return "check_outdated", f"Check “{title}” ran on earlier inputs; run it again."
+        if run.status == RunStatus.CRASHED:
+            return "check_crashed", f"Check “{title}” crashed on every attempt; it says nothing about the model."
+        if run.status != RunStatus.FINISHED:
+            return "check_running", f"Check “{title}” is {run.status} ({run.progress} %)."
+        return self._verdict(title, run)
+
+    def _verdict(self, title: str, run: RunFact) -> tuple[str | None, str]:
+        reason = run.sentences[0] if run.sentences else "No reason was recorded."
+        if run.verdict == Verdict.PASSED:
+            return None, f"Check “{title}” passed. {reason}"
+        if run.verdict == Verdict.WARNING:
+            if self.accept_warning:
+                return None, f"Check “{title}” passed with a warning, which the policy accepts. {reason}"
+            return "check_warning", f"Check “{title}” gave a warning. {reason}"
+        if run.verdict == Verdict.NOT_COMPUTABLE:
+            return "check_not_computable", f"Check “{title}” could not be computed. {reason}"
+        if run.verdict == Verdict.FAILED:
+            return "check_failed", f"Check “{title}” failed. {reason}"
+        return "check_error", f"Check “{title}” ended in an error. {reason}"
+
+    def facts(self, case: Case) -> Any:
+        run = case.runs.get(self.check)
+        fresh = run is not None and run.inputs_digest == case.check_inputs.get(self.check)
+        return {
+            "check": self.check,
+            "parameters": dict(self.parameters),
+            "thresholds": dict(self.thresholds),
+            "inputs": case.check_inputs.get(self.check),
+            "result": {"version": run.check_version, "verdict": run.verdict, "reading": run.reading_digest}
+            if run is not None and fresh and run.status == RunStatus.FINISHED
+            else None,
+        }
+
+    def _closed(
+        self, title: str, sentence: str, code: str, stage: Stage, run: RunFact | None, who: str = "Submitter"
+    ) -> Outcome:
+        since = run.requested_at if run is not None else None
+        blocker = Blocker(code, sentence, stage, anchor=f"check-{self.check}", who=who, since=since)
+        return Outcome(self.key, title, sentence, (blocker,), details={"check": self.check})

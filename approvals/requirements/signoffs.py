@@ -1,0 +1,93 @@
+"""N different people signed for a role, on the dossier as it stands now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from approvals.models.signoffs import SignOffDecision
+from approvals.requirements.base import Case, Requirement, RequirementError, SignOffFact, refuse_unknown, text_setting
+from approvals.stages import Blocker, Outcome, Role, Stage
+
+APPROVALS = (SignOffDecision.APPROVE, SignOffDecision.APPROVE_WITH_CONDITIONS)
+
+
+@dataclass(frozen=True)
+class SignOffsRequirement(Requirement):
+    """A quorum of people for one role."""
+
+    role: Role
+    people: int = 1
+
+    title = "Sign-off"
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any], *, where: str) -> Self:
+        refuse_unknown(given, ("role", "people"), where=where)
+        role = text_setting(given, "role", where=where)
+        if role not in Role.values:
+            raise RequirementError(f"{where}: there is no role “{role}”; known: {', '.join(Role.values)}.")
+        people = given.get("people", 1)
+        if not isinstance(people, int) or isinstance(people, bool) or not 1 <= people <= 9:
+            raise RequirementError(f"{where}: people must be a whole number from 1 to 9.")
+        return cls(role=Role(role), people=people)
+
+    def as_policy(self) -> dict[str, Any]:
+        return {"role": self.role.value, **({"people": self.people} if self.people != 1 else {})}
+
+    def evaluate(self, case: Case, *, stage: Stage, now: datetime) -> Outcome:
+        title = f"Sign-off as {self.role.label.lower()}"
+        mine = [signed for signed in case.sign_offs if signed.stage == stage and signed.role == self.role]
+        current = [signed for signed in mine if signed.dossier == case.dossiers.get(stage)]
+        objections = [signed for signed in current if signed.decision not in APPROVALS]
+        if objections:
+            sentence = (
+                f"{objections[-1].printed_name} ({self.role.label.lower()}) asked for changes, "
+                "and nothing that the signature covers has changed since."
+            )
+            return self._closed(title, sentence, "changes_requested", stage, objections[-1].signed_at, mine, current)
+        signers = {signed.signer for signed in current if signed.decision in APPROVALS}
+        if len(signers) >= self.people:
+            names = ", ".join(signed.printed_name for signed in current)
+            return Outcome(self.key, title, f"Signed by {names}.", details=self._details(mine, current))
+        code, sentence = self._missing(case, mine, len(signers))
+        return self._closed(title, sentence, code, stage, None, mine, current)
+
+    def _missing(self, case: Case, mine: list[SignOffFact], signed: int) -> tuple[str, str]:
+        label = self.role.label
+        if not case.holders.get(self.role):
+            return (
+                "role_nobody_holds",
+                f"Nobody holds the role {label.lower()} on this model; an administrator must grant it.",
+            )
+        if mine and not signed:
+            return (
+                "sign_off_voided",
+                f"{label} must sign again: the sign-off of {mine[-1].printed_name} covered an earlier dossier.",
+            )
+        if self.people > 1:
+            return "sign_off_missing", f"{label}: {signed} of {self.people} people have signed."
+        return "sign_off_missing", f"{label} has not signed."
+
+    def _details(self, mine: list[SignOffFact], current: list[SignOffFact]) -> dict[str, Any]:
+        return {
+            "role": self.role.value,
+            "people": self.people,
+            "current": [signed.id for signed in current],
+            "voided": [signed.id for signed in mine if signed not in current],
+        }
+
+    def _closed(
+        self,
+        title: str,
+        sentence: str,
+        code: str,
+        stage: Stage,
+        since: datetime | None,
+        mine: list[SignOffFact],
+        current: list[SignOffFact],
+    ) -> Outcome:
+        blocker = Blocker(code, sentence, stage, anchor="sign-offs", who=self.role.label, since=since)
+        return Outcome(self.key, title, sentence, (blocker,), details=self._details(mine, current))

@@ -1,0 +1,268 @@
+"""Runs a check's measurement in a child process that has little memory, little time and no network.
+
+Decides nothing about the model: it hands back the reading, or one sentence on why there is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+from approvals.checks import find
+from approvals.checks._readings import reading_from_json
+from approvals.checks.base import Check, Input, Reading
+
+ROOT = Path(__file__).resolve().parents[1]
+LONGEST_ANSWER = 32 * 1024 * 1024
+LONGEST_LOG = 16 * 1024
+LOOK_EVERY = 0.25
+_OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryException", "std::bad_alloc", "annot allocate memory")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a measurement may use before it is stopped."""
+
+    memory_mb: int = 2048
+    cpu_seconds: int = 300
+    wall_seconds: int = 300
+    file_mb: int = 2048
+
+
+@dataclass(frozen=True)
+class JobDescription:
+    """What a measurement looks at. Facts and parameters are plain JSON values, parameters as the policy says them."""
+
+    inputs: Mapping[str, Input]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+
+
+class SandboxError(Exception):
+    """There is no reading. `kind` is "memory", "time", "crashed", "input" or "stopped"."""
+
+    def __init__(self, sentence: str, *, kind: str, log: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.kind = kind
+        self.log = log
+
+
+def _no_progress(percent: int, text: str) -> None:
+    """Nobody listens."""
+
+
+def _never() -> bool:
+    return False
+
+
+def run_measurement(
+    *,
+    check_key: str,
+    job: JobDescription,
+    limits: Limits = Limits(),
+    on_progress: Callable[[int, str], None] = _no_progress,
+    should_stop: Callable[[], bool] = _never,
+    work_root: Path | None = None,
+) -> Reading:
+    """Measure with the check of that key. Raises SandboxError with a sentence when there is no reading."""
+    check = find(check_key)
+    if check is None:
+        raise SandboxError(f"This portal has no check “{check_key}”.", kind="input")
+    return measure_in_child(
+        check=check, job=job, limits=limits, on_progress=on_progress, should_stop=should_stop, work_root=work_root
+    )
+
+
+def measure_in_child(
+    *,
+    check: type[Check],
+    job: JobDescription,
+    limits: Limits = Limits(),
+    on_progress: Callable[[int, str], None] = _no_progress,
+    should_stop: Callable[[], bool] = _never,
+    work_root: Path | None = None,
+) -> Reading:
+    """Measure with that class in a process of its own, in a scratch folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="check-", dir=work_root, ignore_cleanup_errors=True) as folder:
+        scratch = Path(folder).resolve()
+        order = scratch / "order.json"
+        order.write_text(json.dumps(_order(check, job, limits, scratch), allow_nan=False), encoding="utf-8")
+        with order.open("rb") as questions:
+            process = _start(questions, scratch)
+        try:
+            conversation = _Conversation(process, limits, on_progress, should_stop)
+            conversation.listen()
+        finally:
+            _kill(process)
+    return conversation.result()
+
+
+def _order(check: type[Check], job: JobDescription, limits: Limits, scratch: Path) -> dict[str, Any]:
+    return {
+        "check": f"{check.__module__}:{check.__qualname__}",
+        "inputs": {
+            kind: {**vars(piece), "path": str(Path(piece.path).resolve()), "details": dict(piece.details)}
+            for kind, piece in job.inputs.items()
+        },
+        "facts": dict(job.facts),
+        "parameters": dict(job.parameters),
+        "seed": job.seed,
+        "limits": asdict(limits),
+        "work": str(scratch),
+        "parent": os.getpid(),
+    }
+
+
+def _start(questions: IO[bytes], scratch: Path) -> subprocess.Popen[bytes]:
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "OPENBLAS_NUM_THREADS": "1",  # each thread of it would reserve address space that the limit counts
+        "OMP_NUM_THREADS": "1",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-s", "-P", "-m", "approvals.checks._child"],
+        stdin=questions,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=scratch,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the child and whatever it may have started; its group is its own."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+class _Conversation:
+    """Reads what the child says until it ends, takes too long, says too much or is not wanted any more."""
+
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        limits: Limits,
+        on_progress: Callable[[int, str], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._process = process
+        self._limits = limits
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._answer = b""
+        self._errors = b""
+        self._last: dict[str, Any] = {}
+        self._ended = ""
+
+    def listen(self) -> None:
+        """Until the child has closed both of its mouths and ended, or has to be stopped."""
+        deadline = time.monotonic() + self._limits.wall_seconds
+        with selectors.DefaultSelector() as selector:
+            for stream in (self._process.stdout, self._process.stderr):
+                if stream is not None:
+                    selector.register(stream, selectors.EVENT_READ)
+            while selector.get_map():
+                if time.monotonic() > deadline:
+                    self._ended = "time"
+                elif self._should_stop():
+                    self._ended = "stopped"
+                if self._ended:
+                    return
+                for key, _ in selector.select(LOOK_EVERY):
+                    chunk = os.read(key.fd, 65536)
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+                    elif key.fileobj is self._process.stdout:
+                        self._hear(chunk)
+                    else:
+                        self._errors = (self._errors + chunk)[-LONGEST_LOG:]
+        self._wait(deadline)
+
+    def _wait(self, deadline: float) -> None:
+        try:
+            self._process.wait(timeout=max(deadline - time.monotonic(), 1.0))
+        except subprocess.TimeoutExpired:
+            self._ended = "time"
+
+    def _hear(self, chunk: bytes) -> None:
+        self._answer += chunk
+        if len(self._answer) > LONGEST_ANSWER:
+            self._ended = "babble"
+        *lines, self._answer = self._answer.split(b"\n")
+        for line in lines:
+            said = _object(line)
+            if "percent" in said:
+                self._on_progress(int(said["percent"]), str(said.get("text", "")))
+            else:
+                self._last = said
+
+    def result(self) -> Reading:
+        """The reading, or SandboxError."""
+        if self._ended:
+            raise self._stopped()
+        if "input_error" in self._last:
+            raise SandboxError(str(self._last["input_error"]), kind="input", log=self._log())
+        if "reading" in self._last and self._process.returncode == 0:
+            reading = reading_from_json(self._last["reading"])
+            return replace(reading, log=(*reading.log, *self._log(), *self._last["log"]))
+        raise self._broken()
+
+    def _stopped(self) -> SandboxError:
+        sentences = {
+            "time": f"The check took longer than {self._limits.wall_seconds:,} s and was stopped.",
+            "stopped": "The check was stopped because its result is not wanted any more.",
+            "babble": "The check gave an answer that is too long to be stored and was stopped.",
+        }
+        kind = "crashed" if self._ended == "babble" else self._ended
+        return SandboxError(sentences[self._ended], kind=kind, log=self._log())
+
+    def _broken(self) -> SandboxError:
+        code = self._process.returncode
+        errors = self._errors.decode("utf-8", "replace")
+        if "out_of_memory" in self._last or any(word in errors[-2000:] for word in _OUT_OF_MEMORY):
+            sentence = f"The check needed more than {self._limits.memory_mb:,} MiB of memory and was stopped."
+            return SandboxError(sentence, kind="memory", log=self._log())
+        if code == -signal.SIGXCPU:
+            sentence = f"The check used more than {self._limits.cpu_seconds:,} s of processor time and was stopped."
+            return SandboxError(sentence, kind="time", log=self._log())
+        if code == -signal.SIGKILL:
+            sentence = "The system killed the check, which happens when the machine runs out of memory."
+            return SandboxError(sentence, kind="crashed", log=self._log())
+        how = f"by the signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        sentence = f"The check crashed {how}; it says nothing about the model."
+        return SandboxError(sentence, kind="crashed", log=self._log())
+
+    def _log(self) -> tuple[str, ...]:
+        return tuple(self._errors.decode("utf-8", "replace").splitlines())
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    """One line of the child's answer; a line that is no JSON object is taken as silence."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}

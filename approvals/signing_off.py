@@ -1,0 +1,306 @@
+"""Signing: re-authentication, separation of duties, and the dossier digest that was on the signer's screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from axes.handlers.proxy import AxesProxyHandler
+from django.contrib.auth import authenticate
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from approvals import dossier, findings, permissions, policy, refusals
+from approvals.canonical import digest
+from approvals.dossier import Dossier
+from approvals.events import Event
+from approvals.models import DossierSnapshot, ModelVersion, SignOff
+from approvals.models.findings import FindingSource, Severity
+from approvals.models.signoffs import SignOffDecision
+from approvals.policy_document import PolicyDocument, parse
+from approvals.requirements.base import Case
+from approvals.requirements.signoffs import SignOffsRequirement
+from approvals.stages import REVIEW_STAGES, GateState, Role, Stage, stages_up_to
+from portal import ledger
+from portal.errors import BadInput, NotPermitted, Refused, Stale
+
+MEANINGS: dict[str, str] = {
+    SignOffDecision.APPROVE: "I have read what is listed on this page and approve it as {role}.",
+    SignOffDecision.APPROVE_WITH_CONDITIONS: "I have read what is listed on this page and approve it as {role}, "
+    "on the conditions that I name; if one is overdue the approval is suspended.",
+    SignOffDecision.REQUEST_CHANGES: "I have read what is listed on this page and ask, as {role}, for changes "
+    "before it goes on.",
+    SignOffDecision.REJECT: "I have read what is listed on this page and reject this version as {role}.",
+}
+COMMENT_MINIMUM = 10
+WRONG_PASSWORD = "That password is not correct. Nothing was signed."  # noqa: S105  (a sentence, no secret)
+LOCKED_OUT = "Too many wrong passwords: signing is locked for this account for a while. Nothing was signed."
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What has to be done after an approval with conditions, by whom and until when."""
+
+    text: str
+    owner: User
+    due_on: date
+
+
+@dataclass(frozen=True)
+class Signing:
+    """What a signer is shown before signing, and why this person may not sign, if so."""
+
+    version: ModelVersion
+    stage: Stage
+    role: Role
+    case: Case
+    gate: GateState
+    dossier: Dossier
+    refusal: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a signer sends: everything that the signature covers besides the dossier."""
+
+    stage: Stage
+    role: Role
+    decision: str
+    comment: str
+    seen_digest: str
+    idempotency_key: str
+    conditions: tuple[Condition, ...] = ()
+
+    def digest(self) -> str:
+        """One key stands for one request: the same key with another body is refused."""
+        return digest(
+            {
+                "stage": self.stage,
+                "role": self.role,
+                "decision": self.decision,
+                "comment": self.comment,
+                "seen": self.seen_digest,
+                "conditions": [[c.text, c.owner.pk, c.due_on.isoformat()] for c in self.conditions],
+            }
+        )
+
+
+def meaning_of(decision: str, role: Role) -> str:
+    """The meaning of a signature, as shown and recorded (21 CFR 11.50)."""
+    return MEANINGS[decision].format(role=role.label.lower())
+
+
+def prepare(*, version: ModelVersion, stage: Stage, role: Role, actor: User, now: datetime | None = None) -> Signing:
+    """What the sign page shows. Raises NotPermitted for a person without any right on the model."""
+    permissions.require_view(actor, version)
+    now = now or timezone.now()
+    document = parse(version.policy.text)
+    case = dossier.load_case(version)
+    return Signing(
+        version=version,
+        stage=stage,
+        role=role,
+        case=case,
+        gate=policy.gate(case, document, stage, now=now),
+        dossier=dossier.build(case, document, stage),
+        refusal=refusal(case, document, version, stage=stage, role=role, actor=actor),
+    )
+
+
+def refusal(
+    case: Case, document: PolicyDocument, version: ModelVersion, *, stage: Stage, role: Role, actor: User
+) -> str:
+    """Why this person may not sign this stage in this role now; empty if they may. Superusers are not exempt."""
+    if not permissions.granted(actor, permissions.permission_for(role), version.model):
+        exempt = " Being an administrator gives no right to sign." if actor.is_superuser else ""
+        return f"You do not hold the role {role.label.lower()} on {version.model}.{exempt}"
+    if actor.pk in (case.submitted_by, case.developer):
+        who = "submitted" if actor.pk == case.submitted_by else "developed"
+        return f"You {who} this version; somebody else must sign it."
+    if actor.pk in dossier.contributors(case, document, stage):
+        return "You contributed to what this stage looks at; somebody else must sign it."
+    if stage not in _open_stages(case):
+        return f"{stage.label} is not open for signing while the version is in {case.stage.label.lower()}."
+    if not any(isinstance(r, SignOffsRequirement) and r.role == role for r in document.gates.get(stage, ())):
+        return f"The policy asks no sign-off as {role.label.lower()} in {stage.label.lower()}."
+    if any(s.stage == stage and s.signer == actor.pk and s.dossier == case.dossiers[stage] for s in case.sign_offs):
+        return f"You have signed {stage.label.lower()} already; one person signs once per stage."
+    return ""
+
+
+def _open_stages(case: Case) -> tuple[Stage, ...]:
+    if case.stage is Stage.SUSPENDED:
+        return REVIEW_STAGES
+    return stages_up_to(case.stage) if case.stage in REVIEW_STAGES else ()
+
+
+def record_sign_off(
+    *,
+    version_id: int,
+    actor: User,
+    asked: Request,
+    password: str,
+    http_request: HttpRequest,
+    and_then: Callable[[ModelVersion, SignOff], None] = lambda version, row: None,
+    now: datetime | None = None,
+) -> SignOff:
+    """Record a sign-off; `and_then` moves the version in the same transaction (workflow.py gives it).
+
+    Raises BadInput, NotPermitted, Refused or Stale; nothing is written then but the refusal. The same idempotency key
+    with the same request gives the same sign-off again; with another request it is refused.
+    """
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
+    _require_complete(asked)
+    with refusals.recorded(event=Event.SIGN_OFF_REFUSED, actor=actor, version=version, act=_act(asked)):
+        if (earlier := _same(actor, asked)) is not None:
+            return earlier
+        _require_may_sign(version, asked, actor)
+        authentication = confirm_identity(actor=actor, password=password, http_request=http_request)
+        with transaction.atomic():
+            version = (
+                ModelVersion.objects.select_for_update(of=("self",))
+                .select_related("model", "policy")
+                .get(pk=version_id)
+            )
+            if (earlier := _same(actor, asked)) is not None:
+                return earlier
+            row = _write(version, User.objects.get(pk=actor.pk), asked, authentication, now)
+            and_then(version, row)
+            return row
+
+
+def _act(asked: Request) -> str:
+    return f"{asked.decision} as {asked.role} in {asked.stage}"
+
+
+def _require_complete(asked: Request) -> None:
+    if asked.decision not in SignOffDecision.values:
+        raise BadInput("Choose a decision.", field="decision")
+    if len(asked.comment.strip()) < COMMENT_MINIMUM:
+        raise BadInput(
+            f"Give a reason of at least {COMMENT_MINIMUM} characters; it is printed on the card.", field="comment"
+        )
+    if not asked.idempotency_key or len(asked.idempotency_key) > 64:
+        raise BadInput("The form carries no valid key; load the page again.", field="idempotency_key")
+    conditional = asked.decision == SignOffDecision.APPROVE_WITH_CONDITIONS
+    if conditional and not asked.conditions:
+        raise BadInput("Name at least one condition with an owner and a due date.", field="conditions")
+    if asked.conditions and not conditional:
+        raise BadInput("Conditions belong to the decision “approve with conditions”.", field="conditions")
+
+
+def _same(actor: User, asked: Request) -> SignOff | None:
+    earlier = SignOff.objects.filter(signer=actor, idempotency_key=asked.idempotency_key).first()
+    if earlier is not None and earlier.request_digest != asked.digest():
+        raise Refused("This form was used already for another signature; load the page again.", code="key-reused")
+    return earlier
+
+
+def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tuple[Case, Dossier]:
+    document = parse(version.policy.text)
+    case = dossier.load_case(version)
+    sentence = refusal(case, document, version, stage=asked.stage, role=asked.role, actor=actor)
+    if sentence:
+        raise NotPermitted(sentence)
+    if asked.decision in (SignOffDecision.REQUEST_CHANGES, SignOffDecision.REJECT) and asked.stage != case.stage:
+        raise Refused("Changes and rejection can be asked only in the stage that the version is in.")
+    shown = dossier.build(case, document, asked.stage)
+    if shown.digest != asked.seen_digest:
+        before = DossierSnapshot.objects.filter(digest=asked.seen_digest).first()
+        changes = dossier.changes(before.text, shown.text) if before else ()
+        raise Stale(
+            "The evidence changed after this page was shown. Nothing was signed: read it again.", changes=changes
+        )
+    return case, shown
+
+
+def confirm_identity(*, actor: User, password: str, http_request: HttpRequest) -> str:
+    """Authenticate the signer again within the act (21 CFR 11.200). Gives how; raises BadInput if it fails."""
+    credentials = {"username": actor.get_username()}
+    if not AxesProxyHandler.is_allowed(http_request, credentials):
+        raise BadInput(LOCKED_OUT, field="password")
+    user = authenticate(http_request, username=actor.get_username(), password=password)
+    if user is None or user.pk != actor.pk:
+        locked = not AxesProxyHandler.is_allowed(http_request, credentials)
+        raise BadInput(LOCKED_OUT if locked else WRONG_PASSWORD, field="password")
+    return "password"
+
+
+def _write(version: ModelVersion, actor: User, asked: Request, authentication: str, now: datetime) -> SignOff:
+    case, shown = _require_may_sign(version, asked, actor)
+    snapshot, _ = DossierSnapshot.objects.get_or_create(
+        digest=shown.digest, defaults={"text": shown.text, "created_at": now}
+    )
+    row = SignOff.objects.create(
+        version=version,
+        stage=asked.stage,
+        role=asked.role,
+        decision=asked.decision,
+        signer=actor,
+        printed_name=actor.get_full_name() or actor.get_username(),
+        meaning=meaning_of(asked.decision, asked.role),
+        comment=asked.comment.strip(),
+        conditions=_conditions_json(asked.conditions),
+        signed_at=now,
+        authentication=authentication,
+        dossier=snapshot,
+        idempotency_key=asked.idempotency_key,
+        request_digest=asked.digest(),
+    )
+    _open_conditions(version, row, asked.conditions, actor, now)
+    ledger.record(
+        event=Event.SIGNED,
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        authentication=authentication,
+        reason=row.comment,
+        facts=_ledger_facts(row, case),
+    )
+    return row
+
+
+def _conditions_json(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
+    return [
+        {"text": c.text, "owner": c.owner.pk, "owner_name": c.owner.get_full_name(), "due_on": c.due_on.isoformat()}
+        for c in conditions
+    ]
+
+
+def _open_conditions(
+    version: ModelVersion, row: SignOff, conditions: Sequence[Condition], actor: User, now: datetime
+) -> None:
+    for condition in conditions:
+        findings.add(
+            version=version,
+            actor=actor,
+            severity=Severity.LOW,
+            title=f"Condition: {condition.text}"[:200],
+            description=condition.text,
+            source=FindingSource.CONDITION,
+            source_reference=f"sign-off {row.pk}",
+            owner=condition.owner,
+            due_on=condition.due_on,
+            now=now,
+        )
+
+
+def _ledger_facts(row: SignOff, case: Case) -> Mapping[str, Any]:
+    return {
+        "sign_off": row.pk,
+        "stage": row.stage,
+        "role": row.role,
+        "decision": row.decision,
+        "printed_name": row.printed_name,
+        "meaning": row.meaning,
+        "signed_at": row.signed_at.isoformat(),
+        "dossier": row.dossier_id,
+        "artifact": case.artifact_sha256,
+        "policy_digest": case.policy_digest,
+        "conditions": row.conditions,
+    }

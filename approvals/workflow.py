@@ -1,0 +1,344 @@
+"""The only module that moves a version: lock, permit, decide, move, record, tell. One transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils import timezone
+
+from approvals import dossier, permissions, policy, refusals, signing_off
+from approvals.events import Event
+from approvals.models import Comment, Finding, ModelVersion, SignOff
+from approvals.models.findings import FindingSource, FindingStatus
+from approvals.models.signoffs import SignOffDecision
+from approvals.policy_document import PolicyDocument, parse
+from approvals.requirements.signoffs import SignOffsRequirement
+from approvals.signals import version_moved
+from approvals.stages import REVIEW_STAGES, Blocker, Role, Stage, Transition
+from portal import ledger, notify
+from portal.errors import BadInput, NotPermitted, Refused
+
+REASON_MINIMUM = 10
+MOVED: dict[Transition, Event] = {
+    Transition.ADVANCE: Event.VERSION_ADVANCED,
+    Transition.REQUEST_CHANGES: Event.VERSION_RETURNED,
+    Transition.REJECT: Event.VERSION_REJECTED,
+    Transition.WITHDRAW: Event.VERSION_WITHDRAWN,
+    Transition.SUSPEND: Event.VERSION_SUSPENDED,
+    Transition.REINSTATE: Event.VERSION_REINSTATED,
+    Transition.RETIRE: Event.VERSION_RETIRED,
+}
+
+
+def incumbents(version: ModelVersion) -> tuple[ModelVersion, ...]:
+    """Other versions of the same model that are deployed now."""
+    return tuple(
+        ModelVersion.objects.filter(model_id=version.model_id, stage=Stage.MONITORING)
+        .exclude(pk=version.pk)
+        .order_by("pk")
+    )
+
+
+def advance(*, version_id: int, actor: User, incumbent_plan: str = "", now: datetime | None = None) -> ModelVersion:
+    """Move to the next stage if this gate and all before it are open. Entering monitoring settles the incumbent too."""
+    now = now or timezone.now()
+    version = _read(version_id)
+    with _recorded(version, actor, Transition.ADVANCE), transaction.atomic():
+        version = _locked(version_id)
+        if not permissions.may_move(actor, version.model):
+            raise NotPermitted("Only the model's owner or a submitter may advance a version.")
+        _decide(version, Transition.ADVANCE, now=now)
+        entering = version.stage == Stage.DEPLOYMENT_APPROVAL
+        if entering:
+            _settle_incumbents(version, incumbent_plan, actor, now)
+            version.approved_at = now
+            version.approval_expires_at = now + timedelta(days=parse(version.policy.text).approval_valid_days)
+        _move(version, Transition.ADVANCE, actor=actor, reason="", now=now)
+    return version
+
+
+def _settle_incumbents(version: ModelVersion, plan: str, actor: User, now: datetime) -> None:
+    others = list(
+        ModelVersion.objects.select_for_update(of=("self",))
+        .select_related("model", "policy")
+        .filter(pk__in=[other.pk for other in incumbents(version)])
+    )
+    if not others:
+        return
+    if plan not in ("replaced", "kept"):
+        names = ", ".join(other.number for other in others)
+        raise BadInput(
+            f"Version {names} is deployed: say whether it is replaced or kept beside this one.", field="incumbent_plan"
+        )
+    version.incumbent_plan = plan
+    if plan == "replaced":
+        for other in others:
+            _move(other, Transition.RETIRE, actor=actor, reason=f"Replaced by version {version.number}.", now=now)
+
+
+def sign_off(
+    *,
+    version_id: int,
+    actor: User,
+    asked: signing_off.Request,
+    password: str,
+    http_request: HttpRequest,
+    to: str = "",
+    now: datetime | None = None,
+) -> SignOff:
+    """Sign; a request for changes moves the version back to stage `to`, a rejection ends it, in the same transaction."""
+    now = now or timezone.now()
+
+    def and_then(version: ModelVersion, row: SignOff) -> None:
+        if row.decision == SignOffDecision.REQUEST_CHANGES:
+            target = _earlier_stage(version, to)
+            if target is not None:
+                _move(version, Transition.REQUEST_CHANGES, actor=actor, reason=row.comment, now=now, to=target)
+        elif row.decision == SignOffDecision.REJECT:
+            _move(version, Transition.REJECT, actor=actor, reason=row.comment, now=now)
+        else:
+            _tell_submitter(version, row)
+
+    return signing_off.record_sign_off(
+        version_id=version_id,
+        actor=actor,
+        asked=asked,
+        password=password,
+        http_request=http_request,
+        and_then=and_then,
+        now=now,
+    )
+
+
+def _earlier_stage(version: ModelVersion, to: str) -> Stage | None:
+    index = REVIEW_STAGES.index(Stage(version.stage))
+    if index == 0:
+        return None
+    if to not in REVIEW_STAGES[:index]:
+        raise BadInput("Choose the earlier stage to which the version goes back.", field="to")
+    return Stage(to)
+
+
+def withdraw(*, version_id: int, actor: User, reason: str, now: datetime | None = None) -> ModelVersion:
+    """Take a version back before it is deployed."""
+    now = now or timezone.now()
+    version = _read(version_id)
+    _require_reason(reason)
+    with _recorded(version, actor, Transition.WITHDRAW), transaction.atomic():
+        version = _locked(version_id)
+        if not permissions.may_move(actor, version.model):
+            raise NotPermitted("Only the model's owner or a submitter may withdraw a version.")
+        _move(version, Transition.WITHDRAW, actor=actor, reason=reason, now=now)
+    return version
+
+
+def suspend(*, version_id: int, actor: User | None, reason: str, now: datetime | None = None) -> ModelVersion:
+    """Pause an approval: a risk or compliance officer, or the system (actor None)."""
+    now = now or timezone.now()
+    version = _read(version_id)
+    _require_reason(reason)
+    with _recorded(version, actor, Transition.SUSPEND), transaction.atomic():
+        version = _locked(version_id)
+        officers = {Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER}
+        if actor is not None and not officers & set(permissions.roles_of(actor, version.model)):
+            raise NotPermitted("Only a risk or compliance officer of this model may suspend its approval.")
+        _move(version, Transition.SUSPEND, actor=actor, reason=reason, now=now)
+    return version
+
+
+def reinstate(*, version_id: int, actor: User, reason: str, now: datetime | None = None) -> ModelVersion:
+    """Let an approval hold again: a signer of the deployment gate, and only with sign-offs given after the suspension."""
+    now = now or timezone.now()
+    version = _read(version_id)
+    _require_reason(reason)
+    with _recorded(version, actor, Transition.REINSTATE), transaction.atomic():
+        version = _locked(version_id)
+        document = parse(version.policy.text)
+        signers = _roles_of_gate(document, Stage.DEPLOYMENT_APPROVAL)
+        if not signers & set(permissions.roles_of(actor, version.model)):
+            raise NotPermitted("Only a signer of the deployment approval may reinstate it.")
+        _decide(version, Transition.REINSTATE, now=now)
+        _require_nothing_lapsed(version, now)
+        _move(version, Transition.REINSTATE, actor=actor, reason=reason, now=now)
+    return version
+
+
+def _require_nothing_lapsed(version: ModelVersion, now: datetime) -> None:
+    sentence = lapsed(version, now)
+    if sentence:
+        raise Refused(f"The approval cannot hold again: {sentence}")
+
+
+def retire(*, version_id: int, actor: User, reason: str, now: datetime | None = None) -> ModelVersion:
+    """Take a deployed version out of service. The owner or whoever signs as business owner."""
+    now = now or timezone.now()
+    version = _read(version_id)
+    _require_reason(reason)
+    with _recorded(version, actor, Transition.RETIRE), transaction.atomic():
+        version = _locked(version_id)
+        signs = Role.BUSINESS_OWNER in permissions.roles_of(actor, version.model)
+        if not (permissions.is_owner(actor, version.model) or signs):
+            raise NotPermitted("Only the model's owner or its business owner may retire a version.")
+        _move(version, Transition.RETIRE, actor=actor, reason=reason, now=now)
+    return version
+
+
+def suspend_lapsed(*, now: datetime | None = None) -> tuple[ModelVersion, ...]:
+    """Suspend every approval that has expired or has an overdue condition. Idempotent; two callers are harmless."""
+    now = now or timezone.now()
+    suspended = []
+    overdue = Finding.objects.filter(
+        source=FindingSource.CONDITION, status=FindingStatus.OPEN, due_on__lt=now.date()
+    ).values("version_id")
+    due = ModelVersion.objects.filter(stage=Stage.MONITORING).filter(
+        Q(approval_expires_at__lte=now) | Q(pk__in=overdue)
+    )
+    for version_id in due.values_list("pk", flat=True):
+        with transaction.atomic():
+            version = _locked(version_id)
+            sentence = lapsed(version, now)
+            if version.stage == Stage.MONITORING and sentence:
+                _move(version, Transition.SUSPEND, actor=None, reason=sentence, now=now)
+                suspended.append(version)
+    return tuple(suspended)
+
+
+def lapsed(version: ModelVersion, now: datetime) -> str:
+    """Why an approval no longer holds by itself; empty if it does."""
+    if version.approval_expires_at is not None and version.approval_expires_at <= now:
+        return f"The approval expired on {version.approval_expires_at:%d %b %Y}."
+    overdue = Finding.objects.filter(
+        version=version, source=FindingSource.CONDITION, status=FindingStatus.OPEN, due_on__lt=now.date()
+    ).first()
+    return f"A condition of the approval is overdue: {overdue.description}" if overdue else ""
+
+
+def comment(*, version_id: int, actor: User, text: str, now: datetime | None = None) -> Comment:
+    """Add to the discussion of a version. Anybody who sees the version may, but an auditor changes nothing."""
+    now = now or timezone.now()
+    version = _read(version_id)
+    if not 1 <= len(text.strip()) <= 10_000:
+        raise BadInput("Write between 1 and 10,000 characters.", field="text")
+    with refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="comment"), transaction.atomic():
+        takes_part = permissions.may_move(actor, version.model) or permissions.roles_of(actor, version.model)
+        if not takes_part:
+            raise NotPermitted("Only submitters, the owner and signers of this model take part in its discussion.")
+        row = Comment.objects.create(version=version, author=actor, text=text.strip(), created_at=now)
+        ledger.record(
+            event=Event.COMMENT_ADDED,
+            actor=actor,
+            subject=version,
+            scope=version.scope,
+            facts={"comment": row.pk, "text": row.text},
+        )
+    return row
+
+
+def _read(version_id: int) -> ModelVersion:
+    return ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
+
+
+def _locked(version_id: int) -> ModelVersion:
+    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)
+
+
+def _recorded(version: ModelVersion, actor: User | None, transition: Transition) -> AbstractContextManager[None]:
+    return refusals.recorded(event=Event.MOVE_REFUSED, actor=actor, version=version, act=transition.value)
+
+
+def _require_reason(reason: str) -> None:
+    if len(reason.strip()) < REASON_MINIMUM:
+        raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")
+
+
+def _roles_of_gate(document: PolicyDocument, stage: Stage) -> set[Role]:
+    return {r.role for r in document.gates.get(stage, ()) if isinstance(r, SignOffsRequirement)}
+
+
+def _decide(version: ModelVersion, transition: Transition, *, now: datetime, to: Stage | None = None) -> None:
+    decision = policy.decide(dossier.load_case(version), parse(version.policy.text), transition, now=now, to=to)
+    if not decision.allowed:
+        raise Refused(_sentence(decision.blockers), blockers=decision.blockers)
+
+
+def _sentence(blockers: Iterable[Blocker]) -> str:
+    sentences = [blocker.sentence for blocker in blockers]
+    more = f" And {len(sentences) - 3} more." if len(sentences) > 3 else ""
+    return " ".join(sentences[:3]) + more
+
+
+def _move(
+    version: ModelVersion,
+    transition: Transition,
+    *,
+    actor: User | None,
+    reason: str,
+    now: datetime,
+    to: Stage | None = None,
+) -> None:
+    """Make a legal move of a locked version inside the caller's transaction. Opens no gate: callers decide first."""
+    source = Stage(version.stage)
+    if transition not in (Transition.ADVANCE, Transition.REINSTATE):
+        _decide(version, transition, now=now, to=to)
+    if transition is Transition.SUSPEND:
+        version.suspensions += 1
+    if transition is Transition.REQUEST_CHANGES:
+        version.request_changes(to=str(to))
+    else:
+        getattr(version, transition.value)()
+    version.stage_entered_at = now
+    version.save()
+    version_moved.send(
+        sender=ModelVersion, version=version, source=source.value, target=version.stage, actor=actor, now=now
+    )
+    _tell(version, source, actor, reason)
+    case = dossier.load_case(version)
+    ledger.record(
+        event=MOVED[transition],
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        reason=reason.strip(),
+        facts={
+            "from": source.value,
+            "to": version.stage,
+            "artifact": case.artifact_sha256,
+            "policy_digest": case.policy_digest,
+            "dossiers": dict(case.dossiers),
+        },
+    )
+
+
+def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str) -> None:
+    stage = Stage(version.stage)
+    about = f" Reason: {reason.strip()}" if reason.strip() else ""
+    notify.notify(
+        recipients={version.submitted_by, version.model.owner} - {actor},
+        event=Event.VERSION_ADVANCED,
+        text=f"{version} moved from {source.label.lower()} to {stage.label.lower()}.{about}",
+        link=version.get_absolute_url(),
+    )
+    if stage in REVIEW_STAGES:
+        for role in sorted(_roles_of_gate(parse(version.policy.text), stage)):
+            notify.notify(
+                recipients=permissions.people_with(permissions.permission_for(role), version.model),
+                event=Event.VERSION_ADVANCED,
+                text=f"{version} waits for a sign-off as {role.label.lower()} ({stage.label.lower()}).",
+                link=version.get_absolute_url(),
+                asks_for_act=True,
+            )
+
+
+def _tell_submitter(version: ModelVersion, row: SignOff) -> None:
+    notify.notify(
+        recipients=[version.submitted_by],
+        event=Event.SIGNED,
+        text=f"{row.printed_name} signed {version} as {row.get_role_display().lower()}.",
+        link=version.get_absolute_url(),
+    )

@@ -1,0 +1,1 @@
+"""Model cards: a signed document out of approved facts."""

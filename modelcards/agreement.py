@@ -1,0 +1,139 @@
+"""Whether a card agrees with itself: sign-offs with dossiers, required roles with signatures, digests with texts.
+
+Pure: a card in, problems out, each one sentence. The printer shows it and the verifier repeats it without a database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from modelcards.card import Card, RequiredSignOff, SignOff
+
+APPROVALS = frozenset({"approve", "approve_with_conditions"})
+SIGNED = "approvals.signoff.signed"
+SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at")
+
+
+@dataclass(frozen=True)
+class Quorum:
+    """One required role with the people whose current approval counts for it."""
+
+    required: RequiredSignOff
+    people: tuple[str, ...]
+
+    @property
+    def met(self) -> bool:
+        return len(self.people) >= self.required.people
+
+
+def quorums(card: Card) -> tuple[Quorum, ...]:
+    """Every role that the policy requires, with who has signed for it."""
+    return tuple(Quorum(required, _signers(card, required)) for required in card.policy.required_sign_offs)
+
+
+def _signers(card: Card, required: RequiredSignOff) -> tuple[str, ...]:
+    people = {
+        signed.signer: signed.printed_name
+        for signed in card.sign_offs
+        if (signed.stage, signed.role) == (required.stage, required.role)
+        and signed.decision in APPROVALS
+        and _covers_the_dossier(card, signed)
+    }
+    return tuple(people.values())
+
+
+def _covers_the_dossier(card: Card, signed: SignOff) -> bool:
+    return any(gate.stage == signed.stage and gate.dossier == signed.dossier for gate in card.gates)
+
+
+def sign_off_problems(card: Card) -> list[str]:
+    """Sign-offs that claim to be current on another dossier, objections that stand, and roles without enough people."""
+    problems = []
+    for signed in card.sign_offs:
+        covers = _covers_the_dossier(card, signed)
+        who = f"The sign-off of {signed.printed_name} as {signed.role_title.lower()}"
+        if signed.current and not covers:
+            problems.append(f"{who} is shown as current, but it covers another dossier than the one at issue.")
+        if not signed.current and covers:
+            problems.append(f"{who} is shown as voided, but it covers the dossier at issue.")
+        if card.issued and covers and signed.decision not in APPROVALS:
+            problems.append(f"{who} asks for changes or rejects, and still stands.")
+    if card.issued:
+        if not card.policy.required_sign_offs:
+            problems.append("The card names no required sign-off, so nothing shows that it was approved.")
+        problems += [_missing(quorum) for quorum in quorums(card) if not quorum.met]
+    return problems
+
+
+def _missing(quorum: Quorum) -> str:
+    required = quorum.required
+    return (
+        f"The policy asks for {required.people} sign-off(s) as {required.role_title.lower()} in {required.stage}; "
+        f"the card shows {len(quorum.people)}."
+    )
+
+
+def policy_problems(card: Card) -> list[str]:
+    """Whether the policy's text has the printed digest and asks for exactly the sign-offs that the card names."""
+    policy = card.policy
+    if hashlib.sha256(policy.text.encode()).hexdigest() != policy.digest:
+        return ["The policy's text in the card does not have the digest that the card prints."]
+    try:
+        asked = sorted(_required_by(yaml.safe_load(policy.text)))
+    except (yaml.YAMLError, TypeError, AttributeError, ValueError):
+        return ["The policy's text in the card cannot be read."]
+    named = sorted((required.stage, required.role, required.people) for required in policy.required_sign_offs)
+    return [] if asked == named else ["The sign-offs that the card names as required are not those of the policy's text."]
+
+
+def _required_by(document: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
+    for stage, requirements in document["gates"].items():
+        for requirement in requirements:
+            for kind, settings in requirement.items():
+                if kind == "signoffs":
+                    yield str(stage), str(settings["role"]), int(settings.get("people", 1))
+
+
+def ledger_problems(card: Card) -> list[str]:
+    """Whether each printed sign-off is, word for word, one of the signing acts in the ledger proof, and the reverse."""
+    if card.ledger is None:
+        return ["The card holds no ledger proof."]
+    acts = _signing_acts(card.ledger.proof)
+    problems = []
+    for signed in card.sign_offs:
+        act = acts.pop(signed.id, None)
+        who = f"the sign-off of {signed.printed_name} as {signed.role_title.lower()}"
+        if act is None:
+            problems.append(f"The ledger proof holds no entry for {who}.")
+        elif differing := _differences(card, signed, act):
+            problems.append(f"The ledger says otherwise about {who}: {', '.join(differing)}.")
+    problems += [f"The ledger proof holds the sign-off {number}, which the card does not show." for number in sorted(acts)]
+    return problems
+
+
+def _signing_acts(proof: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    acts = {}
+    for entry in proof.get("entries", ()):
+        payload = json.loads(entry["payload"])
+        if payload.get("event") == SIGNED:
+            acts[int(payload["facts"]["sign_off"])] = payload
+    return acts
+
+
+def _differences(card: Card, signed: SignOff, act: Mapping[str, Any]) -> list[str]:
+    facts = act["facts"]
+    pairs = {name: (getattr(signed, name), facts.get(name)) for name in SAME_IN_LEDGER}
+    pairs["dossier"] = (signed.dossier, facts.get("dossier"))
+    pairs["comment"] = (signed.comment, act.get("reason"))
+    pairs["authentication"] = (signed.authentication, act.get("authentication"))
+    pairs["number"] = (signed.ledger_seq, act.get("seq"))
+    if signed.current:
+        pairs["artifact"] = (card.artifact.sha256 if card.artifact else "", facts.get("artifact"))
+        pairs["policy"] = (card.policy.digest, facts.get("policy_digest"))
+    return [name for name, (printed, recorded) in pairs.items() if printed != recorded]

@@ -1,0 +1,204 @@
+"""The card document: everything a model card says, as plain frozen data that goes to JSON and back unchanged.
+
+Holds facts only: it reads no database, decides nothing and formats nothing. Times are UTC in ISO 8601, days YYYY-MM-DD.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import rfc8785
+
+from modelcards.approval import (
+    Condition,
+    Finding,
+    Gate,
+    LedgerFacts,
+    PolicyFacts,
+    RequiredSignOff,
+    Requirement,
+    Risk,
+    SealFacts,
+    SignOff,
+    TimelineEvent,
+    Waiver,
+)
+from modelcards.facts import (
+    Artifact,
+    Dataset,
+    EvidenceItem,
+    Fact,
+    Issuer,
+    ModelFacts,
+    MonitoringPlan,
+    MonitorPlan,
+    Passage,
+    Questionnaire,
+    Training,
+    VersionFacts,
+)
+from modelcards.measured import (
+    Cell,
+    Chart,
+    CheckResult,
+    Claim,
+    GroupRow,
+    GroupTable,
+    Mitigation,
+    Number,
+    Table,
+    Threshold,
+)
+from modelcards.reading import CardFormatError, typed
+
+__all__ = [
+    "SCHEMA",
+    "Artifact",
+    "Card",
+    "CardFormatError",
+    "CardStatus",
+    "Cell",
+    "Chart",
+    "CheckResult",
+    "Claim",
+    "Condition",
+    "Dataset",
+    "EvidenceItem",
+    "Fact",
+    "Finding",
+    "Gate",
+    "GroupRow",
+    "GroupTable",
+    "Highlight",
+    "Issuer",
+    "LedgerFacts",
+    "Mitigation",
+    "ModelFacts",
+    "MonitorPlan",
+    "MonitoringPlan",
+    "Number",
+    "Passage",
+    "PolicyFacts",
+    "Questionnaire",
+    "RequiredSignOff",
+    "Requirement",
+    "Risk",
+    "SealFacts",
+    "SignOff",
+    "Summary",
+    "Table",
+    "Threshold",
+    "TimelineEvent",
+    "Tone",
+    "Training",
+    "VersionFacts",
+    "Waiver",
+]
+
+SCHEMA = "model-card@v1"
+
+
+class CardStatus(StrEnum):
+    """A draft is for review and never signed; an issued card is signed, numbered and final."""
+
+    DRAFT = "draft"
+    ISSUED = "issued"
+
+
+class Tone(StrEnum):
+    """How a verdict is set in print; always beside words, never by colour alone."""
+
+    GOOD = "good"
+    CAUTION = "caution"
+    BAD = "bad"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True)
+class Highlight:
+    """One number of the summary, already worded: the value, and what it is compared with."""
+
+    label: str
+    value: str
+    note: str = ""
+    tone: str = Tone.NEUTRAL.value
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The verdict in two words and one sentence, with a few numbers."""
+
+    verdict: str
+    tone: str
+    sentence: str
+    highlights: tuple[Highlight, ...] = ()
+
+
+@dataclass(frozen=True)
+class Card:
+    """A model card."""
+
+    number: str
+    status: str
+    made_at: str
+    issuer: Issuer
+    model: ModelFacts
+    version: VersionFacts
+    artifact: Artifact | None
+    summary: Summary
+    policy: PolicyFacts
+    intended_use: tuple[Passage, ...] = ()
+    out_of_scope: tuple[Passage, ...] = ()
+    assumptions: tuple[Passage, ...] = ()
+    limitations: tuple[Passage, ...] = ()
+    questionnaires: tuple[Questionnaire, ...] = ()
+    training: Training = field(default_factory=Training)
+    lineage: tuple[Dataset, ...] = ()
+    evaluation: tuple[Dataset, ...] = ()
+    evidence: tuple[EvidenceItem, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    risks: tuple[Risk, ...] = ()
+    mitigations: tuple[Mitigation, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    gates: tuple[Gate, ...] = ()
+    sign_offs: tuple[SignOff, ...] = ()
+    monitoring: MonitoringPlan = field(default_factory=MonitoringPlan)
+    timeline: tuple[TimelineEvent, ...] = ()
+    ledger: LedgerFacts | None = None
+    seal: SealFacts | None = None
+    schema: str = SCHEMA
+
+    @property
+    def issued(self) -> bool:
+        """Whether this is an issued card and not a draft."""
+        return self.status == CardStatus.ISSUED
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON values; `from_json` gives the equal card back."""
+        document: dict[str, Any] = dataclasses.asdict(self)
+        return document
+
+    def canonical(self) -> bytes:
+        """The document as canonical JSON (RFC 8785): the bytes of card.json."""
+        return rfc8785.dumps(self.as_json())
+
+    def digest(self) -> str:
+        """SHA-256 of `canonical`, hexadecimal: the digest that the card prints on each page."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+    @classmethod
+    def from_json(cls, data: Any) -> Card:
+        """The card in a JSON document. Raises CardFormatError that names the first entry which does not fit."""
+        card = typed(cls, data, "card")
+        if not isinstance(card, cls) or card.schema != SCHEMA:
+            raise CardFormatError(f"The document is not a card of the schema {SCHEMA}.")
+        if card.status not in set(CardStatus):
+            raise CardFormatError(f"card.status is neither draft nor issued: {card.status!r}.")
+        return card

@@ -1,0 +1,213 @@
+"""A card as PDF/A-3a and PDF/UA-1 with card.json and the ledger proof inside, not yet signed.
+
+WeasyPrint runs in a child process with limits, our fonts and nothing it may fetch: run as a module, this file is that child.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import logging
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import pikepdf
+import rfc8785
+
+from modelcards.card import Card
+from modelcards.exporters.base import Exporter
+from modelcards.printable import FONTS
+from modelcards.rendering import html
+from portal.errors import Unavailable
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+SECONDS = 120
+MEMORY = 2 * 1024**3
+NAMESPACE = "urn:model-approval-portal:card:1#"
+REFUSED = 3
+
+FONTCONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
+<dir>{fonts}</dir><cachedir>{cache}</cachedir>
+<alias binding="same"><family>sans-serif</family><prefer><family>Card Sans</family><family>DejaVu Sans</family></prefer></alias>
+<alias binding="same"><family>serif</family><prefer><family>Card Sans</family><family>DejaVu Sans</family></prefer></alias>
+<alias binding="same"><family>monospace</family><prefer><family>Card Mono</family><family>DejaVu Sans</family></prefer></alias>
+</fontconfig>"""
+
+XMP = """<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part>
+</rdf:Description><rdf:Description rdf:about="" xmlns:card="{namespace}"><card:digest>{digest}</card:digest>
+<card:number>{number}</card:number></rdf:Description>
+<rdf:Description rdf:about="" xmlns:pdfaExtension="http://www.aiim.org/pdfa/ns/extension/"
+ xmlns:pdfaSchema="http://www.aiim.org/pdfa/ns/schema#" xmlns:pdfaProperty="http://www.aiim.org/pdfa/ns/property#">
+<pdfaExtension:schemas><rdf:Bag>
+<rdf:li rdf:parseType="Resource"><pdfaSchema:schema>PDF/UA identification schema</pdfaSchema:schema>
+<pdfaSchema:namespaceURI>http://www.aiim.org/pdfua/ns/id/</pdfaSchema:namespaceURI>
+<pdfaSchema:prefix>pdfuaid</pdfaSchema:prefix><pdfaSchema:property><rdf:Seq>
+<rdf:li rdf:parseType="Resource"><pdfaProperty:name>part</pdfaProperty:name>
+<pdfaProperty:valueType>Integer</pdfaProperty:valueType><pdfaProperty:category>internal</pdfaProperty:category>
+<pdfaProperty:description>Part of ISO 14289</pdfaProperty:description></rdf:li></rdf:Seq></pdfaSchema:property></rdf:li>
+<rdf:li rdf:parseType="Resource"><pdfaSchema:schema>Model card schema</pdfaSchema:schema>
+<pdfaSchema:namespaceURI>{namespace}</pdfaSchema:namespaceURI>
+<pdfaSchema:prefix>card</pdfaSchema:prefix><pdfaSchema:property><rdf:Seq>
+<rdf:li rdf:parseType="Resource"><pdfaProperty:name>digest</pdfaProperty:name>
+<pdfaProperty:valueType>Text</pdfaProperty:valueType><pdfaProperty:category>external</pdfaProperty:category>
+<pdfaProperty:description>SHA-256 of the attached card.json</pdfaProperty:description></rdf:li>
+<rdf:li rdf:parseType="Resource"><pdfaProperty:name>number</pdfaProperty:name>
+<pdfaProperty:valueType>Text</pdfaProperty:valueType><pdfaProperty:category>external</pdfaProperty:category>
+<pdfaProperty:description>Number of the card</pdfaProperty:description></rdf:li></rdf:Seq></pdfaSchema:property></rdf:li>
+</rdf:Bag></pdfaExtension:schemas></rdf:Description>"""
+
+
+class PdfExporter(Exporter):
+    """The printed card."""
+
+    title = "Card (PDF/A-3, PDF/UA)"
+    media_type = "application/pdf"
+    suffix = ".pdf"
+
+    def export(self, card: Card) -> bytes:
+        files = {"card.json": card.canonical()}
+        if card.ledger is not None:
+            files["ledger-proof.json"] = rfc8785.dumps(card.ledger.proof)
+        order = {
+            "html": html(card),
+            "files": {name: base64.b64encode(content).decode() for name, content in files.items()},
+            "made_at": card.made_at,
+            "digest": card.digest(),
+            "number": card.number,
+        }
+        return _normal(_print_in_child(json.dumps(order).encode()))
+
+
+def _print_in_child(order: bytes) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="card-") as folder:
+        fonts = Path(folder, "fonts.conf")
+        fonts.write_text(FONTCONFIG.format(fonts=escape(str(FONTS)), cache=escape(folder)), encoding="utf-8")
+        environment = {
+            "FONTCONFIG_FILE": str(fonts),
+            "HOME": folder,
+            "TMPDIR": folder,
+            "LC_ALL": "C.UTF-8",
+            "PATH": os.environ.get("PATH", ""),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        command = [sys.executable, "-m", "modelcards.exporters.pdf"]
+        try:
+            child = subprocess.run(
+                command, input=order, capture_output=True, cwd=PROJECT, env=environment, timeout=SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired as late:
+            raise Unavailable(
+                f"Printing the card took more than {SECONDS} seconds and was stopped; shorten its texts and tables.",
+                code="card-too-slow",
+            ) from late
+    if child.returncode == 0 and child.stdout.startswith(b"%PDF-"):
+        return child.stdout
+    raise Unavailable(_why(child), code="card-not-printed")
+
+
+def _why(child: subprocess.CompletedProcess[bytes]) -> str:
+    last = child.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+    if child.returncode == REFUSED:
+        return f"The card was not printed: {last}"
+    return f"The card was not printed: the printing process ended with code {child.returncode} ({last or 'no message'})."
+
+
+def _normal(pdf: bytes) -> bytes:
+    """The same document with small object streams: one huge stream makes each later verification quadratic."""
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        opened.save(
+            output := io.BytesIO(),
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
+            deterministic_id=True,
+            fix_metadata_version=False,
+        )
+    return output.getvalue()
+
+
+class _Complaints(logging.Handler):
+    """Keeps what the engine says about characters without a glyph."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.missing: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if ".notdef" in message:
+            self.missing.append(message)
+
+
+def _print(order: dict[str, Any]) -> bytes:
+    # Raises OSError where Pango is missing, so only the child imports it.
+    import weasyprint
+    from weasyprint.urls import URLFetcher
+
+    class NothingButPictures(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
+        """Opens the drawings inside the document and no address at all."""
+
+        def __init__(self) -> None:
+            super().__init__(allowed_protocols=("data",), allow_redirects=False, fail_on_errors=True)
+
+        def fetch(self, url: str, headers: dict[str, str] | None = None) -> Any:
+            if url.startswith("data:image/svg+xml;base64,"):
+                return super().fetch(url, headers)
+            raise ValueError("The card names an address to load; nothing is loaded.")
+
+    moment = datetime.fromisoformat(order["made_at"]).astimezone(UTC).replace(tzinfo=None)
+    fetcher = NothingButPictures()
+    attachments = [
+        weasyprint.Attachment(
+            string=base64.b64decode(content),
+            name=name,
+            description=name,
+            relationship="Data",
+            created=moment,
+            modified=moment,
+            url_fetcher=fetcher,
+        )
+        for name, content in order["files"].items()
+    ]
+    document = weasyprint.HTML(string=order["html"], base_url="card:", url_fetcher=fetcher)
+    printed: bytes = document.write_pdf(
+        pdf_variant="pdf/a-3a", attachments=attachments, finisher=lambda _, pdf: _declare(pdf, order)
+    )
+    return printed
+
+
+def _declare(pdf: Any, order: dict[str, Any]) -> None:
+    """State in the metadata that this is PDF/UA-1 as well, and the digest of card.json; list each attachment once."""
+    metadata = pdf.objects[int(pdf.catalog["Metadata"].split()[0])]
+    text = b"".join(metadata.stream).decode()
+    described = XMP.format(namespace=NAMESPACE, digest=order["digest"], number=escape(order["number"]))
+    metadata.stream = [text.replace("</rdf:RDF>", described + "</rdf:RDF>").encode()]
+    metadata.compress = False
+    once = dict.fromkeys(pdf.catalog["AF"])
+    pdf.catalog["AF"].clear()
+    pdf.catalog["AF"].extend(once)
+
+
+def main() -> int:
+    """Be the child: an order as JSON on standard input, the PDF on standard output."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    complaints = _Complaints()
+    logging.getLogger("weasyprint").addHandler(complaints)
+    pdf = _print(json.load(sys.stdin.buffer))
+    if complaints.missing:
+        sys.stderr.write(f"{complaints.missing[0]}\n")
+        return REFUSED
+    sys.stdout.buffer.write(pdf)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The parts of a card that say what is approved: model, version, artifact, texts, data, monitoring. Facts only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A label with a value, as one line of a list of facts."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Who issues the card, and from which portal."""
+
+    organisation: str
+    portal: str
+    address: str = ""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """The registered model: what the business owns."""
+
+    id: int
+    name: str
+    purpose: str
+    owner: str
+    business_unit: str
+    risk_tier: str
+    risk_tier_reason: str = ""
+
+
+@dataclass(frozen=True)
+class VersionFacts:
+    """The version that the card is about."""
+
+    id: int
+    number: str
+    summary: str
+    stage: str
+    submitted_by: str
+    developer: str
+    code_revision: str
+    created_at: str
+    approved_at: str = ""
+    approval_expires_at: str = ""
+    incumbent: str = ""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """The file that is approved."""
+
+    name: str
+    sha256: str
+    size: int
+    media_type: str = ""
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A text by a person, in Markdown, under the question it answers."""
+
+    heading: str
+    text: str
+    author: str = ""
+    at: str = ""
+
+
+@dataclass(frozen=True)
+class Questionnaire:
+    """The answers to one questionnaire of the policy that no other section holds."""
+
+    title: str
+    answers: tuple[Passage, ...]
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training record: what would be needed to train this version again."""
+
+    facts: tuple[Fact, ...] = ()
+    text: str = ""
+    record_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set of the lineage or of the evaluation."""
+
+    name: str
+    role: str
+    sha256: str = ""
+    rows: int | None = None
+    facts: tuple[Fact, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class EvidenceItem:
+    """One document or data file that the approval stands on."""
+
+    kind: str
+    name: str
+    sha256: str
+    size: int
+    uploaded_by: str
+    uploaded_at: str
+
+
+@dataclass(frozen=True)
+class MonitorPlan:
+    """One monitor that watches the version once it is deployed."""
+
+    title: str
+    measure: str
+    thresholds: str
+    every: str
+    severity: str
+    consequence: str = ""
+
+
+@dataclass(frozen=True)
+class MonitoringPlan:
+    """What is watched after approval."""
+
+    monitors: tuple[MonitorPlan, ...] = ()
+    text: str = ""

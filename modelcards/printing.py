@@ -1,0 +1,163 @@
+"""How single facts are worded in print: moments, numbers, sizes, digests, verdicts. Decides nothing about them."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, date, datetime
+
+from django.template import Library
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from approvals.charts import clean_svg
+from modelcards import printable
+from modelcards.card import Cell, Chart, Number
+
+register = Library()
+
+NOTHING = "–"
+SHOUTED = frozenset("auc roc ks ece mce mcc tpr fpr fnr tnr tp fp tn fn npv psi f1 pr id n js".split())  # noqa: SIM905
+MARKS = {
+    "passed": ("✓", "Passed", "good"),
+    "warning": ("!", "Warning", "caution"),
+    "failed": ("✗", "Failed", "bad"),
+    "not_computable": ("?", "Not computable", "bad"),
+    "error": ("✗", "Error", "bad"),
+}
+SIGNS = {"good": "✓", "caution": "!", "bad": "✗", "neutral": "–"}
+
+
+@register.filter
+def moment(text: str) -> str:
+    """A UTC time with its zone, or the text itself if it is no time."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text or NOTHING
+    if found.tzinfo is None:
+        return text
+    return f"{found.astimezone(UTC):%d %b %Y, %H:%M:%S} UTC"
+
+
+@register.filter
+def day(text: str) -> str:
+    """A day in words, or the text itself if it is none."""
+    try:
+        return f"{date.fromisoformat(text[:10]):%d %b %Y}"
+    except ValueError:
+        return text or NOTHING
+
+
+@register.filter
+def whole(number: int | None) -> str:
+    """A whole number with thin spaces between thousands."""
+    return NOTHING if number is None else f"{number:,}".replace(",", "\u2009")
+
+
+@register.filter
+def bytes_of(number: int) -> str:
+    """A file size for people."""
+    size = float(number)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{whole(number)} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return NOTHING
+
+
+@register.filter
+def decimal(value: Cell) -> str:
+    """A number to four significant digits; text stays as it is, nothing is shown as a dash."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return whole(value)
+    if value == 0:
+        return "0"
+    digits = f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
+    return digits.replace("-", "−")
+
+
+@register.filter
+def signed_decimal(value: float | None) -> str:
+    """A difference with its sign."""
+    if value is None:
+        return NOTHING
+    return f"+{decimal(value)}" if value > 0 else decimal(value)
+
+
+@register.filter
+def value(number: Number) -> str:
+    """The value, or that there is none."""
+    return "not computable" if number.value is None else decimal(number.value)
+
+
+@register.filter
+def interval(number: Number) -> str:
+    """The confidence interval, or a dash."""
+    if number.low is None or number.high is None:
+        return NOTHING
+    return f"{decimal(number.low)} to {decimal(number.high)}"
+
+
+@register.filter
+def confidence(number: Number) -> str:
+    """Level and method of the interval."""
+    level = f"{number.level:.0%}".replace("%", " %") if number.level is not None else ""
+    return " ".join(part for part in (level, number.method) if part)
+
+
+@register.filter
+def title(number: Number) -> str:
+    """The number's title, or its name in words."""
+    return number.title or wording(number.name)
+
+
+@register.filter
+def wording(name: str) -> str:
+    """A name from code in words: roc_auc is ROC AUC."""
+    if " " in name or not name:
+        return name
+    words = [word.upper() if word in SHOUTED else word for word in name.split("_")]
+    return " ".join([words[0] if words[0].isupper() else words[0].capitalize(), *words[1:]])
+
+
+@register.filter
+def rows_of(number: Number) -> str:
+    """The rows that a number is about."""
+    return ", ".join(f"{column} = {level}" for column, level in number.slice) or "all"
+
+
+@register.filter
+def verdict(name: str) -> SafeString:
+    """A verdict as sign and word; colour is an addition."""
+    sign, word, tone = MARKS.get(name, ("?", wording(name) or "Not run", "bad"))
+    return badge(word, tone, sign)
+
+
+@register.filter
+def badge(word: str, tone: str, sign: str = "") -> SafeString:
+    """A word in a frame, with the sign of its tone."""
+    return format_html('<span class="badge {}"><b>{}</b> {}</span>', tone, sign or SIGNS.get(tone, ""), word)
+
+
+@register.filter
+def digest(text: str) -> SafeString:
+    """A digest in groups of eight, so that two can be compared by eye and a line can break."""
+    groups = [text[start : start + 8] for start in range(0, len(text), 8)]
+    return format_html('<code class="digest">{}</code>', " ".join(groups)) if text else mark_safe(NOTHING)
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    """A person's Markdown."""
+    return printable.prose(text)
+
+
+@register.filter
+def picture(chart: Chart) -> str:
+    """The chart's drawing, cleaned once more, as the address of an embedded picture."""
+    svg = clean_svg(chart.svg, words=printable.printable)
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"

@@ -1,0 +1,7 @@
+"""The Celery application: tasks are hints to look at the database, so nothing of value is ever in a message."""
+
+from celery import Celery
+
+app = Celery("portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,1 @@
+"""Commands that people and the set-up run."""

@@ -1,0 +1,235 @@
+"""Every setting, from the environment or a safe default.
+
+Reads only: it makes no file and no folder (portal.keys does) and never switches a protection off by default.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from celery.schedules import crontab
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from portal.keys import broker_socket, read_secret_key, var_folder
+
+
+def flag(name: str) -> bool:
+    """Say whether the environment switches `name` on; an unknown word is an error, never a guess."""
+    word = os.environ.get(name, "").strip().lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"", "0", "false", "no", "off"}:
+        return False
+    message = f"{name} is {word!r}; write yes or no."
+    raise ImproperlyConfigured(message)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return the comma-separated words of the environment variable `name`."""
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def database(url: str, default_file: Path) -> dict[str, Any]:
+    """Return the database settings for a URL, or for the embedded SQLite file when there is none."""
+    found: dict[str, Any] = dict(dj_database_url.parse(url or f"sqlite:///{default_file}", conn_max_age=60))
+    if found["ENGINE"] == "django.db.backends.postgresql":
+        found["CONN_HEALTH_CHECKS"] = True
+        return found
+    if found["ENGINE"] != "django.db.backends.sqlite3":
+        message = "DATABASE_URL must name a PostgreSQL or an SQLite database; other engines lack the guards we rely on."
+        raise ImproperlyConfigured(message)
+    found["ENGINE"] = "portal.sqlite"
+    if not url:
+        found["NAME"] = str(default_file)
+    found["TEST"] = {"NAME": str(default_file.with_name("test.sqlite3"))}
+    found["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON",
+    }
+    return found
+
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR = var_folder()
+SECRET_KEY = os.environ.get("SECRET_KEY") or read_secret_key(VAR)
+DEBUG = flag("DEBUG")
+BEHIND_TLS = flag("PORTAL_BEHIND_TLS")
+
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+PORTAL_URL = os.environ.get("PORTAL_URL", "http://localhost:8000").rstrip("/")
+
+INSTALLED_APPS = [
+    "portal.apps.PortalConfig",
+    "portal.apps.PortalAdminConfig" if (BASE_DIR / "portal" / "admin.py").exists() else "django.contrib.admin",  # TEMP
+    "approvals",
+    "modelcards",
+    "monitoring",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "axes",
+    "guardian",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DEFAULT_DATABASE_FILE = VAR / "portal.sqlite3"
+DATABASE_IS_EMBEDDED = not os.environ.get("DATABASE_URL")
+DATABASES = {"default": database(os.environ.get("DATABASE_URL", ""), DEFAULT_DATABASE_FILE)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Who may come in. Separation of duties never rests on these backends: a superuser passes all of them.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+ANONYMOUS_USER_NAME = None
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+
+SESSION_COOKIE_AGE = 8 * 60 * 60
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = BEHIND_TLS
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# Forms stay in memory and are small; files go to a private folder and never through memory.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+FILE_UPLOAD_TEMP_DIR = VAR / "incoming"
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["portal.formats"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# Without a mail server, mail is kept in var/mail where the administrator can read it.
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = VAR / "mail"
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS")
+EMAIL_USE_SSL = flag("EMAIL_USE_SSL")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get("EMAIL_FROM", "portal@localhost")
+
+# The broker carries hints only: rows are the truth, leases and sweepers recover. docs: portal/processes.py starts it.
+CELERY_BROKER_URL = os.environ.get("BROKER_URL") or f"redis+socket://{broker_socket(VAR)}"
+CELERY_TASK_DEFAULT_QUEUE = "portal"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 300
+CELERY_TASK_TIME_LIMIT = 330
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = 800_000
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "health_check_interval": 10,
+}
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "run" / "beat-schedule")
+# "expires": a worker that was away finds one hint of each kind, not an hour of them.
+CELERY_BEAT_SCHEDULE = {
+    "checks": {"task": "approvals.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "cards": {"task": "modelcards.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
+    "monitors": {"task": "monitoring.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
+    "mail": {"task": "portal.tasks.send_outgoing", "schedule": 10.0, "options": {"expires": 10.0}},
+    "staleness": {"task": "monitoring.tasks.check_staleness", "schedule": timedelta(hours=1)},
+    "checkpoint": {"task": "portal.tasks.nightly_checkpoint", "schedule": crontab(hour=0, minute=30)},
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+}

@@ -1,0 +1,18 @@
+"""Which address opens which door. Holds no rule."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Say that the web process answers; says nothing about data and asks for no sign-in."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+urlpatterns = [
+    path("healthz", healthz, name="healthz"),
+    path("", admin.site.urls),
+]

@@ -1,0 +1,78 @@
+"""A database of its own, committed to and seen by other threads, for tests that cannot live in one transaction.
+
+Our triggers refuse to empty the tables, so such a test gets a copy of the migrated database and throws it away.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+ALIAS = "default"
+
+
+@pytest.fixture
+def committed_database(
+    django_db_setup: None, django_db_blocker: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[BaseDatabaseWrapper]:
+    """Point the default connection, in every thread, at a fresh copy of the migrated test database."""
+    with django_db_blocker.unblock():
+        original = connections[ALIAS]
+        original_name = original.settings_dict["NAME"]
+        vendor = original.vendor
+        copy_name = _copy_sqlite(original, tmp_path) if vendor == "sqlite" else _copy_postgresql(original)
+        settings.DATABASES[ALIAS]["NAME"] = original.settings_dict["NAME"] = copy_name
+        connections[ALIAS] = connections.create_connection(ALIAS)
+        try:
+            yield connections[ALIAS]
+        finally:
+            connections[ALIAS].close()
+            settings.DATABASES[ALIAS]["NAME"] = original.settings_dict["NAME"] = original_name
+            connections[ALIAS] = original
+            if vendor == "postgresql":
+                _run_elsewhere(original, f'DROP DATABASE "{copy_name}" WITH (FORCE)')
+
+
+def _copy_sqlite(original: BaseDatabaseWrapper, folder: Path) -> str:
+    name = str(folder / "committed.sqlite3")
+    original.ensure_connection()
+    with sqlite3.connect(name) as copy:
+        original.connection.backup(copy)
+    copy.close()
+    return name
+
+
+def _copy_postgresql(original: BaseDatabaseWrapper) -> str:
+    template = original.settings_dict["NAME"]
+    name = f"{template}_copy"
+    original.close()
+    _run_elsewhere(original, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    _run_elsewhere(original, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return name
+
+
+def _run_elsewhere(original: BaseDatabaseWrapper, statement: str) -> None:
+    with original._nodb_cursor() as cursor:
+        cursor.execute(statement)
+
+
+def at_once(work: Callable[[int], Any], *, threads: int = 16) -> list[Any]:
+    """Run `work(0)` to `work(threads - 1)` at the same instant and give their answers; connections are closed after."""
+    start = Barrier(threads)
+
+    def run(place: int) -> Any:
+        try:
+            start.wait(timeout=30)
+            return work(place)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return [done.result() for done in [pool.submit(run, place) for place in range(threads)]]
