@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from celery import current_app
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Q
@@ -31,11 +32,24 @@ HINT_AGAIN = timedelta(seconds=10)
 SEED = 20_240_613
 
 
-def _send_hint(run_id: int) -> None:
-    hint(run_id)
+RUN_TASK = "approvals.tasks.run_check"
 
 
-hint: Callable[[int], None] = lambda run_id: None  # noqa: E731  (replaced by tasks.py: the broker is only a hint)
+@dataclass(frozen=True)
+class Result:
+    """What a finished run says."""
+
+    verdict: str
+    sentences: tuple[str, ...]
+    reading: dict[str, Any]
+    charts: list[dict[str, str]]
+    engine: dict[str, str]
+    log: str
+
+
+def send_hint(run_id: int) -> None:
+    """Tell the workers that a run waits. A lost hint costs seconds: the sweeper looks at the rows anyway."""
+    current_app.send_task(RUN_TASK, args=[run_id])
 
 
 def request_check(*, version_id: int, check_key: str, actor: User, now: datetime | None = None) -> CheckRun:
@@ -120,7 +134,7 @@ def _queue(version: ModelVersion, case: Case, key: str, actor: User, now: dateti
         scope=version.scope,
         facts={"run": run.pk, "check": key, "inputs": inputs_digest},
     )
-    transaction.on_commit(partial(_send_hint, run.pk), robust=True)
+    transaction.on_commit(partial(send_hint, run.pk), robust=True)
     return run
 
 
@@ -161,18 +175,13 @@ def report_progress(run_id: int, token: uuid.UUID, *, percent: int, text: str, n
     )
 
 
-def finish(
-    run_id: int,
-    token: uuid.UUID,
-    *,
-    verdict: str,
-    sentences: tuple[str, ...],
-    reading: dict[str, Any],
-    charts: list[dict[str, str]],
-    engine: dict[str, str],
-    log: str,
-    now: datetime,
-) -> bool:
+def renew(run_id: int, token: uuid.UUID, *, now: datetime) -> bool:
+    """Renew the lease without news. False: the lease is somebody else's now, stop working."""
+    mine = CheckRun.objects.filter(pk=run_id, token=token, status=RunStatus.RUNNING)
+    return bool(mine.update(heartbeat_at=now, lease_until=now + LEASE))
+
+
+def finish(run_id: int, token: uuid.UUID, *, result: Result, now: datetime) -> bool:
     """Record a result once. A zombie's late result is refused and recorded as such; gives whether it was taken."""
     with transaction.atomic():
         found = CheckRun.objects.select_related("version__model").get(pk=run_id)
@@ -184,13 +193,13 @@ def finish(
                 actor=None,
                 subject=version,
                 scope=version.scope,
-                facts={"run": run.pk, "check": run.check_key, "verdict": verdict},
+                facts={"run": run.pk, "check": run.check_key, "verdict": result.verdict},
             )
             return False
         with voiding.watched(version, actor=None):
-            run.status, run.verdict, run.sentences = RunStatus.FINISHED, verdict, list(sentences)
-            run.reading, run.reading_digest = reading, digest(reading)
-            run.charts, run.engine, run.log = charts, engine, log[:100_000]
+            run.status, run.verdict, run.sentences = RunStatus.FINISHED, result.verdict, list(result.sentences)
+            run.reading, run.reading_digest = result.reading, digest(result.reading)
+            run.charts, run.engine, run.log = result.charts, result.engine, result.log[:100_000]
             run.progress, run.progress_text, run.finished_at, run.token = 100, "", now, None
             run.save()
         _tell(run, version)
@@ -203,7 +212,7 @@ def finish(
                 "run": run.pk,
                 "check": run.check_key,
                 "inputs": run.inputs_digest,
-                "verdict": verdict,
+                "verdict": result.verdict,
                 "reading": run.reading_digest,
             },
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sized
 from datetime import UTC, date, datetime
 
 from django.template import Library
@@ -16,6 +17,7 @@ from modelcards.card import Cell, Chart, Number
 register = Library()
 
 NOTHING = "–"
+SHORT_TABLE = 9
 SHOUTED = frozenset("auc roc ks ece mce mcc tpr fpr fnr tnr tp fp tn fn npv psi f1 pr id n js".split())  # noqa: SIM905
 MARKS = {
     "passed": ("✓", "Passed", "good"),
@@ -148,6 +150,12 @@ def digest(text: str) -> SafeString:
     """A digest in groups of eight, so that two can be compared by eye and a line can break."""
     groups = [text[start : start + 8] for start in range(0, len(text), 8)]
     return format_html('<code class="digest">{}</code>', " ".join(groups)) if text else mark_safe(NOTHING)
+
+
+@register.filter
+def shape(rows: Sized) -> str:
+    """Short tables stay on one page."""
+    return "wide keep" if len(rows) <= SHORT_TABLE else "wide"
 
 
 @register.filter

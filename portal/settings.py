@@ -169,6 +169,9 @@ FILE_UPLOAD_TEMP_DIR = VAR / "incoming"
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
+UPLOAD_LIMIT_BYTES = int(os.environ.get("UPLOAD_LIMIT_MB", "64")) * 1_000_000
+CHECK_LIMITS = {"memory_mb": int(os.environ.get("CHECK_MEMORY_MB", "2048")), "wall_seconds": 280, "cpu_seconds": 280}
+
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
 STORAGES = {

@@ -12,8 +12,10 @@ atexit.register(shutil.rmtree, os.environ["PORTAL_VAR"], ignore_errors=True)
 
 import django
 import pytest
+from django.db import connection
 from django.test import override_settings
 
+from portal import guards
 from portal.keys import ensure_keys
 
 ensure_keys(Path(os.environ["PORTAL_VAR"]))
@@ -30,6 +32,24 @@ def _test_settings():
             "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
         },
     ):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptying_tables_between_tests():
+    """Take the guards away while Django empties all tables after a test that committed, as live-server tests do."""
+    flush = type(connection.ops).execute_sql_flush
+
+    def flush_past_guards(operations, statements):
+        with operations.connection.cursor() as cursor:
+            for guard in guards.declared():
+                for statement in guard.drop_statements(operations.connection.vendor):
+                    cursor.execute(statement)
+        flush(operations, statements)
+        guards.install(using=operations.connection.alias)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(connection.ops), "execute_sql_flush", flush_past_guards)
         yield
 
 

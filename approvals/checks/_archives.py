@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _END_OF_DIRECTORY = 22
@@ -29,7 +29,7 @@ class Bounds:
     ratio: int = 200
 
 
-def archive_problems(stream: BinaryIO, size: int, bounds: Bounds) -> list[str]:
+def archive_problems(stream: IO[bytes], size: int, bounds: Bounds) -> list[str]:
     """What is wrong with the archive as an archive, one sentence each."""
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -65,7 +65,7 @@ def _member_problems(member: zipfile.ZipInfo, bounds: Bounds) -> Iterable[str]:
         )
 
 
-def _gaps(stream: BinaryIO, members: Sequence[zipfile.ZipInfo], start: int, size: int) -> Iterable[str]:
+def _gaps(stream: IO[bytes], members: Sequence[zipfile.ZipInfo], start: int, size: int) -> Iterable[str]:
     """Whether the members fill the file up to the directory, and the directory fills it to the end."""
     place = 0
     for member in sorted(members, key=lambda item: item.header_offset):

@@ -84,7 +84,7 @@ def npy_problems(stream: IO[bytes], size: int) -> list[str]:
     return [f"The NumPy array has {rest:,} bytes more than its shape needs."] if rest else []
 
 
-def npz_problems(stream: BinaryIO, size: int, bounds: Bounds) -> list[str]:
+def npz_problems(stream: IO[bytes], size: int, bounds: Bounds) -> list[str]:
     """What is wrong with a NumPy archive: a zip of array files and nothing else."""
     problems = archive_problems(stream, size, bounds)
     if problems:

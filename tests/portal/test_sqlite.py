@@ -4,16 +4,17 @@ import os
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connections, transaction
 
+from portal.sqlite.base import DatabaseWrapper
 from portal.sqlite.queue import WriterQueue, queue_for
+from tests.databases import at_once, committed_database  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("committed_database")
 
 WRITE_FROM_OUTSIDE = """
 import sqlite3, sys
@@ -21,7 +22,7 @@ from portal.sqlite.queue import queue_for
 queue = queue_for(sys.argv[1])
 for _ in range(int(sys.argv[2])):
     ticket = queue.acquire(timeout=60)
-    rows = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+    rows = sqlite3.connect(sys.argv[1], timeout=20, isolation_level=None)
     rows.execute("BEGIN IMMEDIATE")
     rows.execute("UPDATE auth_group SET name = CAST(name AS INTEGER) + 1")
     rows.execute("COMMIT")
@@ -30,73 +31,80 @@ for _ in range(int(sys.argv[2])):
 """
 
 
+class UndoneError(Exception):
+    pass
+
+
+def own_connection() -> DatabaseWrapper:
+    connection = connections["default"]
+    assert isinstance(connection, DatabaseWrapper)
+    return connection
+
+
 def database_file() -> str:
-    return str(connection.settings_dict["NAME"])
+    return str(own_connection().settings_dict["NAME"])
 
 
 def count_up() -> None:
     """Read, then write what was read: lost if two do it at once."""
-    try:
+    with transaction.atomic():
+        group = Group.objects.get()
         with transaction.atomic():
-            group = Group.objects.get()
-            with transaction.atomic():
-                group.name = str(int(group.name) + 1)
-                group.save()
-    finally:
-        connections.close_all()
+            group.name = str(int(group.name) + 1)
+            group.save()
+
+
+def begin_and_fail(*, close: bool = False) -> None:
+    with transaction.atomic():
+        Group.objects.create(name="undone")
+        if close:
+            own_connection().close()
+        raise UndoneError
 
 
 def test_sixteen_threads_and_two_other_processes_lose_no_write():
     Group.objects.create(name="0")
-    others = [
-        subprocess.Popen([sys.executable, "-c", WRITE_FROM_OUTSIDE, database_file(), "40"], cwd=settings.BASE_DIR)
-        for _ in range(2)
-    ]
-    with ThreadPoolExecutor(16) as threads:
-        list(threads.map(lambda _: count_up(), range(160)))
+    command = [sys.executable, "-c", WRITE_FROM_OUTSIDE, database_file(), "40"]
+    others = [subprocess.Popen(command, cwd=settings.BASE_DIR) for _ in range(2)]
+    at_once(lambda _: [count_up() for _ in range(10)], threads=16)
     assert [other.wait() for other in others] == [0, 0]
     assert Group.objects.get().name == "240"
 
 
 def test_lone_writes_of_sixteen_threads_wait_their_turn():
-    def write(number: int) -> None:
-        try:
-            Group.objects.create(name=f"group {number}")
-            Group.objects.filter(name=f"group {number}").update(name=f"renamed {number}")
-        finally:
-            connections.close_all()
+    def write(place: int) -> None:
+        for number in range(10):
+            Group.objects.create(name=f"{place} {number}")
+            Group.objects.filter(name=f"{place} {number}").update(name=f"renamed {place} {number}")
 
-    with ThreadPoolExecutor(16) as threads:
-        list(threads.map(write, range(160)))
+    at_once(write, threads=16)
     assert Group.objects.filter(name__startswith="renamed").count() == 160
 
 
 def test_a_rolled_back_savepoint_keeps_the_turn_and_the_end_of_the_transaction_gives_it_back():
     with transaction.atomic():
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
-            Group.objects.create(name="undone")
-            raise ZeroDivisionError
+        with pytest.raises(UndoneError):
+            begin_and_fail()
         Group.objects.create(name="done")
-        assert connection.ticket is not None
-    assert connection.ticket is None
+        assert own_connection().ticket is not None
+    assert own_connection().ticket is None
     assert list(Group.objects.values_list("name", flat=True)) == ["done"]
 
 
 def test_a_failed_transaction_gives_the_turn_back():
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        Group.objects.create(name="undone")
-        raise ZeroDivisionError
-    assert connection.ticket is None
+    with pytest.raises(UndoneError):
+        begin_and_fail()
+    assert own_connection().ticket is None
     assert not Group.objects.exists()
 
 
 def test_closing_the_connection_inside_a_transaction_gives_the_turn_back():
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        connection.close()
-        raise ZeroDivisionError
+    with pytest.raises(UndoneError):
+        begin_and_fail(close=True)
     queue = queue_for(database_file())
     queue.release(queue.acquire(timeout=0))
-    assert connection.ticket is None
+    assert own_connection().ticket is None
+    assert not Group.objects.exists()
 
 
 def test_readers_do_not_wait_for_a_writer():
@@ -116,7 +124,7 @@ def test_readers_do_not_wait_for_a_writer():
 
 
 def test_a_writer_that_waits_too_long_gets_a_database_error(monkeypatch):
-    monkeypatch.setitem(connection.settings_dict, "OPTIONS", connection.settings_dict["OPTIONS"] | {"timeout": 0.05})
+    monkeypatch.setitem(own_connection().settings_dict["OPTIONS"], "timeout", 0.05)
     queue = queue_for(database_file())
     ticket = queue.acquire(timeout=5)
     try:
@@ -131,7 +139,7 @@ def test_a_forked_child_neither_holds_nor_frees_its_parents_turn():
     with transaction.atomic():
         child = os.fork()
         if child == 0:
-            connection.let_next_in()
+            own_connection().let_next_in()
             try:
                 queue_for(database_file()).acquire(timeout=0.05)
             except TimeoutError:
@@ -156,7 +164,7 @@ def test_an_old_ticket_opens_nothing(tmp_path):
 
 
 def test_the_embedded_database_is_durable_and_guards_its_references():
-    with connection.cursor() as cursor:
+    with own_connection().cursor() as cursor:
         pragmas = [
             cursor.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers")

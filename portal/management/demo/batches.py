@@ -14,20 +14,24 @@ from portal.management.demo.applications import Floats, Row, as_csv, rows_of, wi
 from portal.management.demo.artifacts import thaw
 from portal.management.demo.training import TrainedModel, score
 
-ROWS = 400
-AMOUNT_WEIGHT, DURATION_WEIGHT, YOUNG_WEIGHT = 0.9, 0.6, 3.0
+ROWS = 800
+AMOUNT_WEIGHT, DURATION_WEIGHT, YOUNG_WEIGHT = 0.45, 0.3, 3.0
 JITTER = 0.01
 
 _ORIGIN = (
     "Simulated for the demonstration by bootstrap from the held-out rows of the public data set Statlog German Credit: "
-    "{rows} applications drawn with replacement, new application numbers, each amount changed by at most 1 % at random "
-    "so that no application is an exact copy, scored by the approved artifact. "
+    f"{ROWS} applications drawn with replacement, with new application numbers and each amount changed by about 1 % at "
+    "random so that no application is an exact copy of another, scored by the frozen artifact. Outcomes belong to the "
+    "applications drawn. "
 )
-CLEAN = _ORIGIN + "Every held-out application had the same chance to be drawn."
+LIKE = _ORIGIN + (
+    "Drawn evenly within each combination of outcome, sex and age group, so that their shares are those of the "
+    "evaluation table."
+)
 SHIFTED = _ORIGIN + (
-    "Large and long loans and young applicants were drawn more often: chance in proportion to "
-    "exp({amount} a + {duration} d) y, where a is the standardised logarithm of the amount, d the standardised "
-    "duration, and y is {young} for applicants of 25 or under, else 1. Outcomes belong to the applications drawn."
+    "Large and long loans and young applicants were drawn more often: with a chance in proportion to "
+    f"exp({AMOUNT_WEIGHT} a + {DURATION_WEIGHT} d) y, where a is the standardised logarithm of the amount, d the "
+    f"standardised duration, and y is {YOUNG_WEIGHT:g} for applicants of 25 or under, else 1."
 )
 
 
@@ -43,12 +47,39 @@ class Batch:
 def monthly_batches(seed: int, model: TrainedModel) -> tuple[Batch, Batch]:
     """A month like the evaluation data, and one in which amounts, durations and ages have shifted."""
     reference = rows_of(model.evaluation_csv)
-    words = {"rows": ROWS, "amount": AMOUNT_WEIGHT, "duration": DURATION_WEIGHT, "young": f"{YOUNG_WEIGHT:g}"}
-    like, shifted = np.ones(len(reference)), shift_weights(reference)
+    generator = np.random.default_rng(seed)
+    like, shifted = _like(reference, generator), _shifted(reference, generator)
     return (
-        Batch("month-1", CLEAN.format(**words), _drawn(model, reference, like, seed=seed, first_id=10_001)),
-        Batch("month-2", SHIFTED.format(**words), _drawn(model, reference, shifted, seed=seed + 1, first_id=20_001)),
+        Batch("month-1-as-approved", LIKE, _table(model, like, generator, first_id=10_001)),
+        Batch("month-2-shifted", SHIFTED, _table(model, shifted, generator, first_id=20_001)),
     )
+
+
+def _like(reference: Sequence[Row], generator: np.random.Generator) -> list[Row]:
+    strata: dict[tuple[str, ...], list[Row]] = {}
+    for row in reference:
+        strata.setdefault((row["y_true"], row["sex"], row["age_group"]), []).append(row)
+    sizes = _rounded([len(rows) * ROWS / len(reference) for rows in strata.values()])
+    drawn = [
+        rows[place]
+        for rows, size in zip(strata.values(), sizes, strict=True)
+        for place in generator.integers(len(rows), size=size)
+    ]
+    return [drawn[place] for place in generator.permutation(ROWS)]
+
+
+def _rounded(sizes: Sequence[float]) -> list[int]:
+    """Whole numbers with the same sum, each the size rounded down or up, the largest remainders up."""
+    whole = [int(size) for size in sizes]
+    by_remainder = sorted(range(len(sizes)), key=lambda place: whole[place] - sizes[place])
+    for place in by_remainder[: round(sum(sizes)) - sum(whole)]:
+        whole[place] += 1
+    return whole
+
+
+def _shifted(reference: Sequence[Row], generator: np.random.Generator) -> list[Row]:
+    weights = shift_weights(reference)
+    return [reference[place] for place in generator.choice(len(reference), size=ROWS, p=weights / weights.sum())]
 
 
 def shift_weights(rows: Sequence[Row]) -> Floats:
@@ -66,11 +97,19 @@ def _standardised(values: Floats) -> Floats:
     return found
 
 
-def _drawn(model: TrainedModel, reference: Sequence[Row], weights: Floats, *, seed: int, first_id: int) -> bytes:
-    generator = np.random.default_rng(seed)
-    places = generator.choice(len(reference), size=ROWS, p=weights / weights.sum())
-    drawn = [reference[place] for place in places]
-    jitter = 1.0 + generator.uniform(-JITTER, JITTER, size=ROWS)
-    amounts = [round(float(row["amount"]) * factor) for row, factor in zip(drawn, jitter, strict=True)]
-    rows = with_columns(drawn, id=range(first_id, first_id + ROWS), amount=amounts)
-    return as_csv(score(thaw(model.artifact), rows, model.features), tuple(reference[0]))
+def _table(model: TrainedModel, drawn: Sequence[Row], generator: np.random.Generator, *, first_id: int) -> bytes:
+    rows = with_columns(drawn, id=range(first_id, first_id + ROWS), amount=_amounts(drawn, generator))
+    return as_csv(score(thaw(model.artifact), rows, model.features), tuple(drawn[0]))
+
+
+def _amounts(drawn: Sequence[Row], generator: np.random.Generator) -> list[int]:
+    """The amounts after the random change; a copy of an application gets the next amount that no copy has."""
+    taken: set[tuple[str, int]] = set()
+    amounts = []
+    for row, change in zip(drawn, generator.uniform(-JITTER, JITTER, size=len(drawn)), strict=True):
+        amount = round(float(row["amount"]) * (1.0 + change))
+        while (row["id"], amount) in taken:
+            amount += 1
+        taken.add((row["id"], amount))
+        amounts.append(amount)
+    return amounts

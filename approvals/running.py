@@ -1,0 +1,142 @@
+"""Carries out one queued check run: claim, measure in the sandbox, draw, judge, finish. Called by workers and tests."""
+
+from __future__ import annotations
+
+import platform
+import uuid
+from importlib.metadata import version as library_version
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from approvals import case as cases
+from approvals import checking, checks
+from approvals.charts import ChartError, render_chart
+from approvals.checks._readings import reading_as_json
+from approvals.checks.base import Check, Input, Reading, build
+from approvals.models import CheckRun, Evidence
+from approvals.models.checks import Verdict
+from approvals.policy_document import parse
+from approvals.sandbox import JobDescription, Limits, SandboxError, run_measurement
+
+LIBRARIES = ("duckdb", "numpy", "scipy")
+UNMEASURABLE = {"input": Verdict.NOT_COMPUTABLE}
+
+
+def execute(run_id: int) -> bool:
+    """Carry out a run if it is free; gives whether this call recorded its result."""
+    token = checking.claim(run_id, now=timezone.now())
+    if token is None:
+        return False
+    run = CheckRun.objects.select_related("version__model", "version__policy").get(pk=run_id)
+    kind = checks.find(run.check_key)
+    if kind is None:
+        sentence = f"This portal has no check “{run.check_key}”."
+        return _give(run, token, Verdict.ERROR, (sentence,), {}, [], "")
+    try:
+        reading = _measure(run, token)
+    except SandboxError as failure:
+        if failure.kind == "stopped":
+            return False
+        verdict = UNMEASURABLE.get(failure.kind, Verdict.ERROR)
+        return _give(run, token, verdict, (failure.sentence,), {}, [], "\n".join(failure.log))
+    return _judge(run, token, kind(), reading)
+
+
+def _measure(run: CheckRun, token: uuid.UUID) -> Reading:
+    alive = True
+
+    def on_progress(percent: int, text: str) -> None:
+        nonlocal alive
+        alive = checking.report_progress(run.pk, token, percent=percent, text=text, now=timezone.now())
+
+    last_beat = timezone.now()
+
+    def should_stop() -> bool:
+        nonlocal alive, last_beat
+        now = timezone.now()
+        if now - last_beat > checking.LEASE / 4:
+            last_beat = now
+            alive = checking.renew(run.pk, token, now=now)
+        return not alive
+
+    return run_measurement(
+        check_key=run.check_key,
+        job=_job(run),
+        limits=Limits(**settings.CHECK_LIMITS),
+        on_progress=on_progress,
+        should_stop=should_stop,
+    )
+
+
+def _job(run: CheckRun) -> JobDescription:
+    inputs = {}
+    for kind, piece in run.inputs["evidence"].items():
+        row = (
+            Evidence.objects.filter(version=run.version, kind=kind, file__sha256=piece["sha256"])
+            .select_related("file")
+            .order_by("-pk")
+            .first()
+        )
+        if row is None:
+            raise SandboxError(f"The {kind.replace('_', ' ')} of this run is gone.", kind="input")
+        inputs[kind] = Input(
+            kind=kind,
+            path=row.file.path,
+            name=row.name,
+            sha256=row.file.sha256,
+            artifact_sha256=piece["made_with_artifact"],
+            details=piece["details"],
+        )
+    case = cases.load(run.version)
+    document = parse(run.version.policy.text)
+    if cases.inputs_of_checks(case, document).get(run.check_key, {}).get("facts") != run.inputs["facts"]:
+        raise SandboxError("The answers or documents changed before the run began; run the check again.", kind="input")
+    kind = checks.load()[run.check_key]
+    return JobDescription(
+        inputs=inputs,
+        facts={name: cases.fact(case, name) for name in kind.facts},
+        parameters=run.inputs["parameters"],
+        seed=run.seed,
+    )
+
+
+def _judge(run: CheckRun, token: uuid.UUID, check: Check, reading: Reading) -> bool:
+    thresholds = build(type(check).Thresholds, run.inputs["thresholds"], owner=type(check).title)
+    judgement = check.judge(reading, thresholds)
+    plain = reading_as_json(reading, with_log=False)
+    plain["failed_measures"] = [measure.as_json() for measure in judgement.failed_measures]
+    charts, problems = _draw(reading)
+    log = "\n".join((*reading.log, *problems))
+    return _give(run, token, judgement.verdict, judgement.sentences, plain, charts, log)
+
+
+def _draw(reading: Reading) -> tuple[list[dict[str, str]], tuple[str, ...]]:
+    drawn, problems = [], []
+    for chart in reading.charts:
+        try:
+            svg = render_chart(chart.specification, title=chart.title, description=chart.description)
+        except ChartError as failure:
+            problems.append(failure.sentence)
+        else:
+            drawn.append({"title": chart.title, "description": chart.description, "svg": svg})
+    return drawn, tuple(problems)
+
+
+def _give(
+    run: CheckRun,
+    token: uuid.UUID,
+    verdict: str,
+    sentences: tuple[str, ...],
+    reading: dict[str, Any],
+    charts: list[dict[str, str]],
+    log: str,
+) -> bool:
+    engine = {"python": platform.python_version(), **{name: library_version(name) for name in LIBRARIES}}
+    result = checking.Result(
+        verdict=verdict, sentences=sentences, reading=reading, charts=charts, engine=engine, log=log
+    )
+    return checking.finish(run.pk, token, result=result, now=timezone.now())
+
+

@@ -1,0 +1,23 @@
+"""Doors for workers: each task makes one domain call. Messages are hints; forged or repeated ones do no harm."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from approvals import checking, running, workflow
+
+
+@shared_task
+def run_check(run_id: int) -> bool:
+    """Carry out one check run if it is free."""
+    return running.execute(run_id)
+
+
+@shared_task
+def sweep() -> int:
+    """Hint at check runs that wait or lost their worker; suspend approvals that lapsed."""
+    workflow.suspend_lapsed()
+    waiting = checking.sweep()
+    for run_id in waiting:
+        checking.send_hint(run_id)
+    return len(waiting)
