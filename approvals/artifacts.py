@@ -150,8 +150,9 @@ _SIGNS: tuple[tuple[str, Callable[[bytes, int], bool]], ...] = (
     (ZSTD, _starts(b"\x28\xb5\x2f\xfd")),
     (LZ4, _starts(b"\x04\x22\x4d\x18")),
     (HDF5, _starts(b"\x89HDF\r\n\x1a\n")),
-    (PICKLE, _is_binary_pickle),
+    # No pickle can look like safetensors: its third and fourth byte are operations, which as a length are too large.
     (SAFETENSORS, _is_safetensors),
+    (PICKLE, _is_binary_pickle),
     (ONNX, _is_onnx),
     (ZLIB, _is_zlib),
     (LZMA, _starts(b"\x5d\x00\x00")),

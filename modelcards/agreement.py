@@ -17,7 +17,7 @@ from modelcards.card import Card, RequiredSignOff, SignOff
 
 APPROVALS = frozenset({"approve", "approve_with_conditions"})
 SIGNED = "approvals.signoff.signed"
-SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at")
+SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier")
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ def policy_problems(card: Card) -> list[str]:
     except (yaml.YAMLError, TypeError, AttributeError, ValueError):
         return ["The policy's text in the card cannot be read."]
     named = sorted((required.stage, required.role, required.people) for required in policy.required_sign_offs)
-    return [] if asked == named else ["The sign-offs that the card names as required are not those of the policy's text."]
+    return (
+        [] if asked == named else ["The sign-offs that the card names as required are not those of the policy's text."]
+    )
 
 
 def _required_by(document: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
@@ -104,35 +106,41 @@ def ledger_problems(card: Card) -> list[str]:
     """Whether each printed sign-off is, word for word, one of the signing acts in the ledger proof, and the reverse."""
     if card.ledger is None:
         return ["The card holds no ledger proof."]
-    acts = _signing_acts(card.ledger.proof)
-    problems = []
+    try:
+        acts = _signing_acts(card.ledger.proof)
+        return [*_differing(card, acts), *_unprinted(card, acts)]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ["An entry in the ledger proof cannot be read."]
+
+
+def _differing(card: Card, acts: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
     for signed in card.sign_offs:
-        act = acts.pop(signed.id, None)
         who = f"the sign-off of {signed.printed_name} as {signed.role_title.lower()}"
-        if act is None:
-            problems.append(f"The ledger proof holds no entry for {who}.")
-        elif differing := _differences(card, signed, act):
-            problems.append(f"The ledger says otherwise about {who}: {', '.join(differing)}.")
-    problems += [f"The ledger proof holds the sign-off {number}, which the card does not show." for number in sorted(acts)]
-    return problems
+        if signed.id not in acts:
+            yield f"The ledger proof holds no entry for {who}."
+        elif differing := _differences(card, signed, acts[signed.id]):
+            yield f"The ledger says otherwise about {who}: {', '.join(differing)}."
 
 
-def _signing_acts(proof: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-    acts = {}
-    for entry in proof.get("entries", ()):
-        payload = json.loads(entry["payload"])
-        if payload.get("event") == SIGNED:
-            acts[int(payload["facts"]["sign_off"])] = payload
-    return acts
+def _unprinted(card: Card, acts: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
+    printed = {signed.id for signed in card.sign_offs}
+    for number in sorted(set(acts) - printed):
+        yield f"The ledger proof holds the sign-off {number}, which the card does not show."
+
+
+def _signing_acts(proof: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
+    payloads = [json.loads(entry["payload"]) for entry in proof["entries"]]
+    return {int(act["facts"]["sign_off"]): act for act in payloads if act.get("event") == SIGNED}
 
 
 def _differences(card: Card, signed: SignOff, act: Mapping[str, Any]) -> list[str]:
     facts = act["facts"]
     pairs = {name: (getattr(signed, name), facts.get(name)) for name in SAME_IN_LEDGER}
-    pairs["dossier"] = (signed.dossier, facts.get("dossier"))
-    pairs["comment"] = (signed.comment, act.get("reason"))
-    pairs["authentication"] = (signed.authentication, act.get("authentication"))
-    pairs["number"] = (signed.ledger_seq, act.get("seq"))
+    pairs["comment"] = (signed.comment, act["reason"])
+    pairs["authentication"] = (signed.authentication, act["authentication"])
+    pairs["ledger entry"] = (signed.ledger_seq, act["seq"])
+    pairs["signer"] = (signed.signer, act["actor"]["id"])
+    pairs["version"] = (f"approvals.modelversion:{card.version.id}", f"{act['object']['type']}:{act['object']['id']}")
     if signed.current:
         pairs["artifact"] = (card.artifact.sha256 if card.artifact else "", facts.get("artifact"))
         pairs["policy"] = (card.policy.digest, facts.get("policy_digest"))

@@ -26,7 +26,18 @@ RAW = frozenset({"svg", "proof"})
 
 TAGS = {"p", "ul", "ol", "li", "strong", "em", "code", "pre", "blockquote", "br"}
 # Headings would break the card's own outline; links and pictures would reach outside.
-SWITCHED_OFF = ["heading", "lheading", "hr", "link", "image", "autolink", "html_block", "html_inline", "reference", "entity"]
+SWITCHED_OFF = [
+    "heading",
+    "lheading",
+    "hr",
+    "link",
+    "image",
+    "autolink",
+    "html_block",
+    "html_inline",
+    "reference",
+    "entity",
+]
 DEEPEST = 12
 
 Document = TypeVar("Document")

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from django.template import Library
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from approvals.charts import clean_svg
 from modelcards import printable
@@ -16,7 +16,9 @@ from modelcards.card import Cell, Chart, Number
 
 register = Library()
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+THOUSAND = 1000
 SHORT_TABLE = 9
 SHOUTED = frozenset("auc roc ks ece mce mcc tpr fpr fnr tnr tp fp tn fn npv psi f1 pr id n js".split())  # noqa: SIM905
 MARKS = {
@@ -26,7 +28,7 @@ MARKS = {
     "not_computable": ("?", "Not computable", "bad"),
     "error": ("✗", "Error", "bad"),
 }
-SIGNS = {"good": "✓", "caution": "!", "bad": "✗", "neutral": "–"}
+SIGNS = {"good": "✓", "caution": "!", "bad": "✗", "neutral": NOTHING}
 
 
 @register.filter
@@ -61,9 +63,9 @@ def bytes_of(number: int) -> str:
     """A file size for people."""
     size = float(number)
     for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
+        if size < THOUSAND or unit == "GB":
             return f"{whole(number)} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
+        size /= THOUSAND
     return NOTHING
 
 
@@ -78,8 +80,8 @@ def decimal(value: Cell) -> str:
         return whole(value)
     if value == 0:
         return "0"
-    digits = f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
-    return digits.replace("-", "−")
+    digits = f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"  # noqa: PLR2004  (where .4f reads best)
+    return digits.replace("-", MINUS)
 
 
 @register.filter
@@ -149,7 +151,7 @@ def badge(word: str, tone: str, sign: str = "") -> SafeString:
 def digest(text: str) -> SafeString:
     """A digest in groups of eight, so that two can be compared by eye and a line can break."""
     groups = [text[start : start + 8] for start in range(0, len(text), 8)]
-    return format_html('<code class="digest">{}</code>', " ".join(groups)) if text else mark_safe(NOTHING)
+    return format_html('<code class="digest">{}</code>', " ".join(groups) or NOTHING)
 
 
 @register.filter

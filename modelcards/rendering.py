@@ -88,13 +88,17 @@ def _page(card: Card, digest: str) -> Page:
         overrides=any(waiver.is_override for waiver in card.waivers),
         gates=tuple(_gate_lines(card)),
         quorums=quorums(card),
-        unitary=tuple(pair for pair in groups if len(pair[1].factors) < 2),
-        intersectional=tuple(pair for pair in groups if len(pair[1].factors) >= 2),
+        unitary=tuple(pair for pair in groups if not _is_intersectional(pair[1])),
+        intersectional=tuple(pair for pair in groups if _is_intersectional(pair[1])),
         current=tuple(signed for signed in card.sign_offs if signed.current),
         voided=tuple(signed for signed in card.sign_offs if not signed.current),
         standing_findings=tuple(finding for finding in card.findings if finding.status.lower() != "closed"),
         settled_findings=tuple(finding for finding in card.findings if finding.status.lower() == "closed"),
     )
+
+
+def _is_intersectional(table: GroupTable) -> bool:
+    return len(table.factors) > 1
 
 
 def _gate_lines(card: Card) -> Iterable[GateLine]:
@@ -112,4 +116,4 @@ def _gate_lines(card: Card) -> Iterable[GateLine]:
 
 @cache
 def _engine() -> Engine:
-    return Engine(dirs=[TEMPLATES], builtins=["modelcards.printing"])
+    return Engine(dirs=[str(TEMPLATES)], builtins=["modelcards.printing"])

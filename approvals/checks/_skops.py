@@ -151,16 +151,24 @@ class _Walk:
         self._remember(node, loader)
 
     def _remember(self, node: dict[str, Any], loader: str) -> None:
-        """The loader takes the first object of an identity for all later ones, so all must be the same."""
+        """The loader takes the first object of an identity for all later ones, so they must be of one kind and file.
+
+        Their insides may differ: skops numbers what an object makes for the occasion anew each time.
+        """
         identity = node.get("__id__")
         if identity is None or loader == "CachedNode":
             return
-        if self.nodes.setdefault(identity, node) != node:
+        if _outside(self.nodes.setdefault(identity, node)) != _outside(node):
             self.problems.append("The schema of the skops file gives one identity to two different objects.")
 
     def resolved(self, node: dict[str, Any]) -> dict[str, Any]:
         """The object that a reference stands for."""
         return self.nodes[node["__id__"]] if node["__loader__"] == "CachedNode" else node
+
+
+def _outside(node: Mapping[str, Any]) -> tuple[Any, ...]:
+    text = node.get("content") if node["__loader__"] == "JsonNode" else None
+    return (node["__loader__"], node["__module__"], node["__class__"], node.get("file"), text)
 
 
 def _generator_of(node: Mapping[str, Any]) -> Any:

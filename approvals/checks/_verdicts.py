@@ -82,12 +82,16 @@ def apply(rule: Rule, measure: Measure) -> tuple[str, str]:
     exact = rule.exact(measure) if rule.exact else None
     limit = Fraction(str(rule.limit))
     met = _meets(exact, limit, rule) if exact is not None else _meets(value, rule.limit, rule)
+    verdict = PASSED if met else FAILED
+    if isinstance(measure.value, int):
+        asked = "at least {} are required" if rule.at_least else "at most {} are allowed"
+        return verdict, f"{_begin(measure.name)}: {measure.value:,}; {asked.format(limit_text(rule.limit))}."
     side = {(True, True): "at or above", (True, False): "below", (False, True): "at or below", (False, False): "above"}
     text = f"{_begin(measure.name)} {number(measure.value, beside=rule.limit)}{_uncertainty(measure)}"
     sentence = f"{text} is {side[rule.at_least, met]} the threshold {limit_text(rule.limit)}."
     if rule.absolute and measure.value < 0:
         sentence = sentence.replace(" is ", " is, without its sign, ", 1)
-    return (PASSED if met else FAILED), sentence
+    return verdict, sentence
 
 
 def _meets(value: Fraction | float, limit: Fraction | float, rule: Rule) -> bool:

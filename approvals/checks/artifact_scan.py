@@ -1,4 +1,4 @@
-"""Whether the artifact is a file that can be loaded without running code. Reads bytes; never loads, imports or calls."""
+"""Whether the artifact can be loaded without running code. Reads bytes; never loads, imports or calls anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from approvals.checks._formats import npy_problems, npz_problems, safetensors_pr
 from approvals.checks._onnx import onnx_report
 from approvals.checks._pickles import report_on
 from approvals.checks._skops import skops_report
-from approvals.checks._verdicts import at_most, judge_by
+from approvals.checks._verdicts import PASSED, at_most, judge_by
 from approvals.checks.base import Check, Job, Judgement, NumberTable, ParameterError, Reading, Report
 from approvals.measures.values import Measure
 
@@ -96,7 +96,7 @@ class ArtifactScan(Check):
         judgement = judge_by(reading, (), required=(at_most(PROBLEMS, 0),))
         problems = tuple(reading.details.get("problems", ()))
         kind = next((measure.method for measure in reading.measures if measure.name == PROBLEMS), "")
-        if judgement.verdict == "passed":
+        if judgement.verdict == PASSED:
             return Judgement(judgement.verdict, (f"The artifact is a {kind}; nothing in it can run code.",))
         return Judgement(judgement.verdict, problems or judgement.sentences, judgement.failed_measures)
 
@@ -247,7 +247,7 @@ def _second_opinion(path: Path, name: str, found: str) -> list[str]:
         return []
     try:
         with path.open("rb") as stream:
-            result = scan_bytes(stream, name, Path(name).suffix if found == artifacts.TORCH else None)
+            result = scan_bytes(stream, name, ".npy" if found == artifacts.NPY else None)
     except (*BROKEN, AttributeError, IndexError, KeyError, TypeError, UnicodeError) as error:
         return [f"A second scanner, picklescan, cannot read the file: {type(error).__name__}."]
     names = sorted({f"{item.module}.{item.name}" for item in result.globals if item.safety == SafetyLevel.Dangerous})

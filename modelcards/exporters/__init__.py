@@ -12,5 +12,3 @@ from portal.registry import load_folder
 def load() -> dict[str, type[Exporter]]:
     """Every exporter by key. Loud on any broken module."""
     return load_folder(__name__, Exporter)  # type: ignore[type-abstract]  # only its subclasses are made
-
-

@@ -1,6 +1,6 @@
 """A card as PDF/A-3a and PDF/UA-1 with card.json and the ledger proof inside, not yet signed.
 
-WeasyPrint runs in a child process with limits, our fonts and nothing it may fetch: run as a module, this file is that child.
+WeasyPrint runs in a child process with limits, our fonts and nothing it may fetch: as a module, this file is that child.
 """
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ REFUSED = 3
 
 FONTCONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
 <dir>{fonts}</dir><cachedir>{cache}</cachedir>
-<alias binding="same"><family>sans-serif</family><prefer><family>Card Sans</family><family>DejaVu Sans</family></prefer></alias>
-<alias binding="same"><family>serif</family><prefer><family>Card Sans</family><family>DejaVu Sans</family></prefer></alias>
-<alias binding="same"><family>monospace</family><prefer><family>Card Mono</family><family>DejaVu Sans</family></prefer></alias>
+<alias binding="same"><family>sans-serif</family>
+<prefer><family>Card Sans</family><family>DejaVu Sans</family></prefer></alias>
+<alias binding="same"><family>serif</family>
+<prefer><family>Card Sans</family><family>DejaVu Sans</family></prefer></alias>
+<alias binding="same"><family>monospace</family>
+<prefer><family>Card Mono</family><family>DejaVu Sans</family></prefer></alias>
 </fontconfig>"""
 
 XMP = """<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part>
@@ -61,8 +64,8 @@ XMP = """<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/
 <pdfaProperty:description>SHA-256 of the attached card.json</pdfaProperty:description></rdf:li>
 <rdf:li rdf:parseType="Resource"><pdfaProperty:name>number</pdfaProperty:name>
 <pdfaProperty:valueType>Text</pdfaProperty:valueType><pdfaProperty:category>external</pdfaProperty:category>
-<pdfaProperty:description>Number of the card</pdfaProperty:description></rdf:li></rdf:Seq></pdfaSchema:property></rdf:li>
-</rdf:Bag></pdfaExtension:schemas></rdf:Description>"""
+<pdfaProperty:description>Number of the card</pdfaProperty:description></rdf:li></rdf:Seq></pdfaSchema:property>
+</rdf:li></rdf:Bag></pdfaExtension:schemas></rdf:Description>"""
 
 
 class PdfExporter(Exporter):
@@ -117,7 +120,9 @@ def _why(child: subprocess.CompletedProcess[bytes]) -> str:
     last = child.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
     if child.returncode == REFUSED:
         return f"The card was not printed: {last}"
-    return f"The card was not printed: the printing process ended with code {child.returncode} ({last or 'no message'})."
+    return (
+        f"The card was not printed: the printing process ended with code {child.returncode} ({last or 'no message'})."
+    )
 
 
 def _normal(pdf: bytes) -> bytes:

@@ -3,9 +3,9 @@
 Readers never wait. A database in memory has one writer already and no queue.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.db.backends.sqlite3 import base as sqlite3_base
@@ -38,7 +38,7 @@ class DatabaseWrapper(sqlite3_base.DatabaseWrapper):
     ticket: object | None = None
     ticket_queue: WriterQueue | None = None
 
-    def create_cursor(self, name: str | None = None) -> Any:
+    def create_cursor(self, name: str | None = None) -> Any:  # noqa: ARG002
         """Return a cursor that knows this connection."""
         cursor = self.connection.cursor(factory=QueueingCursor)
         cursor.wrapper = self
@@ -47,7 +47,7 @@ class DatabaseWrapper(sqlite3_base.DatabaseWrapper):
     def get_new_connection(self, conn_params: Any) -> Any:
         """Connect; the first connection turns the file to write-ahead logging, which needs the write lock."""
         # Asked by name: opening and closing the file itself would drop this process's locks on it.
-        is_first = not os.path.exists(f"{self.settings_dict['NAME']}-wal")
+        is_first = not Path(f"{self.settings_dict['NAME']}-wal").exists()
         queued = is_first and self.ticket is None and self.wait_for_turn()
         try:
             return super().get_new_connection(conn_params)
@@ -90,24 +90,24 @@ class DatabaseWrapper(sqlite3_base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
         queued = self.ticket is None and self.wait_for_turn()
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
         except BaseException:
             if queued:
                 self.let_next_in()
             raise
 
     def _commit(self) -> None:
-        super()._commit()
+        super()._commit()  # type: ignore[misc]
         self.let_next_in()
 
     def _rollback(self) -> None:
         try:
-            super()._rollback()
+            super()._rollback()  # type: ignore[misc]
         finally:
             self.let_next_in()
 
     def _close(self) -> None:
         try:
-            super()._close()
+            super()._close()  # type: ignore[misc]
         finally:
             self.let_next_in()

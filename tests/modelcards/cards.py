@@ -49,7 +49,8 @@ COMMENTS = {
     "business_owner": "I accept the residual risk for the consumer loans book.",
 }
 POLICY_TEXT = "name: high-risk\ntitle: High-risk models\ntier: high\ngates:\n" + "".join(
-    f"  {stage}:\n" + "".join(f"    - signoffs: {{role: {role}}}\n" for role in roles) for stage, roles in SIGNERS.items()
+    f"  {stage}:\n" + "".join(f"    - signoffs: {{role: {role}}}\n" for role in roles)
+    for stage, roles in SIGNERS.items()
 )
 MEANING = "I have read what is listed on this page and approve it as {role}."
 CONDITIONAL = (
@@ -152,7 +153,10 @@ def calibration_chart():
         "x": {"field": "mean score", "type": "quantitative", "title": "Mean score of the bin"},
         "y": {"field": "observed rate", "type": "quantitative", "title": "Observed default rate"},
     }
-    diagonal = {"data": {"values": [{"a": 0}, {"a": 0.6}]}, "mark": {"type": "line", "strokeDash": [4, 4], "color": "#8a96a3"}}
+    diagonal = {
+        "data": {"values": [{"a": 0}, {"a": 0.6}]},
+        "mark": {"type": "line", "strokeDash": [4, 4], "color": "#8a96a3"},
+    }
     diagonal["encoding"] = {"x": {"field": "a", "type": "quantitative"}, "y": {"field": "a", "type": "quantitative"}}
     points = {"data": {"values": values}, "mark": {"type": "line", "point": True}, "encoding": axes}
     specification = {"width": 320, "height": 200, "layer": [diagonal, points]}
@@ -281,7 +285,10 @@ def checks():
         stage="Fairness review",
         verdict="warning",
         sentences=("The impact ratio of age 18 to 24 is 0.79, below 0.80; a mitigation plan exists.",),
-        thresholds=(threshold("Impact ratio, at least", "0.80"), threshold("Equalised odds difference, at most", "0.10")),
+        thresholds=(
+            threshold("Impact ratio, at least", "0.80"),
+            threshold("Equalised odds difference, at most", "0.10"),
+        ),
         numbers=(
             number("impact_ratio", 0.79, 0.75, 0.83, n=1609, slice=(("age", "18 to 24"),), verdict="warning"),
             number("equalized_odds_difference_worst_case", 0.093, 0.071, 0.116, method="bootstrap, 2000 draws"),
@@ -364,7 +371,9 @@ def texts():
                 "Regulatory review",
                 (
                     c.Passage("Which rules apply?", "EU AI Act Annex III 5(b); consumer credit directive.", **who),
-                    c.Passage("How can a person contest a decision?", "By letter or app; a person decides anew.", **who),
+                    c.Passage(
+                        "How can a person contest a decision?", "By letter or app; a person decides anew.", **who
+                    ),
                 ),
             ),
         ),
@@ -378,8 +387,12 @@ def data():
         c.Fact("Sensitive attributes", "sex, age: kept for this review only, not used as features"),
         c.Fact("Licence", "internal"),
     )
-    train = c.Dataset("loans_2021_2025.parquet", "training", sha("train"), 412_880, facts, "Rejected cases are excluded.")
-    bureau = c.Dataset("bureau_snapshot", "source", sha("bureau"), None, (c.Fact("Supplier", "Credit bureau, daily feed"),))
+    train = c.Dataset(
+        "loans_2021_2025.parquet", "training", sha("train"), 412_880, facts, "Rejected cases are excluded."
+    )
+    bureau = c.Dataset(
+        "bureau_snapshot", "source", sha("bureau"), None, (c.Fact("Supplier", "Credit bureau, daily feed"),)
+    )
     held_out = (c.Fact("Period", "October to December 2025"), c.Fact("Default rate", "15.8 %"))
     test = c.Dataset("evaluation_q4_2025.parquet", "held-out evaluation", sha("test"), 18_442, held_out)
     return {"lineage": (train, bureau), "evaluation": (test,)}
@@ -402,7 +415,9 @@ def risks():
     impact = number("impact_ratio", 0.74, 0.70, 0.78, n=1609, method="Katz log", slice=(("age", "18 to 24"),))
     return {
         "claims": (
-            c.Claim("ROC AUC", 0.82, number("roc_auc", 0.812731, 0.8021, 0.8234), -0.007269, "Within the tolerance of 0.01."),
+            c.Claim(
+                "ROC AUC", 0.82, number("roc_auc", 0.812731, 0.8021, 0.8234), -0.007269, "Within the tolerance of 0.01."
+            ),
             c.Claim("Brier score", 0.091, number("brier", 0.0982), 0.0072, "Worse than claimed; see finding 2."),
         ),
         "risks": (
@@ -416,7 +431,15 @@ def risks():
                 "moderate",
                 "treated",
             ),
-            c.Risk("Bureau outage", "Scores use stale data.", "rare", "serious", "Mehmet Yılmaz", "Fall back to manual.", "low"),
+            c.Risk(
+                "Bureau outage",
+                "Scores use stale data.",
+                "rare",
+                "serious",
+                "Mehmet Yılmaz",
+                "Fall back to manual.",
+                "low",
+            ),
         ),
         "mitigations": (
             c.Mitigation(
@@ -441,7 +464,15 @@ def risks():
                 "Łucja Wójcik",
                 "2026-06-30",
             ),
-            c.Finding("212 duplicate rows", "High", "Closed", "Automated check", "Daniel Okafor", "2026-03-14", "Table replaced."),
+            c.Finding(
+                "212 duplicate rows",
+                "High",
+                "Closed",
+                "Automated check",
+                "Daniel Okafor",
+                "2026-03-14",
+                "Table replaced.",
+            ),
         ),
         "conditions": (
             c.Condition(
@@ -468,9 +499,13 @@ def risks():
 def monitoring():
     return c.MonitoringPlan(
         (
-            c.MonitorPlan("Score drift", "PSI of the score", "warning 0.10, breach 0.25", "every day", "High", "suspends"),
+            c.MonitorPlan(
+                "Score drift", "PSI of the score", "warning 0.10, breach 0.25", "every day", "High", "suspends"
+            ),
             c.MonitorPlan("Performance", "ROC AUC", "breach below 0.76", "every 30 days", "High", "opens a finding"),
-            c.MonitorPlan("Fairness by age", "Impact ratio", "breach below 0.78", "every 30 days", "Critical", "suspends"),
+            c.MonitorPlan(
+                "Fairness by age", "Impact ratio", "breach below 0.78", "every 30 days", "Critical", "suspends"
+            ),
         ),
         "Labels arrive after twelve months; until then early arrears at 90 days are used as a proxy.",
     )

@@ -19,9 +19,13 @@ def vkey(key=KEY):
 
 def payload_of(signed, *, artifact, policy_digest):
     return {
+        "v": 1,
         "seq": signed.ledger_seq,
+        "time": signed.signed_at,
         "event": "approvals.signoff.signed",
-        "actor": signed.signer,
+        "scope": "approvals.registeredmodel:3",
+        "actor": {"id": signed.signer, "name": signed.printed_name},
+        "object": {"type": "approvals.modelversion", "id": "12", "label": "Consumer credit default 2.1.0"},
         "authentication": signed.authentication,
         "reason": signed.comment,
         "facts": {

@@ -1,13 +1,11 @@
-"""What the tests of the ledger share: events, an own key, some entries, and a way past the guards for attackers."""
+"""What the tests of the ledger share: events, entries, and a way past the guards for attackers."""
 
 from enum import StrEnum
 
-import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
 from portal import guards, ledger
-from portal.keys import ensure_keys
 
 
 class Act(StrEnum):
@@ -16,14 +14,6 @@ class Act(StrEnum):
 
 
 ledger.register_events(Act)
-
-
-@pytest.fixture
-def own_var(settings, tmp_path):
-    """A private folder with a key of its own."""
-    settings.VAR = tmp_path / "var"
-    ensure_keys(settings.VAR)
-    return settings.VAR
 
 
 def record(number=0, *, actor=None, subject=None, **given):
@@ -46,3 +36,10 @@ def drop_guards():
 def run_sql(statement, *parameters):
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
+
+
+def fail_after(act):
+    """Do something in a transaction that then fails."""
+    with transaction.atomic():
+        act()
+        raise ZeroDivisionError

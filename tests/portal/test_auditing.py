@@ -9,9 +9,9 @@ from django.db import connection
 
 from portal import auditing, guards, ledger, merkle
 from portal.errors import Unavailable
-from portal.models import Checkpoint, LedgerEntry, LedgerHead
+from portal.models import Checkpoint, LedgerEntry, LedgerHead, OutgoingMessage
 from portal.tasks import nightly_checkpoint
-from tests.portal.ledgers import drop_guards, own_var, record, run_sql  # noqa: F401
+from tests.portal.ledgers import drop_guards, record
 
 pytestmark = [pytest.mark.both_engines, pytest.mark.django_db]
 SIZE = 12
@@ -60,11 +60,11 @@ def edit(seq):
 def test_a_whole_ledger_is_said_to_be_whole(own_var):
     for number in range(SIZE):
         record(number)
-    assert "none was signed yet" in ledger.verify().sentences[0]
+    assert "nothing was signed yet" in ledger.verify().sentences[0]
     ledger.checkpoint()
     report = ledger.verify()
     assert (report.ok, report.first_bad_seq, report.size) == (True, None, SIZE)
-    assert report.sentences == ("All 12 entries of the ledger are whole and in order; signed checkpoints at 1 sizes agree.",)
+    assert report.sentences == ("All 12 entries of the ledger are whole and in order; 1 signed checkpoint agrees.",)
     assert report.root == bytes(LedgerHead.objects.get().root).hex()
 
 
@@ -270,8 +270,6 @@ def test_a_damaged_ledger_is_not_signed_at_night_and_administrators_are_alarmed(
 
 
 def ledger_mails():
-    from portal.models import OutgoingMessage
-
     return list(OutgoingMessage.objects.all())
 
 

@@ -116,20 +116,26 @@ RFC_8032 = [
     (
         "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
         "",
-        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
-        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+        (
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
+            "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"
+        ),
     ),
     (
         "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
         "72",
-        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
-        "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+        (
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
+            "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+        ),
     ),
     (
         "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
         "af82",
-        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
-        "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+        (
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
+            "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"
+        ),
     ),
 ]
 
@@ -221,7 +227,9 @@ def test_a_cosignature_by_an_unknown_witness_does_no_harm():
     assert merkle.verify_note(sign(7, TREE.root(7)) + witness, VKEY).size == 7
 
 
-@pytest.mark.parametrize("vkey", ["", "a+b+c", VKEY[:-1], "other" + VKEY, VKEY.replace("+", "-"), f"{NAME}+00000000+AQ=="])
+@pytest.mark.parametrize(
+    "vkey", ["", "a+b+c", VKEY[:-1], "other" + VKEY, VKEY.replace("+", "-"), f"{NAME}+00000000+AQ=="]
+)
 def test_a_broken_vkey_is_refused(vkey):
     with pytest.raises(merkle.Untrusted):
         merkle.parse_vkey(vkey)
@@ -244,7 +252,9 @@ def flips(text):
 
 def test_no_byte_of_a_checkpoint_can_change():
     bundle = make_bundle()
-    accepted = [text for text in flips(bundle["checkpoint"]) if not merkle.verify_bundle({**bundle, "checkpoint": text}, VKEY)]
+    accepted = [
+        text for text in flips(bundle["checkpoint"]) if not merkle.verify_bundle({**bundle, "checkpoint": text}, VKEY)
+    ]
     assert accepted == []
 
 

@@ -25,7 +25,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connections
 
 from portal.keys import broker_socket, ensure_keys
@@ -34,6 +34,10 @@ from portal.processes import GRACE_SECONDS, Program, Supervisor
 PANGO = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core"
 HIGHEST_PORT = 65535
 ROOT_WARNING = "You're running the worker with superuser privileges"
+
+
+class CannotStartError(Exception):
+    """Says in one sentence what is in the way and what to do."""
 
 
 class Command(BaseCommand):
@@ -53,6 +57,15 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         os.umask(0o077)
         ensure_keys(settings.VAR)
+        try:
+            supervisor = self.prepared(options)
+        except CannotStartError as reason:
+            self.stderr.write(str(reason))
+            sys.exit(2)
+        sys.exit(supervisor.run())
+
+    def prepared(self, options: Mapping[str, Any]) -> Supervisor:
+        """Look whether all is there, bring database and files up to date, and return what will run."""
         port = port_number(options["port"])
         require_pango()
         lock = only_one(settings.VAR / "run" / "up.lock")
@@ -65,7 +78,7 @@ class Command(BaseCommand):
         self.warn_of_empty_house(demo=demo)
         connections.close_all()
         address = f"http://{'localhost' if options['host'] in {'127.0.0.1', '0.0.0.0'} else options['host']}:{port}"  # noqa: S104
-        supervisor = Supervisor(
+        return Supervisor(
             programs=programs(options["host"], port, broker=broker, demo=demo),
             environment=environment(address),
             folder=settings.BASE_DIR,
@@ -73,7 +86,6 @@ class Command(BaseCommand):
             ready_sentence=f"The portal is at {address}/ and keeps its data in {settings.VAR}. Ctrl-C stops it.",
             kept_open=(lock,),
         )
-        sys.exit(supervisor.run())
 
     def prepare_database(self) -> None:
         """Bring the tables up to date."""
@@ -81,7 +93,7 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
         except DatabaseError as error:
             reason = str(error).strip().splitlines()[0]
-            raise CommandError(f"The database cannot be prepared: {reason}", returncode=2) from error
+            raise CannotStartError(f"The database cannot be prepared: {reason}") from error
 
     def warn_of_empty_house(self, *, demo: bool) -> None:
         """Say how to make the first user where nobody can sign in."""
@@ -89,15 +101,10 @@ class Command(BaseCommand):
             self.stdout.write("Nobody can sign in yet: make a first user with `manage.py createsuperuser`.")
 
 
-def refuse(sentence: str) -> CommandError:
-    """Return the error that ends `up` with one sentence and exit code 2."""
-    return CommandError(sentence, returncode=2)
-
-
 def port_number(text: str) -> int:
     """Return the port, or refuse."""
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= HIGHEST_PORT:
-        raise refuse(f"{text!r} is no port: give a number from 1 to {HIGHEST_PORT}, for example PORT=8001.")
+        raise CannotStartError(f"{text!r} is no port: give a number from 1 to {HIGHEST_PORT}, for example PORT=8001.")
     return int(text)
 
 
@@ -107,8 +114,12 @@ def require_pango() -> None:
     if trial.returncode == 0:
         return
     if "OSError" not in trial.stderr:
-        raise refuse(f"WeasyPrint, which makes the PDF cards, does not start: {trial.stderr.strip().splitlines()[-1]}")
-    raise refuse(f"PDF cards need Pango, which is missing: run `apt-get install {PANGO}` as root and start again.")
+        raise CannotStartError(
+            f"WeasyPrint, which makes the PDF cards, does not start: {trial.stderr.strip().splitlines()[-1]}"
+        )
+    raise CannotStartError(
+        f"PDF cards need Pango, which is missing: run `apt-get install {PANGO}` as root and start again."
+    )
 
 
 def only_one(path: Path) -> int:
@@ -125,7 +136,7 @@ def only_one(path: Path) -> int:
                 sentence = (
                     f"The portal runs already with the data in {settings.VAR} (process {holder}): stop that one first."
                 )
-                raise refuse(sentence) from None
+                raise CannotStartError(sentence) from None
             time.sleep(0.2)
         else:
             os.ftruncate(lock, 0)
@@ -154,7 +165,7 @@ def require_free_port(host: str, port: int) -> None:
         except OSError as error:
             reason = error.strerror or str(error)
             sentence = f"Port {port} on {host} cannot be used ({reason}): choose another, for example `make run PORT={port + 1}`."
-            raise refuse(sentence) from None
+            raise CannotStartError(sentence) from None
 
 
 def broker_command(environ: Mapping[str, str]) -> tuple[str, ...] | None:
@@ -165,10 +176,10 @@ def broker_command(environ: Mapping[str, str]) -> tuple[str, ...] | None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     status = path.parent.stat()
     if path.parent.is_symlink() or status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise refuse(f"The folder {path.parent} is open to other users: remove it and start again.")
+        raise CannotStartError(f"The folder {path.parent} is open to other users: remove it and start again.")
     server = shutil.which("valkey-server") or shutil.which("redis-server") or packaged_broker()
     if server is None:
-        raise refuse(
+        raise CannotStartError(
             "There is no broker for background work: install valkey-server or redis-server, or set BROKER_URL."
         )
     return (
@@ -191,9 +202,10 @@ def packaged_broker() -> str | None:
 def collect_static_files() -> None:
     """Publish style sheets and scripts, unless these very files are published already."""
     found = [
-        (path, os.stat(storage.path(path)).st_size, os.stat(storage.path(path)).st_mtime_ns)
+        (path, status.st_size, status.st_mtime_ns)
         for finder in get_finders()
         for path, storage in finder.list([])
+        for status in [Path(storage.path(path)).stat()]
     ]
     digest = hashlib.sha256(json.dumps([str(settings.STATIC_ROOT), sorted(found)]).encode()).hexdigest()
     stamp = settings.VAR / "run" / "static-files"

@@ -15,7 +15,7 @@ from portal.management.demo.artifacts import thaw
 from portal.management.demo.training import TrainedModel, score
 
 ROWS = 800
-AMOUNT_WEIGHT, DURATION_WEIGHT, YOUNG_WEIGHT = 0.45, 0.3, 3.0
+AMOUNT_WEIGHT, DURATION_WEIGHT, YOUNG_WEIGHT = 0.45, 0.3, 4.0
 JITTER = 0.01
 
 _ORIGIN = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -80,7 +80,7 @@ class TrainedModel:
     training_csv: bytes
     claims: dict[str, float]
     declaration: dict[str, Any]
-    features: tuple[str, ...] = field(default=())
+    features: tuple[str, ...]
 
     @property
     def code_revision(self) -> str:

@@ -193,7 +193,9 @@ class TestPickles:
         joblib = pytest.importorskip("joblib")
         for compress in (0, ("zlib", 3), ("gzip", 3), ("lzma", 3)):
             path = tmp_path / "model.joblib"
-            joblib.dump([np.arange(1000.0), np.array(["a", None], dtype=object), Payload(canary)], path, compress=compress)
+            joblib.dump(
+                [np.arange(1000.0), np.array(["a", None], dtype=object), Payload(canary)], path, compress=compress
+            )
             judgement = scan(path.read_bytes(), "model.joblib")
             assert judgement.verdict == "failed"
             assert "posix.system" in " ".join(judgement.sentences), compress

@@ -1,0 +1,126 @@
+import pytest
+
+from approvals.checks.data_quality import DataQuality
+
+DETAILS = {"label": "y", "prediction": "p", "score": "s", "key": "id", "features": ["a", "b"]}
+
+
+def lines(rows, header="id,a,b,y,p,s"):
+    return "\n".join([header, *rows]) + "\n"
+
+
+def plain(count=100, start=0):
+    """Rows without anything wrong: a is noise, b varies, labels alternate."""
+    return [f"{start + i},{i * 7 % 13},{i},{i // 2 % 2},{i // 3 % 2},0.{i % 10}" for i in range(count)]
+
+
+@pytest.fixture
+def look(measured, piece):
+    def run(rows, *others, details=DETAILS, **parameters):
+        return measured(DataQuality, piece("evaluation_table", lines(rows), details=details), *others, **parameters)
+
+    return run
+
+
+def value(reading, name):
+    return next(measure.value for measure in reading.measures if measure.name == name)
+
+
+def test_a_clean_table_passes(look, judged):
+    reading = look(plain())
+    judgement = judged(
+        DataQuality,
+        reading,
+        min_rows=100,
+        max_missing_share=0.0,
+        max_duplicate_share=0.0,
+        max_constant_columns=0,
+        max_repeated_keys=0,
+        min_class_share=0.4,
+        max_leakage=0.8,
+    )
+    assert judgement.verdict == "passed", judgement.sentences
+
+
+def test_without_thresholds_nothing_passes(look, judged):
+    assert judged(DataQuality, look(plain())).verdict == "not_computable"
+
+
+@pytest.mark.parametrize(
+    ("row", "name", "found"),
+    [
+        ("900,1,2,0,0,1.5", "values that are not allowed", 1),
+        ("900,1,2,0,0,-0.1", "values that are not allowed", 1),
+        ("900,1,2,,0,0.5", "rows without label or prediction", 1),
+        ("900,,,0,0,0.5", "share of missing cells in the evaluation table", 2 / 606),
+        ("5,1,2,0,0,0.5", "repeated keys", 1),
+        (plain()[7], "share of duplicate rows in the evaluation table", 1 / 101),
+    ],
+)
+def test_each_fault_is_found(look, row, name, found):
+    assert value(look([*plain(), row]), name) == pytest.approx(found)
+
+
+def test_values_that_are_not_allowed_fail_under_any_policy(look, judged):
+    judgement = judged(DataQuality, look([*plain(), "900,1,2,0,0,7"]), min_rows=1)
+    assert judgement.verdict == "failed"
+    assert judgement.sentences[0] == "Values that are not allowed: 1; at most 0 are allowed."
+
+
+def test_a_declared_column_that_is_missing_fails(look, judged):
+    reading = look(plain(), details=DETAILS | {"groups": ["sex"]})
+    judgement = judged(DataQuality, reading, min_rows=1)
+    assert judgement.verdict == "failed"
+    assert "sex" in next(item.method for item in reading.measures if item.name == "declared columns that are missing")
+
+
+def test_a_missing_label_column_makes_the_rest_not_computable(look, judged):
+    reading = look(plain(), details=DETAILS | {"label": "outcome"})
+    measure = next(item for item in reading.measures if item.name == "share of the rarer label")
+    assert "outcome" in measure.reason
+    assert judged(DataQuality, reading, min_class_share=0.1).verdict == "failed"
+
+
+def test_a_constant_column_is_named(look, judged):
+    reading = look([_with_b(row, "5") for row in plain()])
+    assert value(reading, "constant columns in the evaluation table") == 1
+    assert judged(DataQuality, reading, max_constant_columns=0).verdict == "failed"
+
+
+def _with_b(row, b):
+    cells = row.split(",")
+    return ",".join([*cells[:2], b, *cells[3:]])
+
+
+def test_a_column_that_gives_the_label_away_is_found(look, judged):
+    rows = [_with_b(row, str(10 + int(row.split(",")[3]))) for row in plain()]
+    reading = look(rows)
+    assert value(reading, "strongest single column of the evaluation table") == 1.0
+    judgement = judged(DataQuality, reading, max_leakage=0.95)
+    assert judgement.verdict == "failed"
+    assert any("b 1.000" in chart.description for chart in reading.charts)
+
+
+def test_being_missing_can_give_the_label_away(look):
+    rows = [_with_b(row, "" if row.split(",")[3] == "1" else str(number)) for number, row in enumerate(plain())]
+    assert value(look(rows), "strongest single column of the evaluation table") == 1.0
+
+
+def test_overlap_with_the_training_table_is_counted_by_key(look, judged, piece):
+    training = piece("training_table", lines(plain(50, start=90), "id,a,b,y,p,s"))
+    reading = look(plain(), training)
+    assert value(reading, "share of rows that are also in the training table") == pytest.approx(0.1)
+    assert judged(DataQuality, reading, max_overlap_share=0.0).verdict == "failed"
+    assert value(reading, "rows in the training table") == 50
+
+
+def test_overlap_is_counted_by_features_without_a_key(look, piece):
+    training = piece("training_table", lines(["1,7,1", "0,99,99"], "y,a,b"))
+    reading = look(plain(), training, details={**DETAILS, "key": ""})
+    assert value(reading, "share of rows that are also in the training table") == pytest.approx(0.01)
+
+
+def test_without_a_training_table_overlap_is_not_computable(look, judged):
+    judgement = judged(DataQuality, look(plain()), max_overlap_share=0.0)
+    assert judgement.verdict == "not_computable"
+    assert "no training table is attached" in judgement.sentences[0]

@@ -1,0 +1,114 @@
+import pytest
+
+from approvals.checks.base import CheckInputError
+from approvals.checks.group_fairness import GroupFairness
+from tests.approvals.checks.conftest import REFERENCE
+
+BOTH = [["sex"], ["age_group"], ["sex", "age_group"]]
+
+
+def table_of(piece, cells, *, favourable=1):
+    """A table from rows (group, label, prediction, how often)."""
+    rows = "\n".join("\n".join([f"{group},{label},{prediction}"] * often) for group, label, prediction, often in cells)
+    details = {"label": "y", "prediction": "p", "groups": ["g"], "favourable": favourable}
+    return piece("evaluation_table", f"g,y,p\n{rows}\n", details=details)
+
+
+def test_the_numbers_are_those_of_the_reference(measured, german):
+    found = {measure.name: measure.value for measure in measured(GroupFairness, german(), attributes=BOTH).measures}
+    assert found["selection rate ratio by sex"] == pytest.approx(0.955690130711, abs=1e-9)
+    assert found["equal opportunity difference by sex"] == pytest.approx(0.0160918852631, abs=1e-9)
+    assert found["equalized odds difference by age_group"] == pytest.approx(0.113097072419, abs=1e-9)
+    assert found["selection rate ratio by age_group"] == pytest.approx(0.851301420478, abs=1e-9)
+    assert found["selection rate ratio by sex and age_group"] is not None
+
+
+def test_a_failed_measure_is_named_with_its_groups(measured, judged, german):
+    reading = measured(GroupFairness, german(), attributes=BOTH)
+    judgement = judged(GroupFairness, reading, min_selection_ratio=0.9, attributes=[["sex"], ["age_group"]])
+    assert judgement.verdict == "failed"
+    assert [measure.name for measure in judgement.failed_measures] == ["selection rate ratio by age_group"]
+    assert judgement.sentences[0].startswith("Selection rate ratio by age_group 0.851 (95 % interval ")
+    assert judged(GroupFairness, reading, min_selection_ratio=0.9, attributes=[["sex"]]).verdict == "passed"
+
+
+def test_declared_groups_are_compared_alone_and_in_pairs(measured, german):
+    assert measured(GroupFairness, german()).details["attributes"] == BOTH
+
+
+def test_groups_that_were_not_measured_decide_nothing(measured, judged, german):
+    reading = measured(GroupFairness, german(), attributes=[["sex"]])
+    judgement = judged(GroupFairness, reading, min_selection_ratio=0.5, attributes=[["race"]])
+    assert judgement.verdict == "not_computable"
+    assert judged(GroupFairness, reading).sentences == ("The policy fixes no threshold for this check.",)
+
+
+def test_exactly_four_fifths_is_met_although_its_float_is_not(measured, judged, piece):
+    cells = [("a", 1, 1, 36), ("a", 1, 0, 24), ("b", 1, 1, 60), ("b", 1, 0, 20)]
+    assert (36 / 60) / (60 / 80) < 0.8
+    reading = measured(GroupFairness, table_of(piece, cells))
+    judgement = judged(GroupFairness, reading, min_selection_ratio=0.8)
+    assert judgement.verdict == "passed", judgement.sentences
+    one_less = [("a", 1, 1, 35), ("a", 1, 0, 25), *cells[2:]]
+    reading = measured(GroupFairness, table_of(piece, one_less))
+    assert judged(GroupFairness, reading, min_selection_ratio=0.8).verdict == "failed"
+
+
+def test_an_exact_difference_is_met_although_its_float_is_not(measured, judged, piece):
+    cells = [("a", 1, 1, 80), ("a", 1, 0, 20), ("b", 1, 1, 70), ("b", 1, 0, 30)]
+    assert 0.8 - 0.7 > 0.1
+    reading = measured(GroupFairness, table_of(piece, cells))
+    assert judged(GroupFairness, reading, max_selection_difference=0.1).verdict == "passed"
+
+
+def test_a_small_group_is_shown_and_decides_nothing(measured, judged, piece):
+    cells = [("a", 1, 1, 90), ("a", 0, 0, 90), ("b", 1, 1, 85), ("b", 0, 0, 95), ("tiny", 1, 0, 5), ("", 1, 0, 40)]
+    reading = measured(GroupFairness, table_of(piece, cells))
+    judgement = judged(GroupFairness, reading, min_selection_ratio=0.8)
+    assert judgement.verdict == "passed"
+    assert judgement.sentences[-1] == "1 of 3 groups by g have fewer than 30 rows and decide nothing: tiny (n 5)."
+    remarks = {row[0]: row[-1] for row in reading.tables[0].rows}
+    assert remarks == {"tiny": "small sample", "b": "", "a": "", "Unknown": "unknown group"}
+
+
+def test_one_group_alone_is_never_fair(measured, judged, piece):
+    reading = measured(GroupFairness, table_of(piece, [("a", 1, 1, 50), ("a", 0, 0, 50)]))
+    assert judged(GroupFairness, reading, min_selection_ratio=0.8).verdict == "not_computable"
+
+
+def test_nobody_selected_is_not_computable(measured, judged, piece):
+    cells = [("a", 1, 0, 50), ("a", 0, 1, 0), ("b", 1, 0, 50), ("c", 0, 1, 1)]
+    reading = measured(GroupFairness, table_of(piece, cells))
+    assert judged(GroupFairness, reading, min_selection_ratio=0.8).verdict == "not_computable"
+
+
+def test_the_favourable_outcome_of_recidivism_is_zero(measured, piece):
+    details = {"label": "y_true", "prediction": "y_pred", "groups": ["race"], "favourable": 0}
+    compas = piece("evaluation_table", REFERENCE / "p01_compas_two_years.csv", details=details)
+    table = measured(GroupFairness, compas).tables[0]
+    rates = {row[0]: float(row[3]) for row in table.rows}
+    assert rates["African-American"] == pytest.approx(1 - 0.588203463203, abs=5e-4)
+    assert rates["Caucasian"] == pytest.approx(1 - 0.348003259984, abs=5e-4)
+    assert [row[0] for row in table.rows][0] == "Native American"
+
+
+def test_policy_and_declaration_must_agree_on_what_is_favourable(measured, german):
+    with pytest.raises(CheckInputError, match="correct the one that is wrong"):
+        measured(GroupFairness, german(), favourable=0)
+
+
+def test_without_groups_there_is_nothing_to_compare(measured, german):
+    with pytest.raises(CheckInputError, match="declares no group columns"):
+        measured(GroupFairness, german(groups=[]))
+    with pytest.raises(CheckInputError, match="race"):
+        measured(GroupFairness, german(), attributes=[["race"]])
+
+
+def test_there_is_a_chart_for_every_comparison_and_a_word_on_many_of_them(measured, german):
+    reading = measured(GroupFairness, german())
+    assert [chart.title for chart in reading.charts] == [
+        "Selection rate by sex",
+        "Selection rate by age_group",
+        "Selection rate by sex and age_group",
+    ]
+    assert "by chance alone" in reading.tables[1].note

@@ -1,0 +1,85 @@
+import pytest
+
+from approvals.checks.base import CheckInputError
+from approvals.checks.performance import Performance
+
+
+def values(reading):
+    return {measure.name: measure.value for measure in reading.measures}
+
+
+def test_the_numbers_are_those_of_the_reference(measured, german):
+    found = values(measured(Performance, german()))
+    assert found["rows"] == 1000
+    assert found["accuracy"] == pytest.approx(0.759, abs=1e-12)
+    assert found["balanced accuracy"] == pytest.approx(0.680238095238, abs=1e-9)
+    assert found["ROC AUC"] == pytest.approx(0.786219047619, abs=1e-9)
+    assert found["average precision"] == pytest.approx(0.891534983216, abs=1e-9)
+    assert found["Brier score"] == pytest.approx(0.165618749308, abs=1e-9)
+    assert found["log loss"] == pytest.approx(0.49958443695, abs=1e-9)
+
+
+def test_the_sentence_states_value_interval_and_threshold(measured, judged, german):
+    judgement = judged(Performance, measured(Performance, german()), min_accuracy=0.7)
+    assert judgement.verdict == "passed"
+    assert judgement.sentences == (
+        "Accuracy 0.759 (95 % interval 0.732 to 0.784, n 1,000) is at or above the threshold 0.70.",
+    )
+
+
+def test_one_missed_threshold_fails_and_comes_first(measured, judged, german):
+    judgement = judged(Performance, measured(Performance, german()), min_accuracy=0.7, max_brier=0.1, min_rows=500)
+    assert judgement.verdict == "failed"
+    assert judgement.sentences[0].startswith("Brier score 0.166 (95 % interval ")
+    assert judgement.sentences[0].endswith("is above the threshold 0.10.")
+    assert judgement.sentences[2] == "Rows: 1,000; at least 500 are required."
+    assert [measure.name for measure in judgement.failed_measures] == ["Brier score"]
+
+
+def test_a_threshold_that_is_met_exactly_is_met(measured, judged, german):
+    reading = measured(Performance, german())
+    assert judged(Performance, reading, min_accuracy=0.759).verdict == "passed"
+    assert judged(Performance, reading, min_accuracy=0.7591).verdict == "failed"
+
+
+def test_without_a_score_its_threshold_is_not_computable(measured, judged, german):
+    reading = measured(Performance, german(score=""))
+    judgement = judged(Performance, reading, min_roc_auc=0.7, min_accuracy=0.7)
+    assert judgement.verdict == "not_computable"
+    assert judgement.sentences[0] == "ROC AUC was not measured, so its threshold decides nothing."
+
+
+def test_without_thresholds_nothing_passes(measured, judged, german):
+    judgement = judged(Performance, measured(Performance, german()))
+    assert (judgement.verdict, judgement.sentences) == (
+        "not_computable",
+        ("The policy fixes no threshold for this check.",),
+    )
+
+
+def test_claims_stand_beside_what_was_measured(measured, judged, german):
+    reading = measured(Performance, german(claims={"accuracy": 0.76, "roc_auc": 0.85}))
+    table = next(table for table in reading.tables if table.title == "Claimed and measured")
+    assert [row[-1] for row in table.rows] == ["yes", "no"]
+    judgement = judged(Performance, reading, min_accuracy=0.7)
+    assert judgement.verdict == "warning"
+    assert judgement.sentences[0] == (
+        "The submitter claims ROC AUC 0.850; measured is 0.786, which differs by more than 0.005."
+    )
+    assert judged(Performance, reading, min_accuracy=0.9).verdict == "failed"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"label": ""}, "names no label column"),
+        ({"label": "nonsense"}, "nonsense"),
+        ({"label": "purpose"}, "two values"),
+        ({"claims": {"beauty": 1}}, "claims “beauty”"),
+        ({"favourable": 2}, "0 or 1 as the favourable"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_with_a_sentence(measured, german, changes, words):
+    with pytest.raises(CheckInputError, match=words) as caught:
+        measured(Performance, german(**changes))
+    assert caught.value.sentence.endswith(".")
