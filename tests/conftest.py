@@ -27,7 +27,6 @@ from tests.databases import committed_database
 
 __all__ = ["cast", "committed_database"]
 
-from tests.databases import committed_database  # noqa: F401
 
 
 @pytest.fixture(scope="session", autouse=True)
