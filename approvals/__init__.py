@@ -1,0 +1,1 @@
+"""What may move, who says so, and on what proof."""

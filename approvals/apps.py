@@ -21,6 +21,6 @@ class ApprovalsConfig(AppConfig):
         ledger.register_events(Event)
         guards.append_only(SignOff)
         guards.append_only(DossierSnapshot)
-        guards.stage_guard(ModelVersion, "stage", legal_moves())
+        guards.stage_guard(ModelVersion, "stage", legal_moves(), initial=["scoping"])
         checks.load()
         requirements.load()

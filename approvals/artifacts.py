@@ -112,11 +112,11 @@ def _is_safetensors(head: bytes, size: int) -> bool:
 
 def _is_onnx(head: bytes, size: int) -> bool:
     """A ModelProto as all exporters write it: the field ir_version, a small number, then a text or the graph."""
-    return size > 8 and head[0] == 0x08 and 1 <= head[1] < 0x20 and head[2] in (0x12, 0x1A, 0x3A, 0x42)  # noqa: PLR2004
+    return size > 8 and head[0] == 0x08 and 1 <= head[1] < 0x20 and head[2] in (0x12, 0x1A, 0x3A, 0x42)
 
 
 def _is_binary_pickle(head: bytes, size: int) -> bool:
-    return size >= 2 and head[0] == 0x80 and head[1] <= 5  # noqa: PLR2004 (PROTO, then a protocol that exists)
+    return size >= 2 and head[0] == 0x80 and head[1] <= 5
 
 
 def _is_text_pickle(head: bytes, size: int) -> bool:
@@ -135,7 +135,7 @@ def _is_dotted_name(text: bytes) -> bool:
 
 
 def _is_zlib(head: bytes, size: int) -> bool:
-    return size > 6 and head[0] == 0x78 and (head[0] * 256 + head[1]) % 31 == 0  # noqa: PLR2004 (RFC 1950, 2.2)
+    return size > 6 and head[0] == 0x78 and (head[0] * 256 + head[1]) % 31 == 0
 
 
 def _starts(*signs: bytes) -> Callable[[bytes, int], bool]:

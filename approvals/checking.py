@@ -1,4 +1,4 @@
-"""Use cases on check runs. The row is the queue: a lease with a fencing token makes a run happen once, whatever dies."""
+"""Use cases on check runs. A lease with a fencing token makes a run happen once, whatever dies."""
 
 from __future__ import annotations
 
@@ -257,7 +257,7 @@ def _tell(run: CheckRun, version: ModelVersion) -> None:
     if run.verdict != Verdict.PASSED:
         word = "crashed" if run.status == RunStatus.CRASHED else Verdict(run.verdict).label.lower()
         notify.notify(
-            recipients={version.submitted_by, run.requested_by} - {None},
+            recipients={person for person in (version.submitted_by, run.requested_by) if person is not None},
             event=Event.CHECK_FINISHED,
             text=f"Check “{title}” of {version}: {word}. {run.sentences[0] if run.sentences else ''}".strip(),
             link=f"{version.get_absolute_url()}#check-{run.check_key}",

@@ -26,7 +26,7 @@ class Dossier:
 
 def build(case: Case, document: PolicyDocument, stage: Stage) -> Dossier:
     """The dossier of a stage: all its gate looks at, the artifact and the pinned policy."""
-    content = {
+    content: dict[str, Any] = {
         "version": {"id": case.version_id, "model": case.model_id, "number": case.number, "tier": case.tier},
         "stage": stage.value,
         "artifact": case.artifact_sha256 or None,

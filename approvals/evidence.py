@@ -1,4 +1,4 @@
-"""Use cases that change what a version rests on: evidence and answers. Each one voids the sign-offs that saw the old state."""
+"""Use cases that change what a version rests on: evidence and answers. A change voids the sign-offs that saw less."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores uploaded bytes once under their SHA-256, and judges whether an upload can be what it claims. Executes nothing."""
+"""Stores uploaded bytes once under their SHA-256 and judges whether an upload can be what it claims; runs nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Use cases on findings and mitigation plans: opened by checks, people and monitors; closed by somebody else than the owner."""
+"""Use cases on findings and mitigation plans. A finding is closed by somebody else than its owner."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from portal.errors import BadInput, NotPermitted, Refused
 REASON_MINIMUM = 10
 
 
-def add(
+def add(  # noqa: PLR0913  (a finding is that many facts)
     *,
     version: ModelVersion,
     actor: User | None,

@@ -37,9 +37,12 @@ def permission_for(role: str) -> str:
 
 def _granted_model_ids(user: Person, codenames: Iterable[str]) -> Q:
     names = list(codenames)
-    by_user = RegisteredModelUserObjectPermission.objects.filter(user_id=user.pk, permission__codename__in=names)
+    # Asked of the database, not of the object in memory: a right that was taken away a moment ago is gone.
+    by_user = RegisteredModelUserObjectPermission.objects.filter(
+        user_id=user.pk, user__is_active=True, permission__codename__in=names
+    )
     by_group = RegisteredModelGroupObjectPermission.objects.filter(
-        group__user__id=user.pk, permission__codename__in=names
+        group__user__in=User.objects.filter(pk__in=[user.pk], is_active=True), permission__codename__in=names
     )
     return Q(pk__in=by_user.values("content_object_id")) | Q(pk__in=by_group.values("content_object_id"))
 
@@ -50,7 +53,9 @@ def visible_models(user: Person) -> QuerySet[RegisteredModel]:
         return RegisteredModel.objects.none()
     if getattr(user, "is_superuser", False):
         return RegisteredModel.objects.all()
-    return RegisteredModel.objects.filter(Q(owner_id=user.pk) | _granted_model_ids(user, GRANTABLE))
+    return RegisteredModel.objects.filter(
+        Q(owner_id=user.pk, owner__is_active=True) | _granted_model_ids(user, GRANTABLE)
+    )
 
 
 def visible_versions(user: Person) -> QuerySet[ModelVersion]:
@@ -64,7 +69,7 @@ def may_view(user: Person, model: RegisteredModel) -> bool:
 
 
 def granted(user: Person, codename: str, model: RegisteredModel) -> bool:
-    """Whether an active person holds an explicit grant on this model, directly or by a group; superusers too need one."""
+    """Whether an active person holds an explicit grant on this model, directly or by a group; a superuser needs one."""
     if not user.is_active or not user.is_authenticated:
         return False
     return RegisteredModel.objects.filter(pk=model.pk).filter(_granted_model_ids(user, [codename])).exists()

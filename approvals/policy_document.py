@@ -1,4 +1,4 @@
-"""A policy's YAML as typed objects: gates with requirements, questionnaires, monitors. Refuses what it does not know."""
+"""A policy's YAML as typed objects: gates, questionnaires, monitors. Refuses what it does not know."""
 
 from __future__ import annotations
 

@@ -138,5 +138,3 @@ def _give(
         verdict=verdict, sentences=sentences, reading=reading, charts=charts, engine=engine, log=log
     )
     return checking.finish(run.pk, token, result=result, now=timezone.now())
-
-

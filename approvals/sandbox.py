@@ -26,7 +26,7 @@ from approvals.checks.base import Check, Input, Reading
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_ANSWER = 32 * 1024 * 1024
 LONGEST_LOG = 16 * 1024
-LOOK_EVERY = 0.25
+LOOK_EVERY, ASK_EVERY = 0.25, 1.0
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryException", "std::bad_alloc", "annot allocate memory")
 
 
@@ -180,15 +180,18 @@ class _Conversation:
     def listen(self) -> None:
         """Until the child has closed both of its mouths and ended, or has to be stopped."""
         deadline = time.monotonic() + self._limits.wall_seconds
+        ask_at = 0.0
         with selectors.DefaultSelector() as selector:
             for stream in (self._process.stdout, self._process.stderr):
                 if stream is not None:
                     selector.register(stream, selectors.EVENT_READ)
             while selector.get_map():
-                if time.monotonic() > deadline:
+                now = time.monotonic()
+                if now > deadline:
                     self._ended = "time"
-                elif self._should_stop():
-                    self._ended = "stopped"
+                elif now >= ask_at:
+                    self._ended = "stopped" if self._should_stop() else self._ended
+                    ask_at = now + ASK_EVERY
                 if self._ended:
                     return
                 for key, _ in selector.select(LOOK_EVERY):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -111,7 +111,7 @@ def prepare(*, version: ModelVersion, stage: Stage, role: Role, actor: User, now
     )
 
 
-def refusal(
+def refusal(  # noqa: PLR0911  (one sentence each)
     case: Case, document: PolicyDocument, version: ModelVersion, *, stage: Stage, role: Role, actor: User
 ) -> str:
     """Why this person may not sign this stage in this role now; empty if they may. Superusers are not exempt."""
@@ -145,7 +145,7 @@ def record_sign_off(
     asked: Request,
     password: str,
     http_request: HttpRequest,
-    and_then: Callable[[ModelVersion, SignOff], None] = lambda version, row: None,
+    and_then: Callable[[ModelVersion, SignOff], None] | None = None,
     now: datetime | None = None,
 ) -> SignOff:
     """Record a sign-off; `and_then` moves the version in the same transaction (workflow.py gives it).
@@ -170,7 +170,8 @@ def record_sign_off(
             if (earlier := _same(actor, asked)) is not None:
                 return earlier
             row = _write(version, User.objects.get(pk=actor.pk), asked, authentication, now)
-            and_then(version, row)
+            if and_then is not None:
+                and_then(version, row)
             return row
 
 
@@ -290,7 +291,7 @@ def _open_conditions(
         )
 
 
-def _ledger_facts(row: SignOff, case: Case) -> Mapping[str, Any]:
+def _ledger_facts(row: SignOff, case: Case) -> dict[str, Any]:
     return {
         "sign_off": row.pk,
         "stage": row.stage,

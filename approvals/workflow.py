@@ -92,7 +92,7 @@ def sign_off(
     to: str = "",
     now: datetime | None = None,
 ) -> SignOff:
-    """Sign; a request for changes moves the version back to stage `to`, a rejection ends it, in the same transaction."""
+    """Sign; a request for changes moves back to stage `to`, a rejection ends the version, in the same transaction."""
     now = now or timezone.now()
 
     def and_then(version: ModelVersion, row: SignOff) -> None:
@@ -153,7 +153,7 @@ def suspend(*, version_id: int, actor: User | None, reason: str, now: datetime |
 
 
 def reinstate(*, version_id: int, actor: User, reason: str, now: datetime | None = None) -> ModelVersion:
-    """Let an approval hold again: a signer of the deployment gate, and only with sign-offs given after the suspension."""
+    """Let an approval hold again: by a signer of the deployment gate, with sign-offs given after the suspension."""
     now = now or timezone.now()
     version = _read(version_id)
     _require_reason(reason)

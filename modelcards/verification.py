@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,8 @@ FIELD = "PortalSeal"
 ATTACHED = ("card.json", "ledger-proof.json")
 SUBFILTER = "/ETSI.CAdES.detached"
 LARGEST = 50_000_000
+# The engine logs a traceback for each path it cannot build; here that is a fact with a sentence.
+logging.getLogger("pyhanko.sign.validation.generic_cms").setLevel(logging.CRITICAL)
 # What a reader of damaged files may raise; a damaged file is an answer here, not a failure of ours.
 UNREADABLE = (
     PdfError,

@@ -21,7 +21,7 @@ class PortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from portal import ledger, models, tasks
+        from portal import ledger, models, tasks  # noqa: PLC0415  (models need loaded apps)
 
         ledger.register_events(tasks.PortalEvent)
         guards.append_only(models.LedgerEntry)

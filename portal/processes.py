@@ -106,6 +106,7 @@ class Supervisor:
             [sys.executable, "-I", THIS_FILE, "guard"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
+            bufsize=0,
             pass_fds=self.kept_open,
             start_new_session=True,
         )
@@ -117,7 +118,6 @@ class Supervisor:
         if child.group and self.guard and self.guard.stdin:
             with contextlib.suppress(BrokenPipeError):
                 self.guard.stdin.write(f"{sign}{child.group}\n".encode())
-                self.guard.stdin.flush()
 
     def start_due(self) -> None:
         """Start what is to run now; programs that run once wait until the portal serves."""
@@ -298,7 +298,7 @@ def tie(parent: int, command: list[str]) -> None:
 
 
 def guard() -> None:
-    """Keep the list of groups that the supervisor writes; when its end of the pipe closes, stop the ones still on it."""
+    """Keep the list of groups that the supervisor writes; when its end of the pipe closes, stop those still on it."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     groups: list[int] = []

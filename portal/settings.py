@@ -169,6 +169,10 @@ FILE_UPLOAD_TEMP_DIR = VAR / "incoming"
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
+# The origin is in every checkpoint: one name per installation, never changed. Witnesses get each night's checkpoint.
+LEDGER_ORIGIN = os.environ.get("LEDGER_ORIGIN", "model-approval-portal")
+LEDGER_WITNESSES = words("LEDGER_WITNESSES")
+
 UPLOAD_LIMIT_BYTES = int(os.environ.get("UPLOAD_LIMIT_MB", "64")) * 1_000_000
 CHECK_LIMITS = {"memory_mb": int(os.environ.get("CHECK_MEMORY_MB", "2048")), "wall_seconds": 280, "cpu_seconds": 280}
 

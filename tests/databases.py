@@ -14,13 +14,14 @@ import pytest
 from django.conf import settings
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from pytest_django import DjangoDbBlocker
 
 ALIAS = "default"
 
 
 @pytest.fixture
 def committed_database(
-    django_db_setup: None, django_db_blocker: pytest.FixtureRequest, tmp_path: Path
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
 ) -> Iterator[BaseDatabaseWrapper]:
     """Point the default connection, in every thread, at a fresh copy of the migrated test database."""
     with django_db_blocker.unblock():

@@ -84,7 +84,7 @@ def comparison_table(part: GroupTable, comparisons: int) -> NumberTable:
     )
     reference = " | ".join(part.reference) if part.reference else "none"
     note = (
-        f"The reference group is {reference}. Of {comparisons:,} comparisons in all, about {comparisons / 20:.0f} "
+        f"The reference group is {reference}. Of {comparisons:,} comparisons in all, about {comparisons / 20:.3g} "
         "have a p value below 0.05 by chance alone, so a small p value of one of many is no proof."
     )
     return NumberTable(

@@ -38,9 +38,7 @@ class Policy(models.Model):
     class Meta:
         ordering: ClassVar[list[str]] = ["name", "-number"]
         verbose_name_plural = "policies"
-        permissions: ClassVar[list[tuple[str, str]]] = [
-            ("publish_policy", "May publish policies written by somebody else")
-        ]
+        permissions = (("publish_policy", "May publish policies written by somebody else"),)
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["name", "number"], name="a_policy_number_is_given_once_per_name"),
             models.CheckConstraint(

@@ -26,11 +26,11 @@ class RegisteredModel(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["name"]
-        permissions: ClassVar[list[tuple[str, str]]] = [
+        permissions = (
             *((f"sign_off_as_{role.value}", f"May sign off as {role.label.lower()}") for role in Role),
             ("submit_versions", "May register versions, upload evidence and answer questions"),
             ("audit_model", "May read everything about this model and download its cards"),
-        ]
+        )
 
     def __str__(self) -> str:
         return self.name
@@ -88,21 +88,21 @@ class ModelVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.model.name} {self.number}"
 
+    def get_absolute_url(self) -> str:
+        """The version page."""
+        return f"/approvals/modelversion/{self.pk}/change/"
+
     @property
     def scope(self) -> str:
         """The ledger scope of everything about this version."""
         return f"approvals.registeredmodel:{self.model_id}"
 
-    def get_absolute_url(self) -> str:
-        """The version page."""
-        return f"/approvals/modelversion/{self.pk}/change/"
-
-    # The transitions only declare what may follow what. workflow.py is their only caller: it locks, permits and decides.
+    # The transitions only declare what may follow what; workflow.py alone calls them: it locks, permits and decides.
 
     @transition(
         field=stage,
         source=[stage.value for stage in REVIEW_STAGES],
-        target=GET_STATE(lambda self, **_: next_stage(self.stage).value, states=[stage.value for stage in PATH[1:]]),
+        target=GET_STATE(lambda self: next_stage(self.stage).value, states=[stage.value for stage in PATH[1:]]),
     )
     def advance(self) -> None:
         """Move to the next stage."""
@@ -110,7 +110,7 @@ class ModelVersion(models.Model):
     @transition(
         field=stage,
         source=[stage.value for stage in REVIEW_STAGES[1:]],
-        target=GET_STATE(lambda self, to, **_: to, states=[stage.value for stage in REVIEW_STAGES[:-1]]),
+        target=GET_STATE(lambda _self, to: to, states=[stage.value for stage in REVIEW_STAGES[:-1]]),
     )
     def request_changes(self, to: str) -> None:
         """Move back to an earlier review stage."""

@@ -51,7 +51,7 @@ class AnswersRequirement(Requirement):
                 if question.get("required", True):
                     yield f"Question “{question['text']}” is not answered."
             elif len(answer.text.strip()) < needed:
-                yield f"The answer to “{question['text']}” is shorter than the {needed} characters that the policy asks."
+                yield f"The answer to “{question['text']}” is shorter than the {needed} characters the policy asks."
 
     def facts(self, case: Case) -> Any:
         return {

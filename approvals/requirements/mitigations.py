@@ -1,4 +1,4 @@
-"""Each fairness measure that ever failed has a plan with owner and due date, and a passed re-test on the named measure."""
+"""Each fairness measure that ever failed has a plan with owner and due date, and a passed re-test."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class MitigationsRequirement(Requirement):
         failures = self._failures(case)
         blockers = tuple(
             Blocker("mitigation_open", sentence, stage, anchor="mitigations", who="Submitter")
-            for measure, run in failures.items()
-            if (sentence := self._open_sentence(case, measure, run))
+            for measure in failures
+            if (sentence := self._open_sentence(case, measure))
         )
         if blockers:
             return Outcome(self.key, title, f"{len(blockers)} failed measures are not mitigated.", blockers)
@@ -51,7 +51,7 @@ class MitigationsRequirement(Requirement):
             str(failed["name"]): run for run in case.failed_runs.get(self.check, ()) for failed in run.failed_measures
         }
 
-    def _open_sentence(self, case: Case, measure: str, run: RunFact) -> str:
+    def _open_sentence(self, case: Case, measure: str) -> str:
         if not any(plan.check == self.check and plan.measure == measure for plan in case.mitigations):
             return f"“{measure}” failed and has no mitigation plan."
         latest = case.runs.get(self.check)

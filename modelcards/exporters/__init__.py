@@ -11,4 +11,4 @@ from portal.registry import load_folder
 @cache
 def load() -> dict[str, type[Exporter]]:
     """Every exporter by key. Loud on any broken module."""
-    return load_folder(__name__, Exporter)  # type: ignore[type-abstract]  # only its subclasses are made
+    return load_folder(__name__, Exporter)

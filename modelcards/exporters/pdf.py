@@ -1,6 +1,6 @@
 """A card as PDF/A-3a and PDF/UA-1 with card.json and the ledger proof inside, not yet signed.
 
-WeasyPrint runs in a child process with limits, our fonts and nothing it may fetch: as a module, this file is that child.
+WeasyPrint runs in a child process with limits, our fonts and nothing it may fetch; this file, run as a module, is it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from modelcards.rendering import html
 from portal.errors import Unavailable
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-SECONDS = 120
+SECONDS = 240
 MEMORY = 2 * 1024**3
 NAMESPACE = "urn:model-approval-portal:card:1#"
 REFUSED = 3
@@ -89,7 +89,7 @@ class PdfExporter(Exporter):
         return _normal(_print_in_child(json.dumps(order).encode()))
 
 
-def _print_in_child(order: bytes) -> bytes:
+def _print_in_child(order: bytes, *, seconds: int = SECONDS) -> bytes:
     with tempfile.TemporaryDirectory(prefix="card-") as folder:
         fonts = Path(folder, "fonts.conf")
         fonts.write_text(FONTCONFIG.format(fonts=escape(str(FONTS)), cache=escape(folder)), encoding="utf-8")
@@ -104,11 +104,11 @@ def _print_in_child(order: bytes) -> bytes:
         command = [sys.executable, "-m", "modelcards.exporters.pdf"]
         try:
             child = subprocess.run(
-                command, input=order, capture_output=True, cwd=PROJECT, env=environment, timeout=SECONDS, check=False
+                command, input=order, capture_output=True, cwd=PROJECT, env=environment, timeout=seconds, check=False
             )
         except subprocess.TimeoutExpired as late:
             raise Unavailable(
-                f"Printing the card took more than {SECONDS} seconds and was stopped; shorten its texts and tables.",
+                f"Printing the card took more than {seconds} seconds and was stopped; shorten its texts and tables.",
                 code="card-too-slow",
             ) from late
     if child.returncode == 0 and child.stdout.startswith(b"%PDF-"):
@@ -152,8 +152,8 @@ class _Complaints(logging.Handler):
 
 def _print(order: dict[str, Any]) -> bytes:
     # Raises OSError where Pango is missing, so only the child imports it.
-    import weasyprint
-    from weasyprint.urls import URLFetcher
+    import weasyprint  # noqa: PLC0415
+    from weasyprint.urls import URLFetcher  # noqa: PLC0415
 
     class NothingButPictures(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
         """Opens the drawings inside the document and no address at all."""
@@ -194,9 +194,8 @@ def _declare(pdf: Any, order: dict[str, Any]) -> None:
     described = XMP.format(namespace=NAMESPACE, digest=order["digest"], number=escape(order["number"]))
     metadata.stream = [text.replace("</rdf:RDF>", described + "</rdf:RDF>").encode()]
     metadata.compress = False
-    once = dict.fromkeys(pdf.catalog["AF"])
-    pdf.catalog["AF"].clear()
-    pdf.catalog["AF"].extend(once)
+    listed = pdf.catalog.get("AF", [])
+    listed[:] = dict.fromkeys(listed)
 
 
 def main() -> int:

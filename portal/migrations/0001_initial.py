@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,91 +14,104 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('size', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('root', models.BinaryField(max_length=32)),
-                ('note', models.TextField()),
-                ('created_at', models.DateTimeField()),
+                ("size", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("root", models.BinaryField(max_length=32)),
+                ("note", models.TextField()),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['-size'],
-                'default_permissions': ('view',),
+                "ordering": ["-size"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('seq', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('payload', models.TextField()),
-                ('leaf', models.BinaryField(max_length=32)),
-                ('event', models.CharField(db_index=True, max_length=100)),
-                ('scope', models.CharField(db_index=True, max_length=100)),
-                ('actor_id', models.BigIntegerField(db_index=True, null=True)),
-                ('actor_name', models.CharField(max_length=255)),
-                ('at', models.DateTimeField(db_index=True)),
-                ('object_type', models.CharField(max_length=100)),
-                ('object_id', models.CharField(max_length=64)),
+                ("seq", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("payload", models.TextField()),
+                ("leaf", models.BinaryField(max_length=32)),
+                ("event", models.CharField(db_index=True, max_length=100)),
+                ("scope", models.CharField(db_index=True, max_length=100)),
+                ("actor_id", models.BigIntegerField(db_index=True, null=True)),
+                ("actor_name", models.CharField(max_length=255)),
+                ("at", models.DateTimeField(db_index=True)),
+                ("object_type", models.CharField(max_length=100)),
+                ("object_id", models.CharField(max_length=64)),
             ],
             options={
-                'verbose_name': 'ledger entry',
-                'verbose_name_plural': 'ledger entries',
-                'ordering': ['seq'],
-                'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['object_type', 'object_id'], name='ledger_by_object')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('seq__gte', 0)), name='ledger_seq_starts_at_zero')],
+                "verbose_name": "ledger entry",
+                "verbose_name_plural": "ledger entries",
+                "ordering": ["seq"],
+                "default_permissions": ("view",),
+                "indexes": [models.Index(fields=["object_type", "object_id"], name="ledger_by_object")],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("seq__gte", 0)), name="ledger_seq_starts_at_zero")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LedgerHead',
+            name="LedgerHead",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('size', models.BigIntegerField(default=0)),
-                ('peaks', models.BinaryField(default=b'')),
-                ('root', models.BinaryField(max_length=32)),
+                ("id", models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("size", models.BigIntegerField(default=0)),
+                ("peaks", models.BinaryField(default=b"")),
+                ("root", models.BinaryField(max_length=32)),
             ],
             options={
-                'verbose_name': 'ledger head',
-                'default_permissions': (),
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='ledger_has_one_head')],
+                "verbose_name": "ledger head",
+                "default_permissions": (),
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="ledger_has_one_head")],
             },
         ),
         migrations.CreateModel(
-            name='OutgoingMessage',
+            name="OutgoingMessage",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('mail', 'mail')], default='mail', max_length=10)),
-                ('recipient', models.CharField(max_length=320)),
-                ('subject', models.CharField(max_length=200)),
-                ('body', models.TextField()),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('next_try_at', models.DateTimeField(blank=True, null=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('last_error', models.TextField(blank=True, default='')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("channel", models.CharField(choices=[("mail", "mail")], default="mail", max_length=10)),
+                ("recipient", models.CharField(max_length=320)),
+                ("subject", models.CharField(max_length=200)),
+                ("body", models.TextField()),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("next_try_at", models.DateTimeField(blank=True, null=True)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("last_error", models.TextField(blank=True, default="")),
             ],
             options={
-                'ordering': ['pk'],
-                'default_permissions': ('view',),
-                'indexes': [models.Index(condition=models.Q(('sent_at', None)), fields=['next_try_at'], name='outgoing_message_due')],
+                "ordering": ["pk"],
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("sent_at", None)), fields=["next_try_at"], name="outgoing_message_due"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('event', models.CharField(max_length=100)),
-                ('text', models.TextField()),
-                ('link', models.CharField(max_length=500)),
-                ('asks_for_act', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(db_index=True)),
-                ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("event", models.CharField(max_length=100)),
+                ("text", models.TextField()),
+                ("link", models.CharField(max_length=500)),
+                ("asks_for_act", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(db_index=True)),
+                ("read_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notifications",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-pk'],
-                'default_permissions': ('view',),
-                'indexes': [models.Index(fields=['user', 'read_at'], name='notification_unread')],
+                "ordering": ["-created_at", "-pk"],
+                "default_permissions": ("view",),
+                "indexes": [models.Index(fields=["user", "read_at"], name="notification_unread")],
             },
         ),
     ]

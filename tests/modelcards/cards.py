@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  (names as their bearers write them)
 """A complete card of a credit model, as a bank would have it; `card()` gives a fresh one with changes."""
 
 import dataclasses
@@ -108,7 +109,7 @@ def sign_offs():
         printed_name="Beatriz Nogueira",
         dossier=sha("an earlier dossier"),
         current=False,
-        voided_because="The evaluation table was replaced on 14 Mar 2026 after it was found to hold 212 duplicate rows.",
+        voided_because="The evaluation table was replaced on 14 Mar 2026 for its 212 duplicate rows.",
         comment="Looks fine to me.",
         signed_at="2026-03-12T16:02:44+00:00",
         ledger_seq=150,
@@ -350,9 +351,9 @@ def texts():
         "intended_use": (
             c.Passage(
                 "What is the model used for?",
-                "Ranking applications for **unsecured consumer loans** between €1 000 and €25 000 by the probability of "
-                "default within twelve months.\n\n- Score below 0.18: approved automatically\n- 0.18 to 0.35: decided by "
-                "an underwriter who sees the score and its three main reasons\n- above 0.35: declined, with reasons",
+                "Ranking applications for **unsecured consumer loans** between €1 000 and €25 000 by the probability "
+                "of default within twelve months.\n\n- Score below 0.18: approved automatically\n- 0.18 to 0.35: "
+                "decided by an underwriter who sees score and reasons\n- above 0.35: declined, with reasons",
                 **who,
             ),
             c.Passage("Who uses it?", "Underwriters of the retail bank and the online application service.", **who),

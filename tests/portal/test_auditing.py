@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import connection
 
@@ -147,7 +148,7 @@ def record_and_sign_elsewhere():
     """The note on a PDF whose copies in the portal were destroyed."""
     note = ledger.checkpoint().note
     Checkpoint.objects.filter(size=SIZE).delete()
-    (ledger.checkpoints.settings.VAR / "checkpoints" / f"{SIZE}.txt").unlink()
+    (settings.VAR / "checkpoints" / f"{SIZE}.txt").unlink()
     return note
 
 

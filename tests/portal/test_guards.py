@@ -142,7 +142,7 @@ if ON_SQLITE:
 
     def test_a_rebuilt_table_loses_its_guards_and_the_next_migrate_puts_them_back(committed_database):
         with connection.schema_editor() as editor:
-            editor._remake_table(LedgerEntry)
+            editor._remake_table(LedgerEntry)  # type: ignore[attr-defined]
         assert any("portal_ledgerentry" in text for text in guards.problems())
         call_command("migrate", verbosity=0)
         assert guards.problems() == []

@@ -121,6 +121,7 @@ def test_a_failed_mail_is_tried_again_later_and_later_and_then_left_to_be_seen(n
     for attempt in range(1, notify.MOST_ATTEMPTS + 1):
         assert notify.send_due(now=now) == 0
         message = OutgoingMessage.objects.get()
+        assert message.next_try_at is not None
         assert (message.attempts, message.sent_at) == (attempt, None)
         assert "ConnectionRefusedError" in message.last_error
         pauses.append(message.next_try_at - now)

@@ -45,13 +45,14 @@ def database_file() -> str:
     return str(own_connection().settings_dict["NAME"])
 
 
-def count_up() -> None:
-    """Read, then write what was read: lost if two do it at once."""
-    with transaction.atomic():
-        group = Group.objects.get()
+def count_up(_place: int) -> None:
+    """Read, then write what was read, ten times: lost if two do it at once."""
+    for _ in range(10):
         with transaction.atomic():
-            group.name = str(int(group.name) + 1)
-            group.save()
+            group = Group.objects.get()
+            with transaction.atomic():
+                group.name = str(int(group.name) + 1)
+                group.save()
 
 
 def begin_and_fail(*, close: bool = False) -> None:
@@ -66,7 +67,7 @@ def test_sixteen_threads_and_two_other_processes_lose_no_write():
     Group.objects.create(name="0")
     command = [sys.executable, "-c", WRITE_FROM_OUTSIDE, database_file(), "40"]
     others = [subprocess.Popen(command, cwd=settings.BASE_DIR) for _ in range(2)]
-    at_once(lambda _: [count_up() for _ in range(10)], threads=16)
+    at_once(count_up, threads=16)
     assert [other.wait() for other in others] == [0, 0]
     assert Group.objects.get().name == "240"
 

@@ -16,6 +16,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -62,7 +63,11 @@ class Command(BaseCommand):
         except CannotStartError as reason:
             self.stderr.write(str(reason))
             sys.exit(2)
-        sys.exit(supervisor.run())
+        code = supervisor.run()
+        if settings.VAR not in broker_socket(settings.VAR).parents:
+            with suppress(OSError):
+                broker_socket(settings.VAR).parent.rmdir()
+        sys.exit(code)
 
     def prepared(self, options: Mapping[str, Any]) -> Supervisor:
         """Look whether all is there, bring database and files up to date, and return what will run."""
@@ -164,8 +169,8 @@ def require_free_port(host: str, port: int) -> None:
             trial.bind((host, port))
         except OSError as error:
             reason = error.strerror or str(error)
-            sentence = f"Port {port} on {host} cannot be used ({reason}): choose another, for example `make run PORT={port + 1}`."
-            raise CannotStartError(sentence) from None
+            advice = f"choose another, for example `make run PORT={port + 1}`"
+            raise CannotStartError(f"Port {port} on {host} cannot be used ({reason}): {advice}.") from None
 
 
 def broker_command(environ: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -1,1 +1,1 @@
-"""Demo data, models and texts for the story that `manage.py demo` tells. Nothing here is imported by the portal itself."""
+"""Demo data, models and texts for the story that `manage.py demo` tells. The portal itself imports nothing here."""

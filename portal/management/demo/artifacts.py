@@ -1,4 +1,4 @@
-"""Freezes a trained scikit-learn model into bytes that are the same for the same model. Loads only what it froze itself.
+"""Freezes a trained scikit-learn model into bytes, the same for the same model. Loads only what it froze itself.
 
 The format is skops. Why not the others:
 

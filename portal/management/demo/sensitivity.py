@@ -19,7 +19,7 @@ LOWEST_RATIO, LARGEST_DIFFERENCE = 0.80, 0.10
 
 @dataclass(frozen=True)
 class Fairness:
-    """Between the groups of one attribute: lowest / highest approval rate, and the difference of true approval rates."""
+    """Between groups: lowest by highest approval rate, and highest less lowest among those who repaid."""
 
     selection_ratio: float
     equal_opportunity_difference: float
@@ -27,9 +27,7 @@ class Fairness:
     @property
     def passes(self) -> bool:
         """Whether both are within the thresholds of the demo's policy."""
-        return (
-            self.selection_ratio >= LOWEST_RATIO and self.equal_opportunity_difference <= LARGEST_DIFFERENCE
-        )
+        return self.selection_ratio >= LOWEST_RATIO and self.equal_opportunity_difference <= LARGEST_DIFFERENCE
 
 
 def fairness(model: TrainedModel, *attributes: str) -> Fairness:

@@ -89,7 +89,7 @@ def test_the_favourable_outcome_of_recidivism_is_zero(measured, piece):
     rates = {row[0]: float(row[3]) for row in table.rows}
     assert rates["African-American"] == pytest.approx(1 - 0.588203463203, abs=5e-4)
     assert rates["Caucasian"] == pytest.approx(1 - 0.348003259984, abs=5e-4)
-    assert [row[0] for row in table.rows][0] == "Native American"
+    assert table.rows[0][0] == "Native American"
 
 
 def test_policy_and_declaration_must_agree_on_what_is_favourable(measured, german):
