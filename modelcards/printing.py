@@ -80,7 +80,7 @@ def decimal(value: Cell) -> str:
         return whole(value)
     if value == 0:
         return "0"
-    digits = f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"  # noqa: PLR2004  (where .4f reads best)
+    digits = f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
     return digits.replace("-", MINUS)
 
 

@@ -12,6 +12,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 WIDTH = 420
 ROW_HEIGHT = 24
 INK, REFERENCE = "#1f5fa8", "#8a8a8a"
+TICKS: dict[str, Any] = {"tickCount": 6, "labelOverlap": True}
 
 
 def interval_dots(
@@ -34,12 +35,12 @@ def interval_dots(
             "mark": {"type": "rule", "strokeWidth": 2, "color": INK},
             "encoding": {
                 "y": place,
-                "x": {"field": "low", "type": "quantitative", "title": axis, "scale": {"zero": False}},
+                "x": {"field": "low", "type": "quantitative", "title": axis, "scale": {"zero": False}, "axis": TICKS},
                 "x2": {"field": "high"},
             },
         },
         {
-            "mark": {"type": "point", "filled": True, "size": 60, "color": INK},
+            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "color": INK},
             "encoding": {"y": place, "x": {"field": "value", "type": "quantitative"}},
         },
     ]
@@ -61,7 +62,7 @@ def reliability_curve(*, title: str, description: str, bins: Sequence[Mapping[st
             "encoding": {"x": x, "y": {"field": "low", **unit}, "y2": {"field": "high"}},
         },
         {
-            "mark": {"type": "point", "filled": True, "size": 60, "color": INK},
+            "mark": {"type": "point", "filled": True, "size": 60, "opacity": 1, "color": INK},
             "encoding": {"x": x, "y": {"field": "share", **unit}},
         },
     ]
@@ -76,7 +77,7 @@ def bars(*, title: str, description: str, axis: str, rows: Sequence[tuple[str, f
         "mark": {"type": "bar", "color": INK},
         "encoding": {
             "y": {"field": "name", "type": "nominal", "title": None, "sort": None},
-            "x": {"field": "value", "type": "quantitative", "title": axis},
+            "x": {"field": "value", "type": "quantitative", "title": axis, "axis": TICKS},
         },
     }
     return _chart(title, description, specification)

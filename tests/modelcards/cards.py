@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001  (names as their bearers write them)
 """A complete card of a credit model, as a bank would have it; `card()` gives a fresh one with changes."""
 
 import dataclasses

@@ -170,16 +170,22 @@ def poisoned(value, poison, name=""):
     return value
 
 
+def short_card():
+    """Every kind of text at least once, few of them twice: long poison makes many pages."""
+    whole = card()
+    quality, fairness = whole.checks[3], whole.checks[2]
+    groups = tuple(dataclasses.replace(table, rows=table.rows[:1]) for table in fairness.groups[1:])
+    checks = (dataclasses.replace(fairness, groups=groups), quality)
+    few = {name: getattr(whole, name)[:2] for name in ("evidence", "timeline", "gates", "sign_offs", "lineage")}
+    return card(**few, checks=checks, policy=dataclasses.replace(whole.policy, required_sign_offs=()))
+
+
 def test_text_that_names_addresses_and_files_opens_nothing(canary, tmp_path):
-    pdf = PdfExporter().export(poisoned(card(), hostile(canary)))
+    pdf = PdfExporter().export(poisoned(short_card(), hostile(canary)))
     assert canary.hits == []
     assert b"SECRET-OF-THE-FILE" not in every_byte_of(pdf, tmp_path)
-    assert sorted(
-        line.split(": ")[1] for line in run("pdfdetach", "-list", "-", data=pdf).stdout.decode().splitlines()[1:]
-    ) == [
-        "card.json",
-        "ledger-proof.json",
-    ]
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        assert sorted(opened.attachments) == ["card.json", "ledger-proof.json"]
     text = squeezed(text_of(pdf))
     assert "<script>1</script>" in text
     assert "{{7|add:7}}" in text

@@ -256,7 +256,7 @@ def web_options(address: str) -> tuple[str, ...]:
     workers = os.environ.get("WEB_CONCURRENCY") or "2"
     return (
         *("--bind", address, "--worker-class", "gthread", "--workers", workers, "--threads", "8"),
-        *("--timeout", "60", "--graceful-timeout", "10", "--log-level", "warning", "--no-control-socket"),
+        *("--timeout", "60", "--graceful-timeout", "10", "--log-level", "warning", "--no-control-socket", "--preload"),
     )
 
 

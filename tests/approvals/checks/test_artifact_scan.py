@@ -1,5 +1,6 @@
 import bz2
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -21,6 +22,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from approvals.artifacts import describe_artifact
 from approvals.checks.artifact_scan import ArtifactScan, Parameters, Thresholds
 from approvals.checks.base import Input, Job, ParameterError, build
+from approvals.sandbox import JobDescription, run_measurement
 
 
 class Payload:
@@ -345,6 +347,14 @@ class TestSkops:
 
         content = rewritten(skops_files["forest"], change)
         assert "do not exist" in " ".join(scan(content, "model.skops").sentences)
+
+
+def test_the_sandbox_names_the_same_call(canary, tmp_path):
+    path = tmp_path / "stored"
+    path.write_bytes(gzip.compress(pickle.dumps(Payload(canary))))
+    piece = Input("artifact", path, "model.joblib", hashlib.sha256(path.read_bytes()).hexdigest())
+    reading = run_measurement(check_key="artifact_scan", job=JobDescription(inputs={"artifact": piece}))
+    assert "On loading it would call or create posix.system." in reading.details["problems"]
 
 
 @pytest.mark.parametrize("content", [b"", b"just text", b"\x89HDF\r\n\x1a\n" + b"\0" * 100, bytes(1000)])
