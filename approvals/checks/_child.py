@@ -43,6 +43,9 @@ def _run(order: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
     for kind in check.inputs:
         if kind not in inputs:
             raise CheckInputError(f"No {kind.replace('_', ' ')} is attached; attach one and run the check again.")
+    for piece in inputs.values():
+        if not piece.path.is_file():
+            raise CheckInputError(f"The stored bytes of {piece.name} are gone; upload the file again.")
     if not check.hashes_inputs_itself:
         _refuse_changed_files(inputs)
     parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")

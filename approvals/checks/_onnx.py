@@ -143,6 +143,6 @@ class _Scan:
                 raise _BrokenError("a number goes beyond the end")
             byte = self._content[place + step]
             value |= (byte & 0x7F) << (7 * step)
-            if byte < 0x80:  # noqa: PLR2004 (the last byte has no continuation bit)
+            if byte < 0x80:
                 return value, place + step + 1
         raise _BrokenError("a number is too long")

@@ -92,7 +92,7 @@ class ArtifactScan(Check):
             details={"format": found, "problems": problems},
         )
 
-    def judge(self, reading: Reading, thresholds: Any) -> Judgement:  # noqa: ARG002 (there are none)
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         judgement = judge_by(reading, (), required=(at_most(PROBLEMS, 0),))
         problems = tuple(reading.details.get("problems", ()))
         kind = next((measure.method for measure in reading.measures if measure.name == PROBLEMS), "")
@@ -142,7 +142,7 @@ class _Scan:
         self.names += [(name, "type") for name in sorted(report.types)]
         return report.problems
 
-    def _onnx(self, stream: BinaryIO, size: int) -> list[str]:  # noqa: ARG002 (the size is the file's own)
+    def _onnx(self, stream: BinaryIO, size: int) -> list[str]:
         report = onnx_report(stream)
         self.names += [(name, f"operator, {count:,} times") for name, count in sorted(report.operators.items())]
         return report.problems
@@ -227,7 +227,7 @@ class _Inflated:
     def __init__(self, stream: BinaryIO) -> None:
         self._pieces = self._inflate(stream)
 
-    def read(self, size: int, /) -> bytes:  # noqa: ARG002 (pieces have a size of their own)
+    def read(self, size: int, /) -> bytes:
         return next(self._pieces, b"")
 
     @staticmethod

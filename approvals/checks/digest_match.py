@@ -78,7 +78,7 @@ class DigestMatch(Check):
             tables=(NumberTable("Digests", ("What", "Expected", "Found", "Agrees"), rows),),
         )
 
-    def judge(self, reading: Reading, thresholds: Any) -> Judgement:  # noqa: ARG002 (there are none)
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         judgement = judge_by(reading, (), required=(at_most(DIFFER, 0),))
         wrong = tuple(
             f"{what} is {found[:12]}, expected is {expected[:12]}."

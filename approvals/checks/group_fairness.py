@@ -227,7 +227,7 @@ def _small_sentence(part: GroupTable, small_group: int) -> str:
     if not small:
         return ""
     names = ", ".join(f"{group.label} (n {group.n:,})" for group in small[:5])
-    more = f" and {len(small) - 5:,} more" if len(small) > 5 else ""  # noqa: PLR2004 (five are named)
+    more = f" and {len(small) - 5:,} more" if len(small) > 5 else ""
     return (
         f"{len(small):,} of {len(known(part)):,} groups by {' and '.join(part.attributes)} have fewer than "
         f"{small_group:,} rows and decide nothing: {names}{more}."

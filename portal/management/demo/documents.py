@@ -147,7 +147,7 @@ RISK_REGISTER: dict[str, Any] = {
     ]
 }
 
-MONITORING_PLAN = """# Monitoring plan: Consumer Credit Score
+MONITORING_PLAN = """# Monitoring plan: Consumer credit scoring
 
 **What.** Each month's applications, with score and recommendation, are compared with the approved evaluation table.
 
@@ -174,7 +174,7 @@ instalments. Until then performance is not computable, which is neither a pass n
 In this demonstration the months are simulated by bootstrap from the public data set.
 """
 
-ROLLBACK_PLAN = """# Rollback plan: Consumer Credit Score
+ROLLBACK_PLAN = """# Rollback plan: Consumer credit scoring
 
 **Trigger.** Suspension of the approval, an error in production that concerns more than one application, or the order of
 the risk officer or of the head of the credit desk.
@@ -190,7 +190,7 @@ the risk officer or of the head of the credit desk.
 **Tested** before deployment with the previous artifact in the staging environment, and once a year.
 """
 
-DEPLOYMENT_TARGET = """# Deployment target: Consumer Credit Score
+DEPLOYMENT_TARGET = """# Deployment target: Consumer credit scoring
 
 - **Service:** `credit-scoring`, two instances behind the internal gateway, reached only by the loan application system.
 - **Input:** the features of the training record in their order, one application per call. Values that the training
@@ -205,7 +205,7 @@ DEPLOYMENT_TARGET = """# Deployment target: Consumer Credit Score
 In this demonstration nothing is deployed; the document shows what IT operations would sign for.
 """
 
-VALIDATION_REPORT = """# Independent validation: Consumer Credit Score
+VALIDATION_REPORT = """# Independent validation: Consumer credit scoring
 
 **Independence.** The validator took no part in development and had the artifact, the training record, both tables and
 the code. Numbers are in the portal's checks, which were run on the frozen scores; this report does not repeat them.

@@ -51,7 +51,7 @@ _DATA_GOVERNANCE = {
 }
 
 CREDIT_SCORE = ModelText(
-    name="Consumer Credit Score",
+    name="Consumer credit scoring",
     purpose="Recommends whether an application for a consumer loan is approved or goes to a credit officer.",
     business_unit="Retail Lending",
     number="1.0.0",

@@ -100,6 +100,16 @@ def test_a_file_changed_since_its_upload_is_not_measured(tmp_path):
     assert caught.value.kind == "input"
 
 
+def test_a_file_that_is_gone_is_named(tmp_path):
+    record = tmp_path / "record.json"
+    record.write_text("the record")
+    inputs = attach(record)
+    record.unlink()
+    with pytest.raises(SandboxError, match="are gone; upload the file again") as caught:
+        measure_in_child(check=hostile.Polite, job=JobDescription(inputs=inputs), limits=SMALL)
+    assert caught.value.kind == "input"
+
+
 def test_the_log_is_kept_short():
     reading = measure_in_child(check=hostile.Shouts, job=JobDescription(inputs={}), limits=SMALL)
     assert 1000 < sum(len(line) for line in reading.log) < 20_000
