@@ -176,8 +176,10 @@ def _csv_head(head: bytes) -> tuple[list[str], int]:
 
 def declared_columns(details: Mapping[str, Any]) -> list[str]:
     """Every column that the submitter declared, in order."""
-    single = [details.get(name) for name in ("label", "prediction", "score", "key")]
-    several: Iterable[Any] = (*(details.get("groups") or ()), *(details.get("features") or ()))
+    single = [details.get(name) for name in ("label", "prediction", "score")]
+    key = details.get("key") or ()
+    keys = (key,) if isinstance(key, str) else key
+    several: Iterable[Any] = (*keys, *(details.get("groups") or ()), *(details.get("features") or ()))
     return [str(column) for column in (*single, *several) if column]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import uuid
 from importlib.metadata import version as library_version
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from approvals import case as cases
 from approvals import checking, checks
 from approvals.charts import ChartError, render_chart
 from approvals.checks._readings import reading_as_json
-from approvals.checks.base import Check, Input, Reading, build
+from approvals.checks.base import Check, Input, ParameterError, Reading, build
 from approvals.models import CheckRun, Evidence
 from approvals.models.checks import Verdict
 from approvals.policy_document import parse
@@ -67,7 +68,14 @@ def _measure(run: CheckRun, token: uuid.UUID) -> Reading:
         limits=Limits(**settings.CHECK_LIMITS),
         on_progress=on_progress,
         should_stop=should_stop,
+        work_root=_work_root(),
     )
+
+
+def _work_root() -> Path:
+    root = Path(settings.VAR) / "run"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root
 
 
 def _job(run: CheckRun) -> JobDescription:
@@ -103,7 +111,10 @@ def _job(run: CheckRun) -> JobDescription:
 
 
 def _judge(run: CheckRun, token: uuid.UUID, check: Check, reading: Reading) -> bool:
-    thresholds = build(type(check).Thresholds, run.inputs["thresholds"], owner=type(check).title)
+    try:
+        thresholds = build(type(check).Thresholds, run.inputs["thresholds"], owner=type(check).title)
+    except ParameterError as failure:
+        return _give(run, token, Verdict.ERROR, (failure.sentence,), {}, [], "")
     judgement = check.judge(reading, thresholds)
     plain = reading_as_json(reading, with_log=False)
     plain["failed_measures"] = [measure.as_json() for measure in judgement.failed_measures]

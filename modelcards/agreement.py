@@ -86,7 +86,7 @@ def policy_problems(card: Card) -> list[str]:
         return ["The policy's text in the card does not have the digest that the card prints."]
     try:
         asked = sorted(_required_by(yaml.safe_load(policy.text)))
-    except (yaml.YAMLError, TypeError, AttributeError, ValueError):
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError):
         return ["The policy's text in the card cannot be read."]
     named = sorted((required.stage, required.role, required.people) for required in policy.required_sign_offs)
     return (

@@ -40,6 +40,8 @@ DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
 ROOT_LIFE = timedelta(days=365 * 25)
 SEAL_LIFE = timedelta(days=365 * 12)
 RENEW_BEFORE = timedelta(days=365)
+# RFC 5280 gives a name 64 places, which the library counts in bytes.
+LONGEST_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -105,12 +107,11 @@ def sign_pdf(pdf: bytes, *, identity: SigningIdentity, reason: str) -> bytes:
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     if list(fields.enumerate_sig_fields(writer)):
         raise Refused("This document is signed already; a card is signed once.", code="card-signed")
-    known = SimpleCertificateStore()  # type: ignore[no-untyped-call]
-    known.register(translate_pyca_cryptography_cert_to_asn1(identity.root))
+    # Only the seal's own certificate goes into the signature: it is protected there, a root beside it would not be.
     signer = signers.SimpleSigner(
         signing_cert=translate_pyca_cryptography_cert_to_asn1(identity.certificate),
         signing_key=translate_pyca_cryptography_key_to_asn1(identity.key),
-        cert_registry=known,
+        cert_registry=SimpleCertificateStore(),  # type: ignore[no-untyped-call]
     )
     metadata = signers.PdfSignatureMetadata(
         field_name=FIELD,
@@ -131,13 +132,16 @@ def sign_pdf(pdf: bytes, *, identity: SigningIdentity, reason: str) -> bytes:
 
 
 def _name(organisation: str, role: str) -> x509.Name:
-    # A common name holds 64 characters at most (RFC 5280).
     return x509.Name(
         [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation[:64]),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{organisation[: 63 - len(role)]} {role}"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, _cut(organisation, LONGEST_NAME)),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{_cut(organisation, LONGEST_NAME - len(role) - 1)} {role}"),
         ]
     )
+
+
+def _cut(text: str, length: int) -> str:
+    return text.encode()[:length].decode(errors="ignore")
 
 
 def _common_name(certificate: x509.Certificate) -> str:

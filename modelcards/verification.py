@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import logging
+import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from xml.etree import ElementTree as ET
 
 import pikepdf
 import rfc8785
+from asn1crypto import cms  # type: ignore[import-untyped]
 from cryptography import x509
 from pyhanko.keys.internal import translate_pyca_cryptography_cert_to_asn1
 from pyhanko.pdf_utils.misc import PdfError
@@ -37,6 +39,7 @@ FIELD = "PortalSeal"
 ATTACHED = ("card.json", "ledger-proof.json")
 SUBFILTER = "/ETSI.CAdES.detached"
 LARGEST = 50_000_000
+BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 # The engine logs a traceback for each path it cannot build; here that is a fact with a sentence.
 logging.getLogger("pyhanko.sign.validation.generic_cms").setLevel(logging.CRITICAL)
 # What a reader of damaged files may raise; a damaged file is an answer here, not a failure of ours.
@@ -130,6 +133,10 @@ def _seal_facts(pdf: bytes, trusted: list[x509.Certificate] | None, moment: date
     if len(pdf) > LARGEST:
         yield Fact("Signature", False, "The file is larger than any card.")
         return
+    first = BYTE_RANGE.search(pdf)
+    if first and (added := len(pdf) - int(first[3]) - int(first[4])) > 0:
+        yield Fact("Whole file", False, f"{added} bytes were added after the signature.")
+        return
     signatures = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
     if len(signatures) != 1:
         count = len(signatures) or "no"
@@ -141,6 +148,7 @@ def _seal_facts(pdf: bytes, trusted: list[x509.Certificate] | None, moment: date
     intact = bool(status.intact and status.valid)
     yield Fact("Signature", intact, "The signature fits the bytes it covers." if intact else _broken(status))
     yield _coverage(pdf, signature)
+    yield _container(pdf, signature)
     yield _certification(signature)
     yield _trust(certificate, status, trusted)
     yield _validity(certificate, signature, moment)
@@ -168,16 +176,35 @@ def _broken(status: PdfSignatureStatus) -> str:
 
 
 def _coverage(pdf: bytes, signature: EmbeddedPdfSignature) -> Fact:
-    start, length, rest, rest_length = (int(number) for number in signature.byte_range)
-    hole = pdf[length:rest]
-    hexadecimal = hole[:1] == b"<" and hole[-1:] == b">" and all(c in b"0123456789abcdefABCDEF" for c in hole[1:-1])
-    end = rest + rest_length
+    start, _, rest, rest_length = (int(number) for number in signature.byte_range)
     engine = signature.evaluate_signature_coverage() == SignatureCoverageLevel.ENTIRE_FILE
-    if start == 0 and end == len(pdf) and hexadecimal and engine:
+    if start == 0 and rest + rest_length == len(pdf) and engine:
         return Fact("Whole file", True, "The signature covers the whole file.")
-    if end < len(pdf):
-        return Fact("Whole file", False, f"{len(pdf) - end} bytes were added after the signature.")
     return Fact("Whole file", False, "The signature does not cover the whole file.")
+
+
+def _container(pdf: bytes, signature: EmbeddedPdfSignature) -> Fact:
+    """The hole that the signature itself fills: nothing may stand in it that the signature does not protect."""
+    hole = pdf[int(signature.byte_range[1]) : int(signature.byte_range[2])]
+    raw = bytes.fromhex(hole[1:-1].decode("ascii"))
+    content = cms.ContentInfo.load(raw)
+    exact = content.dump(force=True)
+    data = content["content"]
+    info = data["signer_infos"][0]
+    minimal = (
+        hole == b"<" + (exact.hex().upper() + raw[len(exact) :].hex()).encode() + b">"
+        and not any(raw[len(exact) :])
+        and (data["version"].native, info["version"].native) == ("v1", "v1")
+        and [item["algorithm"].native for item in data["digest_algorithms"]]
+        == [info["digest_algorithm"]["algorithm"].native]
+        and len(data["signer_infos"]) == len(data["certificates"]) == 1
+        and not data["crls"].native
+        and not info["unsigned_attrs"].native
+    )
+    held = "The signature holds only what it protects."
+    return Fact(
+        "Container", minimal, held if minimal else "Something was put or changed beside the signature's own bytes."
+    )
 
 
 def _certification(signature: EmbeddedPdfSignature) -> Fact:

@@ -28,7 +28,6 @@ from tests.databases import committed_database
 __all__ = ["cast", "committed_database"]
 
 
-
 @pytest.fixture(scope="session", autouse=True)
 def _test_settings():
     """Cheap password hashing, static files by their own names, mail in memory."""

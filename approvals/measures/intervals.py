@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
-from scipy import stats
 
 from approvals.measures.scores import Floats, Integers, ScoreCounts, roc_auc
 
@@ -163,4 +162,7 @@ def fisher(k1: int, n1: int, k2: int, n2: int) -> float | None:
     """
     if min(n1, n2) <= 0 or k1 + k2 in {0, n1 + n2}:
         return None
+    # Loading scipy.stats takes seconds, and most checks never ask for this test.
+    from scipy import stats  # noqa: PLC0415
+
     return float(stats.fisher_exact([[k1, n1 - k1], [k2, n2 - k2]])[1])

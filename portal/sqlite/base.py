@@ -38,7 +38,7 @@ class DatabaseWrapper(sqlite3_base.DatabaseWrapper):
     ticket: object | None = None
     ticket_queue: WriterQueue | None = None
 
-    def create_cursor(self, name: str | None = None) -> Any:  # noqa: ARG002
+    def create_cursor(self, name: str | None = None) -> Any:
         """Return a cursor that knows this connection."""
         cursor = self.connection.cursor(factory=QueueingCursor)
         cursor.wrapper = self

@@ -57,8 +57,8 @@ time.sleep(600)
 
 
 def eventually(question: Callable[[], object]) -> bool:
-    """Say whether the answer becomes yes; the limit is only there for a broken supervisor."""
-    for _ in range(3000):
+    """Say whether the answer becomes yes; the limit is only there for what is broken."""
+    for _ in range(10_000):
         if question():
             return True
         time.sleep(0.01)

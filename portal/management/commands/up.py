@@ -245,7 +245,7 @@ def programs(host: str, port: int, *, broker: tuple[str, ...] | None, demo: bool
     if demo:
         mark = unfinished_demo(settings.VAR)
         mark.touch()
-        command = (sys.executable, "manage.py", "seed")
+        command = (sys.executable, "manage.py", "seed", "--demo", "--worker")
         sorry = "The demo data could not be made; the portal runs without it."
         found.append(Program("demo", command, once=True, on_success=mark.unlink, on_failure=sorry))
     return found

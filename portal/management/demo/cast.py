@@ -31,6 +31,17 @@ class Person:
     is_superuser: bool = False
 
     @property
+    def full_name(self) -> str:
+        """First and last name."""
+        return f"{self.first_name} {self.last_name}"
+
+    @property
+    def signs_as(self) -> str:
+        """The role in the middle of a sentence."""
+        label = self.role.label if self.role else "nobody"
+        return label if label[1].isupper() else label.lower()
+
+    @property
     def email(self) -> str:
         """An address that reaches nobody."""
         return f"{self.username}@{DOMAIN}"
@@ -98,7 +109,7 @@ def common_password(var: Path) -> str:
         return next(line.removeprefix(PASSWORD_LINE) for line in lines if line.startswith(PASSWORD_LINE))
     password = secrets.token_urlsafe(12)
     width = max(len(person.username) for person in PEOPLE)
-    names = [f"{p.username:<{width}}  {p.first_name} {p.last_name}, {p.does}" for p in PEOPLE]
+    names = [f"{p.username:<{width}}  {p.full_name}, {p.does}" for p in PEOPLE]
     draft = path.with_suffix(".draft")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

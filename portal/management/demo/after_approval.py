@@ -1,0 +1,101 @@
+"""Cards and the months after approval: the draft, the issued card as a file, one batch that is clean, one that is not."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from functools import partial
+from pathlib import Path
+
+from approvals.models import Finding
+from approvals.models.findings import FindingSource
+from modelcards import issuing
+from modelcards.models import ModelCard
+from monitoring import batches
+from monitoring.models import Batch
+from portal.management.demo.batches import monthly_batches
+from portal.management.demo.cast import ADA, LEILANI, user
+from portal.management.demo.scenes import Scene
+from portal.management.demo.steps import Step
+from portal.management.demo.training import SEED, train_mitigated
+from portal.management.demo.work import Queue, StoryError
+
+
+def steps(scene: Scene) -> list[Step]:
+    """What happens once the version is in monitoring."""
+    return [
+        Step("The portal issues and signs the model card", partial(_card, scene)),
+        Step("Leilani delivers the first month", partial(_first_month, scene)),
+        Step("Leilani delivers the second month, which has shifted", partial(_second_month, scene)),
+    ]
+
+
+def draft_card(scene: Scene) -> None:
+    """The submitter asks for a draft of the card, which becomes evidence of the regulatory review."""
+    version = scene.version()
+    if not ModelCard.objects.filter(version=version, kind="draft").exists():
+        issuing.request_draft(version_id=version.pk, actor=user(ADA))
+    _finish_cards(scene)
+
+
+def _card(scene: Scene) -> str:
+    _finish_cards(scene)
+    issued = ModelCard.objects.filter(version=scene.version(), kind="issued")
+    copies = [copied(card, scene.house.var / "demo") for card in issued]
+    if not copies:
+        raise StoryError(f"No card was issued for {scene.version()}.")
+    return ", ".join(str(path) for path in copies)
+
+
+def copied(card: ModelCard, folder: Path) -> Path:
+    """A copy of an issued card under its number, for whoever wants to look at it."""
+    target = folder / f"{card.number}.pdf"
+    shutil.copyfile(card.pdf.path, target)
+    target.chmod(0o600)
+    return target
+
+
+def _finish_cards(scene: Scene) -> None:
+    version = scene.version()
+    scene.house.work.finish(Queue("model cards", partial(_waiting, version.pk), issuing.execute))
+    crashed = ModelCard.objects.filter(version=version, status="crashed").first()
+    if crashed is not None:
+        raise StoryError(f"A model card could not be made: {crashed}")
+
+
+def _waiting(version_id: int) -> list[int]:
+    rows = ModelCard.objects.filter(version_id=version_id, status__in=("queued", "running"))
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def _first_month(scene: Scene) -> str:
+    _receive(scene, 0)
+    found = _findings(scene)
+    if found:
+        raise StoryError(f"The first month should be clean, but a monitor found: {found[0].title}")
+    return "nothing is found"
+
+
+def _second_month(scene: Scene) -> str:
+    _receive(scene, 1)
+    found = _findings(scene)
+    if not found:
+        raise StoryError("The second month should have drifted, but no monitor found it.")
+    return f"{len(found)} findings, the first: {found[0].title}"
+
+
+def _findings(scene: Scene) -> list[Finding]:
+    return list(Finding.objects.filter(version=scene.version(), source=FindingSource.MONITOR).order_by("pk"))
+
+
+def _receive(scene: Scene, month: int) -> None:
+    version, batch = scene.version(), monthly_batches(SEED, train_mitigated())[month]
+    if not Batch.objects.filter(version=version, name=batch.name).exists():
+        batches.receive(
+            version_id=version.pk,
+            actor=user(LEILANI),
+            stream=io.BytesIO(batch.table),
+            name=batch.name,
+            description=batch.description,
+        )
+    scene.house.work.finish(Queue("batches", lambda: [], lambda _: None))

@@ -1,0 +1,44 @@
+"""The whole demonstration in order: people, policies, four models. The command and the test tell exactly this."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+
+from approvals import publishing
+from approvals.models import Policy
+from approvals.models.policies import PolicyStatus
+from approvals.policy_document import parse
+from portal.management.demo.cast import CLARA, DAVID, PEOPLE, create_accounts, user
+from portal.management.demo.scenes import House
+from portal.management.demo.side_stories import applicant_profile, campaign, early_warning
+from portal.management.demo.steps import Step
+from portal.management.demo.story import credit_score
+
+TEMPLATES = Path(settings.BASE_DIR) / "approvals" / "policy_templates"
+
+
+def whole_story(house: House) -> list[Step]:
+    """Every step of the demonstration."""
+    return [
+        Step(f"{len(PEOPLE)} people get accounts", partial(create_accounts, house.password)),
+        *(
+            Step(f"Clara writes the policy of the {tier} tier, and David publishes it", partial(_publish, tier))
+            for tier in ("high", "low")
+        ),
+        *credit_score(house),
+        *campaign(house),
+        *early_warning(house),
+        *applicant_profile(house),
+    ]
+
+
+def _publish(tier: str) -> None:
+    text = (TEMPLATES / f"{tier}_tier.yaml").read_text(encoding="utf-8")
+    row = Policy.objects.filter(name=parse(text).name, text=text).first()
+    if row is None:
+        row = publishing.draft(actor=user(CLARA), text=text)
+    if row.status == PolicyStatus.DRAFT:
+        publishing.publish(policy_id=row.pk, actor=user(DAVID))

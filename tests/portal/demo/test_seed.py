@@ -1,0 +1,258 @@
+"""The demonstration is told once, by the command itself, and then looked at from all sides."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import transaction
+
+from approvals import dossier, policy, voiding
+from approvals.models import CheckRun, Evidence, Finding, MitigationPlan, ModelVersion, Policy, RegisteredModel, SignOff
+from approvals.policy_document import parse
+from approvals.stages import REVIEW_STAGES, Role, Stage, Transition
+from django.utils import timezone
+from modelcards.models import ModelCard
+from portal import ledger
+from portal.management.demo import texts
+from portal.management.demo.cast import PEOPLE, SIGNERS, common_password, create_accounts, logins_file
+from portal.management.demo.scenes import House
+from portal.management.demo.side_stories import campaign
+from portal.management.demo.steps import Progress, Step, play
+from portal.management.demo.whole import TEMPLATES, whole_story
+from portal.management.demo.work import Inline, Queue, StoryError, Workers
+from portal.models import LedgerEntry
+
+
+@pytest.fixture(scope="module")
+def told(django_db_setup, django_db_blocker):
+    """The whole story, in a transaction that is rolled back after the last test of this module that looks at it."""
+    with django_db_blocker.unblock():
+        with transaction.atomic():
+            said = io.StringIO()
+            call_command("seed", "--demo", "--inline", stdout=said)
+            yield said.getvalue()
+            transaction.set_rollback(True)
+    for left in (Path(settings.VAR) / "demo").iterdir():
+        left.unlink()
+
+
+def version(text):
+    return ModelVersion.objects.select_related("model", "policy").get(model__name=text.name)
+
+
+def events(**wanted):
+    return list(LedgerEntry.objects.filter(**wanted).order_by("seq"))
+
+
+class TestTheToldStory:
+    def test_the_four_models_end_where_the_story_leaves_them(self, told):
+        found = {v.model.name: v.stage for v in ModelVersion.objects.select_related("model")}
+        assert found == {
+            texts.CREDIT_SCORE.name: Stage.MONITORING,
+            texts.CAMPAIGN.name: Stage.VALIDATION,
+            texts.EARLY_WARNING.name: Stage.VALIDATION,
+            texts.APPLICANT_PROFILE.name: Stage.REJECTED,
+        }
+
+    def test_fairness_failed_by_age_alone_and_passed_with_the_second_artifact(self, told):
+        first, second = CheckRun.objects.filter(
+            version=version(texts.CREDIT_SCORE), check_key="group_fairness"
+        ).order_by("pk")
+        assert (first.verdict, second.verdict) == ("failed", "passed")
+        assert {m["name"] for m in first.reading["failed_measures"]} == {
+            "selection rate ratio by age_group",
+            "equal opportunity difference by age_group",
+        }
+        assert first.inputs["artifact"] != second.inputs["artifact"]
+        assert first.inputs["thresholds"] == second.inputs["thresholds"]
+
+    def test_every_failed_measure_has_a_plan(self, told):
+        plans = MitigationPlan.objects.filter(version=version(texts.CREDIT_SCORE))
+        assert {plan.measure for plan in plans} == {
+            measure["name"] for plan in plans for measure in plan.failed_run.reading["failed_measures"]
+        }
+
+    def test_the_second_artifact_voided_every_earlier_sign_off(self, told):
+        credit = version(texts.CREDIT_SCORE)
+        voided = {
+            (signed["stage"], signed["role"])
+            for entry in events(event="approvals.signoff.voided", scope=credit.scope)
+            for signed in entry.facts["sign_offs"]
+        }
+        assert {stage for stage, _ in voided} >= {"scoping", "data_review", "development", "validation"}
+        current = voiding.current_sign_offs(dossier.load_case(credit))
+        signed = list(SignOff.objects.filter(version=credit))
+        assert len(signed) > len(current) >= 12
+        assert all(row.decision == "approve" for row in signed if row.pk in current)
+
+    def test_every_gate_of_the_approved_version_is_still_open(self, told):
+        credit = version(texts.CREDIT_SCORE)
+        case, document = dossier.load_case(credit), parse(credit.policy.text)
+        monitored = Finding.objects.filter(version=credit, source="monitor").exists()
+        for stage in REVIEW_STAGES:
+            codes = {blocker.code for blocker in policy.gate(case, document, stage, now=timezone.now()).blockers}
+            assert codes <= ({"finding_open", "sign_off_voided"} if monitored else set())
+
+    @pytest.mark.parametrize("who", ["ada", "oscar", "nadia"])
+    def test_people_who_may_not_sign_were_refused_and_signed_nothing(self, told, who):
+        refused = events(event="approvals.signoff.refused", actor_id=User.objects.get(username=who).pk)
+        assert len(refused) == 1
+        assert refused[0].facts["code"] == "not-permitted"
+        assert not SignOff.objects.filter(signer__username=who).exists()
+
+    def test_closed_gates_were_tried_and_refused(self, told):
+        refused = Counter(entry.scope for entry in events(event="approvals.version.move_refused"))
+        assert refused[version(texts.CREDIT_SCORE).scope] == 3
+        assert refused[version(texts.EARLY_WARNING).scope] == 1
+
+    def test_the_campaign_waits_for_the_validator_and_nothing_else(self, told):
+        waiting = version(texts.CAMPAIGN)
+        decision = policy.decide(
+            dossier.load_case(waiting), parse(waiting.policy.text), Transition.ADVANCE, now=timezone.now()
+        )
+        assert [(b.code, b.who) for b in decision.blockers] == [("sign_off_missing", Role.MODEL_VALIDATOR.label)]
+
+    def test_the_early_warning_is_stopped_by_its_failed_checks(self, told):
+        stopped = version(texts.EARLY_WARNING)
+        decision = policy.decide(
+            dossier.load_case(stopped), parse(stopped.policy.text), Transition.ADVANCE, now=timezone.now()
+        )
+        assert {b.code for b in decision.blockers} == {"check_failed", "sign_off_missing"}
+
+    def test_the_applicant_profile_was_rejected_with_a_reason(self, told):
+        rejection = SignOff.objects.get(decision="reject")
+        assert rejection.version == version(texts.APPLICANT_PROFILE)
+        assert rejection.comment == texts.REASON_TO_REJECT
+
+    def test_a_shifted_month_opened_findings_and_a_clean_one_did_not(self, told):
+        found = Finding.objects.filter(version=version(texts.CREDIT_SCORE), source="monitor")
+        assert found.exists()
+        assert "the first month: nothing is found" in told
+        assert any("amount" in row.title + row.description for row in found)
+
+    def test_the_issued_card_lies_beside_the_logins(self, told):
+        card = ModelCard.objects.get(version=version(texts.CREDIT_SCORE), kind="issued")
+        copy = Path(settings.VAR) / "demo" / f"{card.number}.pdf"
+        assert copy.read_bytes().startswith(b"%PDF-")
+        assert f"manage.py verify {copy}" in told
+
+    def test_the_ledger_of_the_story_verifies(self, told):
+        report = ledger.verify()
+        assert report.ok, report.sentences
+
+    def test_names_and_password_are_written_once_for_the_owner_only(self, told):
+        path = logins_file(Path(settings.VAR))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        password = common_password(Path(settings.VAR))
+        assert told.count(password) == 1
+        assert all(User.objects.get(username=person.username).check_password(password) for person in PEOPLE)
+
+    def test_each_step_is_one_numbered_line(self, told):
+        lines = [line for line in told.splitlines() if line.startswith("[")]
+        assert lines[0].startswith(f"[ 1/{len(lines)}] ")
+        assert lines[-1].startswith(f"[{len(lines)}/{len(lines)}] ")
+
+    def test_a_second_seed_says_so_and_changes_nothing(self, told):
+        before = LedgerEntry.objects.count()
+        said = io.StringIO()
+        call_command("seed", "--demo", "--inline", stdout=said)
+        assert "is there already" in said.getvalue()
+        assert LedgerEntry.objects.count() == before
+
+    def test_people_hold_nine_roles_and_nobody_two(self, told):
+        model = RegisteredModel.objects.get(name=texts.CREDIT_SCORE.name)
+        case = dossier.load_case(ModelVersion.objects.get(model=model))
+        assert all(case.holders[role] for role in Role)
+        assert len({name for names in case.holders.values() for name in names}) == len(SIGNERS)
+
+
+@pytest.fixture
+def house(db, tmp_path):
+    (tmp_path / "demo").mkdir()
+    return House(password=common_password(tmp_path), work=Inline(), var=tmp_path)
+
+
+def test_each_step_may_be_repeated_after_it_was_cut_short(house):
+    opening = whole_story(house)[:3]
+    for step in (*opening, *campaign(house)):
+        step.act()
+        step.act()
+    waiting = version(texts.CAMPAIGN)
+    assert waiting.stage == Stage.VALIDATION
+    assert User.objects.count() == len(PEOPLE)
+    assert Policy.objects.count() == 2
+    kinds = Counter(Evidence.objects.filter(version=waiting).values_list("kind", flat=True))
+    assert set(kinds.values()) == {1}
+    assert SignOff.objects.filter(version=waiting).count() == 3
+    assert set(Counter(CheckRun.objects.values_list("check_key", flat=True)).values()) == {1}
+
+
+def test_a_story_that_was_cut_short_goes_on_where_it_stopped(tmp_path):
+    did: list[str] = []
+    said: list[str] = []
+    works = False
+
+    def second() -> None:
+        if not works:
+            raise StoryError("No.")
+        did.append("second")
+
+    steps = [Step("First", lambda: did.append("first")), Step("Second", second)]
+    progress = Progress(tmp_path / "progress.json", steps)
+    with pytest.raises(StoryError):
+        play(steps, progress, said.append)
+    works = True
+    play(steps, progress, said.append)
+    assert did == ["first", "second"]
+    assert said == ["[1/2] First.", "[2/2] Second."]
+
+
+def test_an_unfinished_story_of_another_release_is_not_mixed_with_this_one(tmp_path):
+    path = tmp_path / "demo" / "progress.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"story": "another", "done": 3, "of": 9}), encoding="utf-8")
+    with pytest.raises(StoryError, match="another release"):
+        Progress(path, [Step("First", lambda: None)]).done()
+
+
+def test_work_that_nobody_does_ends_with_a_sentence():
+    with pytest.raises(StoryError, match="2 checks still wait after 0 seconds: see whether the worker runs"):
+        Workers(longest=0).finish(Queue("checks", lambda: [1, 2], lambda _: None))
+
+
+def test_people_who_are_there_already_are_left_alone(db):
+    User.objects.create_user("somebody")
+    with pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("seed", "--demo", "--inline")
+    assert User.objects.count() == 1
+
+
+def test_a_database_of_its_own_gets_no_demo_data_unasked(db, settings):
+    settings.DATABASE_IS_EMBEDDED = False
+    with pytest.raises(CommandError, match="add --demo"):
+        call_command("seed", "--inline")
+    assert not User.objects.exists()
+
+
+def test_accounts_that_exist_keep_their_password(db):
+    create_accounts("first password")
+    create_accounts("second password")
+    assert User.objects.get(username="ada").check_password("first password")
+
+
+@pytest.mark.parametrize("tier", ["high", "low"])
+def test_policy_templates_have_a_gate_with_a_sign_off_for_each_review_stage(tier):
+    document = parse((TEMPLATES / f"{tier}_tier.yaml").read_text(encoding="utf-8"))
+    assert document.tier == tier
+    assert list(document.gates) == list(REVIEW_STAGES)
+    assert all(any(asked.key == "signoffs" for asked in gate) for gate in document.gates.values())
+    assert all(entry.get("severity") and entry.get("every_days") for entry in document.monitors)
