@@ -40,8 +40,8 @@ ATTACHED = ("card.json", "ledger-proof.json")
 SUBFILTER = "/ETSI.CAdES.detached"
 LARGEST = 50_000_000
 BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
-# The engine logs a traceback for each path it cannot build; here that is a fact with a sentence.
-logging.getLogger("pyhanko.sign.validation.generic_cms").setLevel(logging.CRITICAL)
+# The engine logs a traceback for whatever does not hold; here that is a fact with a sentence.
+logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 # What a reader of damaged files may raise; a damaged file is an answer here, not a failure of ours.
 UNREADABLE = (
     PdfError,
@@ -194,6 +194,8 @@ def _container(pdf: bytes, signature: EmbeddedPdfSignature) -> Fact:
     minimal = (
         hole == b"<" + (exact.hex().upper() + raw[len(exact) :].hex()).encode() + b">"
         and not any(raw[len(exact) :])
+        # The engine compares names without regard to case; the copy of the name is not protected, so compare bytes.
+        and info["sid"].chosen["issuer"].dump() == signature.signer_cert.issuer.dump()
         and (data["version"].native, info["version"].native) == ("v1", "v1")
         and [item["algorithm"].native for item in data["digest_algorithms"]]
         == [info["digest_algorithm"]["algorithm"].native]

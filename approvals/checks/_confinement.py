@@ -111,7 +111,7 @@ def _code_paths() -> Iterable[Path]:
     yield from (Path(place) for place in (sys.prefix, sys.base_prefix))
     yield from (Path(place) for place in sysconfig.get_paths().values())
     yield from (Path(place) for place in sys.path if place and Path(place).resolve() != root)
-    yield from (root / name for name in ("approvals", "portal", "tests"))
+    yield from (root / name for name in ("approvals", "monitoring", "portal", "tests"))
 
 
 def _allow(libc: ctypes.CDLL, rules: int, path: Path, rights: int) -> None:

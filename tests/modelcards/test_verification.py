@@ -146,6 +146,13 @@ def test_the_hole_of_the_signature_hides_nothing(check, sealed):
     assert missed == []
 
 
+def test_the_signers_name_beside_the_certificate_is_compared_to_the_letter(check, sealed):
+    name = b"Nordhaven Bank model card root".hex().upper().encode()
+    _, place, _ = (found.start() for found in re.finditer(name, sealed))  # certificate, beside it, signed attributes
+    shouted = b"NORDHAVEN BANK model card root".hex().upper().encode()
+    assert list(wrong(check(sealed[:place] + shouted + sealed[place + len(name) :]))) == ["Container"]
+
+
 def test_the_letters_of_the_hole_are_in_one_case(check, sealed):
     start, end = (int(n) for n in re.search(rb"/ByteRange \[\s*0 (\d+) (\d+)", sealed).groups())
     lowered = sealed[:start] + sealed[start:end].lower() + sealed[end:]
@@ -289,6 +296,20 @@ def test_verifying_needs_no_settings_and_no_database(sealed, identity, tmp_path)
         command, capture_output=True, text=True, cwd=root, env={"PYTHONPATH": str(root)}, check=False
     )
     assert found.stdout.split() == ["True", "False"], found.stderr
+
+
+def test_the_attached_proof_satisfies_the_one_file_verifier(sealed, tmp_path):
+    with pikepdf.open(io.BytesIO(sealed)) as opened:
+        (tmp_path / "proof.json").write_bytes(opened.attachments["ledger-proof.json"].get_file().read_bytes())
+    program = Path(__file__).resolve().parents[2] / "portal" / "merkle.py"
+    for key, expected in ((vkey(), 0), (vkey(OTHER_KEY), 1)):
+        command = [sys.executable, "-I", str(program), str(tmp_path / "proof.json"), key]
+        assert subprocess.run(command, capture_output=True, check=False).returncode == expected
+
+
+def test_nothing_is_logged_about_a_bad_file(check, sealed, caplog):
+    check(sealed.replace(b"/ETSI.CAdES.detached", b"/ETSI.CAdES.detacheD"))
+    assert caplog.records == []
 
 
 def test_the_smallest_issued_card_cannot_pass(check, resealed):

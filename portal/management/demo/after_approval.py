@@ -1,4 +1,4 @@
-"""Cards and the months after approval: the draft, the issued card as a file, one batch that is clean, one that is not."""
+"""Cards and the months after approval: the draft, the issued card as a file, a clean batch and a shifted one."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from modelcards.models import ModelCard
+from monitoring.models import Batch
+
 from approvals.models import Finding
 from approvals.models.findings import FindingSource
 from modelcards import issuing
-from modelcards.models import ModelCard
 from monitoring import batches
-from monitoring.models import Batch
 from portal.management.demo.batches import monthly_batches
 from portal.management.demo.cast import ADA, LEILANI, user
 from portal.management.demo.scenes import Scene
@@ -98,4 +99,4 @@ def _receive(scene: Scene, month: int) -> None:
             name=batch.name,
             description=batch.description,
         )
-    scene.house.work.finish(Queue("batches", lambda: [], lambda _: None))
+    scene.house.work.finish(Queue("batches", list, lambda _: None))

@@ -58,8 +58,8 @@ REQUEST_FOR_CHANGES = (
     "mitigation plan and test again on the same held-out rows with the same thresholds."
 )
 PROOF_OF_MITIGATION = (
-    "The second artifact has no age feature and was trained on reweighed rows. The check of group fairness, run again on "
-    "the same held-out rows with the same thresholds, passed."
+    "The second artifact has no age feature and was trained on reweighed rows. The check of group fairness, run again "
+    "on the same held-out rows with the same thresholds, passed."
 )
 DEVELOPER_ON_WARNING = (
     "The claims were measured on training rows, which a nearest-neighbour model remembers. I shall look for more facts "

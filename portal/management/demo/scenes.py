@@ -81,11 +81,19 @@ class Scene:
 
     def grant_rights(self) -> None:
         """The administrator gives each signer the right of their role, and the auditor that of reading."""
+        for person in SIGNERS:
+            if person.role:
+                self.grant(person, person.role)
+        self._give(VIKTOR, permissions.AUDIT)
+
+    def grant(self, person: Person, role: Role) -> None:
+        """The administrator gives one person one role on the model."""
+        self._give(person, permissions.permission_for(role))
+
+    def _give(self, person: Person, codename: str) -> None:
         model = self.model()
-        rights = [(permissions.permission_for(person.role), person) for person in SIGNERS if person.role]
-        for codename, person in (*rights, (permissions.AUDIT, VIKTOR)):
-            if not permissions.granted(user(person), codename, model):
-                permissions.grant(actor=user(NADIA), codename=codename, to=user(person), model=model)
+        if not permissions.granted(user(person), codename, model):
+            permissions.grant(actor=user(NADIA), codename=codename, to=user(person), model=model)
 
     def register_version(self, *, code_revision: str) -> None:
         """Ada registers the version that she developed herself."""
@@ -155,7 +163,7 @@ class Scene:
         """The newest run of a check."""
         return CheckRun.objects.filter(version=self.version(), check_key=key).latest("pk")
 
-    def sign(  # noqa: PLR0913  (what a signature is made of)
+    def sign(
         self,
         person: Person,
         stage: Stage,

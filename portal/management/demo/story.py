@@ -73,6 +73,7 @@ def _submission(scene: Scene) -> list[Step]:
     return [
         Step(f"Ada registers {name}", scene.register_model),
         Step(f"The administrator grants roles on {name}", scene.grant_rights),
+        Step("Ada may deputise for the lead data scientist", partial(scene.grant, ADA, Role.LEAD_DATA_SCIENTIST)),
         Step(
             f"Ada registers version {scene.text.number} of {name}",
             lambda: scene.register_version(code_revision=train_first().code_revision),
@@ -101,10 +102,6 @@ def _first_pass(scene: Scene) -> list[Step]:
     refused = scene.is_refused_to_sign
     return [
         Step(
-            "Ada tries to sign her own version and is refused",
-            partial(refused, ADA, Stage.SCOPING, Role.BUSINESS_ANALYST),
-        ),
-        Step(
             "Oscar, who has no right on this model, tries to sign and is refused",
             partial(refused, OSCAR, Stage.SCOPING, Role.BUSINESS_ANALYST),
         ),
@@ -120,6 +117,10 @@ def _first_pass(scene: Scene) -> list[Step]:
         signs(scene, PRIYA, Stage.DATA_REVIEW),
         advances(scene, Stage.DEVELOPMENT),
         checks(scene, "check of digests", digest_match=PASSED),
+        Step(
+            "Ada, who deputises for the lead data scientist, tries to sign her own version and is refused",
+            partial(refused, ADA, Stage.DEVELOPMENT, Role.LEAD_DATA_SCIENTIST),
+        ),
         signs(scene, TOMASZ, Stage.DEVELOPMENT),
         advances(scene, Stage.VALIDATION),
         checks(scene, "checks of performance and calibration", performance=PASSED, calibration=PASSED),

@@ -14,16 +14,16 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import transaction
+from django.utils import timezone
+from modelcards.models import ModelCard
 
 from approvals import dossier, policy, voiding
 from approvals.models import CheckRun, Evidence, Finding, MitigationPlan, ModelVersion, Policy, RegisteredModel, SignOff
 from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role, Stage, Transition
-from django.utils import timezone
-from modelcards.models import ModelCard
-from portal import ledger
+from portal import auditing
 from portal.management.demo import texts
-from portal.management.demo.cast import PEOPLE, SIGNERS, common_password, create_accounts, logins_file
+from portal.management.demo.cast import ADA, PEOPLE, SIGNERS, common_password, create_accounts, logins_file
 from portal.management.demo.scenes import House
 from portal.management.demo.side_stories import campaign
 from portal.management.demo.steps import Progress, Step, play
@@ -35,12 +35,11 @@ from portal.models import LedgerEntry
 @pytest.fixture(scope="module")
 def told(django_db_setup, django_db_blocker):
     """The whole story, in a transaction that is rolled back after the last test of this module that looks at it."""
-    with django_db_blocker.unblock():
-        with transaction.atomic():
-            said = io.StringIO()
-            call_command("seed", "--demo", "--inline", stdout=said)
-            yield said.getvalue()
-            transaction.set_rollback(True)
+    with django_db_blocker.unblock(), transaction.atomic():
+        said = io.StringIO()
+        call_command("seed", "--demo", "--inline", stdout=said)
+        yield said.getvalue()
+        transaction.set_rollback(True)
     for left in (Path(settings.VAR) / "demo").iterdir():
         left.unlink()
 
@@ -51,6 +50,10 @@ def version(text):
 
 def events(**wanted):
     return list(LedgerEntry.objects.filter(**wanted).order_by("seq"))
+
+
+def facts(entry):
+    return json.loads(entry.payload)["facts"]
 
 
 class TestTheToldStory:
@@ -86,7 +89,7 @@ class TestTheToldStory:
         voided = {
             (signed["stage"], signed["role"])
             for entry in events(event="approvals.signoff.voided", scope=credit.scope)
-            for signed in entry.facts["sign_offs"]
+            for signed in facts(entry)["sign_offs"]
         }
         assert {stage for stage, _ in voided} >= {"scoping", "data_review", "development", "validation"}
         current = voiding.current_sign_offs(dossier.load_case(credit))
@@ -106,7 +109,7 @@ class TestTheToldStory:
     def test_people_who_may_not_sign_were_refused_and_signed_nothing(self, told, who):
         refused = events(event="approvals.signoff.refused", actor_id=User.objects.get(username=who).pk)
         assert len(refused) == 1
-        assert refused[0].facts["code"] == "not-permitted"
+        assert facts(refused[0])["code"] == "not-permitted"
         assert not SignOff.objects.filter(signer__username=who).exists()
 
     def test_closed_gates_were_tried_and_refused(self, told):
@@ -146,7 +149,7 @@ class TestTheToldStory:
         assert f"manage.py verify {copy}" in told
 
     def test_the_ledger_of_the_story_verifies(self, told):
-        report = ledger.verify()
+        report = auditing.verify()
         assert report.ok, report.sentences
 
     def test_names_and_password_are_written_once_for_the_owner_only(self, told):
@@ -158,8 +161,8 @@ class TestTheToldStory:
 
     def test_each_step_is_one_numbered_line(self, told):
         lines = [line for line in told.splitlines() if line.startswith("[")]
-        assert lines[0].startswith(f"[ 1/{len(lines)}] ")
-        assert lines[-1].startswith(f"[{len(lines)}/{len(lines)}] ")
+        numbers = [line[1:].partition("]")[0].strip() for line in lines]
+        assert numbers == [f"{number}/{len(lines)}" for number in range(1, len(lines) + 1)]
 
     def test_a_second_seed_says_so_and_changes_nothing(self, told):
         before = LedgerEntry.objects.count()
@@ -168,11 +171,17 @@ class TestTheToldStory:
         assert "is there already" in said.getvalue()
         assert LedgerEntry.objects.count() == before
 
+    def test_ada_was_refused_although_she_holds_the_role(self, told):
+        (refused,) = events(event="approvals.signoff.refused", actor_name="Ada Okonkwo")
+        assert facts(refused)["sentence"] == "You submitted this version; somebody else must sign it."
+
     def test_people_hold_nine_roles_and_nobody_two(self, told):
         model = RegisteredModel.objects.get(name=texts.CREDIT_SCORE.name)
         case = dossier.load_case(ModelVersion.objects.get(model=model))
         assert all(case.holders[role] for role in Role)
-        assert len({name for names in case.holders.values() for name in names}) == len(SIGNERS)
+        held = Counter(name for names in case.holders.values() for name in names)
+        assert set(held) == {person.full_name for person in (ADA, *SIGNERS)}
+        assert set(held.values()) == {1}
 
 
 @pytest.fixture
@@ -227,6 +236,21 @@ def test_an_unfinished_story_of_another_release_is_not_mixed_with_this_one(tmp_p
 def test_work_that_nobody_does_ends_with_a_sentence():
     with pytest.raises(StoryError, match="2 checks still wait after 0 seconds: see whether the worker runs"):
         Workers(longest=0).finish(Queue("checks", lambda: [1, 2], lambda _: None))
+
+
+def test_work_that_a_killed_process_had_begun_is_tried_again_until_it_is_free():
+    waiting, tries = [7], []
+
+    def execute(pk: int) -> None:
+        tries.append(pk)
+        if len(tries) == 2:
+            waiting.clear()
+
+    Inline().finish(Queue("checks", lambda: list(waiting), execute))
+    assert tries == [7, 7]
+    waiting.append(7)
+    with pytest.raises(StoryError, match="1 checks did not come to an end"):
+        Inline(longest=0).finish(Queue("checks", lambda: [7], execute))
 
 
 def test_people_who_are_there_already_are_left_alone(db):

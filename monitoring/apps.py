@@ -1,0 +1,25 @@
+"""Start-up of the monitoring app: loads every monitor and declares what the database itself must refuse."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class MonitoringConfig(AppConfig):
+    """Registers events, append-only tables and what happens when a version enters monitoring."""
+
+    name = "monitoring"
+    verbose_name = "Monitoring"
+
+    def ready(self) -> None:
+        from approvals.signals import version_moved  # noqa: PLC0415  (apps must be loaded first)
+        from monitoring import monitors, planning  # noqa: PLC0415
+        from monitoring.events import Event  # noqa: PLC0415
+        from monitoring.models import Batch, Monitor  # noqa: PLC0415
+        from portal import guards, ledger  # noqa: PLC0415
+
+        ledger.register_events(Event)
+        guards.append_only(Monitor)
+        guards.append_only(Batch)
+        monitors.load()
+        version_moved.connect(planning.when_moved, dispatch_uid="monitoring.planning.when_moved")

@@ -1,0 +1,15 @@
+"""Names of the acts that this app writes into the ledger. Unknown names are refused there."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    """Dotted names: app, noun, past participle."""
+
+    MONITORS_STARTED = "monitoring.monitors.started"
+    BATCH_RECEIVED = "monitoring.batch.received"
+    READING_FINISHED = "monitoring.reading.finished"
+    READING_RESULT_REFUSED = "monitoring.reading.result_refused"
+    MONITOR_BREACHED = "monitoring.monitor.breached"

@@ -1,0 +1,110 @@
+"""What is watched, on which data, and what came out. Monitors and batches are never changed once they are there."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from approvals.models import Evidence, ModelVersion, StoredFile
+from approvals.models.checks import LeasedRun
+from approvals.models.findings import Severity
+
+
+class ReadingVerdict(models.TextChoices):
+    """What a finished reading says. Only ok says that nothing is wrong; no labels says that nothing is known yet."""
+
+    OK = "ok", "Within limits"
+    BREACH = "breach", "Breach"
+    NOT_COMPUTABLE = "not_computable", "Not computable"
+    NO_LABELS = "no_labels", "Waiting for labels"
+    ERROR = "error", "Error"
+
+
+class Monitor(models.Model):
+    """One monitor of one deployed version, as the pinned policy asked for it when the version entered monitoring."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="monitors")
+    key = models.CharField(max_length=60)
+    parameters = models.JSONField(default=dict, blank=True)
+    thresholds = models.JSONField(default=dict, blank=True)
+    severity = models.PositiveSmallIntegerField(choices=Severity.choices, help_text="Of the finding that it opens.")
+    every_days = models.PositiveSmallIntegerField(help_text="A batch is expected at least this often.")
+    suspends = models.BooleanField(default=False, help_text="A breach suspends the approval.")
+    reference = models.ForeignKey(
+        Evidence, on_delete=models.PROTECT, related_name="+", null=True, blank=True, help_text="What was approved."
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["version", "pk"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "key"], name="a_version_has_each_monitor_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key.replace('_', ' ').capitalize()} of {self.version}"
+
+    @property
+    def finding_reference(self) -> str:
+        """How findings name this monitor as their source."""
+        return f"monitor:{self.pk}"
+
+
+class Batch(models.Model):
+    """Data that the deployed version met in a window of time. The same bytes are one batch."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="batches")
+    file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, help_text="Where the rows come from, in the words of the sender.")
+    window_start = models.DateField(help_text="First day that the rows are from.")
+    window_end = models.DateField(help_text="Last day that the rows are from.")
+    rows = models.PositiveBigIntegerField()
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+        verbose_name_plural = "batches"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "file"], name="the_same_bytes_are_one_batch_of_a_version"),
+            models.CheckConstraint(condition=Q(window_end__gte=F("window_start")), name="a_window_ends_after_it_starts"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Reading(LeasedRun):
+    """One monitor read once: on one batch, or, for a monitor that waits for data, on the clock."""
+
+    monitor = models.ForeignKey(Monitor, on_delete=models.PROTECT, related_name="readings")
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="readings", null=True, blank=True)
+    overdue_since = models.DateTimeField(
+        null=True, blank=True, help_text="For a reading of the clock: from when on a batch was overdue."
+    )
+    verdict = models.CharField(max_length=20, choices=ReadingVerdict.choices, blank=True)
+    numbers = models.JSONField(default=dict, blank=True, help_text="Measures, tables and the value that decides most.")
+    numbers_digest = models.CharField(max_length=64, blank=True)
+    sentences = models.JSONField(default=list, blank=True, help_text="Why this verdict, one sentence each.")
+    charts = models.JSONField(default=list, blank=True, help_text="Rendered charts: title, description, SVG.")
+    engine = models.JSONField(default=dict, blank=True, help_text="Engine and library versions of the reading.")
+    log = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["monitor", "batch"], name="a_monitor_reads_a_batch_once"),
+            models.UniqueConstraint(fields=["monitor", "overdue_since"], name="a_missed_window_is_read_once"),
+            models.CheckConstraint(
+                condition=Q(batch__isnull=False, overdue_since__isnull=True)
+                | Q(batch__isnull=True, overdue_since__isnull=False),
+                name="a_reading_is_of_a_batch_or_of_the_clock",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Reading {self.pk}"
