@@ -65,7 +65,7 @@ PORTAL_URL = os.environ.get("PORTAL_URL", "http://localhost:8000").rstrip("/")
 
 INSTALLED_APPS = [
     "portal.apps.PortalConfig",
-    "portal.apps.PortalAdminConfig" if (BASE_DIR / "portal" / "admin.py").exists() else "django.contrib.admin",  # TEMP
+    "portal.apps.PortalAdminConfig",
     "approvals",
     "modelcards",
     "monitoring",

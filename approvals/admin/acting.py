@@ -1,0 +1,92 @@
+"""How every page that acts works: GET shows a form, POST calls one use case and goes back, or says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+
+from approvals import permissions
+from approvals.admin.forms import ActForm
+from approvals.models import ModelVersion
+from portal.errors import DomainError, NotPermitted, Unavailable
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a page of an act shows and does."""
+
+    title: str
+    button: str
+    run: Callable[[ActForm], Any]
+    done: str
+    intro: str = ""
+    anchor: str = ""
+    danger: bool = False
+    template: str = "approvals/act.html"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def person(request: HttpRequest) -> User:
+    """Who is signed in; admin views let nobody else in."""
+    return cast(User, request.user)
+
+
+def version_for(request: HttpRequest, version_id: int) -> ModelVersion:
+    """A version that this person may see; otherwise it does not exist."""
+    version = (
+        permissions.visible_versions(person(request))
+        .select_related("model__owner", "policy", "submitted_by", "developer")
+        .filter(pk=version_id)
+        .first()
+    )
+    if version is None:
+        raise Http404
+    return version
+
+
+def status_of(error: DomainError | None) -> int:
+    """The HTTP status that goes with a refusal."""
+    if isinstance(error, NotPermitted):
+        return 403
+    return 503 if isinstance(error, Unavailable) else 200
+
+
+def serve(request: HttpRequest, version: ModelVersion, act: Act, form: ActForm) -> HttpResponseBase:
+    """Show the form, or act and go back to the version page."""
+    error: DomainError | None = None
+    if request.method == "POST" and form.is_valid():
+        try:
+            act.run(form)
+        except DomainError as failure:
+            error = failure
+            form.refuse(failure)
+        else:
+            messages.success(request, act.done)
+            return HttpResponseRedirect(f"{version.get_absolute_url()}{act.anchor}")
+    context = {
+        **admin.site.each_context(request),
+        "title": act.title,
+        "version": version,
+        "act": act,
+        "form": form,
+        **act.extra,
+    }
+    return render(request, act.template, context, status=status_of(error))
+
+
+def do(request: HttpRequest, version: ModelVersion, run: Callable[[], str], *, anchor: str = "") -> HttpResponse:
+    """Act without a form (the button was on the version page) and go back with the outcome."""
+    try:
+        messages.success(request, run())
+    except DomainError as error:
+        messages.error(request, error.sentence)
+        if isinstance(error, NotPermitted):
+            context = {**admin.site.each_context(request), "title": "Not permitted", "version": version}
+            return render(request, "approvals/refused.html", {**context, "sentence": error.sentence}, status=403)
+    return HttpResponseRedirect(f"{version.get_absolute_url()}{anchor}")

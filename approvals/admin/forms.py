@@ -1,0 +1,287 @@
+"""Forms of the version page. They collect text; every rule is in the use cases, whose errors land at the field."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from approvals import files, permissions
+from approvals.models import ModelVersion, RegisteredModel
+from approvals.models.findings import Severity
+from approvals.models.signoffs import SignOffDecision
+from approvals.signing_off import Condition
+from approvals.stages import REVIEW_STAGES, Role, Stage
+from portal.errors import BadInput, DomainError, Stale
+
+CONDITIONS = 3
+
+
+class ActForm(forms.Form):
+    """A form whose use case may refuse; `refuse` puts the sentence where it was caused."""
+
+    required_css_class = "required"
+
+    def refuse(self, error: DomainError) -> None:
+        """Show a refusal at its field, or above the form."""
+        field = getattr(error, "field", None) if isinstance(error, BadInput) else None
+        self.add_error(field if field in self.fields else None, error.sentence)
+        if isinstance(error, Stale):
+            for change in error.changes[:20]:
+                self.add_error(None, change)
+
+
+class PersonField(forms.ModelChoiceField):
+    """One of the active people who may see a model, by name."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Full name with user name."""
+        return f"{obj.get_full_name() or obj.get_username()} ({obj.get_username()})"
+
+
+def people_of(model: RegisteredModel) -> Any:
+    """Active people with any right on the model, and its owner."""
+    ids = {model.owner_id}
+    for codename in permissions.GRANTABLE:
+        ids.update(permissions.people_with(codename, model).values_list("pk", flat=True))
+    return User.objects.filter(pk__in=ids, is_active=True).order_by("first_name", "last_name", "username")
+
+
+def date_field(label: str, help_text: str = "") -> forms.DateField:
+    """A day, chosen with the browser's own calendar."""
+    return forms.DateField(label=label, help_text=help_text, widget=forms.DateInput(attrs={"type": "date"}))
+
+
+def long_text(label: str, help_text: str = "", *, rows: int = 5, required: bool = True) -> forms.CharField:
+    """Several lines of text."""
+    widget = forms.Textarea(attrs={"rows": rows, "class": "vLargeTextField"})
+    return forms.CharField(label=label, help_text=help_text, widget=widget, required=required)
+
+
+class ReasonForm(ActForm):
+    """Why a version is moved."""
+
+    reason = long_text("Reason", "At least 10 characters. Recorded in the ledger and shown to everybody concerned.")
+
+
+class AdvanceForm(ActForm):
+    """Nothing to say, except what becomes of a version that is deployed already."""
+
+    def __init__(self, *args: Any, incumbents: tuple[ModelVersion, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if incumbents:
+            names = ", ".join(version.number for version in incumbents)
+            self.fields["incumbent_plan"] = forms.ChoiceField(
+                label=f"Version {names} is deployed now",
+                choices=[("replaced", "It is retired: this version replaces it"), ("kept", "It stays beside this one")],
+                widget=forms.RadioSelect,
+            )
+
+
+class SignForm(ActForm):
+    """A signature: decision, reason, conditions, meaning, password."""
+
+    decision = forms.ChoiceField(label="Decision", choices=SignOffDecision.choices, widget=forms.RadioSelect)
+    to = forms.ChoiceField(label="Send back to", required=False, help_text="Only when you ask for changes.")
+    comment = long_text(
+        "Reason", "Printed on the model card, cannot be edited later. Say what you relied on (at least 10 characters)."
+    )
+    meaning = forms.BooleanField(label="")
+    password = forms.CharField(
+        label="Your password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="Your password is your signature. A wrong one signs nothing.",
+        strip=False,
+    )
+    seen_digest = forms.CharField(widget=forms.HiddenInput)
+    idempotency_key = forms.CharField(widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, version: ModelVersion, stage: Stage, role: Role, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        here = Stage(version.stage)
+        earlier = REVIEW_STAGES[: REVIEW_STAGES.index(here)] if here in REVIEW_STAGES else ()
+        asked_here = stage == here
+        if not asked_here:
+            self.fields["decision"].choices = SignOffDecision.choices[:2]  # type: ignore[attr-defined]
+        if earlier and asked_here:
+            self.fields["to"].choices = [("", "–"), *((s.value, s.label) for s in earlier)]  # type: ignore[attr-defined]
+        else:
+            del self.fields["to"]
+        self.fields["meaning"].label = f"I sign as {role.label.lower()} with the meaning shown beside my decision."
+        for number in range(1, CONDITIONS + 1):
+            self.fields[f"condition_{number}"] = forms.CharField(label=f"Condition {number}", required=False)
+            owner = PersonField(people_of(version.model), label="Owner", required=False)
+            self.fields[f"condition_{number}_owner"] = owner
+            due = date_field("Due")
+            due.required = False
+            self.fields[f"condition_{number}_due"] = due
+
+    @staticmethod
+    def new_key() -> str:
+        """A fresh idempotency key for a shown form."""
+        return uuid.uuid4().hex
+
+    def condition_rows(self) -> list[tuple[Any, Any, Any]]:
+        """Bound fields of the conditions, one row each."""
+        return [
+            (self[f"condition_{n}"], self[f"condition_{n}_owner"], self[f"condition_{n}_due"])
+            for n in range(1, CONDITIONS + 1)
+        ]
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions that were filled in. Raises BadInput for half a condition."""
+        found = []
+        for n in range(1, CONDITIONS + 1):
+            text, owner, due = (self.cleaned_data.get(f"condition_{n}{part}") for part in ("", "_owner", "_due"))
+            if not text:
+                continue
+            if owner is None or due is None:
+                raise BadInput("A condition needs an owner and a due date.", field=f"condition_{n}")
+            if due <= timezone.now().date():
+                raise BadInput("The due date must lie in the future.", field=f"condition_{n}_due")
+            found.append(Condition(text, owner, due))
+        return tuple(found)
+
+
+class AttachForm(ActForm):
+    """A file."""
+
+    file = forms.FileField(label="File", allow_empty_file=True)
+
+    def details(self) -> dict[str, Any]:
+        """What is declared about the file."""
+        return {}
+
+
+class AttachTableForm(AttachForm):
+    """A table with what its columns are. An empty name is not declared."""
+
+    label = forms.CharField(label="Outcome column", help_text="The observed outcome, 0 or 1.", required=False)
+    prediction = forms.CharField(label="Prediction column", help_text="The model's decision, 0 or 1.", required=False)
+    score = forms.CharField(label="Score column", help_text="The model's probability of 1.", required=False)
+    key = forms.CharField(label="Key columns", help_text="That name a row, separated by commas.", required=False)
+    groups = forms.CharField(
+        label="Group columns", help_text="For fairness: for example sex, age_group. Separated by commas.", required=False
+    )
+    features = forms.CharField(label="Feature columns", help_text="Separated by commas.", required=False)
+    favourable = forms.TypedChoiceField(
+        label="Favourable prediction",
+        choices=[("1", "1"), ("0", "0")],
+        coerce=int,
+        help_text="Which decision is the good one for the person.",
+    )
+    claims = long_text(
+        "Claimed results",
+        "One per line, for example “roc_auc: 0.78”. The portal measures them again and says where they differ.",
+        rows=4,
+        required=False,
+    )
+
+    def refuse(self, error: DomainError) -> None:
+        """Missing columns are declared below, not in the file."""
+        if isinstance(error, BadInput) and error.field == "details":
+            self.add_error(None, error.sentence)
+            return
+        super().refuse(error)
+
+    def clean_claims(self) -> dict[str, float]:
+        """Names with numbers."""
+        claims: dict[str, float] = {}
+        for line in str(self.cleaned_data["claims"]).splitlines():
+            name, _, value = line.partition(":")
+            if not line.strip():
+                continue
+            try:
+                claims[name.strip()] = float(value)
+            except ValueError as error:
+                raise forms.ValidationError(f"“{line}” is not a name, a colon and a number.") from error
+        return claims
+
+    def details(self) -> dict[str, Any]:
+        """What is declared, without what was left empty."""
+        given = self.cleaned_data
+        found: dict[str, Any] = {name: given[name] for name in ("label", "prediction", "score") if given[name]}
+        for name in ("key", "groups", "features"):
+            names = [part.strip() for part in given[name].split(",") if part.strip()]
+            if names:
+                found[name] = names
+        found["favourable"] = given["favourable"]
+        if given["claims"]:
+            found["claims"] = given["claims"]
+        return found
+
+
+def attach_form(kind: str) -> type[AttachForm]:
+    """The form for one kind of evidence."""
+    return AttachTableForm if kind in files.TABLE_KINDS else AttachForm
+
+
+class AnswersForm(ActForm):
+    """The questions of one section of the pinned policy."""
+
+    def __init__(self, *args: Any, questions: tuple[Mapping[str, Any], ...], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for question in questions:
+            least = int(question.get("min_length", 0))
+            help_text = " ".join(
+                part
+                for part in (
+                    str(question.get("help", "")),
+                    f"The gate asks for at least {least} characters." if least else "",
+                    "Printed on the model card.",
+                )
+                if part
+            )
+            # Never required here: half an answer sheet may be saved, the gate stays closed meanwhile.
+            self.fields[str(question["key"])] = long_text(str(question["text"]), help_text, rows=4, required=False)
+
+
+class CommentForm(ActForm):
+    """A contribution to the discussion."""
+
+    text = long_text("Add a comment", "Markdown. It stays in the ledger for good.", rows=3)
+
+
+class FindingForm(ActForm):
+    """A new finding."""
+
+    title = forms.CharField(label="Title", max_length=200, widget=forms.TextInput(attrs={"class": "vTextField"}))
+    description = long_text("What is wrong", required=False)
+    severity = forms.TypedChoiceField(label="Severity", choices=Severity.choices, coerce=int)
+    due_on = date_field("Due")
+
+    def __init__(self, *args: Any, model: RegisteredModel, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["owner"] = PersonField(people_of(model), label="Owner", help_text="Who has to deal with it.")
+        self.order_fields(["title", "description", "severity", "owner", "due_on"])
+
+
+class CloseForm(ActForm):
+    """Evidence that a finding is dealt with."""
+
+    evidence = long_text("Evidence", "What shows that it is dealt with (at least 10 characters).")
+
+
+class AcceptForm(ActForm):
+    """Why, and until when, a finding is accepted."""
+
+    reason = long_text("Reason", "At least 10 characters. Printed on the model card.")
+    until = date_field("Accepted until", "After this day the gate closes again.")
+
+
+class MitigationForm(ActForm):
+    """What is done about a failed measure."""
+
+    measure = forms.ChoiceField(label="Failed measure")
+    plan = long_text("Plan", "What is changed, and why that should help. Printed on the model card.")
+    due_on = date_field("Due")
+
+    def __init__(self, *args: Any, model: RegisteredModel, measures: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["measure"].choices = [(name, name) for name in measures]  # type: ignore[attr-defined]
+        self.fields["owner"] = PersonField(people_of(model), label="Owner")
+        self.order_fields(["measure", "plan", "owner", "due_on"])

@@ -1,0 +1,320 @@
+"""Everything the version page shows, as one frozen value: verdict, blockers, buttons with the reason they are off, lines.
+
+Reads only. What is allowed is asked of policy.py, permissions.py and signing_off.py; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from approvals import dossier, permissions, policy, workflow
+from approvals.admin.texts import rendered_markdown
+from approvals.admin.version_lines import (
+    BAD,
+    OK,
+    WAIT,
+    CheckLine,
+    EvidenceLine,
+    FindingLine,
+    MitigationLine,
+    SectionLine,
+    SignOffLine,
+    check_lines,
+    evidence_lines,
+    finding_lines,
+    mitigation_lines,
+    name_of,
+    section_lines,
+    sign_off_lines,
+)
+from approvals.models import Comment, ModelVersion
+from approvals.panels import panels_of
+from approvals.policy_document import parse
+from approvals.requirements.base import Case
+from approvals.stages import PATH, REVIEW_STAGES, Blocker, GateState, Role, Stage, Transition
+from portal.models import LedgerEntry
+from portal.panels import Panel
+
+TIMELINE = 40
+SENTENCES = {
+    "approvals.version.registered": "Registered",
+    "approvals.version.advanced": "Advanced",
+    "approvals.version.returned": "Sent back",
+    "approvals.version.rejected": "Rejected",
+    "approvals.version.withdrawn": "Withdrawn",
+    "approvals.version.suspended": "Suspended",
+    "approvals.version.reinstated": "Reinstated",
+    "approvals.version.retired": "Retired",
+    "approvals.version.move_refused": "Move refused",
+    "approvals.evidence.attached": "Evidence attached",
+    "approvals.evidence.viewed": "Evidence read",
+    "approvals.answer.recorded": "Answer recorded",
+    "approvals.check.requested": "Check requested",
+    "approvals.check.finished": "Check finished",
+    "approvals.check.result_refused": "Late check result refused",
+    "approvals.signoff.signed": "Signed",
+    "approvals.signoff.refused": "Signature refused",
+    "approvals.signoff.voided": "Sign-offs no longer count",
+    "approvals.finding.opened": "Finding opened",
+    "approvals.finding.accepted": "Finding accepted",
+    "approvals.finding.closed": "Finding closed",
+    "approvals.mitigation.recorded": "Mitigation recorded",
+    "approvals.comment.added": "Commented",
+    "approvals.act.refused": "Act refused",
+}
+DETAILS = ("kind", "check", "verdict", "role", "title", "measure", "question", "act", "to", "name")
+
+
+@dataclass(frozen=True)
+class Button:
+    """One act. A reason means: it is off now, and why."""
+
+    label: str
+    url: str
+    reason: str = ""
+    style: str = "plain"
+    posts: bool = False
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of the path, for the line of steps."""
+
+    label: str
+    state: str
+    blockers: int = 0
+
+
+@dataclass(frozen=True)
+class TimelineLine:
+    """One ledger entry about this version."""
+
+    sentence: str
+    by: str
+    at: datetime
+    seq: int
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CommentLine:
+    """One contribution to the discussion, rendered and cleaned."""
+
+    author: str
+    at: datetime
+    html: SafeString
+
+
+@dataclass(frozen=True)
+class VersionPage:
+    """The page."""
+
+    version: ModelVersion
+    verdict: str
+    tone: str
+    blockers: tuple[Blocker, ...]
+    earlier: tuple[GateState, ...]
+    gates: tuple[GateState, ...]
+    buttons: tuple[Button, ...]
+    steps: tuple[Step, ...]
+    facts: tuple[tuple[str, str, str], ...]
+    evidence: tuple[EvidenceLine, ...]
+    sections: tuple[SectionLine, ...]
+    checks: tuple[CheckLine, ...]
+    sign_offs: tuple[SignOffLine, ...]
+    findings: tuple[FindingLine, ...]
+    mitigations: tuple[MitigationLine, ...]
+    comments: tuple[CommentLine, ...]
+    timeline: tuple[TimelineLine, ...]
+    panels: tuple[Panel, ...]
+    may_answer: bool
+    may_comment: bool
+    may_open_findings: bool
+    may_run_checks: bool
+
+    @property
+    def running(self) -> bool:
+        """Whether a check is under way, so that the page looks again by itself."""
+        return any(line.running for line in self.checks)
+
+
+def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> VersionPage:
+    """The page of a version that this person may see."""
+    now = now or timezone.now()
+    document = parse(version.policy.text)
+    case = dossier.load_case(version)
+    model = version.model
+    in_review = version.stage in REVIEW_STAGES
+    roles = set(permissions.roles_of(user, model))
+    may_submit = permissions.may_submit(user, model) and in_review
+    may_run = in_review and bool(roles or permissions.may_move(user, model))
+    gates = tuple(policy.gate(case, document, stage, now=now) for stage in REVIEW_STAGES)
+    decision = policy.decide(case, document, Transition.ADVANCE, now=now)
+    blockers = decision.blockers if in_review else ()
+    verdict, tone = _verdict(version, blockers, case)
+    sign_offs = sign_off_lines(case, document, version, user)
+    return VersionPage(
+        version=version,
+        verdict=verdict,
+        tone=tone,
+        blockers=blockers,
+        earlier=tuple(state for state in gates if not state.open),
+        gates=gates,
+        buttons=_buttons(version, user, roles, sign_offs, blockers),
+        steps=_steps(case.stage, gates),
+        facts=_facts(version, case),
+        evidence=evidence_lines(
+            case,
+            document,
+            version,
+            may_attach=may_submit,
+            reports=in_review and Role.MODEL_VALIDATOR in roles,
+        ),
+        sections=section_lines(case, document, version),
+        checks=check_lines(case, document, version, may_run=may_run),
+        sign_offs=sign_offs,
+        findings=finding_lines(version, user),
+        mitigations=mitigation_lines(version, may_record=permissions.may_submit(user, model)),
+        comments=_comments(version),
+        timeline=_timeline(version),
+        panels=panels_of(version, user),
+        may_answer=may_submit,
+        may_comment=bool(roles or permissions.may_move(user, model)),
+        may_open_findings=bool(roles),
+        may_run_checks=may_run,
+    )
+
+
+def checks_of(version: ModelVersion, user: User) -> tuple[CheckLine, ...]:
+    """Only the check lines: what the page asks for while one is running."""
+    document = parse(version.policy.text)
+    may_run = version.stage in REVIEW_STAGES and bool(
+        permissions.roles_of(user, version.model) or permissions.may_move(user, version.model)
+    )
+    return check_lines(dossier.load_case(version), document, version, may_run=may_run)
+
+
+def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...], case: Case) -> tuple[str, str]:
+    stage = Stage(version.stage)
+    if stage in REVIEW_STAGES:
+        if blockers:
+            count = f"{len(blockers)} items are" if len(blockers) > 1 else "1 item is"
+            return f"{stage.label} is blocked: {count} open", BAD
+        return f"{stage.label} is complete: the version may advance", OK
+    if stage is Stage.MONITORING:
+        until = f" until {version.approval_expires_at:%d %b %Y}" if version.approval_expires_at else ""
+        return f"Approved{until} and in monitoring", OK
+    if stage is Stage.SUSPENDED:
+        return "Suspended: the approval does not hold", BAD
+    return f"{stage.label}: this version is closed", WAIT
+
+
+def _steps(current: Stage, gates: tuple[GateState, ...]) -> tuple[Step, ...]:
+    open_items = {state.stage: len(state.blockers) for state in gates}
+    reached = PATH.index(current) if current in PATH else len(PATH)
+    steps = []
+    for index, stage in enumerate(PATH):
+        state = "current" if stage is current else ("done" if index < reached and current in PATH else "ahead")
+        count = open_items.get(stage, 0) if index <= reached and current in PATH else 0
+        steps.append(Step(stage.label, state, count))
+    return tuple(steps)
+
+
+def _buttons(
+    version: ModelVersion,
+    user: User,
+    roles: set[Role],
+    sign_offs: tuple[SignOffLine, ...],
+    blockers: tuple[Blocker, ...],
+) -> tuple[Button, ...]:
+    signs = tuple(
+        Button(f"Sign as {line.role.lower()} ({line.stage.lower()})…", line.sign_url, style="primary")
+        for line in sign_offs
+        if line.sign_url
+    )
+    return (*signs, *_moves(version, user, roles, blockers))
+
+
+def _moves(version: ModelVersion, user: User, roles: set[Role], blockers: tuple[Blocker, ...]) -> tuple[Button, ...]:
+    stage = Stage(version.stage)
+    moves = permissions.may_move(user, version.model)
+
+    def url(act: str) -> str:
+        return reverse("admin:approvals_modelversion_move", args=[version.pk, act])
+
+    if stage in REVIEW_STAGES:
+        target = PATH[PATH.index(stage) + 1].label.lower()
+        why = "" if moves else "Only the model's owner or a submitter may advance a version."
+        if blockers:
+            why = "Off while the items above are open."
+        found = [Button(f"Advance to {target}…", url("advance"), why, "primary", id="advance")]
+        if moves:
+            found.append(Button("Withdraw…", url("withdraw"), "", "danger", id="withdraw"))
+        return tuple(found)
+    officers = {Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER} & roles
+    retires = permissions.is_owner(user, version.model) or Role.BUSINESS_OWNER in roles
+    found = []
+    if stage is Stage.MONITORING:
+        why = "" if officers else "Only a risk or compliance officer of this model may suspend its approval."
+        found.append(Button("Suspend…", url("suspend"), why, "danger", id="suspend"))
+    if stage is Stage.SUSPENDED:
+        why = "" if roles else "Only a signer of the deployment approval may reinstate it."
+        found.append(Button("Reinstate…", url("reinstate"), why, "primary", id="reinstate"))
+    if stage in (Stage.MONITORING, Stage.SUSPENDED):
+        why = "" if retires else "Only the model's owner or its business owner may retire a version."
+        found.append(Button("Retire…", url("retire"), why, "danger", id="retire"))
+    return tuple(found)
+
+
+def _facts(version: ModelVersion, case: Case) -> tuple[tuple[str, str, str], ...]:
+    others = workflow.incumbents(version)
+    facts = [
+        ("Model", str(version.model), reverse("admin:approvals_registeredmodel_change", args=[version.model_id])),
+        ("Stage", version.get_stage_display(), ""),
+        ("In stage since", f"{version.stage_entered_at:%d %b %Y, %H:%M} UTC", ""),
+        ("Risk tier", version.model.get_risk_tier_display(), ""),
+        ("Owner", name_of(version.model.owner), ""),
+        ("Submitted by", name_of(version.submitted_by), ""),
+        ("Developer", name_of(version.developer), ""),
+        ("Policy", str(version.policy), reverse("admin:approvals_policy_change", args=[version.policy_id])),
+        ("Artifact SHA-256", case.artifact_sha256 or "none attached", ""),
+    ]
+    if version.code_revision:
+        facts.append(("Code revision", version.code_revision, ""))
+    if others:
+        facts.append(("Deployed now", ", ".join(other.number for other in others), others[0].get_absolute_url()))
+    if version.approved_at:
+        facts.append(("Approved", f"{version.approved_at:%d %b %Y, %H:%M} UTC", ""))
+    return tuple(facts)
+
+
+def _comments(version: ModelVersion) -> tuple[CommentLine, ...]:
+    rows = Comment.objects.filter(version=version).select_related("author").order_by("pk")
+    return tuple(CommentLine(name_of(row.author), row.created_at, rendered_markdown(row.text)) for row in rows)
+
+
+def _timeline(version: ModelVersion) -> tuple[TimelineLine, ...]:
+    rows = LedgerEntry.objects.filter(object_type="approvals.modelversion", object_id=str(version.pk)).order_by("-seq")
+    return tuple(_timeline_line(row) for row in rows[:TIMELINE])
+
+
+def _timeline_line(row: LedgerEntry) -> TimelineLine:
+    payload = json.loads(row.payload)
+    facts = payload.get("facts", {})
+    about = [str(facts[name]).replace("_", " ") for name in DETAILS if isinstance(facts.get(name), str)]
+    words = SENTENCES.get(row.event, row.event.rpartition(".")[0].rpartition(".")[2].replace("_", " ").capitalize())
+    if row.event not in SENTENCES:
+        words = f"{words} {row.event.rpartition('.')[2].replace('_', ' ')}"
+    sentence = f"{words}: {', '.join(about)}" if about else words
+    return TimelineLine(sentence[:160], row.actor_name, row.at, row.seq, str(payload.get("reason", ""))[:300])
+
+
+__all__ = ["Button", "VersionPage", "build", "checks_of"]

@@ -1,0 +1,34 @@
+"""Django's admin site with our name, the work of the person at the top of the sidebar, and a front page of panels."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from portal import panels
+
+
+class PortalAdminSite(AdminSite):
+    """Stock admin; it adds entries and panels and takes nothing away."""
+
+    site_title = "Model approval"
+    site_header = "Model approval"
+    index_title = "Overview"
+    site_url = None
+    empty_value_display = "–"
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page gets, with the person's work."""
+        context = super().each_context(request)
+        if self.has_permission(request):
+            context["work"] = panels.work_of(cast(User, request.user))
+        return context
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """The front page: what is true now, within what the person may see."""
+        front = {"panels": panels.front_page_of(cast(User, request.user))}
+        return super().index(request, {**front, **(extra_context or {})})
