@@ -1,0 +1,123 @@
+"""Where versions stand, for lists, the inbox and the front page. Remembered until the ledger grows or the day changes.
+
+Every act that could change an answer here writes into the ledger, so nothing remembered is ever out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar, cast
+
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.urls import reverse
+from django.utils import timezone
+
+from approvals import dossier, permissions, policy, signing_off
+from approvals.models import ModelVersion
+from approvals.policy_document import parse
+from approvals.requirements.signoffs import SignOffsRequirement
+from approvals.stages import REVIEW_STAGES, Blocker, Stage, Tier, Transition, stages_up_to
+from portal.models import LedgerHead
+
+Found = TypeVar("Found")
+SIGN_OFF_CODES = frozenset({"sign_off_missing", "sign_off_voided", "role_nobody_holds", "changes_requested"})
+OPEN_TO_SIGN = (*(stage.value for stage in REVIEW_STAGES), Stage.SUSPENDED.value)
+
+
+@dataclass(frozen=True)
+class AwaitedLine:
+    """One signature that is asked of one person."""
+
+    version: str
+    url: str
+    sign_url: str
+    stage: str
+    role: str
+    tier: str
+    submitted_by: str
+    since: datetime
+    others_open: int
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing but sign-offs is missing, so that a signature will not be voided by what still changes."""
+        return self.others_open == 0
+
+
+def blockers_of(version: ModelVersion) -> tuple[Blocker, ...]:
+    """What stands between a version in review and its next stage."""
+    if version.stage not in REVIEW_STAGES:
+        return ()
+
+    def look() -> tuple[Blocker, ...]:
+        document = parse(version.policy.text)
+        case = dossier.load_case(version)
+        return policy.decide(case, document, Transition.ADVANCE, now=timezone.now()).blockers
+
+    return _remembered(f"blockers:{version.pk}", look)
+
+
+def awaited_of(user: User) -> tuple[AwaitedLine, ...]:
+    """Signatures that this person can give now, those that are ready first, then the longest waiting."""
+    return _remembered(f"awaited:{user.pk}:{user.is_active}", lambda: _look_for_awaited(user))
+
+
+def _look_for_awaited(user: User) -> tuple[AwaitedLine, ...]:
+    if not user.is_active:
+        return ()
+    lines: list[AwaitedLine] = []
+    versions = (
+        permissions.visible_versions(user)
+        .filter(stage__in=OPEN_TO_SIGN)
+        .exclude(submitted_by=user)
+        .exclude(developer=user)
+        .select_related("model", "policy", "submitted_by")
+    )
+    for version in versions:
+        lines += _awaited(version, user)
+    return tuple(sorted(lines, key=lambda line: (not line.ready, line.since)))
+
+
+def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
+    mine = set(permissions.roles_of(user, version.model))
+    if not mine:
+        return []
+    document, case, now = parse(version.policy.text), dossier.load_case(version), timezone.now()
+    gates = [policy.gate(case, document, stage, now=now) for stage in stages_up_to(case.stage)]
+    others = sum(blocker.code not in SIGN_OFF_CODES for state in gates for blocker in state.blockers)
+    lines = []
+    for state in gates:
+        for requirement, outcome in zip(document.gates.get(state.stage, ()), state.outcomes, strict=False):
+            if not isinstance(requirement, SignOffsRequirement) or outcome.met or requirement.role not in mine:
+                continue
+            if signing_off.refusal(case, document, version, stage=state.stage, role=requirement.role, actor=user):
+                continue
+            lines.append(
+                AwaitedLine(
+                    version=str(version),
+                    url=version.get_absolute_url(),
+                    sign_url=reverse(
+                        "admin:approvals_modelversion_sign", args=[version.pk, state.stage.value, requirement.role.value]
+                    ),
+                    stage=state.stage.label,
+                    role=requirement.role.label,
+                    tier=Tier(version.model.risk_tier).label,
+                    submitted_by=version.submitted_by.get_full_name() or version.submitted_by.get_username(),
+                    since=version.stage_entered_at,
+                    others_open=others,
+                )
+            )
+    return lines
+
+
+def _remembered(name: str, look: Callable[[], Found]) -> Found:
+    size = LedgerHead.objects.values_list("size", flat=True).first() or 0
+    key = f"standing:{name}:{size}:{timezone.now():%Y%m%d}"
+    found = cache.get(key)
+    if found is None:
+        found = look()
+        cache.set(key, found, timeout=300)
+    return cast(Found, found)
