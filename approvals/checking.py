@@ -5,10 +5,8 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from celery import current_app
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Q
@@ -23,7 +21,7 @@ from approvals.models.checks import RunStatus, Verdict
 from approvals.policy_document import parse
 from approvals.requirements.base import Case
 from approvals.stages import REVIEW_STAGES
-from portal import ledger, notify
+from portal import hints, ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
 
 LEASE = timedelta(seconds=60)
@@ -48,8 +46,8 @@ class Result:
 
 
 def send_hint(run_id: int) -> None:
-    """Tell the workers that a run waits. A lost hint costs seconds: the sweeper looks at the rows anyway."""
-    current_app.send_task(RUN_TASK, args=[run_id])
+    """Tell the workers that a run waits."""
+    hints.send(RUN_TASK, run_id)
 
 
 def request_check(*, version_id: int, check_key: str, actor: User, now: datetime | None = None) -> CheckRun:
@@ -134,7 +132,7 @@ def _queue(version: ModelVersion, case: Case, key: str, actor: User, now: dateti
         scope=version.scope,
         facts={"run": run.pk, "check": key, "inputs": inputs_digest},
     )
-    transaction.on_commit(partial(send_hint, run.pk), robust=True)
+    hints.send_after_commit(RUN_TASK, run.pk)
     return run
 
 

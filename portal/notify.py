@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from smtplib import SMTPException
 
-from celery import current_app
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.mail import EmailMessage
@@ -17,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from portal import ledger
+from portal import hints, ledger
 from portal.models import Notification, OutgoingMessage
 
 logger = logging.getLogger(__name__)
@@ -66,12 +65,7 @@ def queue_mail(*, recipient: str, subject: str, body: str) -> None:
         body=body,
         created_at=timezone.now(),
     )
-    transaction.on_commit(_hint, robust=True)
-
-
-def _hint() -> None:
-    # A lost hint costs ten seconds: the beat looks at the rows anyway.
-    current_app.send_task(SEND_TASK)
+    hints.send_after_commit(SEND_TASK)
 
 
 def send_due(*, now: datetime) -> int:

@@ -7,3 +7,4 @@ panels.WORK.append(front_page.awaiting_entry)
 panels.FRONT_PAGE.extend((front_page.awaiting_panel, front_page.attention_panel, front_page.pipeline_panel))
 
 __all__ = ["front_page", "versions"]
+from approvals.admin import records_tmp

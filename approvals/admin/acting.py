@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 
 from approvals import permissions
@@ -48,6 +48,11 @@ def version_for(request: HttpRequest, version_id: int) -> ModelVersion:
     if version is None:
         raise Http404
     return version
+
+
+def sent(request: HttpRequest) -> QueryDict | None:
+    """What was sent, even if it is empty; None for a page that is only looked at."""
+    return request.POST if request.method == "POST" else None
 
 
 def status_of(error: DomainError | None) -> int:

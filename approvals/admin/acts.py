@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from approvals import checking, evidence, findings, workflow
 from approvals.admin import forms, version_page
-from approvals.admin.acting import Act, do, person, serve, version_for
+from approvals.admin.acting import Act, do, person, sent, serve, version_for
 from approvals.models import CheckRun, EvidenceKind, Finding
 from approvals.models.findings import FindingStatus
 from approvals.policy_document import parse
@@ -51,7 +51,7 @@ def move(request: HttpRequest, version_id: int, act: str) -> HttpResponseBase:
         use_case(version_id=version_id, actor=user, reason=form.cleaned_data["reason"])
 
     page = Act(f"{verb} {version}", verb, run, done, intro, danger=act in ("withdraw", "suspend", "retire"))
-    return serve(request, version, page, forms.ReasonForm(request.POST or None))
+    return serve(request, version, page, forms.ReasonForm(sent(request)))
 
 
 def _advance(request: HttpRequest, version_id: int) -> HttpResponseBase:
@@ -65,7 +65,7 @@ def _advance(request: HttpRequest, version_id: int) -> HttpResponseBase:
 
     intro = "Every gate up to this stage is evaluated again now; if one has closed, nothing moves."
     page = Act(f"Advance {version} from {version.get_stage_display().lower()}", "Advance", run, "It advanced.", intro)
-    return serve(request, version, page, forms.AdvanceForm(request.POST or None, incumbents=others))
+    return serve(request, version, page, forms.AdvanceForm(sent(request), incumbents=others))
 
 
 @form_view
@@ -87,7 +87,7 @@ def attach(request: HttpRequest, version_id: int, kind: str) -> HttpResponseBase
     intro = "Sign-offs that covered the earlier file stop counting." if before else ""
     page = Act(f"Attach {label.lower()}", "Attach", run, f"{label} is attached.", intro, "#evidence")
     initial = _declared(before.details) if before else {}
-    form = forms.attach_form(kind)(request.POST or None, request.FILES or None, initial=initial)
+    form = forms.attach_form(kind)(sent(request), request.FILES if request.method == "POST" else None, initial=initial)
     return serve(request, version, page, form)
 
 
@@ -119,9 +119,7 @@ def answers(request: HttpRequest, version_id: int, section: str) -> HttpResponse
     page = Act(title, "Save answers", run, "The answers are recorded.", anchor="#answers")
     rows = version.answers.filter(section=section)
     initial = {row.question: row.text for row in rows}
-    return serve(
-        request, version, page, forms.AnswersForm(request.POST or None, questions=questions, initial=initial)
-    )
+    return serve(request, version, page, forms.AnswersForm(sent(request), questions=questions, initial=initial))
 
 
 @require_GET
@@ -180,7 +178,7 @@ def open_finding(request: HttpRequest, version_id: int) -> HttpResponseBase:
         findings.open_finding(version_id=version_id, actor=user, **form.cleaned_data)
 
     page = Act(f"Open a finding on {version}", "Open finding", run, "The finding is open.", anchor="#findings")
-    return serve(request, version, page, forms.FindingForm(request.POST or None, model=version.model))
+    return serve(request, version, page, forms.FindingForm(sent(request), model=version.model))
 
 
 @form_view
@@ -198,14 +196,14 @@ def settle_finding(request: HttpRequest, version_id: int, finding_id: int, act: 
             findings.close_finding(finding_id=finding_id, actor=user, evidence=form.cleaned_data["evidence"])
 
         page = Act("Close the finding", "Close", close, "The finding is closed.", intro, "#findings")
-        form = forms.CloseForm(request.POST or None)
+        form = forms.CloseForm(sent(request))
     elif act == "accept":
 
         def accept(form: forms.ActForm) -> None:
             findings.accept_finding(finding_id=finding_id, actor=user, **form.cleaned_data)
 
         page = Act("Accept the finding", "Accept", accept, "The finding is accepted.", intro, "#findings")
-        form = forms.AcceptForm(request.POST or None)
+        form = forms.AcceptForm(sent(request))
     else:
         raise Http404
     return serve(request, version, page, form)
@@ -229,6 +227,6 @@ def mitigate(request: HttpRequest, version_id: int, run_id: int) -> HttpResponse
         "#mitigations",
     )
     form = forms.MitigationForm(
-        request.POST or None, model=version.model, measures=measures, initial={"measure": request.GET.get("measure")}
+        sent(request), model=version.model, measures=measures, initial={"measure": request.GET.get("measure")}
     )
     return serve(request, version, page, form)

@@ -165,7 +165,9 @@ class AttachTableForm(AttachForm):
     score = forms.CharField(label="Score column", help_text="The model's probability of 1.", required=False)
     key = forms.CharField(label="Key columns", help_text="That name a row, separated by commas.", required=False)
     groups = forms.CharField(
-        label="Group columns", help_text="For fairness: for example sex, age_group. Separated by commas.", required=False
+        label="Group columns",
+        help_text="For fairness: for example sex, age_group. Separated by commas.",
+        required=False,
     )
     features = forms.CharField(label="Feature columns", help_text="Separated by commas.", required=False)
     favourable = forms.TypedChoiceField(

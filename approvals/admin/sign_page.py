@@ -119,5 +119,8 @@ def _looked_at(item: dict[str, Any]) -> tuple[str, str]:
     if kind == "findings":
         return f"Findings at or above {facts.get('at_or_above')}", f"{len(facts.get('findings', []))} open or accepted"
     if kind == "mitigations":
-        return f"Mitigation plans for {facts.get('check', '').replace('_', ' ')}", f"{len(facts.get('plans', []))} plans"
+        return (
+            f"Mitigation plans for {facts.get('check', '').replace('_', ' ')}",
+            f"{len(facts.get('plans', []))} plans",
+        )
     return kind.capitalize(), ""

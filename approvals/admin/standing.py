@@ -100,7 +100,8 @@ def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
                     version=str(version),
                     url=version.get_absolute_url(),
                     sign_url=reverse(
-                        "admin:approvals_modelversion_sign", args=[version.pk, state.stage.value, requirement.role.value]
+                        "admin:approvals_modelversion_sign",
+                        args=[version.pk, state.stage.value, requirement.role.value],
                     ),
                     stage=state.stage.label,
                     role=requirement.role.label,

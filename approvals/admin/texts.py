@@ -13,7 +13,11 @@ TAGS = frozenset("a p br strong em code pre blockquote ul ol li h4 h5 h6 hr tabl
 
 @cache
 def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False, "linkify": False}).enable(["table", "strikethrough"]).disable(["image", "heading"])
+    return (
+        MarkdownIt("commonmark", {"html": False, "linkify": False})
+        .enable(["table", "strikethrough"])
+        .disable(["image", "heading"])
+    )
 
 
 def rendered_markdown(text: str) -> SafeString:

@@ -133,7 +133,9 @@ class MitigationLine:
     record_url: str
 
 
-def evidence_lines(case: Case, document: PolicyDocument, version: ModelVersion, *, may_attach: bool, reports: bool) -> tuple[EvidenceLine, ...]:
+def evidence_lines(
+    case: Case, document: PolicyDocument, version: ModelVersion, *, may_attach: bool, reports: bool
+) -> tuple[EvidenceLine, ...]:
     """Kinds in the order of the gates that ask them, then whatever else is attached. `reports`: may attach reports."""
     asked: dict[str, list[str]] = {}
     for stage, requirement in _requirements(document):
@@ -148,7 +150,9 @@ def evidence_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
         url = reverse("admin:approvals_modelversion_attach", args=[version.pk, kind]) if upload else ""
         piece = case.evidence.get(kind)
         if piece is None:
-            lines.append(EvidenceLine(kind, str(EvidenceKind(kind).label), tuple(stages), "Missing", BAD, upload_url=url))
+            lines.append(
+                EvidenceLine(kind, str(EvidenceKind(kind).label), tuple(stages), "Missing", BAD, upload_url=url)
+            )
             continue
         outdated = bool(piece.artifact_sha256 and piece.artifact_sha256 != case.artifact_sha256)
         lines.append(
@@ -179,7 +183,10 @@ def section_lines(case: Case, document: PolicyDocument, version: ModelVersion) -
     lines = []
     for section, questions in document.questionnaires.items():
         given = tuple(
-            (str(question["text"]), answer.text if (answer := case.answers.get((section, str(question["key"])))) else "")
+            (
+                str(question["text"]),
+                answer.text if (answer := case.answers.get((section, str(question["key"])))) else "",
+            )
             for question in questions
         )
         lines.append(
@@ -326,7 +333,9 @@ def finding_lines(version: ModelVersion, user: User) -> tuple[FindingLine, ...]:
             title=row.title,
             description=row.description,
             severity=row.get_severity_display(),
-            state=row.get_status_display() if row.status != FindingStatus.ACCEPTED else f"Accepted until {row.accepted_until:%d %b %Y}",
+            state=row.get_status_display()
+            if row.status != FindingStatus.ACCEPTED
+            else f"Accepted until {row.accepted_until:%d %b %Y}",
             tone=tones[FindingStatus(row.status)],
             owner=name_of(row.owner),
             due_on=row.due_on,

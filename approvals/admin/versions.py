@@ -24,7 +24,7 @@ from portal.admin import ScopedAdmin
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(ScopedAdmin[ModelVersion]):
+class ModelVersionAdmin(ScopedAdmin):
     """Versions of visible models."""
 
     list_display = ("__str__", "stage", "tier", "in_stage", "open_items", "submitted_by", "created_at")

@@ -7,305 +7,730 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DossierSnapshot',
+            name="DossierSnapshot",
             fields=[
-                ('digest', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('text', models.TextField()),
-                ('created_at', models.DateTimeField()),
+                ("digest", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("text", models.TextField()),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='StoredFile',
+            name="StoredFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sha256', models.CharField(max_length=64, unique=True)),
-                ('size', models.PositiveBigIntegerField(help_text='Bytes.')),
-                ('created_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("sha256", models.CharField(max_length=64, unique=True)),
+                ("size", models.PositiveBigIntegerField(help_text="Bytes.")),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='CheckRun',
+            name="CheckRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('finished', 'Finished'), ('crashed', 'Crashed')], db_index=True, default='queued', max_length=10)),
-                ('attempt', models.PositiveSmallIntegerField(default=0)),
-                ('token', models.UUIDField(blank=True, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('hinted_at', models.DateTimeField(blank=True, null=True)),
-                ('progress', models.PositiveSmallIntegerField(default=0, help_text='Percent.')),
-                ('progress_text', models.CharField(blank=True, max_length=200)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('requested_at', models.DateTimeField()),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('check_key', models.CharField(db_index=True, max_length=60)),
-                ('check_version', models.CharField(max_length=20)),
-                ('inputs', models.JSONField(help_text='Digests of everything the run looks at, with parameters and thresholds.')),
-                ('inputs_digest', models.CharField(help_text='SHA-256 of the canonical inputs.', max_length=64)),
-                ('thresholds_fixed', models.JSONField(help_text='Policy, digest, who fixed the thresholds and when.')),
-                ('seed', models.BigIntegerField()),
-                ('verdict', models.CharField(blank=True, choices=[('passed', 'Passed'), ('warning', 'Warning'), ('failed', 'Failed'), ('not_computable', 'Not computable'), ('error', 'Error')], max_length=20)),
-                ('sentences', models.JSONField(blank=True, default=list, help_text='Why this verdict, one sentence each.')),
-                ('reading', models.JSONField(blank=True, default=dict, help_text='Numbers, tables and chart specifications.')),
-                ('reading_digest', models.CharField(blank=True, max_length=64)),
-                ('charts', models.JSONField(blank=True, default=list, help_text='Rendered charts: title, description, SVG.')),
-                ('engine', models.JSONField(blank=True, default=dict, help_text='Engine and library versions of the run.')),
-                ('log', models.TextField(blank=True)),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("finished", "Finished"),
+                            ("crashed", "Crashed"),
+                        ],
+                        db_index=True,
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("attempt", models.PositiveSmallIntegerField(default=0)),
+                ("token", models.UUIDField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("hinted_at", models.DateTimeField(blank=True, null=True)),
+                ("progress", models.PositiveSmallIntegerField(default=0, help_text="Percent.")),
+                ("progress_text", models.CharField(blank=True, max_length=200)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("requested_at", models.DateTimeField()),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("check_key", models.CharField(db_index=True, max_length=60)),
+                ("check_version", models.CharField(max_length=20)),
+                (
+                    "inputs",
+                    models.JSONField(
+                        help_text="Digests of everything the run looks at, with parameters and thresholds."
+                    ),
+                ),
+                ("inputs_digest", models.CharField(help_text="SHA-256 of the canonical inputs.", max_length=64)),
+                ("thresholds_fixed", models.JSONField(help_text="Policy, digest, who fixed the thresholds and when.")),
+                ("seed", models.BigIntegerField()),
+                (
+                    "verdict",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("passed", "Passed"),
+                            ("warning", "Warning"),
+                            ("failed", "Failed"),
+                            ("not_computable", "Not computable"),
+                            ("error", "Error"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "sentences",
+                    models.JSONField(blank=True, default=list, help_text="Why this verdict, one sentence each."),
+                ),
+                (
+                    "reading",
+                    models.JSONField(blank=True, default=dict, help_text="Numbers, tables and chart specifications."),
+                ),
+                ("reading_digest", models.CharField(blank=True, max_length=64)),
+                (
+                    "charts",
+                    models.JSONField(blank=True, default=list, help_text="Rendered charts: title, description, SVG."),
+                ),
+                (
+                    "engine",
+                    models.JSONField(blank=True, default=dict, help_text="Engine and library versions of the run."),
+                ),
+                ("log", models.TextField(blank=True)),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(help_text='Your version number, for example 2.1.0.', max_length=40)),
-                ('summary', models.TextField(help_text='What is new in this version, in one or two sentences.')),
-                ('stage', django_fsm.FSMField(choices=[('scoping', 'Scoping'), ('data_review', 'Data review'), ('development', 'Development'), ('validation', 'Validation'), ('fairness_review', 'Fairness review'), ('regulatory_review', 'Regulatory review'), ('deployment_approval', 'Deployment approval'), ('monitoring', 'Monitoring'), ('suspended', 'Suspended'), ('rejected', 'Rejected'), ('withdrawn', 'Withdrawn'), ('retired', 'Retired')], db_index=True, default='scoping', max_length=50, protected=True)),
-                ('code_revision', models.CharField(blank=True, help_text='Commit or digest of the training code.', max_length=64)),
-                ('created_at', models.DateTimeField()),
-                ('stage_entered_at', models.DateTimeField()),
-                ('suspensions', models.PositiveSmallIntegerField(default=0, help_text='Part of the deployment dossier, so that reinstating needs fresh sign-offs.')),
-                ('approved_at', models.DateTimeField(blank=True, null=True)),
-                ('approval_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('incumbent_plan', models.CharField(blank=True, choices=[('replaced', 'Replaces the incumbent'), ('kept', 'Runs beside the incumbent')], max_length=10)),
-                ('developer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='developed_versions', to=settings.AUTH_USER_MODEL)),
-                ('submitted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submitted_versions', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(help_text="Your version number, for example 2.1.0.", max_length=40)),
+                ("summary", models.TextField(help_text="What is new in this version, in one or two sentences.")),
+                (
+                    "stage",
+                    django_fsm.FSMField(
+                        choices=[
+                            ("scoping", "Scoping"),
+                            ("data_review", "Data review"),
+                            ("development", "Development"),
+                            ("validation", "Validation"),
+                            ("fairness_review", "Fairness review"),
+                            ("regulatory_review", "Regulatory review"),
+                            ("deployment_approval", "Deployment approval"),
+                            ("monitoring", "Monitoring"),
+                            ("suspended", "Suspended"),
+                            ("rejected", "Rejected"),
+                            ("withdrawn", "Withdrawn"),
+                            ("retired", "Retired"),
+                        ],
+                        db_index=True,
+                        default="scoping",
+                        max_length=50,
+                        protected=True,
+                    ),
+                ),
+                (
+                    "code_revision",
+                    models.CharField(blank=True, help_text="Commit or digest of the training code.", max_length=64),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("stage_entered_at", models.DateTimeField()),
+                (
+                    "suspensions",
+                    models.PositiveSmallIntegerField(
+                        default=0,
+                        help_text="Part of the deployment dossier, so that reinstating needs fresh sign-offs.",
+                    ),
+                ),
+                ("approved_at", models.DateTimeField(blank=True, null=True)),
+                ("approval_expires_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "incumbent_plan",
+                    models.CharField(
+                        blank=True,
+                        choices=[("replaced", "Replaces the incumbent"), ("kept", "Runs beside the incumbent")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "developer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="developed_versions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "submitted_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="submitted_versions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-pk'],
+                "ordering": ["-created_at", "-pk"],
             },
         ),
         migrations.CreateModel(
-            name='MitigationPlan',
+            name="MitigationPlan",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('measure', models.CharField(help_text='Name of the failed measure, for example with its groups.', max_length=160)),
-                ('before', models.JSONField(help_text='The failed measure with its numbers.')),
-                ('plan', models.TextField()),
-                ('due_on', models.DateField()),
-                ('recorded_at', models.DateTimeField()),
-                ('failed_run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mitigations', to='approvals.checkrun')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mitigations', to=settings.AUTH_USER_MODEL)),
-                ('recorded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='mitigations', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "measure",
+                    models.CharField(
+                        help_text="Name of the failed measure, for example with its groups.", max_length=160
+                    ),
+                ),
+                ("before", models.JSONField(help_text="The failed measure with its numbers.")),
+                ("plan", models.TextField()),
+                ("due_on", models.DateField()),
+                ("recorded_at", models.DateTimeField()),
+                (
+                    "failed_run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="mitigations", to="approvals.checkrun"
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="mitigations",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "recorded_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="mitigations",
+                        to="approvals.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Finding',
+            name="Finding",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('severity', models.PositiveSmallIntegerField(choices=[(1, 'Low'), (2, 'Medium'), (3, 'High'), (4, 'Critical')])),
-                ('title', models.CharField(max_length=200)),
-                ('description', models.TextField(blank=True)),
-                ('source', models.CharField(choices=[('check', 'Automated check'), ('person', 'Person'), ('monitor', 'Monitor'), ('condition', 'Condition of an approval')], max_length=10)),
-                ('source_reference', models.CharField(blank=True, help_text='For example a reading or a sign-off.', max_length=120)),
-                ('due_on', models.DateField()),
-                ('status', models.CharField(choices=[('open', 'Open'), ('accepted', 'Accepted until a date'), ('closed', 'Closed')], default='open', max_length=10)),
-                ('opened_at', models.DateTimeField()),
-                ('accepted_until', models.DateField(blank=True, null=True)),
-                ('resolution', models.TextField(blank=True, help_text='Reason of the acceptance, or evidence of the closure.')),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('accepted_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('closed_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('opened_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='findings', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "severity",
+                    models.PositiveSmallIntegerField(choices=[(1, "Low"), (2, "Medium"), (3, "High"), (4, "Critical")]),
+                ),
+                ("title", models.CharField(max_length=200)),
+                ("description", models.TextField(blank=True)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("check", "Automated check"),
+                            ("person", "Person"),
+                            ("monitor", "Monitor"),
+                            ("condition", "Condition of an approval"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "source_reference",
+                    models.CharField(blank=True, help_text="For example a reading or a sign-off.", max_length=120),
+                ),
+                ("due_on", models.DateField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("accepted", "Accepted until a date"), ("closed", "Closed")],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("accepted_until", models.DateField(blank=True, null=True)),
+                (
+                    "resolution",
+                    models.TextField(blank=True, help_text="Reason of the acceptance, or evidence of the closure."),
+                ),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "accepted_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "opened_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="findings",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="findings",
+                        to="approvals.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-severity', 'due_on', 'pk'],
+                "ordering": ["-severity", "due_on", "pk"],
             },
         ),
         migrations.CreateModel(
-            name='Comment',
+            name="Comment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('text', models.TextField()),
-                ('created_at', models.DateTimeField()),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='comments', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="comments",
+                        to="approvals.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.AddField(
-            model_name='checkrun',
-            name='version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='check_runs', to='approvals.modelversion'),
+            model_name="checkrun",
+            name="version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="check_runs", to="approvals.modelversion"
+            ),
         ),
         migrations.CreateModel(
-            name='Policy',
+            name="Policy",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=80)),
-                ('number', models.PositiveIntegerField(blank=True, help_text='Given at publication, counted per name.', null=True)),
-                ('tier', models.CharField(choices=[('high', 'High'), ('low', 'Low')], max_length=10)),
-                ('title', models.CharField(max_length=160)),
-                ('text', models.TextField(help_text='The policy in YAML, exactly as reviewed.')),
-                ('digest', models.CharField(help_text='SHA-256 of the text.', max_length=64)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('published', 'Published'), ('retired', 'Retired')], default='draft', max_length=10)),
-                ('created_at', models.DateTimeField()),
-                ('published_at', models.DateTimeField(blank=True, null=True)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.SlugField(max_length=80)),
+                (
+                    "number",
+                    models.PositiveIntegerField(
+                        blank=True, help_text="Given at publication, counted per name.", null=True
+                    ),
+                ),
+                ("tier", models.CharField(choices=[("high", "High"), ("low", "Low")], max_length=10)),
+                ("title", models.CharField(max_length=160)),
+                ("text", models.TextField(help_text="The policy in YAML, exactly as reviewed.")),
+                ("digest", models.CharField(help_text="SHA-256 of the text.", max_length=64)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("draft", "Draft"), ("published", "Published"), ("retired", "Retired")],
+                        default="draft",
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("published_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'policies',
-                'ordering': ['name', '-number'],
-                'permissions': [('publish_policy', 'May publish policies written by somebody else')],
+                "verbose_name_plural": "policies",
+                "ordering": ["name", "-number"],
+                "permissions": (("publish_policy", "May publish policies written by somebody else"),),
             },
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='policy',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='approvals.policy'),
+            model_name="modelversion",
+            name="policy",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="approvals.policy"
+            ),
         ),
         migrations.CreateModel(
-            name='RegisteredModel',
+            name="RegisteredModel",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, unique=True)),
-                ('purpose', models.TextField(help_text='What the model decides about whom. Printed on the model card.')),
-                ('business_unit', models.CharField(max_length=120)),
-                ('risk_tier', models.CharField(choices=[('high', 'High'), ('low', 'Low')], max_length=10)),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='owned_models', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, unique=True)),
+                (
+                    "purpose",
+                    models.TextField(help_text="What the model decides about whom. Printed on the model card."),
+                ),
+                ("business_unit", models.CharField(max_length=120)),
+                ("risk_tier", models.CharField(choices=[("high", "High"), ("low", "Low")], max_length=10)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="owned_models",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['name'],
-                'permissions': [('sign_off_as_business_analyst', 'May sign off as business analyst'), ('sign_off_as_business_owner', 'May sign off as business owner'), ('sign_off_as_data_steward', 'May sign off as data steward'), ('sign_off_as_lead_data_scientist', 'May sign off as lead data scientist'), ('sign_off_as_model_validator', 'May sign off as model validator'), ('sign_off_as_risk_officer', 'May sign off as risk officer'), ('sign_off_as_compliance_officer', 'May sign off as compliance officer'), ('sign_off_as_security_officer', 'May sign off as security officer'), ('sign_off_as_it_operations', 'May sign off as it operations'), ('submit_versions', 'May register versions, upload evidence and answer questions'), ('audit_model', 'May read everything about this model and download its cards')],
+                "ordering": ["name"],
+                "permissions": (
+                    ("sign_off_as_business_analyst", "May sign off as business analyst"),
+                    ("sign_off_as_business_owner", "May sign off as business owner"),
+                    ("sign_off_as_data_steward", "May sign off as data steward"),
+                    ("sign_off_as_lead_data_scientist", "May sign off as lead data scientist"),
+                    ("sign_off_as_model_validator", "May sign off as model validator"),
+                    ("sign_off_as_risk_officer", "May sign off as risk officer"),
+                    ("sign_off_as_compliance_officer", "May sign off as compliance officer"),
+                    ("sign_off_as_security_officer", "May sign off as security officer"),
+                    ("sign_off_as_it_operations", "May sign off as it operations"),
+                    ("submit_versions", "May register versions, upload evidence and answer questions"),
+                    ("audit_model", "May read everything about this model and download its cards"),
+                ),
             },
         ),
         migrations.AddField(
-            model_name='modelversion',
-            name='model',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='approvals.registeredmodel'),
+            model_name="modelversion",
+            name="model",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="approvals.registeredmodel"
+            ),
         ),
         migrations.CreateModel(
-            name='RegisteredModelGroupObjectPermission',
+            name="RegisteredModelGroupObjectPermission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('content_object', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='approvals.registeredmodel')),
-                ('group', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.group')),
-                ('permission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "content_object",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="approvals.registeredmodel"),
+                ),
+                ("group", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.group")),
+                ("permission", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission")),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='RegisteredModelUserObjectPermission',
+            name="RegisteredModelUserObjectPermission",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('content_object', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='approvals.registeredmodel')),
-                ('permission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='auth.permission')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "content_object",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="approvals.registeredmodel"),
+                ),
+                ("permission", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="auth.permission")),
+                ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='SignOff',
+            name="SignOff",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stage', models.CharField(choices=[('scoping', 'Scoping'), ('data_review', 'Data review'), ('development', 'Development'), ('validation', 'Validation'), ('fairness_review', 'Fairness review'), ('regulatory_review', 'Regulatory review'), ('deployment_approval', 'Deployment approval'), ('monitoring', 'Monitoring'), ('suspended', 'Suspended'), ('rejected', 'Rejected'), ('withdrawn', 'Withdrawn'), ('retired', 'Retired')], max_length=30)),
-                ('role', models.CharField(choices=[('business_analyst', 'Business analyst'), ('business_owner', 'Business owner'), ('data_steward', 'Data steward'), ('lead_data_scientist', 'Lead data scientist'), ('model_validator', 'Model validator'), ('risk_officer', 'Risk officer'), ('compliance_officer', 'Compliance officer'), ('security_officer', 'Security officer'), ('it_operations', 'IT operations')], max_length=30)),
-                ('decision', models.CharField(choices=[('approve', 'Approve'), ('approve_with_conditions', 'Approve with conditions'), ('request_changes', 'Request changes'), ('reject', 'Reject')], max_length=30)),
-                ('printed_name', models.CharField(help_text="The signer's name at signing time.", max_length=160)),
-                ('meaning', models.TextField(help_text='Meaning of the signature, as shown to the signer.')),
-                ('comment', models.TextField()),
-                ('conditions', models.JSONField(blank=True, default=list)),
-                ('signed_at', models.DateTimeField()),
-                ('authentication', models.CharField(help_text='How the signer proved identity in this very act.', max_length=60)),
-                ('idempotency_key', models.CharField(max_length=64)),
-                ('request_digest', models.CharField(max_length=64)),
-                ('dossier', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sign_offs', to='approvals.dossiersnapshot')),
-                ('signer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sign_offs', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='sign_offs', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "stage",
+                    models.CharField(
+                        choices=[
+                            ("scoping", "Scoping"),
+                            ("data_review", "Data review"),
+                            ("development", "Development"),
+                            ("validation", "Validation"),
+                            ("fairness_review", "Fairness review"),
+                            ("regulatory_review", "Regulatory review"),
+                            ("deployment_approval", "Deployment approval"),
+                            ("monitoring", "Monitoring"),
+                            ("suspended", "Suspended"),
+                            ("rejected", "Rejected"),
+                            ("withdrawn", "Withdrawn"),
+                            ("retired", "Retired"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("business_analyst", "Business analyst"),
+                            ("business_owner", "Business owner"),
+                            ("data_steward", "Data steward"),
+                            ("lead_data_scientist", "Lead data scientist"),
+                            ("model_validator", "Model validator"),
+                            ("risk_officer", "Risk officer"),
+                            ("compliance_officer", "Compliance officer"),
+                            ("security_officer", "Security officer"),
+                            ("it_operations", "IT operations"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                (
+                    "decision",
+                    models.CharField(
+                        choices=[
+                            ("approve", "Approve"),
+                            ("approve_with_conditions", "Approve with conditions"),
+                            ("request_changes", "Request changes"),
+                            ("reject", "Reject"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("printed_name", models.CharField(help_text="The signer's name at signing time.", max_length=160)),
+                ("meaning", models.TextField(help_text="Meaning of the signature, as shown to the signer.")),
+                ("comment", models.TextField()),
+                ("conditions", models.JSONField(blank=True, default=list)),
+                ("signed_at", models.DateTimeField()),
+                (
+                    "authentication",
+                    models.CharField(help_text="How the signer proved identity in this very act.", max_length=60),
+                ),
+                ("idempotency_key", models.CharField(max_length=64)),
+                ("request_digest", models.CharField(max_length=64)),
+                (
+                    "dossier",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sign_offs",
+                        to="approvals.dossiersnapshot",
+                    ),
+                ),
+                (
+                    "signer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sign_offs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="sign_offs",
+                        to="approvals.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Evidence',
+            name="Evidence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('artifact', 'Model artifact'), ('evaluation_table', 'Evaluation table with frozen scores'), ('training_table', 'Training table'), ('training_record', 'Training record'), ('data_lineage', 'Data lineage'), ('risk_register', 'Risk register'), ('validation_report', 'Independent validation report'), ('monitoring_plan', 'Monitoring plan'), ('rollback_plan', 'Rollback plan'), ('deployment_target', 'Deployment target'), ('card_draft', 'Draft model card')], max_length=30)),
-                ('name', models.CharField(help_text='File name as uploaded.', max_length=200)),
-                ('media_type', models.CharField(max_length=100)),
-                ('details', models.JSONField(blank=True, default=dict, help_text='What the submitter declares about the file, for example its columns.')),
-                ('artifact_sha256', models.CharField(blank=True, help_text='Artifact that this piece was made with; empty if it depends on none.', max_length=64)),
-                ('uploaded_at', models.DateTimeField()),
-                ('uploaded_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='evidence', to='approvals.modelversion')),
-                ('file', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='approvals.storedfile')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("artifact", "Model artifact"),
+                            ("evaluation_table", "Evaluation table with frozen scores"),
+                            ("training_table", "Training table"),
+                            ("training_record", "Training record"),
+                            ("data_lineage", "Data lineage"),
+                            ("risk_register", "Risk register"),
+                            ("validation_report", "Independent validation report"),
+                            ("monitoring_plan", "Monitoring plan"),
+                            ("rollback_plan", "Rollback plan"),
+                            ("deployment_target", "Deployment target"),
+                            ("card_draft", "Draft model card"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("name", models.CharField(help_text="File name as uploaded.", max_length=200)),
+                ("media_type", models.CharField(max_length=100)),
+                (
+                    "details",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="What the submitter declares about the file, for example its columns.",
+                    ),
+                ),
+                (
+                    "artifact_sha256",
+                    models.CharField(
+                        blank=True,
+                        help_text="Artifact that this piece was made with; empty if it depends on none.",
+                        max_length=64,
+                    ),
+                ),
+                ("uploaded_at", models.DateTimeField()),
+                (
+                    "uploaded_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evidence",
+                        to="approvals.modelversion",
+                    ),
+                ),
+                (
+                    "file",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="approvals.storedfile"
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'evidence',
-                'ordering': ['-pk'],
+                "verbose_name_plural": "evidence",
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='Answer',
+            name="Answer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('section', models.CharField(max_length=60)),
-                ('question', models.CharField(max_length=60)),
-                ('text', models.TextField()),
-                ('answered_at', models.DateTimeField()),
-                ('answered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("section", models.CharField(max_length=60)),
+                ("question", models.CharField(max_length=60)),
+                ("text", models.TextField()),
+                ("answered_at", models.DateTimeField()),
+                (
+                    "answered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="answers", to="approvals.modelversion"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['section', 'question'],
-                'constraints': [models.UniqueConstraint(fields=('version', 'section', 'question'), name='a_question_has_one_current_answer_per_version')],
+                "ordering": ["section", "question"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("version", "section", "question"), name="a_question_has_one_current_answer_per_version"
+                    )
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='policy',
-            constraint=models.UniqueConstraint(fields=('name', 'number'), name='a_policy_number_is_given_once_per_name'),
+            model_name="policy",
+            constraint=models.UniqueConstraint(
+                fields=("name", "number"), name="a_policy_number_is_given_once_per_name"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='policy',
-            constraint=models.CheckConstraint(condition=models.Q(('published_by__isnull', True), models.Q(('published_by', models.F('author')), _negated=True), _connector='OR'), name='a_policy_is_published_by_another_person_than_its_author'),
+            model_name="policy",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("published_by__isnull", True),
+                    models.Q(("published_by", models.F("author")), _negated=True),
+                    _connector="OR",
+                ),
+                name="a_policy_is_published_by_another_person_than_its_author",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(fields=('model', 'number'), name='a_version_number_is_used_once_per_model'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(
+                fields=("model", "number"), name="a_version_number_is_used_once_per_model"
+            ),
         ),
         migrations.AlterUniqueTogether(
-            name='registeredmodelgroupobjectpermission',
-            unique_together={('group', 'permission', 'content_object')},
+            name="registeredmodelgroupobjectpermission",
+            unique_together={("group", "permission", "content_object")},
         ),
         migrations.AlterUniqueTogether(
-            name='registeredmodeluserobjectpermission',
-            unique_together={('user', 'permission', 'content_object')},
+            name="registeredmodeluserobjectpermission",
+            unique_together={("user", "permission", "content_object")},
         ),
         migrations.AddConstraint(
-            model_name='signoff',
-            constraint=models.UniqueConstraint(fields=('version', 'stage', 'dossier', 'signer'), name='a_person_signs_once_per_stage_and_dossier'),
+            model_name="signoff",
+            constraint=models.UniqueConstraint(
+                fields=("version", "stage", "dossier", "signer"), name="a_person_signs_once_per_stage_and_dossier"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='signoff',
-            constraint=models.UniqueConstraint(fields=('signer', 'idempotency_key'), name='an_idempotency_key_is_used_once_per_signer'),
+            model_name="signoff",
+            constraint=models.UniqueConstraint(
+                fields=("signer", "idempotency_key"), name="an_idempotency_key_is_used_once_per_signer"
+            ),
         ),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
@@ -11,15 +11,13 @@ from django.http import HttpRequest
 
 from portal.errors import DomainError
 
-Row = TypeVar("Row", bound=Model)
-
 
 def say(request: HttpRequest, error: DomainError) -> None:
     """Show why nothing was done."""
     messages.error(request, error.sentence)
 
 
-class ScopedAdmin(admin.ModelAdmin[Row]):
+class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  (Django's class takes no parameter at run time)
     """Shows what `visible` gives to an active member of staff; changes nothing. A row out of sight does not exist."""
 
     actions = None
@@ -29,17 +27,17 @@ class ScopedAdmin(admin.ModelAdmin[Row]):
     change_form_template = "admin/read_only.html"
     empty_sentence: ClassVar[str] = ""
 
-    def visible(self, user: User) -> QuerySet[Row]:
+    def visible(self, user: User) -> QuerySet[Any]:
         """The rows that this person may see."""
         raise NotImplementedError
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Lists, pages, histories, autocompletes and filters all start here."""
         rows = self.visible(cast(User, request.user))
         ordering = self.get_ordering(request)
         return rows.order_by(*ordering) if ordering else rows
 
-    def has_view_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Staff open the list; a row only if it is among theirs."""
         user = cast(User, request.user)
         if not (user.is_active and user.is_staff):
@@ -54,11 +52,11 @@ class ScopedAdmin(admin.ModelAdmin[Row]):
         """Rows are made by use cases, not by admin forms."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Rows are changed by use cases, not by admin forms."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Row | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Governed rows are never deleted."""
         return False
 

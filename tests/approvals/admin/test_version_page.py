@@ -1,0 +1,229 @@
+"""The version page and its acts, through the web: what is shown, to whom, and that every button calls its use case."""
+
+from datetime import date
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from approvals import findings, running
+from approvals.models import CheckRun, Comment, Evidence, Finding, ModelVersion, SignOff
+from approvals.stages import Role
+from portal.models import LedgerEntry
+from tests.cast import PASSWORD, SAFE, TABLE, tiny_safetensors, tiny_table
+
+GATES = {
+    "scoping": [
+        {"evidence": {"kind": "artifact"}},
+        {"answers": {"section": "use"}},
+        {"checks": {"check": "performance", "thresholds": {"min_accuracy": 0.6}}},
+        {"findings": {"at_or_above": "medium"}},
+        {"signoffs": {"role": "business_analyst"}},
+    ]
+}
+QUESTIONS = {"use": [{"key": "who", "text": "Who uses it?", "min_length": 5}]}
+SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@pytest.fixture
+def version(cast):
+    cast.publish(GATES, questionnaires=QUESTIONS)
+    return cast.version()
+
+
+@pytest.fixture
+def page(client, cast):
+    def open_page(user, version, status=200):
+        client.force_login(user, backend=BACKEND)
+        answer = client.get(version.get_absolute_url())
+        assert answer.status_code == status
+        return answer.content.decode()
+
+    return open_page
+
+
+def at(name, *args):
+    return reverse(f"admin:approvals_modelversion_{name}", args=args)
+
+
+def sign_form(client, version, role, **changes):
+    url = at("sign", version.pk, "scoping", role.value)
+    shown = client.get(url)
+    form = shown.context["form"]
+    return url, {
+        "decision": "approve",
+        "comment": SAFE,
+        "meaning": "on",
+        "password": PASSWORD,
+        "seen_digest": form["seen_digest"].value(),
+        "idempotency_key": form["idempotency_key"].value(),
+        **changes,
+    }
+
+
+def test_an_outsider_finds_neither_page_nor_acts(client, cast, version, page):
+    page(cast.outsider, version, status=404)
+    for url in (
+        at("move", version.pk, "advance"),
+        at("sign", version.pk, "scoping", "business_analyst"),
+        at("attach", version.pk, "artifact"),
+        at("answers", version.pk, "use"),
+        at("checks", version.pk),
+        at("open_finding", version.pk),
+    ):
+        assert client.get(url).status_code == 404, url
+    assert client.post(at("comment", version.pk), {"text": "hello"}).status_code == 404
+    assert not Comment.objects.exists()
+
+
+def test_blockers_are_sentences_with_links_and_the_button_says_why_it_is_off(cast, version, page):
+    html = page(cast.submitter, version)
+    assert "Scoping is blocked: 4 items are open" in html
+    assert "Model artifact is not attached." in html
+    assert 'aria-disabled="true"' in html
+    assert "Off while the items above are open." in html
+
+
+def test_everything_needed_is_given_through_the_page_and_the_version_advances(client, cast, version, page):
+    client.force_login(cast.submitter, backend=BACKEND)
+    artifact = SimpleUploadedFile("model.safetensors", tiny_safetensors())
+    assert client.post(at("attach", version.pk, "artifact"), {"file": artifact}).status_code == 302
+    columns = {name: ", ".join(value) if isinstance(value, list) else value for name, value in TABLE.items()}
+    table = SimpleUploadedFile("evaluation.csv", tiny_table())
+    assert client.post(at("attach", version.pk, "evaluation_table"), {"file": table, **columns}).status_code == 302
+    assert client.post(at("answers", version.pk, "use"), {"who": "Loan officers."}).status_code == 302
+    assert client.post(at("run_checks", version.pk)).status_code == 302
+    run = CheckRun.objects.get()
+    assert client.get(at("checks", version.pk)).status_code == 200
+    running.execute(run.pk)
+    assert client.get(at("checks", version.pk)).status_code == 286
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    url, form = sign_form(client, version, Role.BUSINESS_ANALYST)
+    assert client.post(url, form).status_code == 302
+    html = page(cast.submitter, version)
+    assert "Scoping is complete: the version may advance" in html
+    assert client.post(at("move", version.pk, "advance")).status_code == 302
+    assert ModelVersion.objects.get(pk=version.pk).stage == "data_review"
+
+
+def test_a_bad_file_is_refused_with_a_sentence_and_nothing_is_written(client, cast, version):
+    client.force_login(cast.submitter, backend=BACKEND)
+    pickled = SimpleUploadedFile("model.pkl", b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00.")
+    answer = client.post(at("attach", version.pk, "artifact"), {"file": pickled})
+    assert answer.status_code == 200
+    assert "not accepted" in answer.content.decode()
+    empty = SimpleUploadedFile("evaluation.csv", b"")
+    answer = client.post(at("attach", version.pk, "training_table"), {"file": empty, "favourable": "1"})
+    assert "The file is empty." in answer.content.decode()
+    assert not Evidence.objects.exists()
+
+
+def test_the_submitter_and_the_superuser_are_refused_and_the_refusal_is_recorded(client, cast, version):
+    for user, why in ((cast.superuser, "Being an administrator gives no right"), (cast.submitter, "do not hold")):
+        client.force_login(user, backend=BACKEND)
+        url, form = sign_form(client, version, Role.BUSINESS_ANALYST)
+        answer = client.post(url, form)
+        assert answer.status_code == 403
+        assert why in answer.content.decode()
+    assert not SignOff.objects.exists()
+    assert LedgerEntry.objects.filter(event="approvals.signoff.refused").count() == 2
+
+
+def test_a_wrong_password_signs_nothing_and_keeps_the_reason(client, cast, version):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    url, form = sign_form(client, version, Role.BUSINESS_ANALYST, password="wrong", comment="What I relied on.")
+    html = client.post(url, form).content.decode()
+    assert "Nothing was signed" in html
+    assert "What I relied on." in html
+    assert "wrong" not in html.split("id_password")[1][:200]
+    assert not SignOff.objects.exists()
+
+
+def test_what_changed_after_the_page_was_shown_is_not_signed(client, cast, version):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    url, form = sign_form(client, version, Role.BUSINESS_ANALYST)
+    cast.artifact(version)
+    html = client.post(url, form).content.decode()
+    assert "The evidence changed after this page was shown" in html
+    assert not SignOff.objects.exists()
+
+
+def test_a_sign_off_that_no_longer_counts_is_struck_through(client, cast, version, page):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    url, form = sign_form(client, version, Role.BUSINESS_ANALYST)
+    assert client.post(url, form).status_code == 302
+    cast.artifact(version)
+    html = page(cast.submitter, version)
+    assert "No longer counts" in html
+    assert "<s>" in html
+
+
+def test_half_a_condition_is_refused_at_its_field(client, cast, version):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    url, form = sign_form(
+        client, version, Role.BUSINESS_ANALYST, decision="approve_with_conditions", condition_1="Watch it"
+    )
+    assert "A condition needs an owner and a due date." in client.post(url, form).content.decode()
+    assert not SignOff.objects.exists()
+
+
+def test_markup_in_every_text_stays_text(client, cast, version, page):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    long = f"{SCRIPT} [x](javascript:alert(1)) ![y](http://example.com/a.png)"
+    assert client.post(at("comment", version.pk), {"text": long}).status_code == 302
+    opened = {"title": SCRIPT, "description": SCRIPT, "severity": 3, "owner": cast.owner.pk, "due_on": "2099-01-01"}
+    assert client.post(at("open_finding", version.pk), opened).status_code == 302
+    client.force_login(cast.submitter, backend=BACKEND)
+    client.post(at("answers", version.pk, "use"), {"who": SCRIPT})
+    html = page(cast.submitter, version)
+    assert SCRIPT not in html
+    assert "<img" not in html
+    assert "javascript:" not in html.replace("[x](javascript:alert(1))", "")
+    assert Comment.objects.get().text == long
+
+
+def test_a_finding_is_closed_by_a_judge_and_never_by_its_owner(client, cast, version):
+    finding = findings.open_finding(
+        version_id=version.pk,
+        actor=cast.signers[Role.MODEL_VALIDATOR],
+        severity=3,
+        title="A gap in the data",
+        description="",
+        owner=cast.signers[Role.RISK_OFFICER],
+        due_on=date(2099, 1, 1),
+    )
+    url = at("settle_finding", version.pk, finding.pk, "close")
+    client.force_login(cast.signers[Role.RISK_OFFICER], backend=BACKEND)
+    assert client.post(url, {"evidence": "It is filled now."}).status_code == 403
+    client.force_login(cast.signers[Role.MODEL_VALIDATOR], backend=BACKEND)
+    assert client.post(url, {"evidence": "It is filled now."}).status_code == 302
+    assert Finding.objects.get().status == "closed"
+
+
+def test_an_auditor_reads_the_page_and_changes_nothing(client, cast, version, page):
+    html = page(cast.auditor, version)
+    assert "Attach…" not in html
+    assert client.post(at("run_checks", version.pk)).status_code == 403
+    assert client.post(at("comment", version.pk), {"text": "Read."}).status_code == 403
+    assert client.post(at("answers", version.pk, "use"), {"who": "Nobody."}).status_code == 403
+    assert not Comment.objects.exists()
+
+
+def test_the_inbox_and_its_count_name_what_this_person_can_sign(client, cast, version):
+    url = at("awaiting")
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    html = client.get(url).content.decode()
+    assert "Sign as business analyst" in html
+    assert '<span class="badge">1</span>' in html
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert "Nothing waits for your signature." in client.get(url).content.decode()
+
+
+def test_lists_and_filters_name_only_visible_models(client, cast, version):
+    url = reverse("admin:approvals_modelversion_changelist")
+    client.force_login(cast.outsider, backend=BACKEND)
+    html = client.get(url).content.decode()
+    assert "Consumer credit scoring" not in html
+    client.force_login(cast.auditor, backend=BACKEND)
+    assert "Consumer credit scoring 1.0.0" in client.get(url).content.decode()
