@@ -28,6 +28,10 @@ class PortalAdminSite(AdminSite):
             context["work"] = panels.work_of(cast(User, request.user))
         return context
 
+    def get_urls(self) -> list[Any]:
+        """The stock addresses without the redirector to "view on site", which tells whether any row exists."""
+        return [entry for entry in super().get_urls() if getattr(entry, "name", None) != "view_on_site"]
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The front page: what is true now, within what the person may see."""
         front = {"panels": panels.front_page_of(cast(User, request.user))}
