@@ -171,6 +171,8 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
 # The origin is in every checkpoint: one name per installation, never changed. Witnesses get each night's checkpoint.
 LEDGER_ORIGIN = os.environ.get("LEDGER_ORIGIN", "model-approval-portal")
+# Printed on cards as the issuer, and named in the certificate of the seal when it is made.
+ORGANISATION = os.environ.get("ORGANISATION", "Model Approval Portal")
 LEDGER_WITNESSES = words("LEDGER_WITNESSES")
 
 UPLOAD_LIMIT_BYTES = int(os.environ.get("UPLOAD_LIMIT_MB", "64")) * 1_000_000

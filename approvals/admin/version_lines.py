@@ -1,4 +1,4 @@
-"""What the version page says about evidence, answers, checks, sign-offs and findings, as finished lines. Writes nothing."""
+"""What the version page says about evidence, answers, checks, sign-offs and findings, as finished lines."""
 
 from __future__ import annotations
 

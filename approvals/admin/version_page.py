@@ -1,11 +1,10 @@
-"""Everything the version page shows, as one frozen value: verdict, blockers, buttons with the reason they are off, lines.
+"""Everything the version page shows, as one frozen value: verdict, blockers, buttons with the reason they are off.
 
 Reads only. What is allowed is asked of policy.py, permissions.py and signing_off.py; nothing is decided here.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,37 +38,10 @@ from approvals.panels import panels_of
 from approvals.policy_document import parse
 from approvals.requirements.base import Case
 from approvals.stages import PATH, REVIEW_STAGES, Blocker, GateState, Role, Stage, Transition
-from portal.models import LedgerEntry
+from approvals.timeline import TimelineLine, lines_of
 from portal.panels import Panel
 
 TIMELINE = 40
-SENTENCES = {
-    "approvals.version.registered": "Registered",
-    "approvals.version.advanced": "Advanced",
-    "approvals.version.returned": "Sent back",
-    "approvals.version.rejected": "Rejected",
-    "approvals.version.withdrawn": "Withdrawn",
-    "approvals.version.suspended": "Suspended",
-    "approvals.version.reinstated": "Reinstated",
-    "approvals.version.retired": "Retired",
-    "approvals.version.move_refused": "Move refused",
-    "approvals.evidence.attached": "Evidence attached",
-    "approvals.evidence.viewed": "Evidence read",
-    "approvals.answer.recorded": "Answer recorded",
-    "approvals.check.requested": "Check requested",
-    "approvals.check.finished": "Check finished",
-    "approvals.check.result_refused": "Late check result refused",
-    "approvals.signoff.signed": "Signed",
-    "approvals.signoff.refused": "Signature refused",
-    "approvals.signoff.voided": "Sign-offs no longer count",
-    "approvals.finding.opened": "Finding opened",
-    "approvals.finding.accepted": "Finding accepted",
-    "approvals.finding.closed": "Finding closed",
-    "approvals.mitigation.recorded": "Mitigation recorded",
-    "approvals.comment.added": "Commented",
-    "approvals.act.refused": "Act refused",
-}
-DETAILS = ("kind", "check", "verdict", "role", "title", "measure", "question", "act", "to", "name")
 
 
 @dataclass(frozen=True)
@@ -91,17 +63,6 @@ class Step:
     label: str
     state: str
     blockers: int = 0
-
-
-@dataclass(frozen=True)
-class TimelineLine:
-    """One ledger entry about this version."""
-
-    sentence: str
-    by: str
-    at: datetime
-    seq: int
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +120,7 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
     gates = tuple(policy.gate(case, document, stage, now=now) for stage in REVIEW_STAGES)
     decision = policy.decide(case, document, Transition.ADVANCE, now=now)
     blockers = decision.blockers if in_review else ()
-    verdict, tone = _verdict(version, blockers, case)
+    verdict, tone = _verdict(version, blockers)
     sign_offs = sign_off_lines(case, document, version, user)
     return VersionPage(
         version=version,
@@ -184,7 +145,7 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
         findings=finding_lines(version, user),
         mitigations=mitigation_lines(version, may_record=permissions.may_submit(user, model)),
         comments=_comments(version),
-        timeline=_timeline(version),
+        timeline=lines_of(version, newest=TIMELINE),
         panels=panels_of(version, user),
         may_answer=may_submit,
         may_comment=bool(roles or permissions.may_move(user, model)),
@@ -202,7 +163,7 @@ def checks_of(version: ModelVersion, user: User) -> tuple[CheckLine, ...]:
     return check_lines(dossier.load_case(version), document, version, may_run=may_run)
 
 
-def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...], case: Case) -> tuple[str, str]:
+def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...]) -> tuple[str, str]:
     stage = Stage(version.stage)
     if stage in REVIEW_STAGES:
         if blockers:
@@ -299,22 +260,6 @@ def _facts(version: ModelVersion, case: Case) -> tuple[tuple[str, str, str], ...
 def _comments(version: ModelVersion) -> tuple[CommentLine, ...]:
     rows = Comment.objects.filter(version=version).select_related("author").order_by("pk")
     return tuple(CommentLine(name_of(row.author), row.created_at, rendered_markdown(row.text)) for row in rows)
-
-
-def _timeline(version: ModelVersion) -> tuple[TimelineLine, ...]:
-    rows = LedgerEntry.objects.filter(object_type="approvals.modelversion", object_id=str(version.pk)).order_by("-seq")
-    return tuple(_timeline_line(row) for row in rows[:TIMELINE])
-
-
-def _timeline_line(row: LedgerEntry) -> TimelineLine:
-    payload = json.loads(row.payload)
-    facts = payload.get("facts", {})
-    about = [str(facts[name]).replace("_", " ") for name in DETAILS if isinstance(facts.get(name), str)]
-    words = SENTENCES.get(row.event, row.event.rpartition(".")[0].rpartition(".")[2].replace("_", " ").capitalize())
-    if row.event not in SENTENCES:
-        words = f"{words} {row.event.rpartition('.')[2].replace('_', ' ')}"
-    sentence = f"{words}: {', '.join(about)}" if about else words
-    return TimelineLine(sentence[:160], row.actor_name, row.at, row.seq, str(payload.get("reason", ""))[:300])
 
 
 __all__ = ["Button", "VersionPage", "build", "checks_of"]

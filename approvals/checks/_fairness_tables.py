@@ -40,6 +40,26 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
 )
 
 
+def groups_as_json(part: GroupTable) -> dict[str, Any]:
+    """The groups with their rates as measures, worst first, for whoever prints them otherwise than as text."""
+    keys = ("favourable_rate", "impact_ratio", "tpr", "fpr", "accuracy")
+    return {
+        "attributes": list(part.attributes),
+        "reference": " | ".join(part.reference) if part.reference else "",
+        "columns": ["Selection rate", "Impact ratio", "True favourable rate", "False favourable rate", "Accuracy"],
+        "rows": [
+            {
+                "group": group.label,
+                "n": group.n,
+                "small": group.small,
+                "unknown": group.unknown,
+                "numbers": [group.measures[key].as_json() for key in keys],
+            }
+            for group in ordered(part)[:LONGEST_TABLE]
+        ],
+    }
+
+
 def group_table(part: GroupTable) -> NumberTable:
     """Every group with its rates, worst first."""
     groups = ordered(part)

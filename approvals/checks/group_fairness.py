@@ -13,7 +13,7 @@ from typing import Any
 
 from approvals.checks._charts import interval_dots
 from approvals.checks._evaluation import Declaration, declaration_of, opened
-from approvals.checks._fairness_tables import comparison_table, group_table, known, ordered
+from approvals.checks._fairness_tables import comparison_table, group_table, groups_as_json, known, ordered
 from approvals.checks._verdicts import Rule, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.fairness import Group, GroupTable, group_fairness
@@ -112,6 +112,7 @@ class GroupFairness(Check):
             details={
                 "attributes": [list(part.attributes) for part in found],
                 "small": [_small_sentence(part, job.parameters.small_group) for part in found],
+                "groups": [groups_as_json(part) for part in found],
             },
         )
 

@@ -1,0 +1,176 @@
+"""Model cards in the admin: list, page, downloads, and the page on which anybody verifies a card."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from approvals import permissions
+from approvals.admin.acting import do, person, version_for
+from approvals.panels import VERSION_PAGE
+from modelcards import comparison, exporters, issuing, panels
+from modelcards.models import ModelCard
+from modelcards.signing import root_path
+from modelcards.verification import LARGEST, CardReport, verify_card
+from portal import checkpoints
+from portal.admin import ScopedAdmin
+from portal.errors import DomainError
+
+VERSION_PAGE.append(panels.cards_panel)
+
+
+@admin.register(ModelCard)
+class ModelCardAdmin(ScopedAdmin):
+    """Cards of visible versions."""
+
+    list_display = ("number", "version", "kind", "status", "finished_at")
+    list_filter = ("kind", "status")
+    search_fields = ("number", "digest__startswith", "pdf__sha256__startswith", "version__model__name")
+    list_select_related = ("version__model",)
+    change_list_template = "modelcards/admin_list.html"
+    empty_sentence: ClassVar[str] = "No card that you may see. One is issued when a version is approved for deployment."
+
+    def visible(self, user: User) -> QuerySet[ModelCard]:
+        """Cards of visible versions."""
+        return ModelCard.objects.filter(version__in=permissions.visible_versions(user))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The page of a card."""
+        return show(request, card_for(request, int(object_id) if object_id and object_id.isdigit() else 0))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Downloads, orders and verification, before the stock addresses."""
+
+        def at(route: str, view: Any, name: str) -> URLPattern:
+            return path(route, self.admin_site.admin_view(view), name=f"modelcards_modelcard_{name}")
+
+        return [
+            at("verify/", verify, "verify"),
+            at("trust/<slug:what>/", trust, "trust"),
+            at("draft/<int:version_id>/", order_draft, "order_draft"),
+            at("<int:card_id>/retry/", retry, "retry"),
+            at("<int:card_id>/download/<slug:exporter>/", download, "download"),
+            *super().get_urls(),
+        ]
+
+
+def card_for(request: HttpRequest, card_id: int) -> ModelCard:
+    """A card that this person may see; otherwise it does not exist."""
+    rows = ModelCard.objects.filter(version__in=permissions.visible_versions(person(request)))
+    row = rows.select_related("version__model", "pdf", "requested_by").filter(pk=card_id).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+@require_GET
+def show(request: HttpRequest, row: ModelCard) -> HttpResponse:
+    """State, digests, downloads."""
+    context = {
+        **admin.site.each_context(request),
+        "title": row.number,
+        "card": row,
+        "version": row.version,
+        "formats": [(key, kind.title) for key, kind in sorted(exporters.load().items(), reverse=True)],
+        "may_retry": row.status == "crashed" and permissions.may_move(person(request), row.version.model),
+    }
+    return render(request, "modelcards/admin_card.html", context)
+
+
+@require_GET
+def download(request: HttpRequest, card_id: int, exporter: str) -> HttpResponseBase:
+    """A file, as an attachment."""
+    row = card_for(request, card_id)
+    try:
+        found = issuing.download(card_id=row.pk, actor=person(request), exporter=exporter)
+    except NotPermitted as error:
+        raise Http404 from error
+    except DomainError as error:
+        messages.error(request, error.sentence)
+        return HttpResponseRedirect(row.get_absolute_url())
+    headers = {"Content-Disposition": f'attachment; filename="{found.name}"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(found.content, content_type=found.media_type, headers=headers)
+
+
+@require_POST
+def order_draft(request: HttpRequest, version_id: int) -> HttpResponse:
+    """Order a draft."""
+    version = version_for(request, version_id)
+
+    def run() -> str:
+        issuing.request_draft(version_id=version.pk, actor=person(request))
+        return "The draft is ordered; it appears here when it is printed."
+
+    return do(request, version, run, anchor="#cards")
+
+
+@require_POST
+def retry(request: HttpRequest, card_id: int) -> HttpResponse:
+    """Order a card again that could not be made."""
+    row = card_for(request, card_id)
+
+    def run() -> str:
+        issuing.retry(card_id=row.pk, actor=person(request))
+        return "The card is ordered again."
+
+    return do(request, row.version, run, anchor="#cards")
+
+
+class VerifyForm(forms.Form):
+    """A card to verify."""
+
+    file = forms.FileField(label="Model card (PDF)", help_text="It is read in memory, compared, and not kept.")
+
+    def clean_file(self) -> bytes:
+        """Its bytes. Refuses what is no PDF or larger than any card."""
+        given = self.cleaned_data["file"]
+        if given.size > LARGEST:
+            raise forms.ValidationError("The file is larger than any card.")
+        content: bytes = given.read()
+        if not content.startswith(b"%PDF-"):
+            raise forms.ValidationError("The file is not a PDF, so there is nothing to verify.")
+        return content
+
+
+@require_http_methods(["GET", "POST"])
+def verify(request: HttpRequest) -> HttpResponse:
+    """Upload a card and read whether it holds. Says nothing about models beyond what the file itself contains."""
+    form = VerifyForm(request.POST or None, request.FILES or None)
+    report = _report(form.cleaned_data["file"]) if form.is_bound and form.is_valid() else None
+    context = {**admin.site.each_context(request), "title": "Verify a model card", "form": form, "report": report}
+    return render(request, "modelcards/admin_verify.html", context)
+
+
+def _report(pdf: bytes) -> CardReport:
+    root = root_path(settings.VAR)
+    roots = [root.read_bytes()] if root.exists() else None
+    report = verify_card(pdf, roots=roots, vkey=checkpoints.vkey())
+    return CardReport((*report.facts, *comparison.with_database(pdf, report.card)), report.card)
+
+
+@require_GET
+def trust(request: HttpRequest, what: str) -> HttpResponse:
+    """What an auditor needs to verify without us: the root certificate and the ledger's public key."""
+    if what == "key":
+        text, name = f"{checkpoints.vkey()}\n", "ledger-key.txt"
+    elif what == "root" and root_path(settings.VAR).exists():
+        text, name = root_path(settings.VAR).read_text(), "card-root.pem"
+    else:
+        raise Http404
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)

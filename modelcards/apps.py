@@ -1,0 +1,24 @@
+"""Start-up of the cards app: events, guards, exporters, and the card that follows from an approval."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ModelcardsConfig(AppConfig):
+    """Registers what cards write and what they listen to."""
+
+    name = "modelcards"
+    verbose_name = "Model cards"
+
+    def ready(self) -> None:
+        from approvals.signals import version_moved  # noqa: PLC0415  (apps must be loaded first)
+        from modelcards import exporters, issuing  # noqa: PLC0415
+        from modelcards.events import Event  # noqa: PLC0415
+        from modelcards.models import ModelCard  # noqa: PLC0415
+        from portal import guards, ledger  # noqa: PLC0415
+
+        ledger.register_events(Event)
+        guards.undeletable(ModelCard)
+        exporters.load()
+        version_moved.connect(issuing.when_moved, dispatch_uid="modelcards.issuing.when_moved")

@@ -1,0 +1,187 @@
+"""The parts of a card that say what is approved: texts, data, training, evidence, risks, plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from approvals import files
+from approvals.models import Evidence, EvidenceKind, ModelVersion
+from approvals.policy_document import PolicyDocument
+from approvals.requirements.base import Case
+from modelcards import card as c
+from modelcards.content.texts import iso, name_of, plain, words
+
+BOUNDARIES = ("out_of_scope", "assumptions", "limitations")
+USE = "intended_use"
+
+
+def model_facts(version: ModelVersion) -> c.ModelFacts:
+    """The registered model."""
+    model = version.model
+    return c.ModelFacts(
+        id=model.pk,
+        name=model.name,
+        purpose=model.purpose,
+        owner=name_of(model.owner),
+        business_unit=model.business_unit,
+        risk_tier=model.get_risk_tier_display(),
+    )
+
+
+def version_facts(version: ModelVersion, incumbents: Iterable[ModelVersion]) -> c.VersionFacts:
+    """The version."""
+    return c.VersionFacts(
+        id=version.pk,
+        number=version.number,
+        summary=version.summary,
+        stage=version.get_stage_display(),
+        submitted_by=name_of(version.submitted_by),
+        developer=name_of(version.developer),
+        code_revision=version.code_revision,
+        created_at=iso(version.created_at),
+        approved_at=iso(version.approved_at),
+        approval_expires_at=iso(version.approval_expires_at),
+        incumbent=", ".join(other.number for other in incumbents),
+    )
+
+
+def passages(case: Case, document: PolicyDocument) -> dict[str, tuple[c.Passage, ...]]:
+    """Answers by the section of the card that prints them: use, boundaries, and the rest by questionnaire."""
+    found: dict[str, list[c.Passage]] = {}
+    for section, questions in document.questionnaires.items():
+        for question in questions:
+            key = str(question["key"])
+            answer = case.answers.get((section, key))
+            if answer is None or not answer.text.strip():
+                continue
+            place = key if key in BOUNDARIES else section
+            passage = c.Passage(str(question["text"]), answer.text, answer.answered_by_name, iso(answer.answered_at))
+            found.setdefault(place, []).append(passage)
+    return {place: tuple(texts) for place, texts in found.items()}
+
+
+def questionnaires(found: Mapping[str, tuple[c.Passage, ...]]) -> tuple[c.Questionnaire, ...]:
+    """What no section of its own prints."""
+    own = {USE, *BOUNDARIES}
+    return tuple(c.Questionnaire(words(place), texts) for place, texts in found.items() if place not in own)
+
+
+def artifact(rows: Mapping[str, Evidence]) -> c.Artifact | None:
+    """The file that is approved."""
+    row = rows.get(EvidenceKind.ARTIFACT)
+    return None if row is None else c.Artifact(row.name, row.file.sha256, row.file.size, row.media_type)
+
+
+def training(rows: Mapping[str, Evidence]) -> c.Training:
+    """The training record, entry by entry."""
+    row = rows.get(EvidenceKind.TRAINING_RECORD)
+    if row is None:
+        return c.Training()
+    record = files.read_json(row.file.path, size=row.file.size)
+    facts = [c.Fact(words(key), plain(value)) for key, value in record.items() if plain(value)]
+    return c.Training(tuple(facts), record_sha256=row.file.sha256)
+
+
+def lineage(rows: Mapping[str, Evidence]) -> tuple[c.Dataset, ...]:
+    """Sources with their facts, then what was done to them and on which basis."""
+    row = rows.get(EvidenceKind.DATA_LINEAGE)
+    if row is None:
+        return ()
+    record = files.read_json(row.file.path, size=row.file.size)
+    found = [_dataset(item, "Source") for item in _listed(record.get("sources"))]
+    found += [_dataset(item, "Table") for item in _listed(record.get("tables"))]
+    steps = "\n".join(f"{place}. {plain(step)}" for place, step in enumerate(_listed(record.get("transformations")), 1))
+    rest = {key: value for key, value in record.items() if key not in ("sources", "tables", "transformations")}
+    facts = tuple(c.Fact(words(key), plain(value)) for key, value in rest.items())
+    found.append(c.Dataset("From sources to tables", "Lineage", row.file.sha256, facts=facts, text=steps))
+    return tuple(found)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _dataset(item: Any, role: str) -> c.Dataset:
+    if not isinstance(item, dict):
+        return c.Dataset(plain(item), role)
+    rows = item.get("rows")
+    facts = [c.Fact(words(key), plain(value)) for key, value in item.items() if key not in ("name", "rows", "sha256")]
+    return c.Dataset(
+        name=plain(item.get("name")) or role,
+        role=role,
+        sha256=plain(item.get("sha256")),
+        rows=rows if isinstance(rows, int) and not isinstance(rows, bool) else None,
+        facts=tuple(facts),
+    )
+
+
+def evaluation(rows: Mapping[str, Evidence]) -> tuple[c.Dataset, ...]:
+    """The tables with what was declared about their columns."""
+    found = []
+    for kind in (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_TABLE):
+        row = rows.get(kind)
+        if row is not None:
+            facts = tuple(c.Fact(words(key), plain(value)) for key, value in sorted(row.details.items()) if value != {})
+            found.append(c.Dataset(row.name, str(kind.label), row.file.sha256, facts=facts))
+    return tuple(found)
+
+
+def evidence(rows: Mapping[str, Evidence]) -> tuple[c.EvidenceItem, ...]:
+    """Everything that is attached."""
+    return tuple(
+        c.EvidenceItem(
+            row.get_kind_display(),
+            row.name,
+            row.file.sha256,
+            row.file.size,
+            name_of(row.uploaded_by),
+            iso(row.uploaded_at),
+        )
+        for row in rows.values()
+    )
+
+
+def risks(rows: Mapping[str, Evidence]) -> tuple[c.Risk, ...]:
+    """The risk register, line by line; what an entry does not say stays empty."""
+    row = rows.get(EvidenceKind.RISK_REGISTER)
+    if row is None:
+        return ()
+    record = files.read_json(row.file.path, size=row.file.size)
+    return tuple(_risk(item) for item in _listed(record.get("risks")))
+
+
+def _risk(item: Any) -> c.Risk:
+    names = ("title", "description", "likelihood", "impact", "owner", "mitigation", "residual", "status")
+    given = item if isinstance(item, dict) else {"title": plain(item)}
+    return c.Risk(**{name: plain(given.get(name)) for name in names})
+
+
+def monitoring(document: PolicyDocument, rows: Mapping[str, Evidence]) -> c.MonitoringPlan:
+    """What the policy watches after approval, and the submitter's own plan."""
+    return c.MonitoringPlan(tuple(_monitors(document)), text_of(rows.get(EvidenceKind.MONITORING_PLAN)))
+
+
+def _monitors(document: PolicyDocument) -> Iterator[c.MonitorPlan]:
+    for entry in document.monitors:
+        thresholds = entry.get("thresholds") or {}
+        days = entry.get("every_days")
+        yield c.MonitorPlan(
+            title=words(str(entry["monitor"])),
+            measure=words(str(entry["monitor"])),
+            thresholds=", ".join(f"{words(name).lower()} {plain(limit)}" for name, limit in thresholds.items()),
+            every=f"every {days} days" if days else "as the portal's default",
+            severity=words(str(entry.get("severity", ""))),
+            consequence="suspends the approval" if entry.get("suspends") else "opens a finding",
+        )
+
+
+def text_of(row: Evidence | None) -> str:
+    """A document's text; a PDF is named instead, because a card does not contain it."""
+    if row is None:
+        return ""
+    if row.media_type == "application/pdf":
+        return f"Attached as PDF: {row.name}, SHA-256 {row.file.sha256}."
+    return row.file.path.read_text("utf-8")

@@ -1,0 +1,46 @@
+"""Words and moments as cards write them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+
+def name_of(user: User | None) -> str:
+    """The person's name, or the portal itself where nobody acted."""
+    return "The portal" if user is None else (user.get_full_name() or user.get_username())
+
+
+def iso(moment: datetime | date | None) -> str:
+    """ISO 8601, empty for nothing."""
+    return "" if moment is None else moment.isoformat()
+
+
+def words(key: str) -> str:
+    """`fairness_review` as "Fairness review"."""
+    text = key.replace("_", " ").strip()
+    return text[:1].upper() + text[1:]
+
+
+def plain(value: Any) -> str:
+    """A JSON value as text for a line of facts."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        return "; ".join(part for item in value if (part := plain(item)))
+    if isinstance(value, dict):
+        return ", ".join(f"{words(str(key)).lower()}: {plain(item)}" for key, item in value.items())
+    return str(value)
+
+
+def limit_words(name: str) -> str:
+    """A threshold's setting in words: `min_accuracy` as "Accuracy, at least"."""
+    kind, _, rest = name.partition("_")
+    ends = {"min": "at least", "max": "at most"}
+    return f"{words(rest)}, {ends[kind]}" if kind in ends and rest else words(name)

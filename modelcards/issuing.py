@@ -1,0 +1,289 @@
+"""Makes cards: ordered by a person or by an approval, made once by a worker, verified before they are stored.
+
+A lease with a fencing token makes it happen once, whatever dies. A card that does not verify is never handed out.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from approvals import evidence, files, permissions, refusals
+from approvals.events import Event as ApprovalsEvent
+from approvals.models import EvidenceKind, ModelVersion
+from approvals.models.checks import RunStatus
+from approvals.stages import REVIEW_STAGES, Stage
+from modelcards import content, exporters, signing
+from modelcards.card import Card, CardStatus
+from modelcards.events import Event
+from modelcards.models import ModelCard
+from modelcards.verification import verify_card
+from portal import checkpoints, hints, ledger, notify
+from portal.errors import DomainError, NotPermitted, Refused, Unavailable
+
+LEASE = timedelta(minutes=6)
+"""Longer than the longest rendering, which is stopped after four minutes."""
+ATTEMPTS = 3
+HINT_AGAIN = timedelta(seconds=20)
+TASK = "modelcards.tasks.issue"
+CARD_LIMIT = 50_000_000
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file for a person: its name, type and bytes."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def request_draft(*, version_id: int, actor: User, now: datetime | None = None) -> ModelCard:
+    """Order a draft, which becomes evidence of the version. One that is being made already is given back."""
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    recorded = refusals.recorded(
+        event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="request draft card"
+    )
+    with recorded, transaction.atomic():
+        version = _locked(version_id)
+        if not permissions.may_submit(actor, version.model):
+            raise NotPermitted("Only a submitter of this model may order a draft of its card.")
+        evidence.require_in_review(version)
+        under_way = ModelCard.objects.filter(
+            version=version, kind=CardStatus.DRAFT, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)
+        ).first()
+        return under_way or _order(version, CardStatus.DRAFT, actor, now)
+
+
+def when_moved(*, version: ModelVersion, target: str, actor: User | None, now: datetime, **_: Any) -> None:
+    """Order the issued card when an approval begins to hold, inside the transaction of the move."""
+    if target == Stage.MONITORING:
+        _order(version, CardStatus.ISSUED, actor, now)
+
+
+def retry(*, card_id: int, actor: User, now: datetime | None = None) -> ModelCard:
+    """Order a card that could not be made once more."""
+    now = now or timezone.now()
+    version = ModelCard.objects.select_related("version__model").get(pk=card_id).version
+    recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="retry card")
+    with recorded, transaction.atomic():
+        version = _locked(version.pk)
+        if not permissions.may_move(actor, version.model):
+            raise NotPermitted("Only the model's owner or a submitter may order its card again.")
+        row = ModelCard.objects.select_for_update(of=("self",)).get(pk=card_id)
+        if row.status != RunStatus.CRASHED:
+            raise Refused("Only a card that could not be made is ordered again.")
+        row.status, row.attempt, row.error, row.hinted_at = RunStatus.QUEUED, 0, "", now
+        row.save()
+        _record(Event.CARD_REQUESTED, row, actor)
+    return row
+
+
+def _order(version: ModelVersion, kind: CardStatus, actor: User | None, now: datetime) -> ModelCard:
+    row = ModelCard.objects.create(version=version, kind=kind, requested_by=actor, requested_at=now, hinted_at=now)
+    prefix = "MC" if kind is CardStatus.ISSUED else "DRAFT"
+    row.number = f"{prefix}-{now:%Y}-{row.pk:05d}"
+    row.save(update_fields=["number"])
+    _record(Event.CARD_REQUESTED, row, actor)
+    hints.send_after_commit(TASK, row.pk)
+    return row
+
+
+def execute(card_id: int) -> bool:
+    """Make one card now; gives whether this call finished it. What the worker calls."""
+    token = claim(card_id, timezone.now())
+    if token is None:
+        return False
+    row = ModelCard.objects.select_related("version__model", "version__policy").get(pk=card_id)
+    try:
+        card, pdf = make(row)
+    except DomainError as error:
+        return _fail(row.pk, token, error.sentence)
+    return store(row.pk, token, card, pdf)
+
+
+def claim(card_id: int, now: datetime) -> uuid.UUID | None:
+    """Take the lease of a card that waits, or whose worker went silent. None: nothing to do."""
+    token = uuid.uuid4()
+    free = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    taken = ModelCard.objects.filter(free, pk=card_id, attempt__lt=ATTEMPTS).update(
+        status=RunStatus.RUNNING,
+        token=token,
+        attempt=F("attempt") + 1,
+        lease_until=now + LEASE,
+        heartbeat_at=now,
+        started_at=now,
+        progress_text="Collecting, printing and signing",
+    )
+    return token if taken else None
+
+
+def make(row: ModelCard) -> tuple[Card, bytes]:
+    """The document and its file; an issued one is signed and has verified. Raises DomainError with the reason."""
+    now, printer = timezone.now(), exporters.load()["pdf"]()
+    if row.kind == CardStatus.DRAFT:
+        card = content.build(row.version, number=row.number, status=CardStatus.DRAFT, now=now)
+        return card, printer.export(card)
+    if row.version.stage != Stage.MONITORING:
+        raise Refused(f"The approval does not hold now: the version is {row.version.get_stage_display().lower()}.")
+    identity = signing.ensure_signing_identity(settings.VAR, organisation=settings.ORGANISATION)
+    checkpoint = ledger.checkpoint()
+    card = content.build(
+        row.version,
+        number=row.number,
+        status=CardStatus.ISSUED,
+        now=now,
+        checkpoint=checkpoint,
+        seal=identity.facts,
+    )
+    pdf = signing.sign_pdf(printer.export(card), identity=identity, reason=f"Issue of model card {card.number}")
+    report = verify_card(pdf, roots=[identity.root_pem], vkey=checkpoints.vkey_of(checkpoint))
+    if not report.ok:
+        raise Unavailable(f"The card was made but does not verify, so it is not issued. {report.bottom_line}")
+    return card, pdf
+
+
+def store(card_id: int, token: uuid.UUID, card: Card, pdf: bytes) -> bool:
+    """Keep a finished card once. A late result is refused and recorded as such; gives whether it was taken."""
+    upload = files.receive(io.BytesIO(pdf), limit=CARD_LIMIT)
+    now = timezone.now()
+    with transaction.atomic():
+        version, row = _mine(card_id)
+        if row.token != token or row.status != RunStatus.RUNNING:
+            _record(Event.CARD_RESULT_REFUSED, row, None)
+            return False
+        if row.kind == CardStatus.DRAFT and version.stage not in REVIEW_STAGES:
+            _set_failed(row, "The version left review while its draft was made.", now)
+            return False
+        row.status, row.token, row.finished_at, row.progress, row.progress_text = RunStatus.FINISHED, None, now, 100, ""
+        row.pdf, row.content, row.digest = files.stored(upload), card.canonical().decode(), card.digest()
+        row.checkpoint_size = card.ledger.size if card.ledger else None
+        row.save()
+        if row.kind == CardStatus.DRAFT:
+            _attach(version, row, upload, now)
+            _record(Event.DRAFT_MADE, row, None)
+        else:
+            _tell(version, row)
+            _record(Event.CARD_ISSUED, row, None)
+    return True
+
+
+def _attach(version: ModelVersion, row: ModelCard, upload: files.Upload, now: datetime) -> None:
+    evidence.attach_generated(
+        version=version,
+        kind=EvidenceKind.CARD_DRAFT,
+        path=upload.path,
+        name=f"{row.number}.pdf",
+        media_type="application/pdf",
+        actor=row.requested_by or version.submitted_by,
+        now=now,
+    )
+
+
+def _tell(version: ModelVersion, row: ModelCard) -> None:
+    auditors = permissions.people_with(permissions.AUDIT, version.model)
+    notify.notify(
+        recipients={version.model.owner, version.submitted_by, *auditors},
+        event=Event.CARD_ISSUED,
+        text=f"Model card {row.number} of {version} is issued.",
+        link=row.get_absolute_url(),
+    )
+
+
+def _fail(card_id: int, token: uuid.UUID, sentence: str) -> bool:
+    with transaction.atomic():
+        _, row = _mine(card_id)
+        if row.token == token and row.status == RunStatus.RUNNING:
+            _set_failed(row, sentence, timezone.now())
+    return False
+
+
+def _set_failed(row: ModelCard, sentence: str, now: datetime) -> None:
+    row.status, row.token, row.finished_at, row.error, row.progress_text = RunStatus.CRASHED, None, now, sentence, ""
+    row.save()
+    notify.notify(
+        recipients={row.version.model.owner, row.version.submitted_by},
+        event=Event.CARD_FAILED,
+        text=f"Model card {row.number} of {row.version} could not be made. {sentence}",
+        link=row.get_absolute_url(),
+        asks_for_act=True,
+    )
+    _record(Event.CARD_FAILED, row, None)
+
+
+def sweep(*, now: datetime | None = None) -> tuple[int, ...]:
+    """Ids of cards that wait too long or lost their worker, to be hinted again; exhausted ones are given up."""
+    now = now or timezone.now()
+    silent = Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    for card_id in ModelCard.objects.filter(silent, attempt__gte=ATTEMPTS).values_list("pk", flat=True):
+        with transaction.atomic():
+            _, row = _mine(card_id)
+            if row.status == RunStatus.RUNNING and row.lease_until is not None and row.lease_until < now:
+                _set_failed(row, f"The worker died on each of {row.attempt} attempts.", now)
+    waiting = Q(status=RunStatus.QUEUED, hinted_at__lt=now - HINT_AGAIN) | silent
+    ids = tuple(ModelCard.objects.filter(waiting, attempt__lt=ATTEMPTS).order_by("pk").values_list("pk", flat=True))
+    ModelCard.objects.filter(pk__in=ids).update(hinted_at=now)
+    return ids
+
+
+def download(*, card_id: int, actor: User, exporter: str = "pdf") -> Download:
+    """A finished card in one format. Recorded in the ledger. Raises NotPermitted, or Refused if there is none yet."""
+    row = ModelCard.objects.select_related("version__model", "pdf").get(pk=card_id)
+    permissions.require_view(actor, row.version)
+    if row.status != RunStatus.FINISHED or row.pdf is None:
+        raise Refused("This card is not made yet.")
+    kind = exporters.load().get(exporter)
+    if kind is None:
+        raise Refused(f"There is no format “{exporter}”; known: {', '.join(sorted(exporters.load()))}.")
+    if exporter == "pdf":
+        found = row.pdf.path.read_bytes()
+    else:
+        found = kind().export(Card.from_json(json.loads(row.content)))
+    with transaction.atomic():
+        _record(Event.CARD_DOWNLOADED, row, actor, format=exporter)
+    return Download(f"{row.number}{kind.suffix}", kind.media_type, found)
+
+
+def _mine(card_id: int) -> tuple[ModelVersion, ModelCard]:
+    """The version, locked first as everywhere, and the card, locked too."""
+    version = _locked(ModelCard.objects.values_list("version_id", flat=True).get(pk=card_id))
+    row = ModelCard.objects.select_for_update(of=("self",)).get(pk=card_id)
+    row.version = version
+    return version, row
+
+
+def _locked(version_id: int) -> ModelVersion:
+    return (
+        ModelVersion.objects.select_for_update(of=("self",))
+        .select_related("model__owner", "policy", "submitted_by")
+        .get(pk=version_id)
+    )
+
+
+def _record(event: Event, row: ModelCard, actor: User | None, **facts: str) -> None:
+    ledger.record(
+        event=event,
+        actor=actor,
+        subject=row.version,
+        scope=row.version.scope,
+        reason=row.error,
+        facts={
+            "card": row.pk,
+            "number": row.number,
+            "kind": row.kind,
+            "document": row.digest,
+            "pdf": row.pdf.sha256 if row.pdf else "",
+            **facts,
+        },
+    )

@@ -1,0 +1,115 @@
+"""What this portal itself knows about a card file: the roots and keys to trust, and whether its records agree.
+
+Reads only. The file is judged by verification.py first; nothing here makes a wrong file right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pikepdf
+from django.conf import settings
+
+from approvals.models.checks import RunStatus
+from modelcards.card import Card
+from modelcards.events import Event
+from modelcards.models import ModelCard
+from modelcards.signing import root_path
+from modelcards.verification import ATTACHED, NAMESPACE, UNREADABLE, CardReport, Fact, verify_card
+from portal import checkpoints
+from portal.errors import Unavailable
+from portal.models import LedgerEntry
+
+MARKS = (NAMESPACE.encode(), b"PortalSeal")
+
+
+def looks_like_a_card(pdf: bytes) -> bool:
+    """Whether a file claims to be a card at all, changed or not; anything else is not judged."""
+    if not pdf.startswith(b"%PDF-"):
+        return False
+    if any(mark in pdf for mark in MARKS):
+        return True
+    try:
+        with pikepdf.open(io.BytesIO(pdf)) as opened:
+            return ATTACHED[0] in opened.attachments
+    except UNREADABLE:
+        return False
+
+
+def trusted_roots() -> list[bytes] | None:
+    """The root certificate of this portal, or None if it has not issued a card yet."""
+    path = root_path(settings.VAR)
+    return [path.read_bytes()] if path.is_file() else None
+
+
+def trusted_keys() -> list[str]:
+    """The public ledger keys of this portal, the present one first; empty where it has no key."""
+    try:
+        return checkpoints.trusted_vkeys()
+    except (OSError, ValueError, Unavailable):
+        return []
+
+
+def verify_file(pdf: bytes, *, roots: Sequence[bytes] | None, keys: Sequence[str]) -> CardReport:
+    """Verify against the roots and whichever of the keys signed the card's checkpoint."""
+    report = verify_card(pdf, roots=roots, vkey=keys[0] if keys else None)
+    stated = report.card.ledger.vkey if report.card is not None and report.card.ledger is not None else ""
+    if keys and stated != keys[0] and stated in keys:
+        return verify_card(pdf, roots=roots, vkey=stated)
+    return report
+
+
+def compared(pdf: bytes, report: CardReport) -> CardReport:
+    """The report with what the database says about the same card. Without a readable card it cannot say anything."""
+    if report.card is None:
+        unread = Fact("Records", None, "The records were not compared, because the card in the file was not read.")
+        return CardReport((*report.facts, unread))
+    return CardReport((*report.facts, *_record_facts(pdf, report.card)), report.card)
+
+
+def _record_facts(pdf: bytes, card: Card) -> Iterator[Fact]:
+    row = ModelCard.objects.filter(number=card.number, kind=card.status).select_related("pdf", "version").first()
+    if row is None or row.status != RunStatus.FINISHED or row.pdf is None:
+        yield Fact("Records", False, f"This portal has no finished card {card.number}.")
+        return
+    same = row.pdf.sha256 == hashlib.sha256(pdf).hexdigest() and row.content.encode() == card.canonical()
+    held = f"The file is, byte for byte, the card {card.number} in the records."
+    yield Fact("Records", same, held if same else f"The records hold another file or document as {card.number}.")
+    recorded = _recorded_issue(row)
+    held = "The ledger records that this file was issued."
+    yield Fact("Issue", recorded, held if recorded else "The ledger does not record that this file was issued.")
+    problems = list(_changed_entries(card))
+    held = "Every entry of the proof is what the ledger holds now."
+    yield Fact("Ledger today", not problems, " ".join(problems) or held)
+
+
+def _recorded_issue(row: ModelCard) -> bool:
+    entries = LedgerEntry.objects.filter(
+        event=Event.CARD_ISSUED, object_type="approvals.modelversion", object_id=str(row.version_id)
+    )
+    wanted = {"card": row.pk, "document": row.digest, "pdf": row.pdf.sha256 if row.pdf else ""}
+    facts = (json.loads(payload)["facts"] for payload in entries.values_list("payload", flat=True))
+    return any(all(found.get(name) == value for name, value in wanted.items()) for found in facts)
+
+
+def _changed_entries(card: Card) -> Iterator[str]:
+    proven = _proven(card.ledger.proof) if card.ledger is not None else {}
+    if not proven:
+        yield "The card proves no ledger entry."
+        return
+    now = dict(LedgerEntry.objects.filter(seq__in=proven).values_list("seq", "payload"))
+    differing = sorted(seq for seq, text in proven.items() if now.get(seq) != text)
+    if differing:
+        yield f"Entry {differing[0]} of the ledger is not what the card proves."
+
+
+def _proven(proof: Mapping[str, Any]) -> dict[int, str]:
+    """Texts by number; a proof that cannot be read proves nothing."""
+    try:
+        return {int(entry["seq"]): str(entry["payload"]) for entry in proof["entries"]}
+    except (KeyError, TypeError, ValueError):
+        return {}

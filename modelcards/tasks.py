@@ -1,0 +1,23 @@
+"""Celery tasks of the cards: thin, idempotent, with an id as their only argument."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from modelcards import issuing
+from portal import hints
+
+
+@shared_task(name=issuing.TASK)
+def issue(card_id: int) -> bool:
+    """Make one card, if it still waits."""
+    return issuing.execute(card_id)
+
+
+@shared_task(name="modelcards.tasks.sweep")
+def sweep() -> int:
+    """Hint again what waits too long."""
+    waiting = issuing.sweep()
+    for card_id in waiting:
+        hints.send(issuing.TASK, card_id)
+    return len(waiting)

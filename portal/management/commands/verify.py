@@ -1,0 +1,82 @@
+"""Says in words whether a model card, or the whole ledger, is what the portal issued. Changes nothing."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from modelcards import records
+from modelcards.verification import LARGEST, CardReport, Fact
+from portal import auditing
+from portal.errors import BadInput
+
+HOLDS, WRONG, UNREADABLE = 0, 1, 2
+SIGNS = {True: "ok      ", False: "WRONG   ", None: "unknown "}
+
+
+class Command(BaseCommand):
+    """Exit status 0: everything was checked and holds. 1: something does not, or is unknown. 2: not a card."""
+
+    help = (
+        "Check a model card (card.pdf), or with --ledger alone the whole ledger. "
+        "Exit status: 0 all holds, 1 something does not hold or could not be checked, 2 not a readable card."
+    )
+    requires_system_checks: list[str] = []  # noqa: RUF012  (Django declares it so)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("card", nargs="?", type=Path, help="the PDF; without it, --ledger checks the whole ledger")
+        parser.add_argument("--root", type=Path, help="the root certificate that you trust, instead of this portal's")
+        parser.add_argument("--key", help="the public ledger key that you trust, instead of this portal's")
+        parser.add_argument("--ledger", action="store_true", help="also compare with the database of this portal")
+
+    def handle(self, *, card: Path | None, root: Path | None, key: str | None, ledger: bool, **_: Any) -> None:
+        """Check and say; the exit status is the verdict."""
+        if card is None:
+            if not ledger:
+                raise CommandError("Name a card, or give --ledger to check the whole ledger.", returncode=UNREADABLE)
+            self._end(self._ledger())
+        pdf = _read(card)
+        if len(pdf) > LARGEST or not records.looks_like_a_card(pdf):
+            raise CommandError(f"{card} is not a model card, or cannot be read as one.", returncode=UNREADABLE)
+        roots = [_read(root)] if root else records.trusted_roots()
+        keys = [key] if key else records.trusted_keys()
+        try:
+            report = records.verify_file(pdf, roots=roots, keys=keys)
+        except BadInput as problem:
+            raise CommandError(problem.sentence, returncode=UNREADABLE) from problem
+        if ledger:
+            report = records.compared(pdf, report)
+        self._say(report)
+        self._end(HOLDS if report.ok else WRONG)
+
+    def _say(self, report: CardReport) -> None:
+        for fact in report.facts:
+            self.stdout.write(_line(fact))
+        self.stdout.write(report.bottom_line)
+
+    def _ledger(self) -> int:
+        report = auditing.verify()
+        for sentence in (*report.sentences, *report.remarks):
+            self.stdout.write(sentence)
+        return HOLDS if report.ok else WRONG
+
+    def _end(self, status: int) -> None:
+        self.stdout.flush()
+        sys.exit(status)
+
+
+def _line(fact: Fact) -> str:
+    return f"{SIGNS[fact.holds]}{fact.name}: {fact.sentence}"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise CommandError(f"{path} is larger than any card.", returncode=UNREADABLE)
+        return path.read_bytes()
+    except OSError as failure:
+        raise CommandError(f"{path} cannot be read: {failure.strerror}.", returncode=UNREADABLE) from failure

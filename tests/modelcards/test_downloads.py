@@ -1,0 +1,116 @@
+"""The pages of the cards: the wrong people first, then lists, downloads, orders and the page that verifies a file."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from modelcards import issuing
+from modelcards.models import ModelCard
+from modelcards.panels import cards_of, version_panel
+from portal.models import LedgerEntry
+from tests.modelcards.approvals import in_scoping, issued, ordered
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+DOWNLOADED = "modelcards.card.downloaded"
+
+
+def at(name, *args):
+    return reverse(f"admin:modelcards_modelcard_{name}", args=args)
+
+
+@pytest.fixture
+def as_(client):
+    def sign_in(user):
+        client.force_login(user, backend=BACKEND)
+        return client
+
+    return sign_in
+
+
+def test_an_outsider_finds_no_card_no_file_and_no_act(cast, as_):
+    row = issued(cast)
+    client = as_(cast.outsider)
+    for url in (at("change", row.pk), at("download", row.pk, "pdf"), at("download", row.pk, "json")):
+        assert client.get(url).status_code == 404, url
+    for url in (at("retry", row.pk), at("draft", row.version_id)):
+        assert client.post(url).status_code == 404, url
+    assert row.number not in client.get(at("changelist")).content.decode()
+    assert cards_of(row.version, cast.outsider) == ()
+    assert not LedgerEntry.objects.filter(event=DOWNLOADED).exists()
+    assert ModelCard.objects.count() == 1
+
+
+def test_an_auditor_sees_the_card_and_each_download_is_in_the_ledger(cast, as_):
+    row = issued(cast)
+    client = as_(cast.auditor)
+    assert row.number in client.get(at("changelist")).content.decode()
+    page = client.get(at("change", row.pk)).content.decode()
+    assert "Issued and signed." in page
+    assert row.digest in page
+    answer = client.get(at("download", row.pk, "pdf"))
+    assert answer.content == row.pdf.path.read_bytes()
+    assert answer["Content-Type"] == "application/pdf"
+    assert answer["Content-Disposition"] == f'attachment; filename="{row.number}.pdf"'
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert client.get(at("download", row.pk, "json")).content.decode() == row.content
+    assert client.get(at("download", row.pk, "docx")).status_code == 404
+    entries = LedgerEntry.objects.filter(event=DOWNLOADED)
+    assert [entry.actor_id for entry in entries] == [cast.auditor.pk] * 2
+
+
+def test_a_card_that_is_not_made_has_no_file_and_says_so(cast, as_):
+    row = ordered(cast)
+    client = as_(cast.auditor)
+    answer = client.get(at("download", row.pk, "pdf"), follow=True)
+    assert "This card is not made yet." in answer.content.decode()
+    assert "Waits for a worker." in answer.content.decode()
+    assert not LedgerEntry.objects.filter(event=DOWNLOADED).exists()
+    (line,) = cards_of(row.version, cast.auditor)
+    assert (line.state, line.download_url) == ("Waits for a worker.", "")
+
+
+def test_a_get_never_orders_and_a_submitter_orders_a_draft_once(cast, as_):
+    version = in_scoping(cast)
+    client = as_(cast.submitter)
+    assert client.get(at("draft", version.pk)).status_code == 405
+    assert not ModelCard.objects.exists()
+    for _ in range(2):
+        assert client.post(at("draft", version.pk)).status_code == 302
+    row = ModelCard.objects.get()
+    assert (row.kind, row.status) == ("draft", "queued")
+    assert issuing.execute(row.pk)
+    panel = version_panel(version, cast.submitter)
+    assert panel.content["cards"][0].title == f"Draft {row.number}"
+    assert panel.content["order_url"] == at("draft", version.pk)
+
+
+def test_the_page_verifies_a_file_and_refuses_what_is_none(cast, as_):
+    row = issued(cast)
+    pdf = row.pdf.path.read_bytes()
+    client = as_(cast.auditor)
+
+    def verdict(content):
+        return client.post(at("verify"), {"file": SimpleUploadedFile("card.pdf", content)}).content.decode()
+
+    found = verdict(pdf)
+    assert f"This is card {row.number} as issued" in found
+    assert "byte for byte" in found
+    assert "added after the signature" in verdict(pdf + b"\n%more")
+    assert "This is not a model card" in verdict(b"<script>alert(1)</script>")
+    assert "The file is empty." in verdict(b"")
+    assert "Choose a PDF file." in client.post(at("verify")).content.decode()
+
+
+def test_a_stranger_may_verify_a_file_but_learns_nothing_from_the_records(cast, as_):
+    row = issued(cast)
+    upload = SimpleUploadedFile("card.pdf", row.pdf.path.read_bytes())
+    found = as_(cast.outsider).post(at("verify"), {"file": upload}).content.decode()
+    assert f"This is card {row.number} as issued" in found
+    assert "byte for byte" not in found
+
+
+def test_nobody_signed_in_gets_nothing(client, cast):
+    row = issued(cast)
+    for url in (at("changelist"), at("change", row.pk), at("download", row.pk, "pdf"), at("verify")):
+        answer = client.get(url)
+        assert (answer.status_code, "/login/" in answer["Location"]) == (302, True)
