@@ -27,7 +27,8 @@ check:
 	$(IN_VENV) ruff check
 	$(IN_VENV) mypy .
 	.venv/bin/lint-imports
-	.venv/bin/python manage.py check
+	.venv/bin/python manage.py migrate --verbosity 0
+	.venv/bin/python manage.py check --database default
 	.venv/bin/python manage.py makemigrations --check --dry-run
 	@$(MAKE) --no-print-directory test
 

@@ -17,13 +17,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals import permissions
 from approvals.admin.acting import do, person, version_for
 from approvals.panels import VERSION_PAGE
-from modelcards import comparison, exporters, issuing, panels
+from modelcards import exporters, issuing, panels, records
 from modelcards.models import ModelCard
 from modelcards.signing import root_path
-from modelcards.verification import LARGEST, CardReport, verify_card
+from modelcards.verification import LARGEST, CardReport
 from portal import checkpoints
 from portal.admin import ScopedAdmin
-from portal.errors import DomainError
+from portal.errors import DomainError, NotPermitted
 
 VERSION_PAGE.append(panels.cards_panel)
 
@@ -157,10 +157,8 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 
 def _report(pdf: bytes) -> CardReport:
-    root = root_path(settings.VAR)
-    roots = [root.read_bytes()] if root.exists() else None
-    report = verify_card(pdf, roots=roots, vkey=checkpoints.vkey())
-    return CardReport((*report.facts, *comparison.with_database(pdf, report.card)), report.card)
+    report = records.verify_file(pdf, roots=records.trusted_roots(), keys=records.trusted_keys())
+    return records.compared(pdf, report)
 
 
 @require_GET

@@ -35,7 +35,7 @@ class ActForm(forms.Form):
                 self.add_error(None, change)
 
 
-class PersonField(forms.ModelChoiceField):
+class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # takes no parameter at run time
     """One of the active people who may see a model, by name."""
 
     def label_from_instance(self, obj: Any) -> str:

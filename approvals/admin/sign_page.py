@@ -1,4 +1,4 @@
-"""The sign page: what is signed with its digest, the meaning, the password again. Signing itself is workflow.sign_off."""
+"""The sign page: what is signed with its digest, the meaning, the password again. workflow.sign_off signs."""
 
 from __future__ import annotations
 

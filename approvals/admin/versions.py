@@ -79,7 +79,8 @@ class ModelVersionAdmin(ScopedAdmin):
         """Addresses of the acts, before the stock ones."""
 
         def at(route: str, view: Any, name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=f"approvals_modelversion_{name}")
+            found: URLPattern = path(route, self.admin_site.admin_view(view), name=f"approvals_modelversion_{name}")
+            return found
 
         return [
             at("awaiting/", awaiting, "awaiting"),
@@ -101,9 +102,9 @@ class ModelVersionAdmin(ScopedAdmin):
 class VisibleModelsFilter(admin.RelatedFieldListFilter):
     """Names only models that the person may see."""
 
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Visible models by name."""
-        return [(model.pk, str(model)) for model in permissions.visible_models(person(request))]
+        return [(str(model.pk), str(model)) for model in permissions.visible_models(person(request))]
 
 
 @require_safe

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from approvals.measures.labels import Value, value_text
 from approvals.measures.scores import Floats
@@ -162,7 +161,7 @@ def chi_square(reference: ReferenceBins, current: Source) -> tuple[Measure, Meas
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     value = float(((table - expected) ** 2 / expected).sum())
     counts = (*pair[2], ("degrees_of_freedom", freedom))
-    p = float(stats.chi2.sf(value, freedom))
+    p = float(_stats().chi2.sf(value, freedom))
     return _measure(names[0], value, reference, counts, method), _measure(names[1], p, reference, counts, method)
 
 
@@ -174,7 +173,7 @@ def ks(reference: Source, current: Source, *, column: str) -> tuple[Measure, Mea
     before, now, counts = _two(reference, current, column)
     if not before.size or not now.size:
         return _no_values("ks", counts, column), _no_values("ks_p", counts, column)
-    found = stats.ks_2samp(before, now)
+    found = _stats().ks_2samp(before, now)
     n, where = int(before.size + now.size), (("column", column),)
     method = "two-sample Kolmogorov-Smirnov"
     return (
@@ -188,7 +187,7 @@ def wasserstein(reference: Source, current: Source, *, column: str) -> Measure:
     before, now, counts = _two(reference, current, column)
     if not before.size or not now.size:
         return _no_values("wasserstein", counts, column)
-    value, n = float(stats.wasserstein_distance(before, now)), int(before.size + now.size)
+    value, n = float(_stats().wasserstein_distance(before, now)), int(before.size + now.size)
     return Measure("wasserstein", value, n, method="unit of the column", slice=(("column", column),), counts=counts)
 
 
@@ -205,9 +204,16 @@ def wasserstein_normalised(reference: Source, current: Source, *, column: str) -
     if before.min() == before.max() or std == 0.0:
         reason = "Not computable: the reference column has one value only, so its standard deviation is 0."
         return not_computable(name, reason, counts, n=int(before.size + now.size), slice=(("column", column),))
-    value, n = float(stats.wasserstein_distance(before, now)) / std, int(before.size + now.size)
+    value, n = float(_stats().wasserstein_distance(before, now)) / std, int(before.size + now.size)
     method = "divided by reference standard deviation"
     return Measure(name, value, n, method=method, slice=(("column", column),), counts=counts)
+
+
+def _stats() -> Any:
+    # Loading scipy.stats takes seconds, and most processes never ask for it.
+    from scipy import stats  # noqa: PLC0415
+
+    return stats
 
 
 def missing_change(reference: ReferenceBins, current: Source) -> Measure:

@@ -17,7 +17,7 @@ def say(request: HttpRequest, error: DomainError) -> None:
     messages.error(request, error.sentence)
 
 
-class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  (Django's class takes no parameter at run time)
+class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no parameter at run time
     """Shows what `visible` gives to an active member of staff; changes nothing. A row out of sight does not exist."""
 
     actions = None
