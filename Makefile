@@ -27,8 +27,9 @@ check:
 	$(IN_VENV) ruff check
 	$(IN_VENV) mypy .
 	.venv/bin/lint-imports
-	.venv/bin/python manage.py migrate --verbosity 0
-	.venv/bin/python manage.py check --database default
+	@var=$$(mktemp -d) && export PORTAL_VAR="$$var" DATABASE_URL= && \
+	    .venv/bin/python manage.py migrate --verbosity 0 && .venv/bin/python manage.py check --database default; \
+	    code=$$?; rm -rf "$$var"; exit $$code
 	.venv/bin/python manage.py makemigrations --check --dry-run
 	@$(MAKE) --no-print-directory test
 

@@ -6,9 +6,13 @@ from django.urls import reverse
 
 from modelcards import issuing
 from modelcards.models import ModelCard
-from modelcards.panels import cards_of, version_panel
+from modelcards.panels import cards_panel
 from portal.models import LedgerEntry
-from tests.modelcards.approvals import in_scoping, issued, ordered
+from tests.modelcards.approvals import in_scoping, issued, ordered, own_var
+
+__all__ = ["own_var"]
+
+pytestmark = pytest.mark.usefixtures("own_var")
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 DOWNLOADED = "modelcards.card.downloaded"
@@ -32,10 +36,9 @@ def test_an_outsider_finds_no_card_no_file_and_no_act(cast, as_):
     client = as_(cast.outsider)
     for url in (at("change", row.pk), at("download", row.pk, "pdf"), at("download", row.pk, "json")):
         assert client.get(url).status_code == 404, url
-    for url in (at("retry", row.pk), at("draft", row.version_id)):
+    for url in (at("retry", row.pk), at("order_draft", row.version_id)):
         assert client.post(url).status_code == 404, url
     assert row.number not in client.get(at("changelist")).content.decode()
-    assert cards_of(row.version, cast.outsider) == ()
     assert not LedgerEntry.objects.filter(event=DOWNLOADED).exists()
     assert ModelCard.objects.count() == 1
 
@@ -45,7 +48,7 @@ def test_an_auditor_sees_the_card_and_each_download_is_in_the_ledger(cast, as_):
     client = as_(cast.auditor)
     assert row.number in client.get(at("changelist")).content.decode()
     page = client.get(at("change", row.pk)).content.decode()
-    assert "Issued and signed." in page
+    assert "Issued card" in page
     assert row.digest in page
     answer = client.get(at("download", row.pk, "pdf"))
     assert answer.content == row.pdf.path.read_bytes()
@@ -63,25 +66,24 @@ def test_a_card_that_is_not_made_has_no_file_and_says_so(cast, as_):
     client = as_(cast.auditor)
     answer = client.get(at("download", row.pk, "pdf"), follow=True)
     assert "This card is not made yet." in answer.content.decode()
-    assert "Waits for a worker." in answer.content.decode()
+    assert "Queued" in answer.content.decode()
     assert not LedgerEntry.objects.filter(event=DOWNLOADED).exists()
-    (line,) = cards_of(row.version, cast.auditor)
-    assert (line.state, line.download_url) == ("Waits for a worker.", "")
 
 
 def test_a_get_never_orders_and_a_submitter_orders_a_draft_once(cast, as_):
     version = in_scoping(cast)
     client = as_(cast.submitter)
-    assert client.get(at("draft", version.pk)).status_code == 405
+    assert client.get(at("order_draft", version.pk)).status_code == 405
     assert not ModelCard.objects.exists()
     for _ in range(2):
-        assert client.post(at("draft", version.pk)).status_code == 302
+        assert client.post(at("order_draft", version.pk)).status_code == 302
     row = ModelCard.objects.get()
     assert (row.kind, row.status) == ("draft", "queued")
     assert issuing.execute(row.pk)
-    panel = version_panel(version, cast.submitter)
-    assert panel.content["cards"][0].title == f"Draft {row.number}"
-    assert panel.content["order_url"] == at("draft", version.pk)
+    panel = cards_panel(version, cast.submitter)
+    assert [card.number for card in panel.content["cards"]] == [row.number]
+    page = client.get(version.get_absolute_url()).content.decode()
+    assert at("download", row.pk, "pdf") in page
 
 
 def test_the_page_verifies_a_file_and_refuses_what_is_none(cast, as_):

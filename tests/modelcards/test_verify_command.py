@@ -8,8 +8,11 @@ from django.core.management import CommandError, call_command
 
 from modelcards import issuing
 from modelcards.models import ModelCard
-from tests.modelcards.approvals import in_scoping, issued
+from modelcards.signing import ensure_signing_identity
+from tests.modelcards.approvals import in_scoping, issued, own_var
 from tests.modelcards.ledgers import OTHER_KEY, vkey
+
+__all__ = ["own_var"]
 
 
 def verify(*arguments):
@@ -65,8 +68,6 @@ def test_a_changed_file_ends_with_one_and_says_what_is_wrong(kept, sealed, root,
 
 
 def test_a_root_or_key_of_somebody_else_ends_with_one(kept, sealed, root, tmp_path):
-    from modelcards.signing import ensure_signing_identity
-
     stranger = tmp_path / "stranger.pem"
     stranger.write_bytes(ensure_signing_identity(tmp_path / "elsewhere").root_pem)
     status, said = verify(kept(sealed), "--root", stranger, "--key", vkey())
@@ -99,12 +100,13 @@ def test_another_pdf_ends_with_two(kept, root):
 
 
 def test_a_missing_file_a_wrong_root_and_no_argument_end_with_two(kept, sealed, tmp_path):
-    assert verify(tmp_path / "nowhere.pdf") == (2, f"{tmp_path / 'nowhere.pdf'} cannot be read: No such file or directory.")
+    nowhere = tmp_path / "nowhere.pdf"
+    assert verify(nowhere) == (2, f"{nowhere} cannot be read: No such file or directory.")
     assert verify(kept(sealed), "--root", kept(b"no certificate", "root.pem"), "--key", vkey())[0] == 2
     assert verify()[0] == 2
 
 
-def test_an_issued_card_agrees_with_the_records_and_a_card_of_another_portal_does_not(cast, kept, sealed, root):
+def test_an_issued_card_agrees_with_the_records_and_a_card_of_another_portal_does_not(cast, own_var, kept, sealed, root):
     row = issued(cast)
     path = kept(row.pdf.path.read_bytes())
     status, said = verify(path, "--ledger")
@@ -116,7 +118,7 @@ def test_an_issued_card_agrees_with_the_records_and_a_card_of_another_portal_doe
     assert "This portal has no finished card MC-2026-0007." in said
 
 
-def test_a_draft_is_never_verified_as_a_card(cast, kept):
+def test_a_draft_is_never_verified_as_a_card(cast, own_var, kept):
     row = issuing.request_draft(version_id=in_scoping(cast).pk, actor=cast.submitter)
     assert issuing.execute(row.pk)
     status, said = verify(kept(ModelCard.objects.get(pk=row.pk).pdf.path.read_bytes()))
@@ -124,8 +126,8 @@ def test_a_draft_is_never_verified_as_a_card(cast, kept):
     assert "Do not rely on this file." in said
 
 
-def test_the_whole_ledger_is_checked_without_a_file(cast):
+def test_the_whole_ledger_is_checked_without_a_file(cast, own_var):
     in_scoping(cast)
     status, said = verify("--ledger")
     assert status == 0, said
-    assert said.strip()
+    assert "sound" in said or "entries" in said

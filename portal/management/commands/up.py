@@ -6,6 +6,7 @@ Says in one sentence what is in the way, before it starts anything.
 import fcntl
 import hashlib
 import http.client
+import io
 import json
 import os
 import platform
@@ -26,7 +27,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, SystemCheckError
 from django.db import DatabaseError, connections
 
 from portal.keys import broker_socket, ensure_keys
@@ -93,12 +94,15 @@ class Command(BaseCommand):
         )
 
     def prepare_database(self) -> None:
-        """Bring the tables up to date."""
+        """Bring the tables up to date and look at everything that the system checks look at, guards included."""
         try:
             call_command("migrate", interactive=False, verbosity=0)
+            call_command("check", databases=["default"], stdout=io.StringIO())
         except DatabaseError as error:
             reason = str(error).strip().splitlines()[0]
             raise CannotStartError(f"The database cannot be prepared: {reason}") from error
+        except SystemCheckError as error:
+            raise CannotStartError(str(error).strip()) from error
 
     def warn_of_empty_house(self, *, demo: bool) -> None:
         """Say how to make the first user where nobody can sign in."""

@@ -50,6 +50,8 @@ def _card(scene: Scene) -> str:
 
 def copied(card: ModelCard, folder: Path) -> Path:
     """A copy of an issued card under its number, for whoever wants to look at it."""
+    if card.pdf is None:
+        raise StoryError(f"The card {card.number} has no file.")
     target = folder / f"{card.number}.pdf"
     shutil.copyfile(card.pdf.path, target)
     target.chmod(0o600)

@@ -1,0 +1,111 @@
+"""A served portal with its worker, and Chromium looking at it. Every page is watched for what must never happen."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.cast import PASSWORD
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+HARMLESS = ("Input elements should have autocomplete attributes",)
+
+
+class Portal:
+    """The served portal and pages in it."""
+
+    def __init__(self, address: str, var: Path, browser: Browser) -> None:
+        self.address, self.var, self.browser = address, var, browser
+
+    @contextmanager
+    def as_(self, username: str, **context) -> Iterator[Page]:
+        """A page of its own, signed in; fails on any console message, error or foreign address."""
+        complaints: list[str] = []
+        opened = self.browser.new_context(base_url=self.address, accept_downloads=True, **context)
+        page = opened.new_page()
+        page.on("console", lambda message: complaints.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on("request", lambda request: self._watch(request.url, complaints))
+        page.goto("/login/")
+        page.fill("#id_username", username)
+        page.fill("#id_password", PASSWORD)
+        page.click("[type=submit]")
+        page.wait_for_url(f"{self.address}/")
+        yield page
+        opened.close()
+        seen = [line for line in complaints if not any(word in line for word in HARMLESS)]
+        assert not seen, seen
+
+    def _watch(self, url: str, complaints: list[str]) -> None:
+        if not url.startswith((self.address, "data:", "blob:")):
+            complaints.append(f"foreign address: {url}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium from the system."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed, so no page was looked at: apt-get install chromium.")
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """`manage.py up` with web server, worker, beat and broker, without demo data but with our people."""
+    folder = tmp_path_factory.mktemp("served")
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port = trial.getsockname()[1]
+    environment = {
+        **{k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE")},
+        "PORTAL_VAR": str(folder / "var"),
+        "PYTHONPATH": str(ROOT),
+    }
+    with (folder / "log").open("wb") as log:
+        served = subprocess.Popen(
+            [sys.executable, "manage.py", "up", "--port", str(port), "--no-demo"],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        address = f"http://localhost:{port}"
+        _wait(served, address, folder / "log")
+        subprocess.run(
+            [sys.executable, "-m", "tests.browser.world"],
+            cwd=ROOT,
+            env={**environment, "DJANGO_SETTINGS_MODULE": "portal.settings"},
+            check=True,
+            timeout=120,
+        )
+        yield Portal(address, folder / "var", browser)
+    finally:
+        served.terminate()
+        served.wait(timeout=60)
+
+
+def _wait(served: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    """Until it answers; the limit is only there for what is broken."""
+    for _ in range(600):
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=2):
+                return
+        except OSError:
+            if served.poll() is not None:
+                break
+            time.sleep(0.2)
+    pytest.fail(f"The portal did not start: {log.read_text(errors='replace')[-2000:]}")

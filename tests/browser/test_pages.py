@@ -1,0 +1,41 @@
+"""Every kind of page in light, dark and at phone width: readable by WCAG 2.2 AA, no sideways scrolling, no message."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.browser.test_story import approved
+
+__all__ = ["approved"]
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+PAGES = (
+    "/",
+    "/approvals/modelversion/",
+    "/approvals/modelversion/awaiting/",
+    "{version}",
+    "/approvals/registeredmodel/",
+    "/approvals/checkrun/",
+    "/approvals/evidence/",
+    "/approvals/policy/",
+    "/modelcards/modelcard/",
+    "/modelcards/modelcard/verify/",
+)
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 390)])
+def test_pages_are_accessible(portal, approved, scheme, width):
+    found = []
+    with portal.as_("auditor", color_scheme=scheme, viewport={"width": width, "height": 900}) as page:
+        for path in PAGES:
+            page.goto(path.format(version=approved.removeprefix(portal.address)))
+            results = Axe().run(page, options=RULES)
+            found += [
+                f"{path}: {violation['id']} {node['target']} {node['html'][:120]}"
+                for violation in results.response["violations"]
+                for node in violation["nodes"]
+            ]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{path}: scrolls sideways at {width}")
+            assert page.locator("main").count() == 1
+            assert page.locator("h1").count() == 1, path
+    assert not found, "\n".join(found)
