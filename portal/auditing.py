@@ -54,8 +54,7 @@ class _Kept:
 def verify(*, notes: Iterable[str] = ()) -> LedgerReport:
     """Check every entry, the head, all kept checkpoints and the guards; `notes` are checkpoints kept elsewhere."""
     findings = _Findings()
-    for sentence in guards.problems():
-        findings.bad(None, sentence)
+    unguarded = guards.problems()
     kept = _trusted_checkpoints(findings, notes)
     head = LedgerHead.objects.filter(pk=1).first()
     size, peaks = _walk(findings, kept, head)
@@ -70,9 +69,9 @@ def verify(*, notes: Iterable[str] = ()) -> LedgerReport:
                 "its end was cut off, or an older backup was restored.",
             )
     root = merkle.root_of(peaks).hex()
-    if findings.problems:
+    if findings.problems or unguarded:
         more = len(findings.problems) - LONGEST_LIST
-        shown = findings.problems[:LONGEST_LIST] + ([f"And {more} more problems."] if more > 0 else [])
+        shown = findings.problems[:LONGEST_LIST] + ([f"And {more} more problems."] if more > 0 else []) + [*unguarded]
         return LedgerReport(False, tuple(shown), findings.first_bad_seq, size, root, tuple(findings.remarks))
     signed = len({item.note.size for item in kept})
     outside = f"{signed} signed checkpoint{'s agree' if signed > 1 else ' agrees'}."

@@ -1,4 +1,4 @@
-"""Every address of the portal against every kind of person: the addresses come from the URL map, so none is forgotten."""
+"""Every address of the portal against every kind of person; the addresses come from the URL map itself."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import pytest
 from django.apps import apps
@@ -15,6 +16,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from approvals import checking, evidence, findings, permissions, running, workflow
 from approvals.models import ModelVersion
 from approvals.stages import Role
+from modelcards import issuing
+from modelcards.models import ModelCard
 from portal.models import LedgerEntry
 from tests.cast import TABLE, person, tiny_table
 
@@ -81,6 +84,7 @@ def world(cast):
     )
     workflow.comment(version_id=version.pk, actor=cast.submitter, text=f"About {NAME}.")
     cast.sign(version, Role.BUSINESS_ANALYST)
+    issuing.request_draft(version_id=version.pk, actor=cast.submitter)
     Group.objects.create(name="Some group")
     return version
 
@@ -97,6 +101,9 @@ def _values(version: ModelVersion) -> dict[str, object]:
         "run_id": version.check_runs.get().pk,
         "model_id": version.model_id,
         "policy_id": version.policy_id,
+        "card_id": ModelCard.objects.get(version=version).pk,
+        "exporter": "json",
+        "what": "key",
         "evidence_id": version.evidence.order_by("pk").first().pk,
         "app_label": "approvals",
         "content_type_id": 1,
@@ -127,7 +134,7 @@ def _addresses(version: ModelVersion) -> list[Address]:
     return found
 
 
-def _row_of(name: str) -> object | None:
+def _row_of(name: str) -> Any:
     """The key of a row of the table that the address is about; None only for tables that hold nothing here."""
     for model in apps.get_models():
         prefix = f"{model._meta.app_label}_{model._meta.model_name}_"

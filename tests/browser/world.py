@@ -1,12 +1,14 @@
 """Puts people and a small policy into an empty portal; run as a program of its own against the served database."""
 
+from typing import Any
+
 import django
 
 django.setup()
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission  # noqa: E402  (apps must be loaded first)
 
-from tests.cast import make_cast
+from tests.cast import make_cast  # noqa: E402
 
 STAGES = (
     "scoping",
@@ -32,12 +34,13 @@ SIGNERS = dict(
         strict=True,
     )
 )
+Gates = dict[str, list[dict[str, dict[str, Any]]]]
 QUESTIONS = {"intended_use": [{"key": "decision", "text": "What is decided, about whom?", "min_length": 10}]}
 
 
-def gates():
+def gates() -> Gates:
     """One signer per stage; evidence, answers and checks where they belong."""
-    asked = {stage: [{"signoffs": {"role": role}}] for stage, role in SIGNERS.items()}
+    asked: Gates = {stage: [{"signoffs": {"role": role}}] for stage, role in SIGNERS.items()}
     asked["scoping"].insert(0, {"answers": {"section": "intended_use"}})
     asked["data_review"].insert(0, {"evidence": {"kind": "evaluation_table"}})
     asked["development"].insert(0, {"evidence": {"kind": "artifact"}})

@@ -1,4 +1,4 @@
-"""Cards through their use cases: made from the database, signed, verified by us and by poppler, handed to whom they may."""
+"""Cards through their use cases: made from the database, signed, verified by us and by poppler, handed over."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ GATES = {
     ],
 }
 QUESTIONS = {"intended_use": [{"key": "assumptions", "text": "What is assumed?", "required": False}]}
-MONITORS: list = []
+MONITORS: list[dict[str, object]] = []
 
 pytestmark = pytest.mark.both_engines
 

@@ -106,7 +106,7 @@ def test_a_missing_file_a_wrong_root_and_no_argument_end_with_two(kept, sealed, 
     assert verify()[0] == 2
 
 
-def test_an_issued_card_agrees_with_the_records_and_a_card_of_another_portal_does_not(cast, own_var, kept, sealed, root):
+def test_an_issued_card_agrees_with_the_records_and_that_of_another_portal_does_not(cast, own_var, kept, sealed, root):
     row = issued(cast)
     path = kept(row.pdf.path.read_bytes())
     status, said = verify(path, "--ledger")

@@ -154,7 +154,10 @@ def only_one(path: Path) -> int:
 
 
 def is_alive(process: int) -> bool:
-    """Say whether a process of this number runs."""
+    """Say whether a process of this number runs; one that ended and was not yet buried does not."""
+    with suppress(OSError):
+        if Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z":
+            return False
     try:
         os.kill(process, 0)
     except ProcessLookupError:

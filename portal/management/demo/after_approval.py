@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import io
 import shutil
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from modelcards.models import ModelCard
-from monitoring.models import Batch
+from django.utils import timezone
 
 from approvals.models import Finding
+from approvals.models.checks import RunStatus
 from approvals.models.findings import FindingSource
 from modelcards import issuing
+from modelcards.models import ModelCard
 from monitoring import batches
+from monitoring import running as readings
+from monitoring.models import Batch, Reading
 from portal.management.demo.batches import monthly_batches
-from portal.management.demo.cast import ADA, LEILANI, user
+from portal.management.demo.cast import ADA, user
 from portal.management.demo.scenes import Scene
 from portal.management.demo.steps import Step
 from portal.management.demo.training import SEED, train_mitigated
 from portal.management.demo.work import Queue, StoryError
+
+WINDOWS = "Its dates are those of the last two full months before the demonstration was made."
 
 
 def steps(scene: Scene) -> list[Step]:
     """What happens once the version is in monitoring."""
     return [
         Step("The portal issues and signs the model card", partial(_card, scene)),
-        Step("Leilani delivers the first month", partial(_first_month, scene)),
-        Step("Leilani delivers the second month, which has shifted", partial(_second_month, scene)),
+        Step("Ada delivers the first month", partial(_first_month, scene)),
+        Step("Ada delivers the second month, which has shifted", partial(_second_month, scene)),
     ]
 
 
@@ -93,12 +99,28 @@ def _findings(scene: Scene) -> list[Finding]:
 
 def _receive(scene: Scene, month: int) -> None:
     version, batch = scene.version(), monthly_batches(SEED, train_mitigated())[month]
+    start, end = _window(month)
     if not Batch.objects.filter(version=version, name=batch.name).exists():
         batches.receive(
             version_id=version.pk,
-            actor=user(LEILANI),
+            actor=user(ADA),
             stream=io.BytesIO(batch.table),
             name=batch.name,
-            description=batch.description,
+            window_start=start,
+            window_end=end,
+            description=f"{batch.description} {WINDOWS}",
         )
-    scene.house.work.finish(Queue("batches", list, lambda _: None))
+    scene.house.work.finish(Queue("readings of monitors", partial(_unread, version.pk), readings.execute))
+
+
+def _window(month: int) -> tuple[date, date]:
+    """First and last day of the last calendar month but one, or of the last."""
+    end = timezone.now().date().replace(day=1) - timedelta(days=1)
+    if month == 0:
+        end = end.replace(day=1) - timedelta(days=1)
+    return end.replace(day=1), end
+
+
+def _unread(version_id: int) -> list[int]:
+    waiting = Reading.objects.filter(monitor__version_id=version_id, status__in=(RunStatus.QUEUED, RunStatus.RUNNING))
+    return list(waiting.order_by("pk").values_list("pk", flat=True))
