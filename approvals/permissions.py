@@ -163,10 +163,19 @@ def revoke(*, actor: User, codename: str, to: User | Group, model: RegisteredMod
         )
 
 
+def may_administer(user: Person) -> bool:
+    """Whether the person may grant and revoke rights on models."""
+    return bool(
+        isinstance(user, User)
+        and user.is_active
+        and (user.is_superuser or user.has_perm("approvals.change_registeredmodel"))
+    )
+
+
 def _administer(*, actor: User, codename: str, to: User | Group) -> None:
     if codename not in GRANTABLE:
         raise BadInput(f"There is no right “{codename}” on a model.", field="codename")
-    if not (actor.is_active and (actor.is_superuser or actor.has_perm("approvals.change_registeredmodel"))):
+    if not may_administer(actor):
         raise NotPermitted("Only an administrator may grant or revoke rights on models.")
     if to == actor or (isinstance(to, Group) and to.user_set.filter(pk=actor.pk).exists()):
         raise NotPermitted("Nobody changes their own rights; ask another administrator.")

@@ -20,5 +20,7 @@ class ModelcardsConfig(AppConfig):
 
         ledger.register_events(Event)
         guards.undeletable(ModelCard)
+        finished = "A finished model card is never changed: a correction is a new card."
+        guards.add(guards.Guard(ModelCard, guards.Act.UPDATE, "finished", finished, "OLD.\"status\" = 'finished'"))
         exporters.load()
         version_moved.connect(issuing.when_moved, dispatch_uid="modelcards.issuing.when_moved")

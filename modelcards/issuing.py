@@ -5,6 +5,7 @@ A lease with a fencing token makes it happen once, whatever dies. A card that do
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import uuid
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import rfc8785
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -20,7 +22,7 @@ from django.utils import timezone
 
 from approvals import evidence, files, permissions, refusals
 from approvals.events import Event as ApprovalsEvent
-from approvals.models import EvidenceKind, ModelVersion
+from approvals.models import EvidenceKind, ModelVersion, StoredFile
 from approvals.models.checks import RunStatus
 from approvals.stages import REVIEW_STAGES, Stage
 from modelcards import content, exporters, signing
@@ -60,6 +62,8 @@ def request_draft(*, version_id: int, actor: User, now: datetime | None = None) 
         if not permissions.may_submit(actor, version.model):
             raise NotPermitted("Only a submitter of this model may order a draft of its card.")
         evidence.require_in_review(version)
+        if evidence.current(version, EvidenceKind.ARTIFACT) is None:
+            raise Refused("Attach the model artifact first: a draft card belongs to one artifact.")
         under_way = ModelCard.objects.filter(
             version=version, kind=CardStatus.DRAFT, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)
         ).first()
@@ -110,6 +114,10 @@ def execute(card_id: int) -> bool:
         card, pdf = make(row)
     except DomainError as error:
         return _fail(row.pk, token, error.sentence)
+    except rfc8785.CanonicalizationError as error:
+        return _fail(row.pk, token, f"An attached document holds what no card can carry: {error}.")
+    except OSError as failure:
+        return _fail(row.pk, token, f"A file that the card is made from cannot be read: {failure.strerror}.")
     return store(row.pk, token, card, pdf)
 
 
@@ -166,6 +174,9 @@ def store(card_id: int, token: uuid.UUID, card: Card, pdf: bytes) -> bool:
         if row.kind == CardStatus.DRAFT and version.stage not in REVIEW_STAGES:
             _set_failed(row, "The version left review while its draft was made.", now)
             return False
+        if row.kind == CardStatus.DRAFT and not _about_the_artifact(card, version):
+            _set_failed(row, "The artifact was replaced while the draft was made; order another one.", now)
+            return False
         row.status, row.token, row.finished_at, row.progress, row.progress_text = RunStatus.FINISHED, None, now, 100, ""
         row.pdf, row.content, row.digest = files.stored(upload), card.canonical().decode(), card.digest()
         row.checkpoint_size = card.ledger.size if card.ledger else None
@@ -177,6 +188,11 @@ def store(card_id: int, token: uuid.UUID, card: Card, pdf: bytes) -> bool:
             _tell(version, row)
             _record(Event.CARD_ISSUED, row, None)
     return True
+
+
+def _about_the_artifact(card: Card, version: ModelVersion) -> bool:
+    artifact = evidence.current(version, EvidenceKind.ARTIFACT)
+    return artifact is not None and card.artifact is not None and artifact.file.sha256 == card.artifact.sha256
 
 
 def _attach(version: ModelVersion, row: ModelCard, upload: files.Upload, now: datetime) -> None:
@@ -246,13 +262,20 @@ def download(*, card_id: int, actor: User, exporter: str = "pdf") -> Download:
     kind = exporters.load().get(exporter)
     if kind is None:
         raise Refused(f"There is no format “{exporter}”; known: {', '.join(sorted(exporters.load()))}.")
-    if exporter == "pdf":
-        found = row.pdf.path.read_bytes()
-    else:
-        found = kind().export(Card.from_json(json.loads(row.content)))
+    found = _unaltered(row.pdf) if exporter == "pdf" else kind().export(Card.from_json(json.loads(row.content)))
     with transaction.atomic():
         _record(Event.CARD_DOWNLOADED, row, actor, format=exporter)
     return Download(f"{row.number}{kind.suffix}", kind.media_type, found)
+
+
+def _unaltered(pdf: StoredFile) -> bytes:
+    try:
+        found = pdf.path.read_bytes()
+    except OSError as failure:
+        raise Unavailable("The file of this card is not in the store; tell an administrator.") from failure
+    if hashlib.sha256(found).hexdigest() != pdf.sha256:
+        raise Unavailable("The stored file of this card was altered, so it is not handed out; tell an administrator.")
+    return found
 
 
 def _mine(card_id: int) -> tuple[ModelVersion, ModelCard]:

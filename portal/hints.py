@@ -1,4 +1,4 @@
-"""Tells workers, after commit, that a row waits for them. A lost hint costs seconds: sweepers look at the rows anyway."""
+"""Tells workers, after commit, that a row waits. A lost hint costs seconds: sweepers look at the rows anyway."""
 
 from __future__ import annotations
 

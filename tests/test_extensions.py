@@ -8,6 +8,9 @@ import pytest
 
 from approvals import checks
 from approvals.checks.base import Check, CheckInputError, Job, ParameterError, Reading, build
+from modelcards import exporters
+from modelcards.exporters.base import Exporter
+from tests.modelcards.cards import smallest_card
 
 CHECKS = [pytest.param(check, id=key) for key, check in sorted(checks.load().items())]
 CLOSED = {"failed", "not_computable"}
@@ -87,3 +90,28 @@ class TestEveryCheck:
         judgement = check().judge(Reading(measures=(), looked_at=()), thresholds)
         assert judgement.verdict == "not_computable"
         assert judgement.sentences == ("The policy fixes no threshold for this check.",)
+
+
+EXPORTERS = [pytest.param(exporter, id=key) for key, exporter in sorted(exporters.load().items())]
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+class TestEveryExporter:
+    def test_the_key_is_the_name_of_the_file(self, exporter):
+        assert exporter.key == Path(inspect.getfile(exporter)).stem
+        assert exporters.load()[exporter.key] is exporter
+
+    def test_it_says_what_it_is(self, exporter):
+        assert issubclass(exporter, Exporter)
+        assert str(inspect.getdoc(exporter)).endswith(".")
+        assert exporter.title
+        assert "/" in exporter.media_type
+        assert exporter.suffix.startswith(".")
+
+    def test_equal_cards_give_equal_bytes_without_a_database(self, exporter):
+        assert exporter().export(smallest_card()) == exporter().export(smallest_card()) != b""
+
+    def test_markup_in_the_name_of_a_model_is_no_reason_to_fail(self, exporter):
+        draft = smallest_card()
+        named = dataclasses.replace(draft.model, name="</title><script>alert(1)</script> & “x”")
+        assert exporter().export(dataclasses.replace(draft, model=named))

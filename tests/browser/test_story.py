@@ -38,7 +38,7 @@ def register(portal: Portal) -> str:
 
 def _option(page: Page, label: str, name: str) -> str:
     options = page.get_by_label(label).locator("option").all_inner_texts()
-    return next(option for option in options if name in option)
+    return next(option for option in options if name.lower() in option.lower())
 
 
 def grant_roles(portal: Portal) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import json
 
 import pytest
@@ -67,7 +68,7 @@ def test_a_policy_text_with_another_digest_is_named():
 
 @pytest.mark.parametrize("text", ["", "gates: 3", "[", "gates: {scoping: [signoffs]}", "a: b"])
 def test_a_policy_text_that_cannot_be_read_is_named(text):
-    digest = agreement.hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(text.encode()).hexdigest()
     policy = dataclasses.replace(card().policy, text=text, digest=digest)
     assert "cannot be read" in agreement.policy_problems(card(policy=policy))[0]
 

@@ -164,9 +164,9 @@ def poisoned(value, poison, name=""):
         return value if name in KEPT else f"{value} {poison}"
     if isinstance(value, tuple):
         return tuple(poisoned(item, poison, name) for item in value)
-    if dataclasses.is_dataclass(value):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         pairs = ((item.name, getattr(value, item.name)) for item in dataclasses.fields(value))
-        return type(value)(**{n: item if n in KEPT else poisoned(item, poison, n) for n, item in pairs})
+        return dataclasses.replace(value, **{n: item if n in KEPT else poisoned(item, poison, n) for n, item in pairs})
     return value
 
 

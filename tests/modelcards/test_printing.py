@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from modelcards import printing
@@ -66,6 +68,6 @@ def test_a_drawing_is_cleaned_and_its_texts_made_visible():
     drawing = '<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///x"/><text>a\u202eb</text></svg>'
     address = printing.picture(Chart("t", "d", drawing))
     assert address.startswith("data:image/svg+xml;base64,")
-    decoded = printing.base64.b64decode(address.partition(",")[2]).decode()
+    decoded = base64.b64decode(address.partition(",")[2]).decode()
     assert "image" not in decoded
     assert "a[U+202E]b" in decoded

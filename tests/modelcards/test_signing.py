@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
@@ -30,7 +31,7 @@ def test_auditors_get_the_root_as_pem(tmp_path):
     identity = ensure_signing_identity(tmp_path, organisation="Nordhaven Bank")
     root = x509.load_pem_x509_certificate(root_path(tmp_path).read_bytes())
     assert root == identity.root
-    assert identity.facts.root_sha256 == root.fingerprint(x509.base.hashes.SHA256()).hex()
+    assert identity.facts.root_sha256 == root.fingerprint(hashes.SHA256()).hex()
     assert "Nordhaven Bank" in identity.facts.subject
 
 

@@ -1,0 +1,261 @@
+"""Registered models in the admin: list, page with versions and rights, registration, grants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group, User
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from approvals import permissions, registration
+from approvals.admin.acting import person, sent, status_of
+from approvals.admin.registration_forms import RIGHTS, GrantForm, ModelForm, VersionForm
+from approvals.admin.version_lines import name_of
+from approvals.models import (
+    RegisteredModel,
+    RegisteredModelGroupObjectPermission,
+    RegisteredModelUserObjectPermission,
+)
+from portal.admin import ScopedAdmin, say
+from portal.errors import DomainError, NotPermitted
+
+form_view = require_http_methods(["GET", "POST"])
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One right that somebody holds on a model."""
+
+    name: str
+    kind: str
+    pk: int
+    active: bool
+
+
+@dataclass(frozen=True)
+class RightLine:
+    """One right with everybody who holds it."""
+
+    codename: str
+    label: str
+    grants: tuple[Grant, ...]
+
+
+@admin.register(RegisteredModel)
+class RegisteredModelAdmin(ScopedAdmin):
+    """Models that the person may see, and for administrators all of them, to grant rights on."""
+
+    list_display = ("name", "risk_tier", "owner", "business_unit", "version_count", "newest")
+    list_filter = ("risk_tier", "business_unit")
+    search_fields = ("name", "purpose", "business_unit")
+    list_select_related = ("owner",)
+    change_list_template = "approvals/registered_models.html"
+    empty_sentence: ClassVar[str] = (
+        "No model that you may see. Register one, or ask an administrator for a right on one."
+    )
+
+    def visible(self, user: User) -> QuerySet[RegisteredModel]:
+        """Those with a right; all for who administers rights."""
+        if not (user.is_active and user.is_staff):
+            return RegisteredModel.objects.none()
+        if permissions.may_administer(user):
+            return RegisteredModel.objects.all()
+        return permissions.visible_models(user)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RegisteredModel]:
+        """With the number of versions."""
+        rows: QuerySet[RegisteredModel] = super().get_queryset(request).annotate(n_versions=Count("versions"))
+        return rows
+
+    @admin.display(description="Versions", ordering="n_versions")
+    def version_count(self, model: Any) -> int:
+        """How many."""
+        return int(model.n_versions)
+
+    @admin.display(description="Newest version")
+    def newest(self, model: RegisteredModel) -> str:
+        """Its number and stage."""
+        version = model.versions.order_by("-created_at", "-pk").first()
+        return f"{version.number}: {version.get_stage_display().lower()}" if version else "–"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, with the button for those who may register."""
+        may = request.user.has_perm("approvals.add_registeredmodel")
+        return super().changelist_view(request, {"may_register": may, **(extra_context or {})})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The page of a model."""
+        return show(request, model_for(request, int(object_id) if object_id and object_id.isdigit() else 0))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Registration and grants, before the stock addresses."""
+
+        def at(route: str, view: Any, name: str) -> URLPattern:
+            found: URLPattern = path(route, self.admin_site.admin_view(view), name=f"approvals_registeredmodel_{name}")
+            return found
+
+        return [
+            at("register/", register, "register"),
+            at("<int:model_id>/versions/register/", register_version, "register_version"),
+            at("<int:model_id>/grant/", grant, "grant"),
+            at("<int:model_id>/revoke/", revoke, "revoke"),
+            *super().get_urls(),
+        ]
+
+
+def model_for(request: HttpRequest, model_id: int) -> RegisteredModel:
+    """A model that this person may see or administer; otherwise it does not exist."""
+    user = person(request)
+    model = RegisteredModel.objects.select_related("owner").filter(pk=model_id).first()
+    if model is None or not (permissions.may_view(user, model) or permissions.may_administer(user)):
+        raise Http404
+    return model
+
+
+def _back(model: RegisteredModel, anchor: str = "") -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse("admin:approvals_registeredmodel_change", args=[model.pk]) + anchor)
+
+
+@require_safe
+def show(
+    request: HttpRequest, model: RegisteredModel, *, form: GrantForm | None = None, status: int = 200
+) -> HttpResponse:
+    """Facts, versions and rights. Who only administers rights sees the rights and nothing of the versions."""
+    user = person(request)
+    sees = permissions.may_view(user, model)
+    context = {
+        **admin.site.each_context(request),
+        "title": model.name,
+        "model": model,
+        "owner": name_of(model.owner),
+        "sees": sees,
+        "versions": model.versions.select_related("submitted_by").order_by("-created_at", "-pk") if sees else (),
+        "may_submit": permissions.may_submit(user, model),
+        "rights": _rights(model),
+        "may_administer": permissions.may_administer(user),
+        "form": form or GrantForm(),
+    }
+    return render(request, "approvals/registered_model.html", context, status=status)
+
+
+def _rights(model: RegisteredModel) -> tuple[RightLine, ...]:
+    found: dict[str, list[Grant]] = {codename: [] for codename in RIGHTS}
+    people = RegisteredModelUserObjectPermission.objects.filter(content_object=model)
+    for row in people.select_related("user", "permission").order_by("user__username"):
+        user = row.user
+        found[row.permission.codename].append(Grant(name_of(user), "person", user.pk, user.is_active))
+    groups = RegisteredModelGroupObjectPermission.objects.filter(content_object=model)
+    for entry in groups.select_related("group", "permission").order_by("group__name"):
+        found[entry.permission.codename].append(
+            Grant(f"Group {entry.group.name}", "group", entry.group.pk, active=True)
+        )
+    return tuple(RightLine(codename, label, tuple(found[codename])) for codename, label in RIGHTS.items())
+
+
+@form_view
+def register(request: HttpRequest) -> HttpResponseBase:
+    """Register a model."""
+    form = ModelForm(sent(request))
+    error: DomainError | None = None
+    if not person(request).has_perm("approvals.add_registeredmodel"):
+        error = NotPermitted("You have no right to register models.")
+        form.errors.clear()
+    elif form.is_bound and form.is_valid():
+        try:
+            model = registration.register_model(actor=person(request), **form.cleaned_data)
+        except DomainError as failure:
+            error = failure
+            form.refuse(failure)
+        else:
+            messages.success(request, f"{model} is registered. Register its first version below.")
+            return _back(model)
+    intro = "You become a submitter of it. An administrator grants the other rights on its page."
+    return _form_page(request, form, "Register a model", intro, error)
+
+
+@form_view
+def register_version(request: HttpRequest, model_id: int) -> HttpResponseBase:
+    """Register a version of a model."""
+    model = model_for(request, model_id)
+    form = VersionForm(sent(request))
+    error: DomainError | None = None
+    if form.is_bound and form.is_valid():
+        try:
+            version = registration.register_version(model_id=model.pk, actor=person(request), **form.cleaned_data)
+        except DomainError as failure:
+            error = failure
+            form.refuse(failure)
+        else:
+            messages.success(request, f"{version} is registered under {version.policy}.")
+            return HttpResponseRedirect(version.get_absolute_url())
+    intro = "It is judged by the newest published policy of its risk tier, whatever is published later."
+    return _form_page(request, form, f"Register a version of {model}", intro, error)
+
+
+def _form_page(request: HttpRequest, form: Any, title: str, intro: str, error: DomainError | None) -> HttpResponse:
+    context = {**admin.site.each_context(request), "title": title, "form": form, "intro": intro, "refusal": error}
+    return render(request, "approvals/registration.html", context, status=status_of(error))
+
+
+@require_POST
+def grant(request: HttpRequest, model_id: int) -> HttpResponseBase:
+    """Give one right."""
+    model, form = model_for(request, model_id), GrantForm(request.POST)
+    if not form.is_valid():
+        for sentences in form.errors.values():
+            messages.error(request, " ".join(str(sentence) for sentence in sentences))
+        return _back(model, "#rights")
+    given = form.cleaned_data
+    return _changed(
+        request,
+        model,
+        lambda to: permissions.grant(actor=person(request), codename=given["codename"], to=to, model=model),
+        given["person"] or given["group"],
+        "The right is granted.",
+    )
+
+
+@require_POST
+def revoke(request: HttpRequest, model_id: int) -> HttpResponseBase:
+    """Take one right away."""
+    model = model_for(request, model_id)
+    kind, pk = request.POST.get("kind", ""), request.POST.get("pk", "")
+    if kind not in ("person", "group") or not pk.isdigit():
+        raise Http404
+    holder: User | Group = (
+        get_object_or_404(User, pk=int(pk)) if kind == "person" else get_object_or_404(Group, pk=int(pk))
+    )
+    return _changed(
+        request,
+        model,
+        lambda to: permissions.revoke(
+            actor=person(request), codename=request.POST.get("codename", ""), to=to, model=model
+        ),
+        holder,
+        "The right is revoked; it is gone at once.",
+    )
+
+
+def _changed(request: HttpRequest, model: RegisteredModel, act: Any, to: User | Group, done: str) -> HttpResponseBase:
+    try:
+        act(to)
+    except NotPermitted as error:
+        context = {**admin.site.each_context(request), "title": "Not permitted", "sentence": error.sentence}
+        return render(request, "approvals/not_permitted.html", context, status=403)
+    except DomainError as error:
+        say(request, error)
+    else:
+        messages.success(request, done)
+    return _back(model, "#rights")
