@@ -62,7 +62,6 @@ class Batch(models.Model):
     description = models.TextField(blank=True, help_text="Where the rows come from, in the words of the sender.")
     window_start = models.DateField(help_text="First day that the rows are from.")
     window_end = models.DateField(help_text="Last day that the rows are from.")
-    rows = models.PositiveBigIntegerField()
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     received_at = models.DateTimeField()
 
@@ -71,7 +70,9 @@ class Batch(models.Model):
         verbose_name_plural = "batches"
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["version", "file"], name="the_same_bytes_are_one_batch_of_a_version"),
-            models.CheckConstraint(condition=Q(window_end__gte=F("window_start")), name="a_window_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(window_end__gte=F("window_start")), name="a_window_ends_after_it_starts"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -108,3 +109,7 @@ class Reading(LeasedRun):
 
     def __str__(self) -> str:
         return f"Reading {self.pk}"
+
+    def get_absolute_url(self) -> str:
+        """The page of the reading."""
+        return f"/monitoring/reading/{self.pk}/change/"

@@ -22,9 +22,7 @@ from portal.errors import Refused
 EVERY_DAYS = 31
 
 
-def when_moved(
-    *, version: ModelVersion, source: str, target: str, actor: User | None, now: datetime, **_: Any
-) -> None:
+def when_moved(*, version: ModelVersion, source: str, target: str, actor: User | None, now: datetime, **_: Any) -> None:
     """Start the monitors when a version enters monitoring for the first time; inside the transaction of the move."""
     if target != Stage.MONITORING or source == Stage.SUSPENDED:
         return

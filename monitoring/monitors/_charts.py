@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ def labels_of(bins: ReferenceBins) -> tuple[str, ...]:
     if not bins.cuts:
         return ("all values",)
     cuts = [f"{cut:.4g}" for cut in bins.cuts]
-    middle = [f"{low} to {high}" for low, high in zip(cuts, cuts[1:], strict=False)]
+    middle = [f"{low} to {high}" for low, high in itertools.pairwise(cuts)]
     return tuple(_told_apart([f"up to {cuts[0]}", *middle, f"over {cuts[-1]}"]))
 
 

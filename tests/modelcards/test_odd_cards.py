@@ -54,7 +54,7 @@ def test_a_draft_of_an_artifact_that_was_replaced_meanwhile_is_not_attached_to_t
     version = in_scoping(cast)
     row = issuing.request_draft(version_id=version.pk, actor=cast.submitter)
     token = issuing.claim(row.pk, timezone.now())
-    card, pdf = issuing._made(ModelCard.objects.select_related("version__model", "version__policy").get(pk=row.pk))
+    card, pdf = issuing.make(ModelCard.objects.select_related("version__model", "version__policy").get(pk=row.pk))
     cast.artifact(version, seed=2)
     assert not issuing.store(row.pk, token, card, pdf)
     assert "The artifact was replaced" in ModelCard.objects.get(pk=row.pk).error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             self.stdout.write(sentence)
         return HOLDS if report.ok else WRONG
 
-    def _end(self, status: int) -> None:
+    def _end(self, status: int) -> NoReturn:
         self.stdout.flush()
         sys.exit(status)
 

@@ -19,7 +19,7 @@ from monitoring import batches
 from monitoring import running as readings
 from monitoring.models import Batch, Reading
 from portal.management.demo.batches import monthly_batches
-from portal.management.demo.cast import ADA, user
+from portal.management.demo.cast import ADA, LEILANI, user
 from portal.management.demo.scenes import Scene
 from portal.management.demo.steps import Step
 from portal.management.demo.training import SEED, train_mitigated
@@ -32,8 +32,8 @@ def steps(scene: Scene) -> list[Step]:
     """What happens once the version is in monitoring."""
     return [
         Step("The portal issues and signs the model card", partial(_card, scene)),
-        Step("Ada delivers the first month", partial(_first_month, scene)),
-        Step("Ada delivers the second month, which has shifted", partial(_second_month, scene)),
+        Step("Leilani delivers the first month", partial(_first_month, scene)),
+        Step("Leilani delivers the second month, which has shifted", partial(_second_month, scene)),
     ]
 
 
@@ -103,7 +103,7 @@ def _receive(scene: Scene, month: int) -> None:
     if not Batch.objects.filter(version=version, name=batch.name).exists():
         batches.receive(
             version_id=version.pk,
-            actor=user(ADA),
+            actor=user(LEILANI),
             stream=io.BytesIO(batch.table),
             name=batch.name,
             window_start=start,

@@ -1,0 +1,212 @@
+"""Policies in the admin: list, page in words, drafting, publishing and retiring. The rules are in publishing.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from approvals import publishing
+from approvals.admin.acting import person, sent, status_of
+from approvals.admin.policy_forms import PolicyForm
+from approvals.admin.version_lines import name_of
+from approvals.models import Policy
+from approvals.models.policies import PolicyStatus
+from approvals.policy_document import PolicyDocument, parse
+from portal.admin import ScopedAdmin, say
+from portal.errors import BadInput, DomainError, NotPermitted
+
+WRITE, PUBLISH = "approvals.change_policy", "approvals.publish_policy"
+
+
+def visible_policies(user: User) -> QuerySet[Policy]:
+    """What was ever published, for all staff; drafts for those who write or publish."""
+    if not (user.is_active and user.is_staff):
+        return Policy.objects.none()
+    drafts = user.has_perm(WRITE) or user.has_perm(PUBLISH)
+    return Policy.objects.filter(Q() if drafts else ~Q(status=PolicyStatus.DRAFT))
+
+
+@admin.register(Policy)
+class PolicyAdmin(ScopedAdmin):
+    """Policies that the person may read."""
+
+    list_display = (
+        "name",
+        "number",
+        "tier",
+        "status",
+        "author",
+        "published_by",
+        "created_at",
+        "published_at",
+        "short_digest",
+    )
+    list_filter = ("status", "tier")
+    search_fields = ("name", "title", "digest__startswith")
+    list_select_related = ("author", "published_by")
+    change_list_template = "approvals/policies.html"
+    empty_sentence: ClassVar[str] = "No policy is published. Without one no version can be registered."
+
+    def visible(self, user: User) -> QuerySet[Policy]:
+        """Published ones; drafts for those who write or publish."""
+        return visible_policies(user)
+
+    @admin.display(description="SHA-256", ordering="digest")
+    def short_digest(self, policy: Policy) -> str:
+        """Its beginning."""
+        return f"{policy.digest[:12]}…"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, with the button for those who write."""
+        return super().changelist_view(request, {"may_write": person(request).has_perm(WRITE), **(extra_context or {})})
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The page of a policy."""
+        return show(request, policy_for(request, int(object_id) if object_id and object_id.isdecimal() else 0))
+
+    def get_urls(self) -> list[URLPattern]:
+        """The acts, before the stock addresses."""
+
+        def at(route: str, view: Any, name: str) -> URLPattern:
+            found: URLPattern = path(route, self.admin_site.admin_view(view), name=f"approvals_policy_{name}")
+            return found
+
+        return [
+            at("draft/", draft, "draft"),
+            at("<int:policy_id>/draft/", draft, "edit"),
+            at("<int:policy_id>/publish/", publish, "publish"),
+            at("<int:policy_id>/retire/", retire, "retire"),
+            *super().get_urls(),
+        ]
+
+
+def policy_for(request: HttpRequest, policy_id: int) -> Policy:
+    """A policy that this person may read; otherwise it does not exist."""
+    row = visible_policies(person(request)).select_related("author", "published_by").filter(pk=policy_id).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+@require_safe
+def show(request: HttpRequest, policy: Policy) -> HttpResponse:
+    """Facts, what each gate asks in words, monitors and the exact text."""
+    user = person(request)
+    document: PolicyDocument | None = None
+    problem = ""
+    try:
+        document = parse(policy.text)
+    except BadInput as error:
+        problem = error.sentence
+    context = {
+        **admin.site.each_context(request),
+        "title": str(policy),
+        "policy": policy,
+        "author": name_of(policy.author),
+        "publisher": name_of(policy.published_by) if policy.published_by else "",
+        "problem": problem,
+        "document": document,
+        "gates": _gates(document) if document else (),
+        "monitors": tuple(_words(entry) for entry in document.monitors) if document else (),
+        "is_draft": policy.status == PolicyStatus.DRAFT,
+        "may_write": user.has_perm(WRITE) and policy.status == PolicyStatus.DRAFT,
+        "may_retire": user.has_perm(PUBLISH) and policy.status == PolicyStatus.PUBLISHED,
+        "why_not_publish": _why_not_publish(policy, user),
+    }
+    return render(request, "approvals/policy.html", context)
+
+
+def _why_not_publish(policy: Policy, user: User) -> str:
+    if not user.has_perm(PUBLISH):
+        return "You have no right to publish policies."
+    if policy.author_id == user.pk:
+        return "Whoever wrote a policy does not publish it; a second person does."
+    return ""
+
+
+def _gates(document: PolicyDocument) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    return tuple(
+        (str(stage.label), tuple((asked.title, _words(asked.as_policy())) for asked in gate))
+        for stage, gate in document.gates.items()
+    )
+
+
+def _words(value: Any) -> str:
+    """Settings of a policy as a line of text."""
+    if isinstance(value, Mapping):
+        return "; ".join(f"{str(name).replace('_', ' ')}: {_words(item)}" for name, item in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_words(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value).replace("_", " ")
+
+
+@require_http_methods(["GET", "POST"])
+def draft(request: HttpRequest, policy_id: int | None = None) -> HttpResponseBase:
+    """Write a draft, or rewrite one."""
+    user = person(request)
+    row = policy_for(request, policy_id) if policy_id is not None else None
+    if not user.has_perm(WRITE):
+        return _not_permitted(request, "You have no right to write policies.")
+    form = PolicyForm(sent(request), initial={"text": row.text} if row else None)
+    error: DomainError | None = None
+    if form.is_bound and form.is_valid():
+        try:
+            saved = publishing.draft(actor=user, text=form.cleaned_data["text"], policy_id=policy_id)
+        except DomainError as failure:
+            error = failure
+            form.refuse(failure)
+        else:
+            messages.success(request, f"The draft of {saved.name} is kept. A second person publishes it.")
+            return _back(saved)
+    title = f"Edit {row}" if row else "Draft a policy"
+    context = {**admin.site.each_context(request), "title": title, "form": form, "policy": row}
+    return render(request, "approvals/policy_form.html", context, status=status_of(error))
+
+
+@require_POST
+def publish(request: HttpRequest, policy_id: int) -> HttpResponseBase:
+    """Publish a draft."""
+    row, user = policy_for(request, policy_id), person(request)
+    return _act(request, row, lambda: publishing.publish(policy_id=row.pk, actor=user), "is published")
+
+
+@require_POST
+def retire(request: HttpRequest, policy_id: int) -> HttpResponseBase:
+    """Retire a published policy."""
+    row, user = policy_for(request, policy_id), person(request)
+    return _act(request, row, lambda: publishing.retire(policy_id=row.pk, actor=user), "is retired")
+
+
+def _act(request: HttpRequest, row: Policy, act: Callable[[], Policy], done: str) -> HttpResponseBase:
+    try:
+        messages.success(request, f"{act()} {done}.")
+    except NotPermitted as error:
+        return _not_permitted(request, error.sentence)
+    except DomainError as error:
+        say(request, error)
+    return _back(row)
+
+
+def _not_permitted(request: HttpRequest, sentence: str) -> HttpResponse:
+    context = {**admin.site.each_context(request), "title": "Not permitted", "sentence": sentence}
+    return render(request, "approvals/not_permitted.html", context, status=403)
+
+
+def _back(policy: Policy) -> HttpResponseRedirect:
+    return HttpResponseRedirect(reverse("admin:approvals_policy_change", args=[policy.pk]))

@@ -1,0 +1,125 @@
+"""Takes in what a deployed version met in a window of time, and orders its readings. Measures nothing itself."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from approvals import files, permissions, refusals
+from approvals.events import Event as ApprovalsEvent
+from approvals.models import EvidenceKind, ModelVersion, StoredFile
+from approvals.stages import Role, Stage
+from monitoring import monitors
+from monitoring.events import Event
+from monitoring.models import Batch, Monitor, Reading
+from portal import hints, ledger
+from portal.errors import BadInput, NotPermitted, Refused
+
+READ_TASK = "monitoring.tasks.read"
+DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
+
+
+def receive(
+    *,
+    version_id: int,
+    actor: User,
+    stream: BinaryIO,
+    name: str,
+    window_start: date,
+    window_end: date,
+    description: str = "",
+    now: datetime | None = None,
+) -> Batch:
+    """Store a batch and queue one reading per monitor that reads batches.
+
+    Raises NotPermitted, Refused (not deployed) or BadInput with the sentence for the form; nothing is kept then.
+    """
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="deliver batch")
+    with recorded:
+        _require_may_deliver(version, actor)
+        _require_window(window_start, window_end, now)
+        upload = files.receive(stream)
+        files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=_watched(version))
+        with transaction.atomic():
+            version = _locked(version_id)
+            _require_may_deliver(version, actor)
+            _require_new(version, upload)
+            batch = Batch.objects.create(
+                version=version,
+                file=files.stored(upload),
+                name=(name.strip() or Path(name).name)[:200],
+                description=description.strip(),
+                window_start=window_start,
+                window_end=window_end,
+                uploaded_by=actor,
+                received_at=now,
+            )
+            _order_readings(batch, now)
+            ledger.record(
+                event=Event.BATCH_RECEIVED,
+                actor=actor,
+                subject=version,
+                scope=version.scope,
+                facts={
+                    "batch": batch.pk,
+                    "name": batch.name,
+                    "sha256": upload.sha256,
+                    "from": window_start.isoformat(),
+                    "to": window_end.isoformat(),
+                },
+            )
+    return batch
+
+
+def may_deliver(user: User, version: ModelVersion) -> bool:
+    """Whether the person may deliver batches: a submitter, the owner, or IT operations of the model."""
+    return permissions.may_move(user, version.model) or Role.IT_OPERATIONS in permissions.roles_of(user, version.model)
+
+
+def _require_may_deliver(version: ModelVersion, actor: User) -> None:
+    if not may_deliver(actor, version):
+        raise NotPermitted("Only a submitter, the owner or IT operations of this model deliver its batches.")
+    if version.stage not in DEPLOYED:
+        raise Refused(f"Batches are taken of deployed versions; this one is {version.get_stage_display().lower()}.")
+
+
+def _require_window(start: date, end: date, now: datetime) -> None:
+    if end < start:
+        raise BadInput("The last day lies before the first.", field="window_end")
+    if end > now.date():
+        raise BadInput("The last day lies in the future.", field="window_end")
+
+
+def _watched(version: ModelVersion) -> dict[str, Any]:
+    """What was declared at approval, without the label and the key, which a batch may lack."""
+    monitor = Monitor.objects.filter(version=version, reference__isnull=False).select_related("reference").first()
+    declared = dict(monitor.reference.details) if monitor and monitor.reference else {}
+    return {name: declared[name] for name in ("prediction", "score", "groups", "features") if name in declared}
+
+
+def _require_new(version: ModelVersion, upload: files.Upload) -> None:
+    known = StoredFile.objects.filter(sha256=upload.sha256).first()
+    earlier = known and Batch.objects.filter(version=version, file=known).first()
+    if earlier:
+        raise BadInput(f"These bytes are the batch “{earlier.name}” already.", field="file")
+
+
+def _order_readings(batch: Batch, now: datetime) -> None:
+    for monitor in Monitor.objects.filter(version=batch.version).order_by("pk"):
+        kind = monitors.find(monitor.key)
+        if kind is not None and kind.needs_batch:
+            reading = Reading.objects.create(monitor=monitor, batch=batch, requested_at=now, hinted_at=now)
+            hints.send_after_commit(READ_TASK, reading.pk)
+
+
+def _locked(version_id: int) -> ModelVersion:
+    return (
+        ModelVersion.objects.select_for_update(of=("self",)).select_related("model__owner", "policy").get(pk=version_id)
+    )
