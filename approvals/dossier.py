@@ -49,6 +49,11 @@ def load_case(version: ModelVersion) -> Case:
     return replace(bare, dossiers={stage.value: build(bare, document, stage).digest for stage in REVIEW_STAGES})
 
 
+def current_text(version: ModelVersion, stage: str) -> str:
+    """The dossier of a stage as it stands now, to set beside one that was signed."""
+    return build(load_case(version), parse(version.policy.text), Stage(stage)).text
+
+
 def contributors(case: Case, document: PolicyDocument, stage: Stage) -> frozenset[int]:
     """Ids of the people whose work the stage's dossier shows: they, the submitter and the developer cannot sign it."""
     people = {case.submitted_by, case.developer}
@@ -94,4 +99,4 @@ def _short(text: str, limit: int = 60) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
-__all__ = ["Dossier", "build", "changes", "contributors", "load_case"]
+__all__ = ["Dossier", "build", "changes", "contributors", "current_text", "load_case"]

@@ -116,6 +116,25 @@ def current(version: ModelVersion, kind: str) -> Evidence | None:
     return Evidence.objects.filter(version=version, kind=kind).select_related("file").order_by("-pk").first()
 
 
+def opened(*, evidence_id: int, actor: User) -> BinaryIO:
+    """The bytes of a piece of evidence, opened for reading; recorded in the ledger.
+
+    Raises NotPermitted, or Unavailable if the stored bytes are gone or no longer have the digest of the upload.
+    """
+    row = Evidence.objects.select_related("file", "version__model").get(pk=evidence_id)
+    permissions.require_view(actor, row.version)
+    found = files.opened(row.file)
+    with transaction.atomic():
+        ledger.record(
+            event=Event.EVIDENCE_VIEWED,
+            actor=actor,
+            subject=row.version,
+            scope=row.version.scope,
+            facts={"evidence": row.pk, "kind": row.kind, "sha256": row.file.sha256},
+        )
+    return found
+
+
 def _record_attached(row: Evidence, version: ModelVersion, actor: User) -> None:
     ledger.record(
         event=Event.EVIDENCE_ATTACHED,

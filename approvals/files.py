@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from approvals.artifacts import describe_artifact
 from approvals.models import EvidenceKind, StoredFile
-from portal.errors import BadInput
+from portal.errors import BadInput, Unavailable
 
 CHUNK = 1 << 20
 JSON_KEYS: dict[str, tuple[str, ...]] = {
@@ -82,6 +82,23 @@ def stored(upload: Upload) -> StoredFile:
         sha256=upload.sha256, defaults={"size": upload.size, "created_at": timezone.now()}
     )
     return row
+
+
+def opened(row: StoredFile) -> BinaryIO:
+    """Stored bytes for reading. Raises Unavailable if they are gone or are not what was uploaded."""
+    try:
+        found = row.path.open("rb")
+    except OSError as failure:
+        raise Unavailable("The stored file is gone; tell an administrator.", code="file-gone") from failure
+    if hashlib.file_digest(found, "sha256").hexdigest() != row.sha256:
+        found.close()
+        raise Unavailable(
+            "The stored file no longer has the digest recorded at upload, so it is not handed out; "
+            "tell an administrator.",
+            code="file-changed",
+        )
+    found.seek(0)
+    return found
 
 
 def judge_upload(kind: str, upload: Upload, *, name: str, details: Mapping[str, Any]) -> str:

@@ -91,7 +91,7 @@ class Request:
 
 def meaning_of(decision: str, role: Role) -> str:
     """The meaning of a signature, as shown and recorded (21 CFR 11.50)."""
-    return MEANINGS[decision].format(role=role.label.lower())
+    return MEANINGS[decision].format(role=role.in_words)
 
 
 def prepare(*, version: ModelVersion, stage: Stage, role: Role, actor: User, now: datetime | None = None) -> Signing:
@@ -117,7 +117,7 @@ def refusal(  # noqa: PLR0911  (one sentence each)
     """Why this person may not sign this stage in this role now; empty if they may. Superusers are not exempt."""
     if not permissions.granted(actor, permissions.permission_for(role), version.model):
         exempt = " Being an administrator gives no right to sign." if actor.is_superuser else ""
-        return f"You do not hold the role {role.label.lower()} on {version.model}.{exempt}"
+        return f"You do not hold the role {role.in_words} on {version.model}.{exempt}"
     if actor.pk in (case.submitted_by, case.developer):
         who = "submitted" if actor.pk == case.submitted_by else "developed"
         return f"You {who} this version; somebody else must sign it."
@@ -126,7 +126,7 @@ def refusal(  # noqa: PLR0911  (one sentence each)
     if stage not in _open_stages(case):
         return f"{stage.label} is not open for signing while the version is in {case.stage.label.lower()}."
     if not any(isinstance(r, SignOffsRequirement) and r.role == role for r in document.gates.get(stage, ())):
-        return f"The policy asks no sign-off as {role.label.lower()} in {stage.label.lower()}."
+        return f"The policy asks no sign-off as {role.in_words} in {stage.label.lower()}."
     if any(s.stage == stage and s.signer == actor.pk and s.dossier == case.dossiers[stage] for s in case.sign_offs):
         return f"You have signed {stage.label.lower()} already; one person signs once per stage."
     return ""

@@ -43,6 +43,12 @@ class Role(TextChoices):
     SECURITY_OFFICER = "security_officer", "Security officer"
     IT_OPERATIONS = "it_operations", "IT operations"
 
+    @property
+    def in_words(self) -> str:
+        """The role in the middle of a sentence."""
+        label = str(self.label)
+        return label if label[1].isupper() else label.lower()
+
 
 class Tier(TextChoices):
     """Risk tier of a registered model; selects the policy."""

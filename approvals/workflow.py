@@ -329,7 +329,7 @@ def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str)
             notify.notify(
                 recipients=permissions.people_with(permissions.permission_for(role), version.model),
                 event=Event.VERSION_ADVANCED,
-                text=f"{version} waits for a sign-off as {role.label.lower()} ({stage.label.lower()}).",
+                text=f"{version} waits for a sign-off as {role.in_words} ({stage.label.lower()}).",
                 link=version.get_absolute_url(),
                 asks_for_act=True,
             )

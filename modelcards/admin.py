@@ -51,7 +51,7 @@ class ModelCardAdmin(ScopedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of a card."""
-        return show(request, card_for(request, int(object_id) if object_id and object_id.isdigit() else 0))
+        return show(request, card_for(request, int(object_id) if object_id and object_id.isdecimal() else 0))
 
     def get_urls(self) -> list[URLPattern]:
         """Downloads, orders and verification, before the stock addresses."""

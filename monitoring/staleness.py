@@ -25,7 +25,7 @@ def overdue_since(monitor: Monitor) -> datetime:
 
 
 def check(*, now: datetime | None = None) -> tuple[int, ...]:
-    """Order a reading for every deployed version without data; gives their ids. Twice the same window is one reading."""
+    """Order a reading for every deployed version without data; gives their ids. One reading per missed window."""
     now = now or timezone.now()
     ordered = []
     for monitor in Monitor.objects.filter(version__stage=Stage.MONITORING).order_by("pk"):

@@ -6,6 +6,7 @@ Our triggers refuse to empty the tables, so such a test gets a copy of the migra
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -23,12 +24,19 @@ ALIAS = "default"
 def committed_database(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
 ) -> Iterator[BaseDatabaseWrapper]:
+    """A database of its own for one test."""
+    with database_of_its_own(django_db_blocker, tmp_path) as connection:
+        yield connection
+
+
+@contextmanager
+def database_of_its_own(blocker: DjangoDbBlocker, folder: Path) -> Iterator[BaseDatabaseWrapper]:
     """Point the default connection, in every thread, at a fresh copy of the migrated test database."""
-    with django_db_blocker.unblock():
+    with blocker.unblock():
         original = connections[ALIAS]
         original_name = original.settings_dict["NAME"]
         vendor = original.vendor
-        copy_name = _copy_sqlite(original, tmp_path) if vendor == "sqlite" else _copy_postgresql(original)
+        copy_name = _copy_sqlite(original, folder) if vendor == "sqlite" else _copy_postgresql(original)
         settings.DATABASES[ALIAS]["NAME"] = original.settings_dict["NAME"] = copy_name
         connections[ALIAS] = connections.create_connection(ALIAS)
         try:

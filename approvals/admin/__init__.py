@@ -1,10 +1,9 @@
 """Pages of this app in the admin. Importing it registers them; Django does so once at start-up."""
 
-from approvals.admin import front_page, registered_models, versions
+from approvals.admin import front_page, policies, records, registered_models, versions
 from portal import panels
 
 panels.WORK.append(front_page.awaiting_entry)
 panels.FRONT_PAGE.extend((front_page.awaiting_panel, front_page.attention_panel, front_page.pipeline_panel))
 
-__all__ = ["front_page", "registered_models", "versions"]
-from approvals.admin import records_tmp
+__all__ = ["front_page", "policies", "records", "registered_models", "versions"]

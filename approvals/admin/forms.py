@@ -111,7 +111,7 @@ class SignForm(ActForm):
             self.fields["to"].choices = [("", "–"), *((s.value, s.label) for s in earlier)]  # type: ignore[attr-defined]
         else:
             del self.fields["to"]
-        self.fields["meaning"].label = f"I sign as {role.label.lower()} with the meaning shown beside my decision."
+        self.fields["meaning"].label = f"I sign as {role.in_words} with the meaning shown beside my decision."
         for number in range(1, CONDITIONS + 1):
             self.fields[f"condition_{number}"] = forms.CharField(label=f"Condition {number}", required=False)
             owner = PersonField(people_of(version.model), label="Owner", required=False)

@@ -97,7 +97,7 @@ class RegisteredModelAdmin(ScopedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of a model."""
-        return show(request, model_for(request, int(object_id) if object_id and object_id.isdigit() else 0))
+        return show(request, model_for(request, int(object_id) if object_id and object_id.isdecimal() else 0))
 
     def get_urls(self) -> list[URLPattern]:
         """Registration and grants, before the stock addresses."""
@@ -232,7 +232,7 @@ def revoke(request: HttpRequest, model_id: int) -> HttpResponseBase:
     """Take one right away."""
     model = model_for(request, model_id)
     kind, pk = request.POST.get("kind", ""), request.POST.get("pk", "")
-    if kind not in ("person", "group") or not pk.isdigit():
+    if kind not in ("person", "group") or not pk.isdecimal():
         raise Http404
     holder: User | Group = (
         get_object_or_404(User, pk=int(pk)) if kind == "person" else get_object_or_404(Group, pk=int(pk))

@@ -14,7 +14,7 @@ from approvals.stages import Role, Tier
 RIGHTS = {
     permissions.SUBMIT: "Submit versions and evidence",
     permissions.AUDIT: "Audit: read everything, download cards",
-    **{permissions.permission_for(role): f"Sign off as {role.label.lower()}" for role in Role},
+    **{permissions.permission_for(role): f"Sign off as {role.in_words}" for role in Role},
 }
 
 

@@ -51,7 +51,7 @@ class SignView(View):
                 error = failure
                 form.refuse(failure)
             else:
-                messages.success(request, f"Your decision as {signing.role.label.lower()} is recorded.")
+                messages.success(request, f"Your decision as {signing.role.in_words} is recorded.")
                 return HttpResponseRedirect(f"{signing.version.get_absolute_url()}#sign-offs")
         return self._page(request, signing, form, error)
 

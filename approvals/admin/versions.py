@@ -110,7 +110,7 @@ class VisibleModelsFilter(admin.RelatedFieldListFilter):
 @require_safe
 def show(request: HttpRequest, object_id: str | None) -> HttpResponse:
     """The version page."""
-    version = version_for(request, int(object_id) if object_id and object_id.isdigit() else 0)
+    version = version_for(request, int(object_id) if object_id and object_id.isdecimal() else 0)
     page = version_page.build(version, person(request))
     context = {
         **admin.site.each_context(request),

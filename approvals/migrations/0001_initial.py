@@ -456,7 +456,7 @@ class Migration(migrations.Migration):
                     ("sign_off_as_risk_officer", "May sign off as risk officer"),
                     ("sign_off_as_compliance_officer", "May sign off as compliance officer"),
                     ("sign_off_as_security_officer", "May sign off as security officer"),
-                    ("sign_off_as_it_operations", "May sign off as it operations"),
+                    ("sign_off_as_it_operations", "May sign off as IT operations"),
                     ("submit_versions", "May register versions, upload evidence and answer questions"),
                     ("audit_model", "May read everything about this model and download its cards"),
                 ),

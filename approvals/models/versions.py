@@ -27,7 +27,7 @@ class RegisteredModel(models.Model):
     class Meta:
         ordering: ClassVar[list[str]] = ["name"]
         permissions = (
-            *((f"sign_off_as_{role.value}", f"May sign off as {role.label.lower()}") for role in Role),
+            *((f"sign_off_as_{role.value}", f"May sign off as {role.in_words}") for role in Role),
             ("submit_versions", "May register versions, upload evidence and answer questions"),
             ("audit_model", "May read everything about this model and download its cards"),
         )

@@ -38,13 +38,13 @@ class SignOffsRequirement(Requirement):
         return {"role": self.role.value, **({"people": self.people} if self.people != 1 else {})}
 
     def evaluate(self, case: Case, *, stage: Stage, now: datetime) -> Outcome:
-        title = f"Sign-off as {self.role.label.lower()}"
+        title = f"Sign-off as {self.role.in_words}"
         mine = [signed for signed in case.sign_offs if signed.stage == stage and signed.role == self.role]
         current = [signed for signed in mine if signed.dossier == case.dossiers.get(stage)]
         objections = [signed for signed in current if signed.decision not in APPROVALS]
         if objections:
             sentence = (
-                f"{objections[-1].printed_name} ({self.role.label.lower()}) asked for changes, "
+                f"{objections[-1].printed_name} ({self.role.in_words}) asked for changes, "
                 "and nothing that the signature covers has changed since."
             )
             return self._closed(title, sentence, "changes_requested", stage, objections[-1].signed_at, mine, current)
@@ -60,7 +60,7 @@ class SignOffsRequirement(Requirement):
         if not case.holders.get(self.role):
             return (
                 "role_nobody_holds",
-                f"Nobody holds the role {label.lower()} on this model; an administrator must grant it.",
+                f"Nobody holds the role {self.role.in_words} on this model; an administrator must grant it.",
             )
         if mine and not signed:
             return (

@@ -36,7 +36,7 @@ class Headline:
 class MonitorKind(Check):
     """One kind of monitor. Subclasses live one per file in this folder; the file name is the key."""
 
-    inputs = (REFERENCE, BATCH)
+    inputs: ClassVar[tuple[str, ...]] = (REFERENCE, BATCH)
     needs_batch: ClassVar[bool] = True
     """False: it watches the clock and is read every hour instead of on each batch."""
     required: ClassVar[tuple[Rule, ...]] = ()

@@ -87,7 +87,7 @@ def _rates(pair: Pair, attributes: tuple[str, ...]) -> tuple[Rate, ...]:
     favourable = str(pair.declared.favourable)
     totals: dict[str, list[int]] = {}
     for values, rows in pair.batch.counts(*attributes, pair.declared.prediction).items():
-        *group, predicted = (value_text(value) for value in values)
+        *group, predicted = (value_text(value) or "" for value in values)
         if not all(group) or not predicted:
             continue
         kept = totals.setdefault(" | ".join(group), [0, 0])

@@ -1,4 +1,4 @@
-"""Does the deployed version still perform, once outcomes are known? Without labels nothing is known, which is no pass."""
+"""Does the deployed version still perform, once outcomes are known? Without labels nothing is known: no pass."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from modelcards import issuing
 from modelcards.models import ModelCard
 from monitoring import batches
 from monitoring import running as readings
-from monitoring.models import Batch, Reading
+from monitoring.models import Batch, Reading, ReadingVerdict
 from portal.management.demo.batches import monthly_batches
 from portal.management.demo.cast import ADA, LEILANI, user
 from portal.management.demo.scenes import Scene
@@ -78,26 +78,22 @@ def _waiting(version_id: int) -> list[int]:
 
 
 def _first_month(scene: Scene) -> str:
-    _receive(scene, 0)
-    found = _findings(scene)
-    if found:
-        raise StoryError(f"The first month should be clean, but a monitor found: {found[0].title}")
-    return "nothing is found"
+    said = _receive(scene, 0)
+    if set(said) != {ReadingVerdict.OK}:
+        raise StoryError(f"The first month should be clean, but the monitors said: {', '.join(said)}.")
+    return f"{len(said)} monitors find nothing"
 
 
 def _second_month(scene: Scene) -> str:
-    _receive(scene, 1)
-    found = _findings(scene)
-    if not found:
-        raise StoryError("The second month should have drifted, but no monitor found it.")
-    return f"{len(found)} findings, the first: {found[0].title}"
+    said = _receive(scene, 1)
+    found = Finding.objects.filter(version=scene.version(), source=FindingSource.MONITOR).order_by("pk").first()
+    if ReadingVerdict.BREACH not in said or found is None:
+        raise StoryError(f"The second month should have drifted, but the monitors said: {', '.join(said)}.")
+    return f"a finding is opened and Henrik, the owner, is told: {found.title}"
 
 
-def _findings(scene: Scene) -> list[Finding]:
-    return list(Finding.objects.filter(version=scene.version(), source=FindingSource.MONITOR).order_by("pk"))
-
-
-def _receive(scene: Scene, month: int) -> None:
+def _receive(scene: Scene, month: int) -> list[str]:
+    """Deliver a month, unless it was delivered, and give what each monitor says about it."""
     version, batch = scene.version(), monthly_batches(SEED, train_mitigated())[month]
     start, end = _window(month)
     if not Batch.objects.filter(version=version, name=batch.name).exists():
@@ -111,6 +107,8 @@ def _receive(scene: Scene, month: int) -> None:
             description=f"{batch.description} {WINDOWS}",
         )
     scene.house.work.finish(Queue("readings of monitors", partial(_unread, version.pk), readings.execute))
+    of_this = Reading.objects.filter(batch__version=version, batch__name=batch.name)
+    return list(of_this.order_by("pk").values_list("verdict", flat=True))
 
 
 def _window(month: int) -> tuple[date, date]:

@@ -38,8 +38,7 @@ class Person:
     @property
     def signs_as(self) -> str:
         """The role in the middle of a sentence."""
-        label = self.role.label if self.role else "nobody"
-        return label if label[1].isupper() else label.lower()
+        return self.role.in_words if self.role else "nobody"
 
     @property
     def email(self) -> str:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import transaction
+from django.test import override_settings
 from django.utils import timezone
 from modelcards.models import ModelCard
 
@@ -22,6 +22,7 @@ from approvals.models import CheckRun, Evidence, Finding, MitigationPlan, ModelV
 from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role, Stage, Transition
 from portal import auditing
+from portal.keys import ensure_keys
 from portal.management.demo import texts
 from portal.management.demo.cast import ADA, PEOPLE, SIGNERS, common_password, create_accounts, logins_file
 from portal.management.demo.scenes import House
@@ -29,19 +30,19 @@ from portal.management.demo.side_stories import campaign
 from portal.management.demo.steps import Progress, Step, play
 from portal.management.demo.whole import TEMPLATES, whole_story
 from portal.management.demo.work import Inline, Queue, StoryError, Workers
-from portal.models import LedgerEntry
+from portal.models import LedgerEntry, Notification
+from tests.databases import database_of_its_own
 
 
-@pytest.fixture(scope="module")
-def told(django_db_setup, django_db_blocker):
-    """The whole story, in a transaction that is rolled back after the last test of this module that looks at it."""
-    with django_db_blocker.unblock(), transaction.atomic():
+@pytest.fixture(scope="class")
+def told(django_db_setup, django_db_blocker, tmp_path_factory):
+    """The whole story, in a database and a folder of its own."""
+    folder = tmp_path_factory.mktemp("told")
+    ensure_keys(folder / "var")
+    with override_settings(VAR=folder / "var"), database_of_its_own(django_db_blocker, folder):
         said = io.StringIO()
         call_command("seed", "--demo", "--inline", stdout=said)
         yield said.getvalue()
-        transaction.set_rollback(True)
-    for left in (Path(settings.VAR) / "demo").iterdir():
-        left.unlink()
 
 
 def version(text):
@@ -138,9 +139,12 @@ class TestTheToldStory:
 
     def test_a_shifted_month_opened_findings_and_a_clean_one_did_not(self, told):
         found = Finding.objects.filter(version=version(texts.CREDIT_SCORE), source="monitor")
-        assert found.exists()
-        assert "the first month: nothing is found" in told
+        assert "the first month: 5 monitors find nothing" in told
         assert any("amount" in row.title + row.description for row in found)
+
+    def test_the_owner_was_told_of_the_breach(self, told):
+        notes = Notification.objects.filter(event="monitoring.monitor.breached")
+        assert version(texts.CREDIT_SCORE).model.owner in {note.user for note in notes}
 
     def test_the_issued_card_lies_beside_the_logins(self, told):
         card = ModelCard.objects.get(version=version(texts.CREDIT_SCORE), kind="issued")

@@ -1,0 +1,139 @@
+"""Monitoring in the admin: monitors, batches with their upload, readings with numbers, sentences and charts."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import URLPattern, path
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_http_methods, require_safe
+
+from approvals import permissions
+from approvals.admin.acting import Act, person, sent, serve, version_for
+from approvals.admin.forms import ActForm, date_field, long_text
+from approvals.panels import VERSION_PAGE
+from monitoring import batches, monitors, panels
+from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
+from portal.admin import ScopedAdmin
+
+VERSION_PAGE.append(panels.monitoring_panel)
+
+
+@admin.register(Monitor)
+class MonitorAdmin(ScopedAdmin):
+    """What is watched on visible versions."""
+
+    list_display = ("__str__", "every_days", "suspends", "last_reading")
+    list_filter = ("key", "suspends")
+    search_fields = ("key", "version__model__name", "version__number")
+    list_select_related = ("version__model",)
+    empty_sentence: ClassVar[str] = "No monitor that you may see. They start when a version enters monitoring."
+
+    def visible(self, user: User) -> QuerySet[Monitor]:
+        """Of visible versions."""
+        return Monitor.objects.filter(version__in=permissions.visible_versions(user))
+
+    @admin.display(description="Newest reading")
+    def last_reading(self, monitor: Monitor) -> str:
+        """In one word."""
+        return panels.monitor_line(monitor).state
+
+
+@admin.register(Batch)
+class BatchAdmin(ScopedAdmin):
+    """Batches of visible versions."""
+
+    list_display = ("name", "version", "window_start", "window_end", "uploaded_by", "received_at")
+    search_fields = ("name", "version__model__name")
+    list_select_related = ("version__model", "uploaded_by")
+    empty_sentence: ClassVar[str] = "No batch that you may see. They are delivered on the page of a deployed version."
+
+    def visible(self, user: User) -> QuerySet[Batch]:
+        """Of visible versions."""
+        return Batch.objects.filter(version__in=permissions.visible_versions(user))
+
+    def get_urls(self) -> list[URLPattern]:
+        """The upload, before the stock addresses."""
+        deliver_view: Any = self.admin_site.admin_view(deliver)
+        return [path("deliver/<int:version_id>/", deliver_view, name="monitoring_batch_deliver"), *super().get_urls()]
+
+
+@admin.register(Reading)
+class ReadingAdmin(ScopedAdmin):
+    """Readings of visible versions."""
+
+    list_display = ("__str__", "monitor", "batch", "status", "verdict", "finished_at")
+    list_filter = ("verdict", "status", "monitor__key")
+    search_fields = ("monitor__version__model__name", "batch__name")
+    list_select_related = ("monitor__version__model", "batch")
+    empty_sentence: ClassVar[str] = "No reading that you may see."
+
+    def visible(self, user: User) -> QuerySet[Reading]:
+        """Of visible versions."""
+        return Reading.objects.filter(monitor__version__in=permissions.visible_versions(user))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The page of a reading."""
+        return show(request, int(object_id) if object_id and object_id.isdecimal() else 0)
+
+
+class DeliverForm(ActForm):
+    """A batch."""
+
+    file = forms.FileField(label="Table", allow_empty_file=True, help_text="CSV in UTF-8 or Parquet.")
+    name = forms.CharField(label="Name", max_length=200, help_text="For example: October 2026.")
+    window_start = date_field("First day that the rows are from")
+    window_end = date_field("Last day that the rows are from")
+    description = long_text("Where the rows come from", required=False, rows=3)
+
+
+@require_http_methods(["GET", "POST"])
+def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
+    """Deliver a batch of a deployed version."""
+    version, user = version_for(request, version_id), person(request)
+
+    def run(form: ActForm) -> None:
+        given = dict(form.cleaned_data)
+        batches.receive(version_id=version_id, actor=user, stream=given.pop("file").file, **given)
+
+    intro = "It needs the columns that were declared at approval; outcomes may come later, in a batch of their own."
+    act = Act(
+        f"Deliver a batch of {version}", "Deliver", run, "The batch is taken; it is being read.", intro, "#monitoring"
+    )
+    return serve(request, version, act, DeliverForm(sent(request), request.FILES if request.method == "POST" else None))
+
+
+@require_safe
+def show(request: HttpRequest, reading_id: int) -> HttpResponse:
+    """Verdict, sentences, numbers beside limits, tables, charts."""
+    visible = Reading.objects.filter(monitor__version__in=permissions.visible_versions(person(request)))
+    row = visible.select_related("monitor__version__model", "batch").filter(pk=reading_id).first()
+    if row is None:
+        raise Http404
+    kind = monitors.find(row.monitor.key)
+    context = {
+        **admin.site.each_context(request),
+        "title": f"{kind.title if kind else row.monitor.key}: {row.batch or 'without data'}",
+        "reading": row,
+        "version": row.monitor.version,
+        "tone": panels.TONES.get(ReadingVerdict(row.verdict), "bad") if row.verdict else "wait",
+        "measures": row.numbers.get("measures", ()),
+        "tables": row.numbers.get("tables", ()),
+        "looked_at": row.numbers.get("looked_at", ()),
+        "not_looked_at": row.numbers.get("not_looked_at", ()),
+        # Charts were drawn by the portal and cleaned by an allow-list before they were stored.
+        "charts": [{**chart, "svg": mark_safe(chart["svg"])} for chart in row.charts],  # noqa: S308
+    }
+    return render(request, "monitoring/reading.html", context)

@@ -1,0 +1,82 @@
+"""What is watched on a version, for the version page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.models import User
+
+from approvals.models import ModelVersion
+from approvals.models.checks import RunStatus
+from monitoring import batches, monitors, staleness
+from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
+from portal.panels import Panel
+
+TONES = {
+    ReadingVerdict.OK: "ok",
+    ReadingVerdict.BREACH: "bad",
+    ReadingVerdict.NOT_COMPUTABLE: "unknown",
+    ReadingVerdict.NO_LABELS: "wait",
+    ReadingVerdict.ERROR: "bad",
+}
+
+
+@dataclass(frozen=True)
+class MonitorLine:
+    """One monitor with its newest reading."""
+
+    title: str
+    state: str
+    tone: str
+    sentence: str
+    limits: str
+    suspends: bool
+    every_days: int
+    url: str
+    at: datetime | None
+
+
+def monitoring_panel(version: ModelVersion, user: User) -> Panel | None:
+    """Monitors and batches; None before a version was ever deployed."""
+    rows = list(Monitor.objects.filter(version=version).order_by("pk"))
+    if not rows:
+        return None
+    content = {
+        "version": version,
+        "monitors": [monitor_line(row) for row in rows],
+        "batches": Batch.objects.filter(version=version).select_related("uploaded_by")[:12],
+        "may_deliver": version.stage in batches.DEPLOYED and batches.may_deliver(user, version),
+    }
+    return Panel("monitoring", "Monitoring", "monitoring/panel.html", content)
+
+
+def monitor_line(row: Monitor) -> MonitorLine:
+    """The newest reading in words."""
+    kind = monitors.find(row.key)
+    reading = Reading.objects.filter(monitor=row).order_by("-pk").first()
+    state, tone, sentence, at = _standing(row, reading)
+    return MonitorLine(
+        title=kind.title if kind else f"{row.key} (this portal has no such monitor)",
+        state=state,
+        tone=tone,
+        sentence=sentence,
+        limits=", ".join(f"{name.replace('_', ' ')} {limit}" for name, limit in row.thresholds.items()),
+        suspends=row.suspends,
+        every_days=row.every_days,
+        url=reading.get_absolute_url() if reading else "",
+        at=at,
+    )
+
+
+def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, datetime | None]:
+    kind = monitors.find(row.key)
+    if reading is None:
+        if kind is not None and not kind.needs_batch:
+            return "On time", "ok", f"A batch is due by {staleness.overdue_since(row):%d %b %Y}.", None
+        return "No batch yet", "unknown", "Nothing is known until the first batch arrives.", None
+    if reading.status in (RunStatus.QUEUED, RunStatus.RUNNING):
+        return reading.get_status_display(), "wait", reading.progress_text, reading.requested_at
+    sentence = str(reading.sentences[0]) if reading.sentences else ""
+    tone = TONES.get(ReadingVerdict(reading.verdict), "bad")
+    return reading.get_verdict_display(), tone, sentence, reading.finished_at

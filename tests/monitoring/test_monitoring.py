@@ -1,0 +1,217 @@
+"""Batches and monitors through their use cases: who may deliver, what is refused, what a breach leads to."""
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from approvals import findings, workflow
+from approvals.models import Finding, ModelVersion, SignOff, StoredFile
+from approvals.stages import Role
+from monitoring import batches, running, staleness
+from monitoring.models import Batch, Monitor, Reading
+from portal.errors import BadInput, NotPermitted, Refused
+from portal.models import LedgerEntry, Notification
+from tests.cast import tiny_table
+
+START, END = date(2026, 9, 1), date(2026, 9, 30)
+
+
+def deliver(cast, version, table, *, by=None, name="September", start=START, end=END):
+    return batches.receive(
+        version_id=version.pk,
+        actor=by or cast.submitter,
+        stream=io.BytesIO(table),
+        name=name,
+        window_start=start,
+        window_end=end,
+    )
+
+
+def read_all(batch):
+    for row in Reading.objects.filter(batch=batch):
+        assert running.execute(row.pk)
+    return {row.monitor.key: row for row in Reading.objects.filter(batch=batch).select_related("monitor")}
+
+
+def changed(table, **columns):
+    """A table with columns replaced by a function of the row, or left out."""
+    rows = list(csv.DictReader(io.StringIO(table.decode())))
+    names = [name for name in rows[0] if columns.get(name, "keep") is not None]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({**row, **{name: make(row) for name, make in columns.items() if make}})
+    return out.getvalue().encode()
+
+
+def test_monitors_start_with_the_policy_of_the_version_and_an_unknown_one_keeps_the_gate_closed(cast, deploy):
+    version = deploy()
+    assert list(Monitor.objects.values_list("key", flat=True)) == [
+        "data_quality",
+        "feature_drift",
+        "score_drift",
+        "performance",
+        "fairness",
+        "staleness",
+    ]
+    assert version.stage == "monitoring"
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({"monitor": "horoscope"}, "which this portal does not have"),
+        ({"monitor": "feature_drift", "thresholds": {}}, "needs a threshold"),
+        ({"monitor": "feature_drift", "thresholds": {"max_psy": 1}}, "no setting"),
+        ({"monitor": "staleness", "severity": "dreadful"}, "no known severity"),
+    ],
+)
+def test_a_monitor_that_cannot_watch_keeps_a_version_from_being_deployed(cast, deploy, entry, why):
+    with pytest.raises(Refused, match=why):
+        deploy([entry])
+    assert not Monitor.objects.exists()
+    assert ModelVersion.objects.get().stage == "deployment_approval"
+
+
+def test_only_who_runs_the_model_delivers_and_the_refusal_is_recorded(cast, deploy):
+    version = deploy()
+    for user in (cast.outsider, cast.auditor, cast.superuser, cast.signers[Role.RISK_OFFICER]):
+        with pytest.raises(NotPermitted):
+            deliver(cast, version, tiny_table(), by=user)
+    assert LedgerEntry.objects.filter(event="approvals.act.refused").count() == 4
+    assert not Batch.objects.exists()
+    deliver(cast, version, tiny_table(seed=5), by=cast.signers[Role.IT_OPERATIONS])
+
+
+@pytest.mark.parametrize(
+    ("table", "dates", "why"),
+    [
+        (b"", {}, "empty"),
+        (b"\x80\x04pickle", {}, "UTF-8|table"),
+        (b"id,sex,age_group,amount,y_true,y_score,y_pred\n", {}, "no rows"),
+        (changed(tiny_table(), y_score=None), {}, "no column y_score"),
+        (tiny_table(), {"start": END, "end": START}, "before the first"),
+        (tiny_table(), {"end": date(2999, 1, 1)}, "in the future"),
+    ],
+)
+def test_a_bad_batch_is_refused_with_a_sentence_and_nothing_is_written(cast, deploy, table, dates, why):
+    version = deploy()
+    before = StoredFile.objects.count()
+    with pytest.raises(BadInput, match=why):
+        deliver(cast, version, table, **dates)
+    assert not Batch.objects.exists()
+    assert StoredFile.objects.count() == before
+
+
+def test_the_same_bytes_are_one_batch_and_a_version_in_review_takes_none(cast, deploy):
+    version = deploy()
+    deliver(cast, version, tiny_table(seed=3))
+    with pytest.raises(BadInput, match="September"):
+        deliver(cast, version, tiny_table(seed=3), name="again")
+    other = cast.version(version.model, "2.0.0")
+    with pytest.raises(Refused, match="deployed versions"):
+        deliver(cast, other, tiny_table(seed=4))
+
+
+def test_a_batch_like_the_approved_table_breaches_nothing(cast, deploy):
+    readings = read_all(deliver(cast, deploy(), tiny_table(rows=600, seed=2)))
+    assert {key: row.verdict for key, row in readings.items()} == {
+        "data_quality": "ok",
+        "feature_drift": "ok",
+        "score_drift": "ok",
+        "performance": "ok",
+        "fairness": "ok",
+    }
+    assert not Finding.objects.exists()
+
+
+def test_psi_is_the_sum_over_the_deciles_of_the_approved_table(cast, deploy):
+    batch = deliver(cast, deploy(), changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3))
+    row = read_all(batch)["feature_drift"]
+    then = np.array([int(r["amount"]) for r in csv.DictReader(io.StringIO(tiny_table().decode()))])
+    now = np.array([int(r["amount"]) * 3 for r in csv.DictReader(io.StringIO(tiny_table(seed=2).decode()))])
+    cuts = np.unique(np.quantile(then, np.linspace(0.1, 0.9, 9)))
+    e = np.bincount(np.searchsorted(cuts, then), minlength=10) / len(then)
+    a = np.bincount(np.searchsorted(cuts, now), minlength=10) / len(now)
+    measured = next(m for m in row.numbers["measures"] if m["name"] == "PSI of amount")
+    if all(a) and all(e):
+        assert measured["value"] == pytest.approx(float(((a - e) * np.log(a / e)).sum()), rel=0.05)
+    assert measured["value"] > 0.25
+    assert row.verdict == "breach"
+    assert row.numbers["headline"]["name"] == "PSI of amount"
+    assert row.charts[0]["svg"].startswith("<svg")
+
+
+def test_a_breach_opens_one_finding_and_tells_the_owner(cast, deploy):
+    version = deploy()
+    shifted = [changed(tiny_table(seed=seed), amount=lambda row: int(row["amount"]) * 3) for seed in (2, 3)]
+    read_all(deliver(cast, version, shifted[0]))
+    read_all(deliver(cast, version, shifted[1], name="October"))
+    finding = Finding.objects.get()
+    assert (finding.source, finding.owner, finding.severity) == ("monitor", cast.owner, 3)
+    assert "PSI of amount" in finding.title
+    assert Notification.objects.filter(user=cast.owner, text__contains="Feature drift").count() >= 2
+    assert LedgerEntry.objects.filter(event="monitoring.monitor.breached").count() == 2
+    findings.close_finding(
+        finding_id=finding.pk, actor=cast.signers[Role.MODEL_VALIDATOR], evidence="Recalibrated for larger amounts."
+    )
+    read_all(deliver(cast, version, changed(tiny_table(seed=9), amount=lambda row: int(row["amount"]) * 3)))
+    assert Finding.objects.count() == 2
+
+
+def test_a_monitor_that_suspends_ends_the_approval_at_once(cast, deploy):
+    version = deploy([{"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}, "suspends": True}])
+    read_all(deliver(cast, version, changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3)))
+    assert ModelVersion.objects.get(pk=version.pk).stage == "suspended"
+    assert not SignOff.objects.exists()
+
+
+def test_a_batch_without_outcomes_waits_and_is_never_ok(cast, deploy):
+    readings = read_all(deliver(cast, deploy(), changed(tiny_table(seed=2), y_true=None)))
+    assert readings["performance"].verdict == "no_labels"
+    assert readings["feature_drift"].verdict == "ok"
+
+
+def test_groups_that_are_too_small_are_not_computable_and_somebody_is_told(cast, deploy):
+    readings = read_all(deliver(cast, deploy(), changed(tiny_table(seed=2), sex=lambda _: "female")))
+    assert readings["fairness"].verdict == "not_computable"
+    assert Notification.objects.filter(user=cast.owner, text__contains="gave no answer").exists()
+
+
+def test_a_worker_that_lost_its_lease_records_nothing(cast, deploy):
+    batch = deliver(cast, deploy(), tiny_table(seed=2))
+    row = Reading.objects.filter(batch=batch).first()
+    late = running.claim(row.pk, now=datetime.now(UTC) - timedelta(hours=1))
+    assert running.execute(row.pk)
+    assert not running.finish(row.pk, late, result=running.Result("ok", ("Late.",)), now=datetime.now(UTC))
+    assert LedgerEntry.objects.filter(event="monitoring.reading.result_refused").count() == 1
+    assert "Late." not in Reading.objects.get(pk=row.pk).sentences
+
+
+def test_workers_that_die_each_time_end_in_an_error_that_somebody_reads(cast, deploy):
+    batch = deliver(cast, deploy(), tiny_table(seed=2))
+    row, moment = Reading.objects.filter(batch=batch).first(), datetime.now(UTC)
+    for _ in range(running.ATTEMPTS):
+        assert running.claim(row.pk, now=moment)
+        moment += timedelta(hours=1)
+    running.sweep(now=moment)
+    row = Reading.objects.get(pk=row.pk)
+    assert (row.verdict, row.status) == ("error", "crashed")
+    assert Notification.objects.filter(user=cast.owner, text__contains="died on each").exists()
+
+
+def test_a_version_that_nobody_feeds_is_a_breach_once_per_window(cast, deploy):
+    version = deploy()
+    now = version.stage_entered_at
+    assert staleness.check(now=now + timedelta(days=30)) == ()
+    (ordered,) = staleness.check(now=now + timedelta(days=40))
+    assert staleness.check(now=now + timedelta(days=41)) == ()
+    assert running.execute(ordered)
+    assert Reading.objects.get(pk=ordered).verdict == "breach"
+    assert Finding.objects.get().severity == 2
+    workflow.retire(version_id=version.pk, actor=cast.owner, reason="No longer needed at all.")
+    assert staleness.check(now=now + timedelta(days=400)) == ()
