@@ -11,6 +11,7 @@ from approvals import dossier
 from approvals.events import Event
 from approvals.models import ModelVersion, SignOff
 from approvals.requirements.base import Case
+from approvals.stages import REVIEW_STAGES, Stage
 from portal import ledger, notify
 
 
@@ -30,12 +31,14 @@ def watched(version: ModelVersion, *, actor: User | None) -> Iterator[None]:
     if not voided:
         return
     rows = list(SignOff.objects.filter(pk__in=voided).select_related("signer"))
+    may_sign_again = version.stage in (*REVIEW_STAGES, Stage.SUSPENDED)
+    what_now = "Read it again and sign again." if may_sign_again else "The approval stands; nobody signs now."
     notify.notify(
         recipients=[row.signer for row in rows],
         event=Event.SIGN_OFFS_VOIDED,
-        text=f"Your sign-off on {version} no longer counts: what it covered has changed. Read it again and sign again.",
+        text=f"Your sign-off on {version} no longer counts: what it covered has changed. {what_now}",
         link=version.get_absolute_url(),
-        asks_for_act=True,
+        asks_for_act=may_sign_again,
     )
     ledger.record(
         event=Event.SIGN_OFFS_VOIDED,

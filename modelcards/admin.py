@@ -57,7 +57,8 @@ class ModelCardAdmin(ScopedAdmin):
         """Downloads, orders and verification, before the stock addresses."""
 
         def at(route: str, view: Any, name: str) -> URLPattern:
-            return path(route, self.admin_site.admin_view(view), name=f"modelcards_modelcard_{name}")
+            found: URLPattern = path(route, self.admin_site.admin_view(view), name=f"modelcards_modelcard_{name}")
+            return found
 
         return [
             at("verify/", verify, "verify"),
@@ -162,7 +163,7 @@ def _report(pdf: bytes) -> CardReport:
 
 
 @require_GET
-def trust(request: HttpRequest, what: str) -> HttpResponse:
+def trust(_request: HttpRequest, what: str) -> HttpResponse:
     """What an auditor needs to verify without us: the root certificate and the ledger's public key."""
     if what == "key":
         text, name = f"{checkpoints.vkey()}\n", "ledger-key.txt"

@@ -37,7 +37,7 @@ class PortalAdminConfig(admin_apps.AdminConfig):
     """Django's admin with our site in it."""
 
     default = False
-    default_site = "portal.admin.site.PortalAdminSite"
+    default_site = "portal.admin_site.PortalAdminSite"
 
 
 def install_guards(sender: AppConfig, using: str, verbosity: int = 1, stdout: TextIO | None = None, **_: Any) -> None:

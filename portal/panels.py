@@ -5,7 +5,7 @@ Holds names and finished content only; which rows a person may see was decided b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,6 +33,8 @@ class Panel:
 
 WORK: list[Callable[[User], WorkEntry | None]] = []
 FRONT_PAGE: list[Callable[[User], Panel | None]] = []
+SCOPES: list[Callable[[User], Iterable[str]]] = []
+"""Who may read which part of the ledger: sources of scopes by person."""
 
 
 def work_of(user: User) -> tuple[WorkEntry, ...]:
@@ -43,3 +45,8 @@ def work_of(user: User) -> tuple[WorkEntry, ...]:
 def front_page_of(user: User) -> tuple[Panel, ...]:
     """Panels for this person, in the order of registration."""
     return tuple(panel for source in FRONT_PAGE if (panel := source(user)) is not None)
+
+
+def scopes_of(user: User) -> frozenset[str]:
+    """Scopes of the ledger that this person may read."""
+    return frozenset(scope for source in SCOPES for scope in source(user))

@@ -20,6 +20,8 @@ class PortalEvent(StrEnum):
     """What the ground floor itself announces."""
 
     LEDGER_DAMAGED = "portal.ledger.damaged"
+    ACCOUNT_ADDED = "portal.account.added"
+    ACCOUNT_CHANGED = "portal.account.changed"
 
 
 @shared_task(name="portal.tasks.send_outgoing")

@@ -3,7 +3,8 @@
 from approvals.admin import front_page, policies, records, registered_models, versions
 from portal import panels
 
-panels.WORK.append(front_page.awaiting_entry)
+panels.WORK.insert(0, front_page.awaiting_entry)
+panels.SCOPES.append(front_page.ledger_scopes)
 panels.FRONT_PAGE.extend((front_page.awaiting_panel, front_page.attention_panel, front_page.pipeline_panel))
 
 __all__ = ["front_page", "policies", "records", "registered_models", "versions"]

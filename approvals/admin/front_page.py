@@ -37,6 +37,11 @@ def awaiting_entry(user: User) -> WorkEntry:
     return WorkEntry("Awaiting my sign-off", reverse("admin:approvals_modelversion_awaiting"), len(awaited_of(user)))
 
 
+def ledger_scopes(user: User) -> list[str]:
+    """The parts of the ledger about models that this person may see."""
+    return [model.scope for model in permissions.visible_models(user)]
+
+
 def awaiting_panel(user: User) -> Panel:
     """The signatures asked of this person."""
     lines = awaited_of(user)

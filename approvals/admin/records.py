@@ -33,7 +33,7 @@ class VersionRecordAdmin(ScopedAdmin):
 
     def visible(self, user: User) -> QuerySet[Any]:
         """Rows of visible versions."""
-        rows: QuerySet[Any] = self.model._default_manager.filter(version__in=permissions.visible_versions(user))
+        rows: QuerySet[Any] = self.model.objects.filter(version__in=permissions.visible_versions(user))
         return rows
 
     def changeform_view(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group, User
-from django.db.models import Count, QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
@@ -18,10 +18,12 @@ from approvals.admin.acting import person, sent, status_of
 from approvals.admin.registration_forms import RIGHTS, GrantForm, ModelForm, VersionForm
 from approvals.admin.version_lines import name_of
 from approvals.models import (
+    ModelVersion,
     RegisteredModel,
     RegisteredModelGroupObjectPermission,
     RegisteredModelUserObjectPermission,
 )
+from approvals.stages import Stage
 from portal.admin import ScopedAdmin, say
 from portal.errors import DomainError, NotPermitted
 
@@ -49,7 +51,7 @@ class RightLine:
 
 @admin.register(RegisteredModel)
 class RegisteredModelAdmin(ScopedAdmin):
-    """Models that the person may see, and for administrators all of them, to grant rights on."""
+    """Models that the person may see."""
 
     list_display = ("name", "risk_tier", "owner", "business_unit", "version_count", "newest")
     list_filter = ("risk_tier", "business_unit")
@@ -61,16 +63,21 @@ class RegisteredModelAdmin(ScopedAdmin):
     )
 
     def visible(self, user: User) -> QuerySet[RegisteredModel]:
-        """Those with a right; all for who administers rights."""
-        if not (user.is_active and user.is_staff):
-            return RegisteredModel.objects.none()
-        if permissions.may_administer(user):
-            return RegisteredModel.objects.all()
+        """Those with a right. Who only administers rights finds the others under “Rights on all models”."""
         return permissions.visible_models(user)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RegisteredModel]:
-        """With the number of versions."""
-        rows: QuerySet[RegisteredModel] = super().get_queryset(request).annotate(n_versions=Count("versions"))
+        """With the number of versions and the newest of them."""
+        newest = ModelVersion.objects.filter(model=OuterRef("pk")).order_by("-created_at", "-pk")
+        rows: QuerySet[RegisteredModel] = (
+            super()
+            .get_queryset(request)
+            .annotate(
+                n_versions=Count("versions"),
+                newest_number=Subquery(newest.values("number")[:1]),
+                newest_stage=Subquery(newest.values("stage")[:1]),
+            )
+        )
         return rows
 
     @admin.display(description="Versions", ordering="n_versions")
@@ -79,15 +86,16 @@ class RegisteredModelAdmin(ScopedAdmin):
         return int(model.n_versions)
 
     @admin.display(description="Newest version")
-    def newest(self, model: RegisteredModel) -> str:
+    def newest(self, model: Any) -> str:
         """Its number and stage."""
-        version = model.versions.order_by("-created_at", "-pk").first()
-        return f"{version.number}: {version.get_stage_display().lower()}" if version else "–"
+        return f"{model.newest_number}: {Stage(model.newest_stage).label.lower()}" if model.newest_number else "–"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The list, with the button for those who may register."""
         may = request.user.has_perm("approvals.add_registeredmodel")
-        return super().changelist_view(request, {"may_register": may, **(extra_context or {})})
+        administers = permissions.may_administer(person(request))
+        context = {"may_register": may, "may_administer": administers, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def changeform_view(
         self,
@@ -108,6 +116,7 @@ class RegisteredModelAdmin(ScopedAdmin):
 
         return [
             at("register/", register, "register"),
+            at("rights/", rights, "rights"),
             at("<int:model_id>/versions/register/", register_version, "register_version"),
             at("<int:model_id>/grant/", grant, "grant"),
             at("<int:model_id>/revoke/", revoke, "revoke"),
@@ -129,10 +138,25 @@ def _back(model: RegisteredModel, anchor: str = "") -> HttpResponseRedirect:
 
 
 @require_safe
-def show(
-    request: HttpRequest, model: RegisteredModel, *, form: GrantForm | None = None, status: int = 200
-) -> HttpResponse:
+def show(request: HttpRequest, model: RegisteredModel) -> HttpResponse:
     """Facts, versions and rights. Who only administers rights sees the rights and nothing of the versions."""
+    return _page(request, model, GrantForm())
+
+
+@require_safe
+def rights(request: HttpRequest) -> HttpResponse:
+    """The names of all models, for who administers rights."""
+    if not permissions.may_administer(person(request)):
+        raise Http404
+    context = {
+        **admin.site.each_context(request),
+        "title": "Rights on all models",
+        "models": RegisteredModel.objects.order_by("name"),
+    }
+    return render(request, "approvals/rights.html", context)
+
+
+def _page(request: HttpRequest, model: RegisteredModel, form: GrantForm, *, status: int = 200) -> HttpResponse:
     user = person(request)
     sees = permissions.may_view(user, model)
     context = {
@@ -145,7 +169,7 @@ def show(
         "may_submit": permissions.may_submit(user, model),
         "rights": _rights(model),
         "may_administer": permissions.may_administer(user),
-        "form": form or GrantForm(),
+        "form": form,
     }
     return render(request, "approvals/registered_model.html", context, status=status)
 
@@ -211,51 +235,41 @@ def _form_page(request: HttpRequest, form: Any, title: str, intro: str, error: D
 
 @require_POST
 def grant(request: HttpRequest, model_id: int) -> HttpResponseBase:
-    """Give one right."""
+    """Give one right; what was chosen stays on the page if it is refused."""
     model, form = model_for(request, model_id), GrantForm(request.POST)
-    if not form.is_valid():
-        for sentences in form.errors.values():
-            messages.error(request, " ".join(str(sentence) for sentence in sentences))
-        return _back(model, "#rights")
-    given = form.cleaned_data
-    return _changed(
-        request,
-        model,
-        lambda to: permissions.grant(actor=person(request), codename=given["codename"], to=to, model=model),
-        given["person"] or given["group"],
-        "The right is granted.",
-    )
+    error: DomainError | None = None
+    if form.is_valid():
+        given = form.cleaned_data
+        to = given["person"] or given["group"]
+        try:
+            permissions.grant(actor=person(request), codename=given["codename"], to=to, model=model)
+        except DomainError as failure:
+            error = failure
+            form.refuse(failure)
+        else:
+            messages.success(request, "The right is granted.")
+            return _back(model, "#rights")
+    elif not permissions.may_administer(person(request)):
+        error = NotPermitted("Only an administrator may grant or revoke rights on models.")
+    return _page(request, model, form, status=status_of(error))
 
 
 @require_POST
 def revoke(request: HttpRequest, model_id: int) -> HttpResponseBase:
     """Take one right away."""
-    model = model_for(request, model_id)
+    model, user = model_for(request, model_id), person(request)
     kind, pk = request.POST.get("kind", ""), request.POST.get("pk", "")
     if kind not in ("person", "group") or not pk.isdecimal():
         raise Http404
     holder: User | Group = (
         get_object_or_404(User, pk=int(pk)) if kind == "person" else get_object_or_404(Group, pk=int(pk))
     )
-    return _changed(
-        request,
-        model,
-        lambda to: permissions.revoke(
-            actor=person(request), codename=request.POST.get("codename", ""), to=to, model=model
-        ),
-        holder,
-        "The right is revoked; it is gone at once.",
-    )
-
-
-def _changed(request: HttpRequest, model: RegisteredModel, act: Any, to: User | Group, done: str) -> HttpResponseBase:
     try:
-        act(to)
-    except NotPermitted as error:
-        context = {**admin.site.each_context(request), "title": "Not permitted", "sentence": error.sentence}
-        return render(request, "approvals/not_permitted.html", context, status=403)
+        permissions.revoke(actor=user, codename=request.POST.get("codename", ""), to=holder, model=model)
     except DomainError as error:
         say(request, error)
+        if isinstance(error, NotPermitted):
+            return _page(request, model, GrantForm(), status=403)
     else:
-        messages.success(request, done)
+        messages.success(request, "The right is revoked; it is gone at once.")
     return _back(model, "#rights")

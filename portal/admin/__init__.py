@@ -1,6 +1,11 @@
 """The admin site and its base classes; pages of the ground floor are registered here."""
 
+from portal import panels
 from portal.admin.scoped import ScopedAdmin, say
-from portal.admin.site import PortalAdminSite
+from portal.admin_site import PortalAdminSite
 
 __all__ = ["PortalAdminSite", "ScopedAdmin", "say"]
+
+from portal.admin import people, records  # noqa: F401  (they register with the site)
+
+panels.WORK.append(records.notifications_entry)

@@ -31,6 +31,7 @@ from django.core.management.base import BaseCommand, SystemCheckError
 from django.db import DatabaseError, connections
 
 from portal.keys import broker_socket, ensure_keys
+from portal.management.demo.cast import logins_file
 from portal.processes import GRACE_SECONDS, Program, Supervisor
 
 PANGO = "libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core"
@@ -81,7 +82,7 @@ class Command(BaseCommand):
         collect_static_files()
         wants_demo = options["demo"] or (settings.DATABASE_IS_EMBEDDED and not options["no_demo"])
         demo = wants_demo and demo_is_missing(settings.VAR)
-        self.warn_of_empty_house(demo=demo)
+        self.say_who_can_sign_in(demo=demo)
         connections.close_all()
         address = f"http://{'localhost' if options['host'] in {'127.0.0.1', '0.0.0.0'} else options['host']}:{port}"  # noqa: S104
         return Supervisor(
@@ -104,10 +105,17 @@ class Command(BaseCommand):
         except SystemCheckError as error:
             raise CannotStartError(str(error).strip()) from error
 
-    def warn_of_empty_house(self, *, demo: bool) -> None:
-        """Say how to make the first user where nobody can sign in."""
-        if not demo and not get_user_model().objects.exists():
+    def say_who_can_sign_in(self, *, demo: bool) -> None:
+        """Say that the data of the last run is kept, or how to make the first user where nobody can sign in."""
+        logins = logins_file(settings.VAR)
+        if demo:
+            return
+        if not get_user_model().objects.exists():
             self.stdout.write("Nobody can sign in yet: make a first user with `manage.py createsuperuser`.")
+        elif settings.DATABASE_IS_EMBEDDED and logins.is_file():
+            self.stdout.write(
+                f"The data of the last run is kept; the demo people's names and password are in {logins}."
+            )
 
 
 def port_number(text: str) -> int:

@@ -15,12 +15,12 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import override_settings
 from django.utils import timezone
-from modelcards.models import ModelCard
 
-from approvals import dossier, policy, voiding
+from approvals import dossier, policy
 from approvals.models import CheckRun, Evidence, Finding, MitigationPlan, ModelVersion, Policy, RegisteredModel, SignOff
 from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role, Stage, Transition
+from modelcards.models import ModelCard
 from portal import auditing
 from portal.keys import ensure_keys
 from portal.management.demo import texts
@@ -57,6 +57,7 @@ def facts(entry):
     return json.loads(entry.payload)["facts"]
 
 
+@pytest.mark.timeout(300)
 class TestTheToldStory:
     def test_the_four_models_end_where_the_story_leaves_them(self, told):
         found = {v.model.name: v.stage for v in ModelVersion.objects.select_related("model")}
@@ -87,16 +88,15 @@ class TestTheToldStory:
 
     def test_the_second_artifact_voided_every_earlier_sign_off(self, told):
         credit = version(texts.CREDIT_SCORE)
+        approved = events(event="approvals.version.advanced", scope=credit.scope)[-1].seq
         voided = {
-            (signed["stage"], signed["role"])
-            for entry in events(event="approvals.signoff.voided", scope=credit.scope)
+            signed["id"]: signed["stage"]
+            for entry in events(event="approvals.signoff.voided", scope=credit.scope, seq__lt=approved)
             for signed in facts(entry)["sign_offs"]
         }
-        assert {stage for stage, _ in voided} >= {"scoping", "data_review", "development", "validation"}
-        current = voiding.current_sign_offs(dossier.load_case(credit))
-        signed = list(SignOff.objects.filter(version=credit))
-        assert len(signed) > len(current) >= 12
-        assert all(row.decision == "approve" for row in signed if row.pk in current)
+        assert set(voided.values()) >= {"scoping", "data_review", "development", "validation"}
+        counted = SignOff.objects.filter(version=credit).exclude(pk__in=voided)
+        assert [row.decision for row in counted] == ["approve"] * 12
 
     def test_every_gate_of_the_approved_version_is_still_open(self, told):
         credit = version(texts.CREDIT_SCORE)

@@ -1,0 +1,100 @@
+"""People and groups in the admin: Django's own pages, without deletion, and with every change in the ledger."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from portal import ledger
+from portal.tasks import PortalEvent
+
+OWN_RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+class Recorded:
+    """Writes each change into the ledger, in the transaction of the change, and offers no deletion."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """People and groups stay: what they signed and what they were allowed names them."""
+        return False
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """One transaction for change and record."""
+        with transaction.atomic():
+            return super().changeform_view(request, object_id, form_url, extra_context)  # type: ignore[misc]
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's own history, and the ledger."""
+        _record(PortalEvent.ACCOUNT_CHANGED, request, obj)
+        return super().log_change(request, obj, message)  # type: ignore[misc]
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's own history, and the ledger."""
+        _record(PortalEvent.ACCOUNT_ADDED, request, obj)
+        return super().log_addition(request, obj, message)  # type: ignore[misc]
+
+
+@admin.register(User)
+class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]
+    """Accounts. Somebody who leaves is made inactive: that takes effect at once, also on what they could sign."""
+
+    actions = None
+    list_display = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Nobody changes their own rights, and only a superuser makes superusers or gives rights."""
+        fields = list(super().get_readonly_fields(request, obj))
+        user = cast(User, request.user)
+        if obj is not None and obj.pk == user.pk:
+            fields += OWN_RIGHTS
+        elif not user.is_superuser:
+            fields += ["is_superuser", "user_permissions", "groups"]
+        return tuple(fields)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A superuser's account is changed by superusers only: whoever sets its password is that superuser."""
+        user = cast(User, request.user)
+        if obj is not None and obj.is_superuser and not user.is_superuser:
+            return False
+        return bool(super().has_change_permission(request, obj))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:  # noqa: FBT001
+        """As Django does, and a word about people who were made inactive."""
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data and not obj.is_active:
+            messages.warning(
+                request, f"{obj} is inactive: nothing they signed changes, and they can sign nothing more."
+            )
+
+
+@admin.register(Group)
+class PortalGroupAdmin(Recorded, GroupAdmin):
+    """Groups; rights on models are granted on the models' pages."""
+
+    actions = None
+
+
+def _record(event: PortalEvent, request: HttpRequest, obj: User | Group) -> None:
+    facts: dict[str, Any] = {"account": obj.pk, "name": str(obj)}
+    if isinstance(obj, User):
+        facts |= {
+            "active": obj.is_active,
+            "staff": obj.is_staff,
+            "superuser": obj.is_superuser,
+            "groups": sorted(obj.groups.values_list("name", flat=True)),
+            "rights": sorted(obj.user_permissions.values_list("codename", flat=True)),
+        }
+    else:
+        facts["rights"] = sorted(obj.permissions.values_list("codename", flat=True))
+    ledger.record(event=event, actor=cast(User, request.user), subject=obj, scope="portal", facts=facts)

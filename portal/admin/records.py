@@ -1,0 +1,152 @@
+"""The ledger, its checkpoints, a person's notifications and the outgoing mail in the admin. All read-only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from portal import panels
+from portal.admin.scoped import ScopedAdmin
+from portal.models import Checkpoint, LedgerEntry, Notification, OutgoingMessage
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ScopedAdmin):
+    """Entries about what the person may see; all of them for who holds the right to view the ledger."""
+
+    list_display = ("seq", "at", "event", "actor_name", "object_type", "object_id")
+    list_filter = ("event",)
+    search_fields = ("event", "actor_name", "object_id", "payload")
+    date_hierarchy = "at"
+    ordering = ("-seq",)
+    empty_sentence: ClassVar[str] = "No entry that you may see."
+
+    def visible(self, user: User) -> QuerySet[LedgerEntry]:
+        """By scope; the portal's own entries only with the right."""
+        if not (user.is_active and user.is_staff):
+            return LedgerEntry.objects.none()
+        if user.has_perm("portal.view_ledgerentry"):
+            return LedgerEntry.objects.all()
+        return LedgerEntry.objects.filter(Q(scope__in=panels.scopes_of(user)))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The entry to the letter, with its leaf hash."""
+        row = _row(self.visible(cast(User, request.user)), object_id)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Entry {row.seq}: {row.event}",
+            "row": row,
+            "leaf": bytes(row.leaf).hex(),
+            "pretty": json.dumps(json.loads(row.payload), indent=2, ensure_ascii=False),
+        }
+        return require_safe(lambda request: render(request, "portal/ledger_entry.html", context))(request)
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(ScopedAdmin):
+    """Signed statements of the ledger's size and root; anybody on the staff may compare them."""
+
+    list_display = ("size", "created_at")
+    empty_sentence: ClassVar[str] = "No checkpoint yet. One is made each night, and with each issued card."
+
+    def visible(self, user: User) -> QuerySet[Checkpoint]:
+        """They say nothing about any model."""
+        return Checkpoint.objects.all() if user.is_active and user.is_staff else Checkpoint.objects.none()
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """The note to the letter."""
+        row = _row(self.visible(cast(User, request.user)), object_id)
+        context = {**self.admin_site.each_context(request), "title": f"Checkpoint at {row.size} entries", "row": row}
+        return require_safe(lambda request: render(request, "portal/checkpoint.html", context))(request)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ScopedAdmin):
+    """A person's own notifications."""
+
+    list_display = ("text", "created_at", "read_at", "asks_for_act")
+    list_filter = ("asks_for_act",)
+    change_list_template = "portal/notifications.html"
+    empty_sentence: ClassVar[str] = "Nothing has happened that you would have to know."
+
+    def visible(self, user: User) -> QuerySet[Notification]:
+        """Only one's own."""
+        return Notification.objects.filter(user_id=user.pk)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Go to what it is about."""
+        row = _row(self.visible(cast(User, request.user)), object_id)
+        return HttpResponseRedirect(row.link)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Marking as read, before the stock addresses."""
+        view: Any = self.admin_site.admin_view(mark_read)
+        return [path("read/", view, name="portal_notification_read"), *super().get_urls()]
+
+
+@require_POST
+def mark_read(request: HttpRequest) -> HttpResponseBase:
+    """Mark all of one's own notifications as read."""
+    Notification.objects.filter(user_id=cast(User, request.user).pk, read_at=None).update(read_at=timezone.now())
+    return HttpResponseRedirect(reverse("admin:portal_notification_changelist"))
+
+
+@admin.register(OutgoingMessage)
+class OutgoingMessageAdmin(ScopedAdmin):
+    """Mail that is to be sent, for administrators."""
+
+    list_display = ("subject", "recipient", "created_at", "sent_at", "attempts", "last_error")
+    list_filter = ("sent_at",)
+
+    def visible(self, user: User) -> QuerySet[OutgoingMessage]:
+        """Only with the right."""
+        allowed = user.is_active and user.has_perm("portal.view_outgoingmessage")
+        return OutgoingMessage.objects.all() if allowed else OutgoingMessage.objects.none()
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Not in everybody's sidebar."""
+        return cast(User, request.user).has_perm("portal.view_outgoingmessage")
+
+
+def notifications_entry(user: User) -> panels.WorkEntry:
+    """The second entry of the sidebar."""
+    unread = Notification.objects.filter(user_id=user.pk, read_at=None).count()
+    return panels.WorkEntry("Notifications", reverse("admin:portal_notification_changelist"), unread)
+
+
+def _row(rows: QuerySet[Any], object_id: str | None) -> Any:
+    number = int(object_id) if object_id and object_id.isdecimal() else -1
+    row = rows.filter(pk=number).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+__all__ = ["notifications_entry"]
