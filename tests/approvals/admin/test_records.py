@@ -1,0 +1,135 @@
+"""Records and models in the admin: found by those who see the model, downloads recorded, rights granted by others."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from approvals import checking, permissions, running
+from approvals.models import Evidence, ModelVersion, RegisteredModel, SignOff
+from approvals.stages import Role
+from portal.models import LedgerEntry
+from tests.cast import TABLE, person, tiny_safetensors, tiny_table
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+GATES = {
+    "scoping": [
+        {"evidence": {"kind": "artifact"}},
+        {"checks": {"check": "performance", "thresholds": {"min_accuracy": 0.6}}},
+        {"signoffs": {"role": "business_analyst"}},
+    ]
+}
+
+
+def at(name, *args):
+    return reverse(f"admin:approvals_{name}", args=args)
+
+
+@pytest.fixture
+def version(cast):
+    cast.publish(GATES)
+    version = cast.version()
+    cast.artifact(version)
+    cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
+    run = checking.request_check(version_id=version.pk, check_key="performance", actor=cast.submitter)
+    running.execute(run.pk)
+    cast.sign(version, Role.BUSINESS_ANALYST)
+    return version
+
+
+def test_evidence_is_downloaded_by_those_who_see_the_model_and_recorded(client, cast, version):
+    piece = Evidence.objects.get(kind="artifact")
+    url = at("evidence_download", piece.pk)
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert client.get(url).status_code == 404
+    assert client.get(at("evidence_change", piece.pk)).status_code == 404
+    client.force_login(cast.auditor, backend=BACKEND)
+    answer = client.get(url)
+    assert b"".join(answer.streaming_content) == tiny_safetensors()
+    assert answer["Content-Disposition"].startswith("attachment")
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert LedgerEntry.objects.get(event="approvals.evidence.viewed").actor_id == cast.auditor.pk
+
+
+def test_bytes_that_changed_in_the_store_are_not_handed_out(client, cast, version):
+    piece = Evidence.objects.get(kind="evaluation_table")
+    piece.file.path.write_bytes(b"changed")
+    client.force_login(cast.auditor, backend=BACKEND)
+    answer = client.get(at("evidence_download", piece.pk))
+    assert answer.status_code == 503
+    assert "no longer has the digest" in answer.content.decode()
+
+
+def test_a_run_shows_numbers_with_intervals_beside_thresholds(client, cast, version):
+    client.force_login(cast.auditor, backend=BACKEND)
+    html = client.get(at("checkrun_change", version.check_runs.get().pk)).content.decode()
+    for text in ("accuracy", "min_accuracy", "<svg", "ROC AUC", "Petra Second"):
+        assert text in html
+    assert "Run again" not in html
+
+
+def test_a_sign_off_says_whether_it_counts_and_what_has_changed(client, cast, version):
+    url = at("signoff_change", SignOff.objects.get().pk)
+    client.force_login(cast.auditor, backend=BACKEND)
+    assert "No longer counts" not in client.get(url).content.decode()
+    cast.artifact(version, seed=2)
+    html = client.get(url).content.decode()
+    assert "No longer counts" in html
+    assert "What has changed since" in html
+
+
+def test_nobody_grants_themselves_and_only_administrators_grant(client, cast, version):
+    model = version.model
+    url = at("registeredmodel_grant", model.pk)
+    form = {"codename": "audit_model", "person": cast.outsider.pk}
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert client.post(url, form).status_code == 404
+    client.force_login(cast.owner, backend=BACKEND)
+    assert client.post(url, form).status_code == 403
+    client.force_login(cast.superuser, backend=BACKEND)
+    own = client.post(url, {"codename": "audit_model", "person": cast.superuser.pk})
+    assert own.status_code == 403
+    assert "Nobody changes their own rights" in own.content.decode()
+    nobody = client.post(url, {"codename": "audit_model"})
+    assert "Choose a person or a group." in nobody.content.decode()
+    assert client.post(url, form).status_code == 302
+    assert permissions.may_audit(cast.outsider, model)
+    gone = {"codename": "audit_model", "kind": "person", "pk": cast.outsider.pk}
+    assert client.post(at("registeredmodel_revoke", model.pk), gone).status_code == 302
+    assert not permissions.may_audit(cast.outsider, model)
+
+
+def test_who_only_administers_rights_sees_names_and_rights_and_no_version(client, cast, version):
+    clerk = person("clerk", "Clara Clerk")
+    clerk.user_permissions.add(Permission.objects.get(codename="change_registeredmodel"))
+    client.force_login(clerk, backend=BACKEND)
+    assert "1.0.0" not in client.get(at("registeredmodel_changelist")).content.decode()
+    assert version.model.name in client.get(at("registeredmodel_rights")).content.decode()
+    page = client.get(at("registeredmodel_change", version.model_id)).content.decode()
+    assert "Sign off as business analyst" in page
+    assert "1.0.0" not in page
+    assert client.get(version.get_absolute_url()).status_code == 404
+
+
+def test_registration_by_form_keeps_what_was_typed_and_refuses_without_the_right(client, cast):
+    cast.publish()
+    client.force_login(cast.outsider, backend=BACKEND)
+    given = {
+        "name": "<b>Triage</b>",
+        "purpose": "Sorts patients.",
+        "owner": cast.owner.pk,
+        "business_unit": "",
+        "risk_tier": "high",
+    }
+    assert client.post(at("registeredmodel_register"), given).status_code == 403
+    client.force_login(cast.submitter, backend=BACKEND)
+    html = client.post(at("registeredmodel_register"), given).content.decode()
+    assert "Sorts patients." in html
+    assert "<b>Triage" not in html
+    assert not RegisteredModel.objects.exists()
+    assert client.post(at("registeredmodel_register"), {**given, "business_unit": "Care"}).status_code == 302
+    model = RegisteredModel.objects.get()
+    form = {"number": "1", "summary": "First.", "developer": cast.developer.pk}
+    assert client.post(at("registeredmodel_register_version", model.pk), form).status_code == 302
+    again = client.post(at("registeredmodel_register_version", model.pk), form)
+    assert "exists already" in again.content.decode()
+    assert ModelVersion.objects.get().submitted_by == cast.submitter

@@ -1,0 +1,76 @@
+"""The ground floor's pages: ledger by scope, one's own notifications, and people whose changes are recorded."""
+
+import json
+
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+
+from portal.models import LedgerEntry, Notification
+from tests.cast import person
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def at(name, *args):
+    return reverse(f"admin:{name}", args=args)
+
+
+def test_entries_about_a_model_are_read_by_those_who_see_it_and_no_other(client, cast):
+    cast.publish()
+    version = cast.version(cast.model("Zebra scoring"))
+    entry = LedgerEntry.objects.filter(event="approvals.version.registered").get()
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert client.get(at("portal_ledgerentry_change", entry.seq)).status_code == 404
+    assert "approvals.version" not in client.get(at("portal_ledgerentry_changelist")).content.decode()
+    client.force_login(cast.auditor, backend=BACKEND)
+    page = client.get(at("portal_ledgerentry_change", entry.seq)).content.decode()
+    assert bytes(entry.leaf).hex() in page
+    assert client.post(at("portal_ledgerentry_change", entry.seq)).status_code == 405
+    policy = LedgerEntry.objects.filter(event="approvals.policy.published").get()
+    assert client.get(at("portal_ledgerentry_change", policy.seq)).status_code == 404
+    assert version.scope == entry.scope
+
+
+def test_notifications_are_ones_own_and_read_at_once(client, cast):
+    cast.publish()
+    cast.model()
+    Notification.objects.create(
+        user=cast.owner, event="x", text="For Olga <b>only</b>", link="/", created_at="2026-01-01T00:00:00Z"
+    )
+    url = at("portal_notification_changelist")
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert "For Olga" not in client.get(url).content.decode()
+    client.post(at("portal_notification_read"))
+    assert Notification.objects.filter(read_at=None).count() == 1
+    client.force_login(cast.owner, backend=BACKEND)
+    assert "For Olga &lt;b&gt;only" in client.get(url).content.decode()
+    client.post(at("portal_notification_read"))
+    assert not Notification.objects.filter(read_at=None).exists()
+
+
+def test_a_change_of_an_account_is_recorded_and_nobody_changes_their_own_rights(client, cast):
+    client.force_login(cast.superuser, backend=BACKEND)
+    url = at("auth_user_change", cast.outsider.pk)
+    form = client.get(url).context["adminform"].form
+    given = {name: value for name, value in form.initial.items() if isinstance(value, str) and value}
+    given |= {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00", "is_staff": "on"}
+    assert client.post(url, given).status_code == 302
+    assert not User.objects.get(pk=cast.outsider.pk).is_active
+    facts = json.loads(LedgerEntry.objects.get(event="portal.account.changed").payload)["facts"]
+    assert (facts["account"], facts["active"]) == (cast.outsider.pk, False)
+    own = client.get(at("auth_user_change", cast.superuser.pk)).content.decode()
+    assert 'name="is_superuser"' not in own
+    assert client.post(at("auth_user_delete", cast.outsider.pk), {"post": "yes"}).status_code == 403
+
+
+def test_who_manages_accounts_makes_no_superuser_and_touches_none(client, cast):
+    clerk = person("clerk", "Clara Clerk")
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user", "add_user"]))
+    client.force_login(clerk, backend=BACKEND)
+    url = at("auth_user_change", cast.superuser.pk)
+    client.post(url, {"username": "root", "password": "x"})
+    assert client.post(f"/auth/user/{cast.superuser.pk}/password/", {"password1": "x"}).status_code in (302, 403, 404)
+    assert User.objects.get(pk=cast.superuser.pk).check_password("correct horse battery staple")
+    page = client.get(at("auth_user_change", cast.outsider.pk)).content.decode()
+    assert 'name="is_superuser"' not in page
+    assert 'name="user_permissions"' not in page
