@@ -7,7 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from approvals.events import Event
 from approvals.models import ModelVersion
+from approvals.stages import Stage
 from portal.models import LedgerEntry
 
 SENTENCES = {
@@ -38,6 +40,8 @@ SENTENCES = {
 }
 DETAILS = ("kind", "check", "monitor", "verdict", "role", "title", "measure", "question", "act", "to", "name", "number")
 LONGEST = 160
+APPROVED = (Stage.MONITORING, Stage.RETIRED)
+"""Stages in which an approval holds, or held to the end."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,26 @@ def lines_of(
         .order_by("-seq")
     )
     return tuple(_line(row) for row in rows[:newest])
+
+
+def dossiers_at_approval(version: ModelVersion) -> dict[str, str]:
+    """Digest of each stage's dossier when the approval last began to hold; empty before that.
+
+    What happens to a deployed version later, a finding of a monitor for example, changes the dossiers that a new
+    signature would cover, and takes nothing away from those that the approval rests on.
+    """
+    if version.stage not in APPROVED:
+        return {}
+    rows = LedgerEntry.objects.filter(
+        object_type="approvals.modelversion",
+        object_id=str(version.pk),
+        event__in=(Event.VERSION_ADVANCED, Event.VERSION_REINSTATED),
+    ).order_by("-seq")
+    for payload in rows.values_list("payload", flat=True):
+        facts = json.loads(payload)["facts"]
+        if facts.get("to") == Stage.MONITORING:
+            return {str(stage): str(digest) for stage, digest in facts["dossiers"].items()}
+    return {}
 
 
 def _line(row: LedgerEntry) -> TimelineLine:

@@ -15,7 +15,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET, require_safe
 
-from approvals import checks, dossier, evidence, permissions
+from approvals import checks, dossier, evidence, permissions, timeline
 from approvals.admin.acting import person
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
 from approvals.models import CheckRun, Evidence, Finding, MitigationPlan, SignOff
@@ -192,8 +192,8 @@ class SignOffAdmin(VersionRecordAdmin):
 
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Whether it counts, what it covers, and what has changed since."""
-        case = dossier.load_case(row.version)
-        counts = case.dossiers.get(row.stage) == row.dossier_id
+        standing = timeline.dossiers_at_approval(row.version) or dossier.load_case(row.version).dossiers
+        counts = standing.get(row.stage) == row.dossier_id
         changes: tuple[str, ...] = ()
         if not counts:
             changes = dossier.changes(row.dossier.text, dossier.current_text(row.version, row.stage))

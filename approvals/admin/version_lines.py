@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +22,7 @@ from approvals.requirements.checks import ChecksRequirement
 from approvals.requirements.evidence import EvidenceRequirement
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Role, Stage
+from approvals.timeline import dossiers_at_approval
 
 OK, BAD, WAIT, UNKNOWN = "ok", "bad", "wait", "unknown"
 VERDICTS = {
@@ -259,6 +261,8 @@ def _check_line(case: Case, key: str, stages: tuple[str, ...], runs: list[CheckR
 def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, user: User) -> tuple[SignOffLine, ...]:
     """Every sign-off that the gates ask, stage by stage; voided ones stay visible."""
     mine = set(permissions.roles_of(user, version.model))
+    approved = dossiers_at_approval(version)
+    standing = approved or case.dossiers
     rows: dict[tuple[str, str], list[SignOff]] = {}
     for row in SignOff.objects.filter(version=version).order_by("pk"):
         rows.setdefault((row.stage, row.role), []).append(row)
@@ -267,17 +271,17 @@ def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
         if not isinstance(requirement, SignOffsRequirement):
             continue
         given = rows.pop((stage.value, requirement.role.value), [])
-        lines += [_given(row, case) for row in given]
-        counting = {row.signer_id for row in given if row.dossier_id == case.dossiers.get(stage)}
+        lines += [_given(row, standing) for row in given]
+        counting = {row.signer_id for row in given if row.dossier_id == standing.get(stage)}
         for _ in range(requirement.people - len(counting)):
             lines.append(_missing(case, document, version, stage, requirement.role, user, mine))
     for rest in rows.values():
-        lines += [_given(row, case) for row in rest]
+        lines += [_given(row, standing) for row in rest]
     return tuple(lines)
 
 
-def _given(row: SignOff, case: Case) -> SignOffLine:
-    counts = row.dossier_id == case.dossiers.get(row.stage)
+def _given(row: SignOff, standing: Mapping[str, str]) -> SignOffLine:
+    counts = row.dossier_id == standing.get(row.stage)
     approved = row.decision in (SignOffDecision.APPROVE, SignOffDecision.APPROVE_WITH_CONDITIONS)
     words = {
         SignOffDecision.APPROVE: "Signed",

@@ -27,7 +27,7 @@ from portal.admin import ScopedAdmin
 class ModelVersionAdmin(ScopedAdmin):
     """Versions of visible models."""
 
-    list_display = ("__str__", "stage", "tier", "in_stage", "open_items", "submitted_by", "created_at")
+    list_display = ("__str__", "stage", "tier", "in_stage", "open_items", "submitted_by")
     list_filter = ("stage", "model__risk_tier", "model")
     search_fields = ("model__name", "number", "summary", "evidence__file__sha256__startswith")
     list_select_related = ("model", "policy", "submitted_by")

@@ -17,6 +17,8 @@ from modelcards.reading import typed
 
 HIGHLIGHTS = ("roc auc", "balanced accuracy", "brier score", "expected calibration error")
 MOST_HIGHLIGHTS = 6
+SAME_AS_NUMBERS = "Measures"
+"""A table of the run's page that a card prints already as the numbers of the check."""
 
 
 def newest_runs(version: ModelVersion) -> dict[str, CheckRun]:
@@ -87,7 +89,7 @@ def _tables(reading: Mapping[str, Any]) -> tuple[c.Table, ...]:
     return tuple(
         c.Table(item["title"], tuple(item["columns"]), tuple(tuple(row) for row in item["rows"]), item.get("note", ""))
         for item in reading.get("tables", ())
-        if item["title"] not in by_group
+        if item["title"] not in by_group and item["title"] != SAME_AS_NUMBERS
     )
 
 
@@ -120,9 +122,11 @@ def _run_facts(run: CheckRun) -> tuple[c.Fact, ...]:
 
 def highlights(results: Iterable[c.CheckResult]) -> tuple[c.Highlight, ...]:
     """The few numbers that a reader looks for first."""
-    found = []
+    found: list[c.Highlight] = []
     for result in results:
         for number in result.numbers:
+            if any(known.label == words(number.name) for known in found):
+                continue  # two checks measure it, with the same definition
             wanted = number.name.lower() in HIGHLIGHTS or number.name.startswith("selection rate ratio by")
             if wanted and number.value is not None and " and " not in number.name:
                 note = (

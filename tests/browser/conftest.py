@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser import story
 from tests.cast import PASSWORD
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,8 +29,8 @@ class Portal:
         self.address, self.var, self.browser = address, var, browser
 
     @contextmanager
-    def as_(self, username: str, **context) -> Iterator[Page]:
-        """A page of its own, signed in; fails on any console message, error or foreign address."""
+    def as_(self, username: str, *, watched: bool = True, **context) -> Iterator[Page]:
+        """A page of its own, signed in; where watched, it fails on any console message, error or foreign address."""
         complaints: list[str] = []
         opened = self.browser.new_context(base_url=self.address, accept_downloads=True, **context)
         page = opened.new_page()
@@ -44,16 +45,16 @@ class Portal:
         yield page
         opened.close()
         seen = [line for line in complaints if not any(word in line for word in HARMLESS)]
-        assert not seen, seen
+        assert not (watched and seen), seen
 
     def _watch(self, url: str, complaints: list[str]) -> None:
         if not url.startswith((self.address, "data:", "blob:")):
             complaints.append(f"foreign address: {url}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium from the system."""
+    """Chromium from the system; ended with these tests, because its event loop would forbid Django its database."""
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed, so no page was looked at: apt-get install chromium.")
     with sync_playwright() as playwright:
@@ -62,7 +63,7 @@ def browser() -> Iterator[Browser]:
         found.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """`manage.py up` with web server, worker, beat and broker, without demo data but with our people."""
     folder = tmp_path_factory.mktemp("served")
@@ -109,3 +110,9 @@ def _wait(served: subprocess.Popen[bytes], address: str, log: Path) -> None:
                 break
             time.sleep(0.2)
     pytest.fail(f"The portal did not start: {log.read_text(errors='replace')[-2000:]}")
+
+
+@pytest.fixture(scope="package")
+def approved(portal: Portal) -> str:
+    """The address of a version that people brought all the way to monitoring."""
+    return story.tell(portal)

@@ -3,9 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser.test_story import approved
-
-__all__ = ["approved"]
+pytestmark = pytest.mark.timeout(900)
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 PAGES = (
@@ -22,10 +20,28 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 1400), ("light", 390)])
-def test_pages_are_accessible(portal, approved, scheme, width):
+LOOKS = [("light", 1400), ("dark", 1400), ("light", 390)]
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_pages_keep_to_the_content_security_policy_and_fit_the_screen(portal, approved, scheme, width):
     found = []
     with portal.as_("auditor", color_scheme=scheme, viewport={"width": width, "height": 900}) as page:
+        for path in PAGES:
+            page.goto(path.format(version=approved.removeprefix(portal.address)))
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{path} scrolls sideways at {width}")
+            assert page.locator("main").count() == 1
+            assert page.locator("h1").count() == 1, path
+    assert not found, found
+
+
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_pages_are_accessible(portal, approved, scheme, width):
+    found = []
+    # The audit tool writes styles into the page to measure contrast, which the policy rightly forbids.
+    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}, "bypass_csp": True}
+    with portal.as_("auditor", watched=False, **look) as page:
         for path in PAGES:
             page.goto(path.format(version=approved.removeprefix(portal.address)))
             results = Axe().run(page, options=RULES)
@@ -34,8 +50,4 @@ def test_pages_are_accessible(portal, approved, scheme, width):
                 for violation in results.response["violations"]
                 for node in violation["nodes"]
             ]
-            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                found.append(f"{path}: scrolls sideways at {width}")
-            assert page.locator("main").count() == 1
-            assert page.locator("h1").count() == 1, path
     assert not found, "\n".join(found)
