@@ -1,5 +1,6 @@
 """From an empty folder to a portal that runs: `manage.py up`, keys, settings and the tools around them."""
 
+import io
 import json
 import os
 import signal
@@ -15,10 +16,12 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils.formats import date_format
 
 from portal.keys import broker_socket, ensure_keys, ledger_key_path, read_secret_key, secret_key_path
-from portal.management.commands.up import CannotStartError, port_number
+from portal.management.commands.up import CannotStartError, Command, is_alive, port_number
+from portal.management.demo.cast import logins_file
 from tests.portal.test_processes import eventually
 
 ROOT = Path(settings.BASE_DIR)
@@ -128,6 +131,29 @@ def test_a_taken_port_is_said_before_anything_starts(tmp_path, port):
 def test_a_word_that_is_no_port_is_refused(word):
     with pytest.raises(CannotStartError, match="is no port: give a number from 1 to 65535"):
         port_number(word)
+
+
+def test_a_later_start_says_that_the_data_is_kept_and_an_empty_one_how_to_begin(db, settings, tmp_path):
+    settings.VAR = tmp_path
+    said = io.StringIO()
+    Command(stdout=said).say_who_can_sign_in(demo=False)
+    assert "Nobody can sign in yet" in said.getvalue()
+    (tmp_path / "demo").mkdir()
+    logins_file(tmp_path).write_text("names and a password")
+    User.objects.create_user("ada")
+    Command(stdout=said).say_who_can_sign_in(demo=False)
+    assert (
+        f"The data of the last run is kept; the demo people's names and password are in {tmp_path}" in said.getvalue()
+    )
+    assert "names and a password" not in said.getvalue()
+
+
+def test_a_process_that_ended_and_waits_for_its_burial_is_not_alive():
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert is_alive(process.pid)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert sys.platform != "linux" or not is_alive(process.pid)
 
 
 def test_missing_pango_is_named_with_its_debian_packages_before_anything_starts(tmp_path):

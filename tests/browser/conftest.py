@@ -115,4 +115,5 @@ def _wait(served: subprocess.Popen[bytes], address: str, log: Path) -> None:
 @pytest.fixture(scope="package")
 def approved(portal: Portal) -> str:
     """The address of a version that people brought all the way to monitoring."""
-    return story.tell(portal)
+    address: str = story.tell(portal)
+    return address

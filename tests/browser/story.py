@@ -108,7 +108,7 @@ def prepare_stage(page: Page, url: str, stage: str) -> None:
 
 def tell(portal: Any) -> str:
     """The whole story; gives the address of the version page."""
-    url = register(portal)
+    url: str = register(portal)
     grant_roles(portal)
     for stage in STAGES:
         with portal.as_("submitter") as page:
@@ -120,4 +120,4 @@ def tell(portal: Any) -> str:
             sign(portal, role, role.replace("_", " "))
         with portal.as_("submitter") as page:
             advance(page, url)
-    return url
+    return str(url)

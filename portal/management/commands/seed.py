@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import time
 from argparse import ArgumentParser
 from contextlib import nullcontext
@@ -83,11 +84,12 @@ class Command(BaseCommand):
 
     def say_what_now(self, house: House, seconds: float) -> None:
         """Tell once who can sign in, and what to look at."""
-        self.stdout.write(f"The demo data was made in {seconds:.0f} seconds.")
+        self.stdout.write(f"The demo data was made in {seconds:.0f} s.")
         self.stdout.write(logins_file(house.var).read_text(encoding="utf-8").rstrip())
         self.stdout.write(f"This list is kept in {logins_file(house.var)}.")
         for card in sorted((house.var / "demo").glob("*.pdf")):
-            self.stdout.write(f"A signed model card: {card}. Check it: manage.py verify {card}")
+            self.stdout.write(f"A signed model card: {card}")
+            self.stdout.write(f"Verify it: .venv/bin/python manage.py verify {shlex.quote(str(card))}")
 
 
 def chosen_work(*, worker: bool, inline: bool) -> Work:

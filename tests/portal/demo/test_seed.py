@@ -146,6 +146,13 @@ class TestTheToldStory:
         notes = Notification.objects.filter(event="monitoring.monitor.breached")
         assert version(texts.CREDIT_SCORE).model.owner in {note.user for note in notes}
 
+    def test_signers_of_an_approval_that_stands_are_told_but_not_asked_to_sign_again(self, told):
+        told_after = Notification.objects.filter(event="approvals.signoff.voided", text__contains="The approval stands")
+        asked_before = Notification.objects.filter(event="approvals.signoff.voided", asks_for_act=True)
+        assert {note.user.username for note in told_after} >= {"samira", "grace", "yuki", "leilani", "henrik"}
+        assert not told_after.filter(asks_for_act=True).exists()
+        assert all("sign again" in note.text for note in asked_before)
+
     def test_the_issued_card_lies_beside_the_logins(self, told):
         card = ModelCard.objects.get(version=version(texts.CREDIT_SCORE), kind="issued")
         copy = Path(settings.VAR) / "demo" / f"{card.number}.pdf"
