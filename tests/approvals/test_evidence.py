@@ -1,0 +1,158 @@
+"""What people attach: the wrong user first, then everything that is not what it claims. Nothing is half written."""
+
+import io
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from approvals import evidence
+from approvals.models import Answer, Evidence, StoredFile
+from approvals.stages import Role
+from portal.errors import BadInput, NotPermitted, Refused
+from portal.models import LedgerEntry
+from tests.cast import TABLE, tiny_safetensors, tiny_table
+
+PICKLE = b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."
+
+
+class Zeros(io.RawIOBase):
+    """A stream of so many bytes that no memory holds them at once."""
+
+    def __init__(self, size):
+        self.left = size
+
+    def read(self, size=-1):
+        """The next bytes."""
+        given = min(self.left, 1 << 20 if size < 0 else size)
+        self.left -= given
+        return b"a" * given
+
+
+@pytest.fixture
+def version(cast):
+    cast.publish(questionnaires={"use": [{"key": "who", "text": "Who uses it?"}]})
+    return cast.version()
+
+
+@pytest.fixture
+def store():
+    """Files in the store, as they are before and after."""
+
+    def files():
+        root = Path(settings.VAR) / "uploads"
+        return {path for path in root.rglob("*") if path.is_file()} if root.exists() else set()
+
+    return files
+
+
+def test_only_a_submitter_attaches_and_the_refusal_is_recorded(cast, version):
+    for user in (cast.outsider, cast.auditor, cast.superuser, cast.signers[Role.RISK_OFFICER]):
+        with pytest.raises(NotPermitted, match="Only a submitter"):
+            evidence.attach(
+                version_id=version.pk,
+                actor=user,
+                kind="artifact",
+                stream=io.BytesIO(tiny_safetensors()),
+                name="model.safetensors",
+            )
+    assert LedgerEntry.objects.filter(event="approvals.act.refused").count() == 4
+    assert not Evidence.objects.exists()
+
+
+def test_the_validator_attaches_the_report_and_nothing_else(cast, version):
+    validator = cast.signers[Role.MODEL_VALIDATOR]
+    report = {"stream": io.BytesIO(b"# Report\n\nFine."), "name": "report.md"}
+    evidence.attach(version_id=version.pk, actor=validator, kind="validation_report", **report)
+    with pytest.raises(NotPermitted):
+        evidence.attach(
+            version_id=version.pk, actor=validator, kind="monitoring_plan", stream=io.BytesIO(b"Plan."), name="p.md"
+        )
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "model.safetensors", "model.skops", "model.onnx", "model.joblib"])
+def test_a_pickle_is_refused_under_any_name(cast, version, store, name):
+    before = store()
+    with pytest.raises(BadInput, match="not accepted"):
+        cast.attach(version, "artifact", PICKLE, name)
+    assert not Evidence.objects.exists()
+    assert not StoredFile.objects.exists()
+    assert len(store() - before) <= 1  # bytes without a row are nobody's; the next upload of them finds them there
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "The file is empty"),
+        (b"id,sex,age_group,amount,y_true,y_score,y_pred\n", "no rows"),
+        (b"a,b\n1,2\n", "The table has no column y_true"),
+        (b"a,a\n1,2\n", "two columns named a"),
+        (b'{"a": 1}\n{"b": 2}\n', "not a table"),
+        (b"<html>\n<body>\n", "not a table"),
+        (b"\xff\xfe\x00\x01\n", "UTF-8|not a table"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_with_a_sentence(cast, version, content, why):
+    cast.artifact(version)
+    with pytest.raises(BadInput, match=why):
+        cast.attach(version, "evaluation_table", content, "evaluation.csv", **TABLE)
+    assert Evidence.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "why"),
+    [
+        ("data_lineage", b"not json", "not valid JSON"),
+        ("data_lineage", b"[1]", "one object"),
+        ("data_lineage", b'{"sources": []}', "does not state"),
+        ("risk_register", b"[" * 100_000, "not valid JSON"),
+        ("monitoring_plan", b"\xff\xd8\xff\xe0picture", "PDF or a text file"),
+    ],
+)
+def test_a_document_that_is_none_is_refused_with_a_sentence(cast, version, kind, content, why):
+    with pytest.raises(BadInput, match=why):
+        cast.attach(version, kind, content, "document")
+    assert not Evidence.objects.exists()
+
+
+def test_a_file_of_100_mb_is_refused_and_leaves_nothing(cast, version, store):
+    before = store()
+    with pytest.raises(BadInput, match="larger than the 64 MB"):
+        evidence.attach(
+            version_id=version.pk, actor=cast.submitter, kind="training_table", stream=Zeros(100_000_000), name="t.csv"
+        )
+    assert store() == before
+    assert not Evidence.objects.exists()
+
+
+def test_a_table_needs_its_artifact_first_and_belongs_to_it(cast, version):
+    with pytest.raises(BadInput, match="artifact first"):
+        cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
+    cast.artifact(version)
+    row = cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
+    assert row.artifact_sha256 == evidence.current(version, "artifact").file.sha256
+
+
+def test_a_name_that_is_a_path_is_only_a_name_and_the_same_bytes_are_one_file(cast, version):
+    row = cast.attach(version, "monitoring_plan", b"Plan.", "../../etc/passwd")
+    again = cast.attach(version, "rollback_plan", b"Plan.", "<b>plan</b>.md")
+    assert row.name == "passwd"
+    assert row.file == again.file
+    assert again.name == "b>.md"
+    assert row.file.path.is_relative_to(Path(settings.VAR) / "uploads")
+
+
+def test_answers_are_of_known_questions_by_a_submitter_during_review(cast, version):
+    with pytest.raises(NotPermitted):
+        evidence.record_answers(version_id=version.pk, actor=cast.auditor, section="use", answers={"who": "Me."})
+    for section, answers in (("nonsense", {}), ("use", {"nonsense": "x"}), ("use", {"who": "x" * 20_001})):
+        with pytest.raises(BadInput):
+            evidence.record_answers(version_id=version.pk, actor=cast.submitter, section=section, answers=answers)
+    given = {"who": "<script>alert(1)</script>"}
+    assert evidence.record_answers(version_id=version.pk, actor=cast.submitter, section="use", answers=given) == 1
+    assert evidence.record_answers(version_id=version.pk, actor=cast.submitter, section="use", answers=given) == 0
+    assert Answer.objects.get().text == given["who"]
+    for _ in range(7):
+        cast.advance(version)
+    with pytest.raises(Refused, match="Locked since"):
+        evidence.record_answers(version_id=version.pk, actor=cast.submitter, section="use", answers={"who": "Late."})
