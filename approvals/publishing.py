@@ -13,6 +13,7 @@ from approvals.events import Event
 from approvals.models import Policy
 from approvals.models.policies import PolicyStatus
 from approvals.policy_document import digest_of, parse
+from approvals.signals import policy_examined
 from portal import ledger
 from portal.errors import NotPermitted, Refused
 
@@ -25,6 +26,7 @@ def draft(*, actor: User, text: str, policy_id: int | None = None, now: datetime
     if not actor.has_perm("approvals.change_policy"):
         raise NotPermitted("You have no right to write policies.")
     document = parse(text)
+    policy_examined.send(sender=Policy, document=document)
     with transaction.atomic():
         if policy_id is None:
             row = Policy(author=actor, created_at=now)
@@ -57,7 +59,7 @@ def publish(*, policy_id: int, actor: User, now: datetime | None = None) -> Poli
             raise Refused("Only a draft can be published.")
         if row.author_id == actor.pk:
             raise NotPermitted("Whoever wrote a policy does not publish it; a second person does.")
-        parse(row.text)
+        policy_examined.send(sender=Policy, document=parse(row.text))
         newest = Policy.objects.filter(name=row.name).aggregate(newest=Max("number"))["newest"] or 0
         row.number, row.status, row.published_by, row.published_at = newest + 1, PolicyStatus.PUBLISHED, actor, now
         row.save()

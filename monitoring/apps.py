@@ -12,7 +12,7 @@ class MonitoringConfig(AppConfig):
     verbose_name = "Monitoring"
 
     def ready(self) -> None:
-        from approvals.signals import version_moved  # noqa: PLC0415  (apps must be loaded first)
+        from approvals.signals import policy_examined, version_moved  # noqa: PLC0415  (apps must be loaded first)
         from monitoring import monitors, planning  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
         from monitoring.models import Batch, Monitor  # noqa: PLC0415
@@ -23,3 +23,4 @@ class MonitoringConfig(AppConfig):
         guards.append_only(Batch)
         monitors.load()
         version_moved.connect(planning.when_moved, dispatch_uid="monitoring.planning.when_moved")
+        policy_examined.connect(planning.when_examined, dispatch_uid="monitoring.planning.when_examined")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from approvals import findings, workflow
-from approvals.models import Finding, ModelVersion, SignOff, StoredFile
+from approvals.models import Finding, ModelVersion, Policy, SignOff, StoredFile
 from approvals.stages import Role
 from monitoring import batches, running, staleness
 from monitoring.models import Batch, Monitor, Reading
@@ -48,7 +48,7 @@ def changed(table, **columns):
     return out.getvalue().encode()
 
 
-def test_monitors_start_with_the_policy_of_the_version_and_an_unknown_one_keeps_the_gate_closed(cast, deploy):
+def test_monitors_start_with_the_policy_of_the_version(cast, deploy):
     version = deploy()
     assert list(Monitor.objects.values_list("key", flat=True)) == [
         "data_quality",
@@ -68,13 +68,14 @@ def test_monitors_start_with_the_policy_of_the_version_and_an_unknown_one_keeps_
         ({"monitor": "feature_drift", "thresholds": {}}, "needs a threshold"),
         ({"monitor": "feature_drift", "thresholds": {"max_psy": 1}}, "no setting"),
         ({"monitor": "staleness", "severity": "dreadful"}, "no known severity"),
+        ({"monitor": "staleness", "every_days": 0}, "every_days"),
+        ({"monitor": "staleness", "suspends": "perhaps"}, "true or false"),
     ],
 )
-def test_a_monitor_that_cannot_watch_keeps_a_version_from_being_deployed(cast, deploy, entry, why):
-    with pytest.raises(Refused, match=why):
-        deploy([entry])
-    assert not Monitor.objects.exists()
-    assert ModelVersion.objects.get().stage == "deployment_approval"
+def test_a_policy_with_a_monitor_that_cannot_watch_is_refused_where_it_is_written(cast, entry, why):
+    with pytest.raises(BadInput, match=why):
+        cast.publish(monitors=[entry])
+    assert not Policy.objects.exists()
 
 
 def test_only_who_runs_the_model_delivers_and_the_refusal_is_recorded(cast, deploy):
