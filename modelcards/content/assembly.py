@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.conf import settings
 
-from approvals import dossier, workflow
+from approvals import dossier, timeline, workflow
 from approvals.models import Evidence, EvidenceKind, Finding, ModelVersion
 from approvals.policy_document import parse
 from modelcards import card as c
@@ -26,6 +27,8 @@ def build(
 ) -> c.Card:
     """The card of a version as it stands. An issued one needs the checkpoint and the seal that it will carry."""
     document, case = parse(version.policy.text), dossier.load_case(version)
+    # A card made again after a monitor opened a finding still says what the approval rests on.
+    case = replace(case, dossiers=timeline.dossiers_at_approval(version) or case.dossiers)
     rows = _evidence(version)
     runs = measured.newest_runs(version)
     results = measured.checks(case, document, runs)

@@ -3,11 +3,12 @@
 import json
 import shutil
 import subprocess
+from datetime import date
 
 import pytest
 from django.conf import settings
 
-from approvals import checking, running
+from approvals import checking, findings, running
 from approvals.models import Evidence
 from approvals.stages import Role
 from modelcards import issuing
@@ -25,6 +26,7 @@ GATES = {
     "scoping": [{"evidence": {"kind": "artifact"}}, {"signoffs": {"role": "business_analyst"}}],
     "validation": [
         {"answers": {"section": "intended_use"}},
+        {"findings": {"at_or_above": "medium"}},
         {"checks": {"check": "performance", "thresholds": {"min_accuracy": 0.6}}},
         {"checks": {"check": "group_fairness", "thresholds": {"min_selection_ratio": 0.5}}},
         {"signoffs": {"role": "model_validator"}},
@@ -151,3 +153,21 @@ def test_a_download_is_for_those_who_see_the_model_and_is_recorded(cast):
     entries = LedgerEntry.objects.filter(event="modelcards.card.downloaded")
     assert {entry.actor_id for entry in entries} == {cast.auditor.pk}
     assert entries.count() == 2
+
+
+def test_a_card_made_after_a_finding_still_shows_what_the_approval_rests_on(cast):
+    version = approved(cast)
+    findings.open_finding(
+        version_id=version.pk,
+        actor=cast.signers[Role.RISK_OFFICER],
+        severity=3,
+        title="Larger loans than before",
+        description="",
+        owner=cast.owner,
+        due_on=date(2099, 1, 1),
+    )
+    row = ModelCard.objects.get(version=version, kind="issued")
+    assert issuing.execute(row.pk), ModelCard.objects.get(pk=row.pk).error
+    card = Card.from_json(json.loads(ModelCard.objects.get(pk=row.pk).content))
+    assert all(signed.current for signed in card.sign_offs)
+    assert [finding.title for finding in card.findings] == ["Larger loans than before"]
