@@ -5,6 +5,7 @@ import inspect
 import string
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,7 +171,7 @@ class TestEveryMonitor:
 
 
 REQUIREMENTS = [pytest.param(kind, id=key) for key, kind in sorted(requirements.load().items())]
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "evidence": {"kind": "artifact"},
     "answers": {"section": "use"},
     "checks": {"check": "performance", "thresholds": {"min_accuracy": 0.6}},

@@ -16,15 +16,16 @@ from tests.cast import TABLE, tiny_safetensors, tiny_table
 PICKLE = b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."
 
 
-class Zeros(io.RawIOBase):
+class Zeros(io.BytesIO):
     """A stream of so many bytes that no memory holds them at once."""
 
     def __init__(self, size):
+        super().__init__()
         self.left = size
 
-    def read(self, size=-1):
+    def read(self, size: int | None = -1):
         """The next bytes."""
-        given = min(self.left, 1 << 20 if size < 0 else size)
+        given = min(self.left, size if size and size > 0 else 1 << 20)
         self.left -= given
         return b"a" * given
 
@@ -62,8 +63,8 @@ def test_only_a_submitter_attaches_and_the_refusal_is_recorded(cast, version):
 
 def test_the_validator_attaches_the_report_and_nothing_else(cast, version):
     validator = cast.signers[Role.MODEL_VALIDATOR]
-    report = {"stream": io.BytesIO(b"# Report\n\nFine."), "name": "report.md"}
-    evidence.attach(version_id=version.pk, actor=validator, kind="validation_report", **report)
+    report = io.BytesIO(b"# Report\n\nFine.")
+    evidence.attach(version_id=version.pk, actor=validator, kind="validation_report", stream=report, name="report.md")
     with pytest.raises(NotPermitted):
         evidence.attach(
             version_id=version.pk, actor=validator, kind="monitoring_plan", stream=io.BytesIO(b"Plan."), name="p.md"
