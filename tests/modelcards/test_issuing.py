@@ -35,8 +35,6 @@ GATES = {
 QUESTIONS = {"intended_use": [{"key": "assumptions", "text": "What is assumed?", "required": False}]}
 MONITORS: list[dict[str, object]] = []
 
-pytestmark = pytest.mark.both_engines
-
 
 @pytest.fixture
 def cast(committed_database, settings, tmp_path):
@@ -96,6 +94,7 @@ def test_an_approval_makes_a_card_that_verifies_and_says_what_is_in_the_database
     assert "Total document signed" in said
 
 
+@pytest.mark.both_engines
 def test_a_draft_becomes_evidence_and_is_no_approval(cast):
     version = in_validation(cast)
     for user in (cast.outsider, cast.auditor, cast.superuser):
@@ -111,6 +110,7 @@ def test_a_draft_becomes_evidence_and_is_no_approval(cast):
     assert not report.ok
 
 
+@pytest.mark.both_engines
 def test_a_worker_that_lost_its_lease_stores_nothing(cast):
     version = approved(cast)
     row = ModelCard.objects.get(version=version, kind="issued")
