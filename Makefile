@@ -5,6 +5,7 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 
 IN_VENV := .venv/bin/python -m
+TESTS := $(IN_VENV) pytest --numprocesses auto --maxprocesses 8
 DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 
 .PHONY: help run test check format lock debian-packages
@@ -18,8 +19,8 @@ run:
 
 test: debian-packages
 	@$(PYTHON) .ci/prepare dev
-	@$(IN_VENV) pytest
-	@.venv/bin/python tests/postgresql.py -- $(IN_VENV) pytest -m both_engines
+	@$(TESTS)
+	@.venv/bin/python tests/postgresql.py -- $(TESTS) -m both_engines
 
 check:
 	@$(PYTHON) .ci/prepare dev

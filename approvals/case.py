@@ -59,7 +59,10 @@ def load(version: ModelVersion) -> Case:
         failed_runs=failed,
         check_inputs={},
         check_types={
-            key: CheckType(key, kind.title, kind.version, tuple(kind.inputs)) for key, kind in checks.load().items()
+            key: CheckType(
+                key, kind.title, kind.version, tuple(kind.inputs), tuple(kind.optional_inputs), tuple(kind.facts)
+            )
+            for key, kind in checks.load().items()
         },
         sign_offs=_sign_offs(version),
         findings=_findings(version),

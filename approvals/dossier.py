@@ -71,17 +71,42 @@ def changes(before: str, after: str) -> tuple[str, ...]:
     lines = []
     for path in sorted(old.keys() | new.keys()):
         if old.get(path) != new.get(path):
-            was, now = old.get(path, "absent"), new.get(path, "absent")
+            was, now = _in_words(old.get(path)), _in_words(new.get(path))
+            if was == now:  # the number 1 and the text 1, for example
+                was, now = old.get(path, was), new.get(path, now)
             lines.append(f"{path}: {_short(was)} became {_short(now)}")
     return tuple(lines)
 
 
 def _flat(value: Any, path: str = "") -> dict[str, str]:
-    if isinstance(value, dict):
-        return {k: v for name in value for k, v in _flat(value[name], f"{path} › {name}" if path else name).items()}
-    if isinstance(value, list):
-        return {k: v for i, item in enumerate(value) for k, v in _flat(item, f"{path} › {_label(item, i)}").items()}
-    return {path: "nothing" if value is None else str(value)}
+    """Every single entry as JSON text under its path; an empty list or mapping is an entry too."""
+    if isinstance(value, dict) and value:
+        parts = [(name, value[name]) for name in value]
+    elif isinstance(value, list) and value:
+        parts = list(zip(_labels(value), value, strict=True))
+    else:
+        return {path: canonical_text(value)}
+    return {
+        place: text for name, part in parts for place, text in _flat(part, f"{path} › {name}" if path else name).items()
+    }
+
+
+def _in_words(text: str | None) -> str:
+    if text is None:
+        return "absent"
+    value = json.loads(text)
+    return "nothing" if value is None or value in ({}, []) else str(value)
+
+
+def _labels(items: list[Any]) -> list[str]:
+    """A name for each item; two items of one name are told apart by a number."""
+    names: list[str] = []
+    for index, item in enumerate(items):
+        name, count = _label(item, index), 2
+        while name in names:
+            name, count = f"{_label(item, index)} ({count})", count + 1
+        names.append(name)
+    return names
 
 
 def _label(item: Any, index: int) -> str:

@@ -43,17 +43,17 @@ def attach(
     with refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"):
         _require_attach(version, actor, kind)
     details = dict(details or {})
-    upload = files.receive(stream)
-    media_type = files.judge_upload(kind, upload, name=name, details=details)
-    with (
-        refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"),
-        transaction.atomic(),
-    ):
-        version = _locked(version_id)
-        _require_attach(version, actor, kind)
-        with voiding.watched(version, actor=actor):
-            row = _add(version, actor, kind, upload, name=name, media_type=media_type, details=details, now=now)
-        _record_attached(row, version, actor)
+    with files.incoming(stream) as upload:
+        media_type = files.judge_upload(kind, upload, name=name, details=details)
+        with (
+            refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"),
+            transaction.atomic(),
+        ):
+            version = _locked(version_id)
+            _require_attach(version, actor, kind)
+            with voiding.watched(version, actor=actor):
+                row = _add(version, actor, kind, upload, name=name, media_type=media_type, details=details, now=now)
+            _record_attached(row, version, actor)
     return row
 
 
@@ -80,17 +80,24 @@ def _add(
     details: dict[str, Any],
     now: datetime,
 ) -> Evidence:
+    made_with = _made_with(version, kind, upload)
     return Evidence.objects.create(
         version=version,
         kind=kind,
         file=files.stored(upload),
-        name=Path(name).name[:200],
+        name=_plain_name(name) or kind,
         media_type=media_type,
         details=details,
-        artifact_sha256=_made_with(version, kind, upload),
+        artifact_sha256=made_with,
         uploaded_by=actor,
         uploaded_at=now,
     )
+
+
+def _plain_name(name: str) -> str:
+    """The last part of what a browser or program gave as name; empty if nothing is left that names a file."""
+    last = "".join(sign for sign in name.replace("\\", "/").split("/")[-1] if sign.isprintable()).strip()[:200]
+    return "" if last in (".", "..") else last
 
 
 def _made_with(version: ModelVersion, kind: str, upload: files.Upload) -> str:

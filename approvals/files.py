@@ -8,8 +8,9 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,7 +35,7 @@ COLUMN_LIMIT = 2000
 
 @dataclass(frozen=True)
 class Upload:
-    """Bytes that lie in the store already but belong to no row yet."""
+    """Bytes that were received and belong to no row yet."""
 
     sha256: str
     size: int
@@ -43,6 +44,13 @@ class Upload:
 
 def receive(stream: BinaryIO, *, limit: int | None = None) -> Upload:
     """Copy a stream into the store. Raises BadInput for an empty or too large file; leaves nothing behind then."""
+    with incoming(stream, limit=limit) as upload:
+        return _kept(upload)
+
+
+@contextmanager
+def incoming(stream: BinaryIO, *, limit: int | None = None) -> Iterator[Upload]:
+    """Bytes to be judged, beside the store. They are gone after the block unless stored() took them."""
     limit = limit or int(settings.UPLOAD_LIMIT_BYTES)
     root = Path(settings.VAR) / "uploads"
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -50,13 +58,17 @@ def receive(stream: BinaryIO, *, limit: int | None = None) -> Upload:
     try:
         with os.fdopen(handle, "wb") as target:
             sha256, size = _copy(stream, target, limit)
-        final = root / sha256[:2] / sha256
-        final.parent.mkdir(exist_ok=True, mode=0o700)
-        Path(name).replace(final)
-    except BaseException:
+        yield Upload(sha256, size, Path(name))
+    finally:
         Path(name).unlink(missing_ok=True)
-        raise
-    return Upload(sha256, size, final)
+
+
+def _kept(upload: Upload) -> Upload:
+    final = Path(settings.VAR) / "uploads" / upload.sha256[:2] / upload.sha256
+    if upload.path != final:
+        final.parent.mkdir(exist_ok=True, mode=0o700)
+        upload.path.replace(final)
+    return replace(upload, path=final)
 
 
 def _copy(stream: BinaryIO, target: BinaryIO, limit: int) -> tuple[str, int]:
@@ -77,7 +89,8 @@ def _copy(stream: BinaryIO, target: BinaryIO, limit: int) -> tuple[str, int]:
 
 
 def stored(upload: Upload) -> StoredFile:
-    """The row of these bytes; the same bytes are one row."""
+    """The row of these bytes, which lie in the store from now on; the same bytes are one row."""
+    _kept(upload)
     row, _ = StoredFile.objects.get_or_create(
         sha256=upload.sha256, defaults={"size": upload.size, "created_at": timezone.now()}
     )

@@ -86,13 +86,6 @@ def open_finding(
     """Open a finding by hand: anybody who signs for a role on the model may."""
     now = now or timezone.now()
     version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
-    _require_text(title, field="title")
-    if severity not in Severity.values:
-        raise BadInput("Choose a severity.", field="severity")
-    if due_on < now.date():
-        raise BadInput("The due date lies in the past.", field="due_on")
-    if not permissions.may_view(owner, version.model):
-        raise BadInput("The owner has no right on this model.", field="owner")
     with (
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="open finding"),
         transaction.atomic(),
@@ -100,6 +93,10 @@ def open_finding(
         version = _locked(version_id)
         if not permissions.roles_of(actor, version.model):
             raise NotPermitted("Only people who sign for a role on this model open findings.")
+        _require_text(title, field="title")
+        if severity not in Severity.values:
+            raise BadInput("Choose a severity.", field="severity")
+        _require_duty(version, owner, due_on, now)
         with voiding.watched(version, actor=actor):
             return add(
                 version=version,
@@ -174,15 +171,7 @@ def record_mitigation(
 ) -> MitigationPlan:
     """Record what is done about one failed measure of a failed run, by whom and until when."""
     now = now or timezone.now()
-    _require_text(plan, field="plan")
     run = CheckRun.objects.select_related("version__model").get(pk=run_id)
-    failed = {str(item["name"]): item for item in run.reading.get("failed_measures", [])}
-    if run.verdict != Verdict.FAILED or measure not in failed:
-        raise BadInput("A mitigation plan belongs to a measure that failed in this run.", field="measure")
-    if due_on < now.date():
-        raise BadInput("The due date lies in the past.", field="due_on")
-    if not permissions.may_view(owner, run.version.model):
-        raise BadInput("The owner has no right on this model.", field="owner")
     with (
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=run.version, act="record mitigation"),
         transaction.atomic(),
@@ -190,6 +179,11 @@ def record_mitigation(
         version = _locked(run.version_id)
         if not permissions.may_submit(actor, version.model):
             raise NotPermitted("Only a submitter of this model records mitigation plans.")
+        _require_text(plan, field="plan")
+        failed = {str(item["name"]): item for item in run.reading.get("failed_measures", [])}
+        if run.verdict != Verdict.FAILED or measure not in failed:
+            raise BadInput("A mitigation plan belongs to a measure that failed in this run.", field="measure")
+        _require_duty(version, owner, due_on, now)
         with voiding.watched(version, actor=actor):
             row = MitigationPlan.objects.create(
                 version=version,
@@ -237,6 +231,13 @@ def _require_judge(version: ModelVersion, row: Finding, actor: User, verb: str) 
     judges = {Role.MODEL_VALIDATOR, Role.RISK_OFFICER}
     if not judges & set(permissions.roles_of(actor, version.model)):
         raise NotPermitted(f"Only the model validator or a risk officer {verb} findings.")
+
+
+def _require_duty(version: ModelVersion, owner: User, due_on: date, now: datetime) -> None:
+    if due_on < now.date():
+        raise BadInput("The due date lies in the past.", field="due_on")
+    if not permissions.may_view(owner, version.model):
+        raise BadInput("The owner has no right on this model.", field="owner")
 
 
 def _require_text(text: str, *, field: str) -> None:

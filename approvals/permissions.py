@@ -42,9 +42,13 @@ def _granted_model_ids(user: Person, codenames: Iterable[str]) -> Q:
         user_id=user.pk, user__is_active=True, permission__codename__in=names
     )
     by_group = RegisteredModelGroupObjectPermission.objects.filter(
-        group__user__in=User.objects.filter(pk__in=[user.pk], is_active=True), permission__codename__in=names
+        group__user__in=_still_active(user), permission__codename__in=names
     )
     return Q(pk__in=by_user.values("content_object_id")) | Q(pk__in=by_group.values("content_object_id"))
+
+
+def _still_active(user: Person) -> QuerySet[User]:
+    return User.objects.filter(pk__in=[user.pk], is_active=True)
 
 
 def visible_models(user: Person) -> QuerySet[RegisteredModel]:
@@ -82,11 +86,11 @@ def roles_of(user: Person, model: RegisteredModel) -> tuple[Role, ...]:
     names = [permission_for(role) for role in Role]
     held = set(
         RegisteredModelUserObjectPermission.objects.filter(
-            user_id=user.pk, content_object=model, permission__codename__in=names
+            user_id=user.pk, user__is_active=True, content_object=model, permission__codename__in=names
         ).values_list("permission__codename", flat=True)
     ) | set(
         RegisteredModelGroupObjectPermission.objects.filter(
-            group__user__id=user.pk, content_object=model, permission__codename__in=names
+            group__user__in=_still_active(user), content_object=model, permission__codename__in=names
         ).values_list("permission__codename", flat=True)
     )
     return tuple(role for role in Role if permission_for(role) in held)
@@ -119,7 +123,7 @@ def may_submit(user: Person, model: RegisteredModel) -> bool:
 
 def is_owner(user: Person, model: RegisteredModel) -> bool:
     """Whether the person is the model's owner and active."""
-    return bool(user.is_active and user.is_authenticated and model.owner_id == user.pk)
+    return bool(user.is_authenticated and model.owner_id == user.pk and _still_active(user).exists())
 
 
 def may_move(user: Person, model: RegisteredModel) -> bool:

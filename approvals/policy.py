@@ -51,11 +51,12 @@ def _target(source: Stage, transition: Transition, to: Stage | None) -> Stage | 
     if transition is Transition.ADVANCE:
         return next_stage(source) if source in REVIEW_STAGES else None
     if transition is Transition.REQUEST_CHANGES:
-        return to
-    return {
-        Transition.REJECT: Stage.REJECTED,
-        Transition.WITHDRAW: Stage.WITHDRAWN,
-        Transition.SUSPEND: Stage.SUSPENDED,
-        Transition.REINSTATE: Stage.MONITORING,
-        Transition.RETIRE: Stage.RETIRED,
+        return to if to in stages_up_to(source)[:-1] and source in REVIEW_STAGES else None
+    sources, target = {
+        Transition.REJECT: (REVIEW_STAGES, Stage.REJECTED),
+        Transition.WITHDRAW: (REVIEW_STAGES, Stage.WITHDRAWN),
+        Transition.SUSPEND: ((Stage.MONITORING,), Stage.SUSPENDED),
+        Transition.REINSTATE: ((Stage.SUSPENDED,), Stage.MONITORING),
+        Transition.RETIRE: ((Stage.MONITORING, Stage.SUSPENDED), Stage.RETIRED),
     }[transition]
+    return target if source in sources else None

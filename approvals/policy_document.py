@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +21,11 @@ from approvals.requirements.mitigations import MitigationsRequirement
 from approvals.stages import REVIEW_STAGES, Stage, Tier
 from portal.errors import BadInput
 
+LONGEST_TEXT = 200_000
+DEEPEST = 20
+LONGEST_NAME = 60
+LARGEST_INTEGER = 2**53 - 1  # beyond it canonical JSON, and with it a dossier, cannot hold the number
+POLICY_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 TOP_LEVEL = ("name", "title", "tier", "basis", "approval_valid_days", "questionnaires", "gates", "monitors")
 
 
@@ -50,13 +57,82 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class _PlainYaml(yaml.SafeLoader):
+    """YAML that means what a reviewer reads: no aliases, tags, merges or repeated entries, and only JSON values."""
+
+    _depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _refused(event.start_mark, "anchors (&) and aliases (*) are not accepted; write the text out")
+        if getattr(event, "tag", None):
+            raise _refused(event.start_mark, "tags (!) are not accepted")
+        if self._depth >= DEEPEST:
+            raise _refused(event.start_mark, f"this is nested more than {DEEPEST} levels deep")
+        self._depth += 1
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  (PyYAML's)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:str":
+                raise _refused(key.start_mark, "the name of an entry must be text; put it in quotes")
+            if key.value in seen:
+                raise _refused(key.start_mark, f"the entry “{key.value}” stands here twice")
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+    def construct_number(self, node: Any) -> float | int:
+        read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        try:
+            value: float | int = read(node)
+        except ValueError as error:
+            raise _refused(node.start_mark, "this is not a number that can be read") from error
+        if not math.isfinite(value) or (isinstance(value, int) and abs(value) > LARGEST_INTEGER):
+            raise _refused(node.start_mark, f"numbers must be finite and at most {LARGEST_INTEGER}")
+        return value
+
+    def construct_date(self, node: Any) -> str:
+        """A date stays the text that stands there."""
+        return str(node.value)
+
+
+_PlainYaml.add_constructor("tag:yaml.org,2002:int", _PlainYaml.construct_number)
+_PlainYaml.add_constructor("tag:yaml.org,2002:float", _PlainYaml.construct_number)
+_PlainYaml.add_constructor("tag:yaml.org,2002:timestamp", _PlainYaml.construct_date)
+
+
+def _refused(mark: Any, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _place(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', None) or 'cannot be read'}"
+
+
+def _plain(text: str) -> Any:
+    if len(text) > LONGEST_TEXT:
+        raise BadInput(f"The policy is longer than {LONGEST_TEXT:,} characters.", field="text")
+    try:
+        loader = _PlainYaml(text)
+        try:
+            return loader.get_single_data()
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        raise BadInput(f"The policy is not valid YAML: {_place(error)}.", field="text") from error
+
+
 @lru_cache(maxsize=64)
 def parse(text: str) -> PolicyDocument:
     """The typed policy. Raises BadInput with a sentence that names the place."""
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput(f"The policy is not valid YAML: {' '.join(str(error).split())}", field="text") from error
+    raw = _plain(text)
     if not isinstance(raw, dict):
         raise BadInput("The policy must be a YAML mapping with name, title, tier and gates.", field="text")
     try:
@@ -72,24 +148,37 @@ def _document(raw: dict[str, Any]) -> PolicyDocument:
     for name in ("name", "title"):
         if not isinstance(raw.get(name), str) or not raw[name].strip():
             raise RequirementError(f"The policy needs “{name}” as text.")
+    if not POLICY_NAME.fullmatch(raw["name"]):
+        raise RequirementError("“name” takes at most 80 letters, digits, hyphens and underscores.")
+    if len(raw["title"]) > 160:
+        raise RequirementError("“title” takes at most 160 characters.")
+    basis = _given(raw, "basis", [])
+    if not isinstance(basis, list) or not all(isinstance(line, str) for line in basis):
+        raise RequirementError("basis must be a list of texts.")
     if raw.get("tier") not in Tier.values:
         raise RequirementError(f"The policy needs “tier”, one of {', '.join(Tier.values)}.")
     valid_days = raw.get("approval_valid_days")
     if not isinstance(valid_days, int) or isinstance(valid_days, bool) or not 1 <= valid_days <= 3650:
         raise RequirementError("The policy needs “approval_valid_days”, a whole number from 1 to 3650.")
-    questionnaires = _questionnaires(raw.get("questionnaires") or {})
-    gates = _gates(raw.get("gates") or {})
+    questionnaires = _questionnaires(_given(raw, "questionnaires", {}))
+    gates = _gates(_given(raw, "gates", {}))
     _cross_check(questionnaires, gates)
     return PolicyDocument(
         name=raw["name"],
         title=raw["title"],
         tier=Tier(raw["tier"]),
-        basis=tuple(str(line) for line in raw.get("basis") or ()),
+        basis=tuple(basis),
         approval_valid_days=valid_days,
         questionnaires=questionnaires,
         gates=gates,
-        monitors=_monitors(raw.get("monitors") or []),
+        monitors=_monitors(_given(raw, "monitors", [])),
     )
+
+
+def _given(raw: dict[str, Any], name: str, nothing: Any) -> Any:
+    """An entry that may be left out or left empty; anything else of the wrong kind is for the caller to refuse."""
+    value = raw.get(name)
+    return nothing if value is None else value
 
 
 def _questionnaires(raw: Any) -> dict[str, tuple[Mapping[str, Any], ...]]:
@@ -99,17 +188,35 @@ def _questionnaires(raw: Any) -> dict[str, tuple[Mapping[str, Any], ...]]:
     for section, questions in raw.items():
         if not isinstance(questions, list) or not questions:
             raise RequirementError(f"The questionnaire “{section}” must be a list of questions.")
+        if len(section) > LONGEST_NAME:
+            raise RequirementError(f"The name of the questionnaire “{section}” is longer than {LONGEST_NAME} letters.")
         for question in questions:
-            if not isinstance(question, dict) or not question.get("key") or not question.get("text"):
-                raise RequirementError(f"Every question of “{section}” needs “key” and “text”.")
-            unknown = set(question) - {"key", "text", "help", "required", "min_length"}
-            if unknown:
-                raise RequirementError(f"A question of “{section}” has unknown entries: {', '.join(sorted(unknown))}.")
+            _require_question(section, question)
         keys = [question["key"] for question in questions]
         if len(keys) != len(set(keys)):
             raise RequirementError(f"The questionnaire “{section}” uses a key twice.")
-        sections[str(section)] = tuple(questions)
+        sections[section] = tuple(questions)
     return sections
+
+
+def _require_question(section: str, question: Any) -> None:
+    if not isinstance(question, dict) or not all(
+        isinstance(question.get(name), str) and question[name].strip() for name in ("key", "text")
+    ):
+        raise RequirementError(f"Every question of “{section}” needs “key” and “text” as text.")
+    where = f"The question “{question['key']}” of “{section}”"
+    unknown = sorted(set(question) - {"key", "text", "help", "required", "min_length"})
+    if unknown:
+        raise RequirementError(f"{where} has unknown entries: {', '.join(unknown)}.")
+    if len(question["key"]) > LONGEST_NAME:
+        raise RequirementError(f"{where}: the key is longer than {LONGEST_NAME} letters.")
+    if not isinstance(question.get("help", ""), str):
+        raise RequirementError(f"{where}: help must be text.")
+    if not isinstance(question.get("required", True), bool):
+        raise RequirementError(f"{where}: required must be true or false.")
+    shortest = question.get("min_length", 1)
+    if not isinstance(shortest, int) or isinstance(shortest, bool) or not 0 <= shortest <= 20_000:
+        raise RequirementError(f"{where}: min_length must be a whole number from 0 to 20,000.")
 
 
 def _gates(raw: Any) -> dict[Stage, tuple[Requirement, ...]]:

@@ -16,6 +16,7 @@ from approvals.policy_document import digest_of, parse
 from approvals.signals import policy_examined
 from portal import ledger
 from portal.errors import NotPermitted, Refused
+from portal.models import LedgerEntry
 
 SCOPE = "portal"
 
@@ -57,7 +58,7 @@ def publish(*, policy_id: int, actor: User, now: datetime | None = None) -> Poli
         row = Policy.objects.select_for_update().get(pk=policy_id)
         if row.status != PolicyStatus.DRAFT:
             raise Refused("Only a draft can be published.")
-        if row.author_id == actor.pk:
+        if row.author_id == actor.pk or _has_written(row, actor):
             raise NotPermitted("Whoever wrote a policy does not publish it; a second person does.")
         policy_examined.send(sender=Policy, document=parse(row.text))
         newest = Policy.objects.filter(name=row.name).aggregate(newest=Max("number"))["newest"] or 0
@@ -71,6 +72,13 @@ def publish(*, policy_id: int, actor: User, now: datetime | None = None) -> Poli
             facts={"name": row.name, "number": row.number, "digest": row.digest},
         )
     return row
+
+
+def _has_written(row: Policy, actor: User) -> bool:
+    """Whether the person wrote any state of this draft: a later hand does not make it somebody else's."""
+    return LedgerEntry.objects.filter(
+        event=Event.POLICY_DRAFTED, object_type=Policy._meta.label_lower, object_id=str(row.pk), actor_id=actor.pk
+    ).exists()
 
 
 def retire(*, policy_id: int, actor: User) -> Policy:

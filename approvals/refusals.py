@@ -11,15 +11,26 @@ from django.db import transaction
 
 from approvals.models import ModelVersion
 from portal import ledger
-from portal.errors import NotPermitted, Refused, Stale
+from portal.errors import DomainError, NotPermitted, Refused, Stale
 
 
 @contextmanager
-def recorded(*, event: StrEnum, actor: User | None, version: ModelVersion, act: str) -> Iterator[None]:
-    """Run an act on a version; a refusal is recorded with its sentence before it reaches the person."""
+def recorded(
+    *,
+    event: StrEnum,
+    actor: User | None,
+    version: ModelVersion,
+    act: str,
+    also: tuple[type[DomainError], ...] = (),
+) -> Iterator[None]:
+    """Run an act on a version; a refusal is recorded with its sentence before it reaches the person.
+
+    Bad input is a form to correct and no refusal, unless `also` names it.
+    """
+    refusals: tuple[type[DomainError], ...] = (NotPermitted, Refused, Stale, *also)
     try:
         yield
-    except (NotPermitted, Refused, Stale) as refusal:
+    except refusals as refusal:
         with transaction.atomic():
             ledger.record(
                 event=event,

@@ -31,9 +31,7 @@ def register_model(
     now = now or timezone.now()
     if not actor.has_perm("approvals.add_registeredmodel"):
         raise NotPermitted("You have no right to register models.")
-    for field, text in (("name", name), ("purpose", purpose), ("business_unit", business_unit)):
-        if not text.strip():
-            raise BadInput("This must not be empty.", field=field)
+    _require_texts(RegisteredModel, name=name, purpose=purpose, business_unit=business_unit)
     if risk_tier not in Tier.values:
         raise BadInput("Choose a risk tier.", field="risk_tier")
     try:
@@ -60,6 +58,19 @@ def register_model(
     return model
 
 
+def _require_texts(table: type[RegisteredModel | ModelVersion], **texts: str) -> None:
+    for field, text in texts.items():
+        if not text.strip():
+            raise BadInput("This must not be empty.", field=field)
+        _require_short(table, field, text)
+
+
+def _require_short(table: type[RegisteredModel | ModelVersion], field: str, text: str) -> None:
+    longest = getattr(table._meta.get_field(field), "max_length", None)
+    if longest is not None and len(text.strip()) > longest:
+        raise BadInput(f"This takes at most {longest} characters.", field=field)
+
+
 def register_version(
     *,
     model_id: int,
@@ -75,9 +86,8 @@ def register_version(
     model = RegisteredModel.objects.get(pk=model_id)
     if not permissions.may_submit(actor, model):
         raise NotPermitted("Only a submitter of this model may register versions of it.")
-    for field, text in (("number", number), ("summary", summary)):
-        if not text.strip():
-            raise BadInput("This must not be empty.", field=field)
+    _require_texts(ModelVersion, number=number, summary=summary)
+    _require_short(ModelVersion, "code_revision", code_revision)
     pinned = (
         Policy.objects.filter(tier=model.risk_tier, status=PolicyStatus.PUBLISHED)
         .order_by("-published_at", "-pk")

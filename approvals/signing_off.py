@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
@@ -95,20 +96,35 @@ def meaning_of(decision: str, role: Role) -> str:
 
 
 def prepare(*, version: ModelVersion, stage: Stage, role: Role, actor: User, now: datetime | None = None) -> Signing:
-    """What the sign page shows. Raises NotPermitted for a person without any right on the model."""
+    """What the sign page shows; kept if the person may sign it, so that a later change can be named to them.
+
+    Raises NotPermitted for a person without any right on the model.
+    """
     permissions.require_view(actor, version)
     now = now or timezone.now()
     document = parse(version.policy.text)
     case = dossier.load_case(version)
+    shown = dossier.build(case, document, stage)
+    refused = refusal(case, document, version, stage=stage, role=role, actor=actor)
+    if not refused:
+        _kept(shown, now)
     return Signing(
         version=version,
         stage=stage,
         role=role,
         case=case,
         gate=policy.gate(case, document, stage, now=now),
-        dossier=dossier.build(case, document, stage),
-        refusal=refusal(case, document, version, stage=stage, role=role, actor=actor),
+        dossier=shown,
+        refusal=refused,
     )
+
+
+def _kept(shown: Dossier, now: datetime) -> DossierSnapshot:
+    """The snapshot of a dossier; one row for each digest."""
+    row, _ = DossierSnapshot.objects.get_or_create(
+        digest=shown.digest, defaults={"text": shown.text, "created_at": now}
+    )
+    return row
 
 
 def refusal(  # noqa: PLR0911  (one sentence each)
@@ -156,18 +172,21 @@ def record_sign_off(
     now = now or timezone.now()
     version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
     _require_complete(asked)
-    with refusals.recorded(event=Event.SIGN_OFF_REFUSED, actor=actor, version=version, act=_act(asked)):
-        if (earlier := _same(actor, asked)) is not None:
+    refused = partial(refusals.recorded, event=Event.SIGN_OFF_REFUSED, actor=actor, version=version, act=_act(asked))
+    with refused():
+        if (earlier := _same(version, actor, asked)) is not None:
             return earlier
         _require_may_sign(version, asked, actor)
-        authentication = confirm_identity(actor=actor, password=password, http_request=http_request)
+        _require_conditions(version, asked, now)
+        with refused(also=(BadInput,)):  # a wrong password is an attempt to sign as somebody
+            authentication = confirm_identity(actor=actor, password=password, http_request=http_request)
         with transaction.atomic():
             version = (
                 ModelVersion.objects.select_for_update(of=("self",))
                 .select_related("model", "policy")
                 .get(pk=version_id)
             )
-            if (earlier := _same(actor, asked)) is not None:
+            if (earlier := _same(version, actor, asked)) is not None:
                 return earlier
             row = _write(version, User.objects.get(pk=actor.pk), asked, authentication, now)
             if and_then is not None:
@@ -195,9 +214,19 @@ def _require_complete(asked: Request) -> None:
         raise BadInput("Conditions belong to the decision “approve with conditions”.", field="conditions")
 
 
-def _same(actor: User, asked: Request) -> SignOff | None:
+def _require_conditions(version: ModelVersion, asked: Request, now: datetime) -> None:
+    for condition in asked.conditions:
+        if not condition.text.strip():
+            raise BadInput("Say of each condition what has to be done.", field="conditions")
+        if condition.due_on < now.date():
+            raise BadInput("The due date of a condition lies in the past.", field="conditions")
+        if not permissions.may_view(condition.owner, version.model):
+            raise BadInput("The owner of a condition has no right on this model.", field="conditions")
+
+
+def _same(version: ModelVersion, actor: User, asked: Request) -> SignOff | None:
     earlier = SignOff.objects.filter(signer=actor, idempotency_key=asked.idempotency_key).first()
-    if earlier is not None and earlier.request_digest != asked.digest():
+    if earlier is not None and (earlier.version_id, earlier.request_digest) != (version.pk, asked.digest()):
         raise Refused("This form was used already for another signature; load the page again.", code="key-reused")
     return earlier
 
@@ -224,19 +253,17 @@ def confirm_identity(*, actor: User, password: str, http_request: HttpRequest) -
     """Authenticate the signer again within the act (21 CFR 11.200). Gives how; raises BadInput if it fails."""
     credentials = {"username": actor.get_username()}
     if not AxesProxyHandler.is_allowed(http_request, credentials):
-        raise BadInput(LOCKED_OUT, field="password")
+        raise BadInput(LOCKED_OUT, field="password", code="locked-out")
     user = authenticate(http_request, username=actor.get_username(), password=password)
     if user is None or user.pk != actor.pk:
         locked = not AxesProxyHandler.is_allowed(http_request, credentials)
-        raise BadInput(LOCKED_OUT if locked else WRONG_PASSWORD, field="password")
+        sentence, code = (LOCKED_OUT, "locked-out") if locked else (WRONG_PASSWORD, "wrong-password")
+        raise BadInput(sentence, field="password", code=code)
     return "password"
 
 
 def _write(version: ModelVersion, actor: User, asked: Request, authentication: str, now: datetime) -> SignOff:
     case, shown = _require_may_sign(version, asked, actor)
-    snapshot, _ = DossierSnapshot.objects.get_or_create(
-        digest=shown.digest, defaults={"text": shown.text, "created_at": now}
-    )
     row = SignOff.objects.create(
         version=version,
         stage=asked.stage,
@@ -249,7 +276,7 @@ def _write(version: ModelVersion, actor: User, asked: Request, authentication: s
         conditions=_conditions_json(asked.conditions),
         signed_at=now,
         authentication=authentication,
-        dossier=snapshot,
+        dossier=_kept(shown, now),
         idempotency_key=asked.idempotency_key,
         request_digest=asked.digest(),
     )

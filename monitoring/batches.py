@@ -45,36 +45,36 @@ def receive(
     with recorded:
         _require_may_deliver(version, actor)
         _require_window(window_start, window_end, now)
-        upload = files.receive(stream)
-        files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=_watched(version))
-        with transaction.atomic():
-            version = _locked(version_id)
-            _require_may_deliver(version, actor)
-            _require_new(version, upload)
-            batch = Batch.objects.create(
-                version=version,
-                file=files.stored(upload),
-                name=(name.strip() or Path(name).name)[:200],
-                description=description.strip(),
-                window_start=window_start,
-                window_end=window_end,
-                uploaded_by=actor,
-                received_at=now,
-            )
-            _order_readings(batch, now)
-            ledger.record(
-                event=Event.BATCH_RECEIVED,
-                actor=actor,
-                subject=version,
-                scope=version.scope,
-                facts={
-                    "batch": batch.pk,
-                    "name": batch.name,
-                    "sha256": upload.sha256,
-                    "from": window_start.isoformat(),
-                    "to": window_end.isoformat(),
-                },
-            )
+        with files.incoming(stream) as upload:
+            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=_watched(version))
+            with transaction.atomic():
+                version = _locked(version_id)
+                _require_may_deliver(version, actor)
+                _require_new(version, upload)
+                batch = Batch.objects.create(
+                    version=version,
+                    file=files.stored(upload),
+                    name=(name.strip() or Path(name).name)[:200],
+                    description=description.strip(),
+                    window_start=window_start,
+                    window_end=window_end,
+                    uploaded_by=actor,
+                    received_at=now,
+                )
+                _order_readings(batch, now)
+                ledger.record(
+                    event=Event.BATCH_RECEIVED,
+                    actor=actor,
+                    subject=version,
+                    scope=version.scope,
+                    facts={
+                        "batch": batch.pk,
+                        "name": batch.name,
+                        "sha256": upload.sha256,
+                        "from": window_start.isoformat(),
+                        "to": window_end.isoformat(),
+                    },
+                )
     return batch
 
 

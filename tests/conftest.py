@@ -15,6 +15,7 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
+from xdist.scheduler import LoadFileScheduling
 
 from portal import guards
 from portal.keys import ensure_keys
@@ -42,7 +43,7 @@ def _test_settings():
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment, django_db_blocker):
+def django_db_setup(django_test_environment, django_db_modify_db_settings, django_db_blocker):
     """Make the test database for whoever asks; pytest-django's own looks at markers only."""
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False)
@@ -67,6 +68,18 @@ def _emptying_tables_between_tests():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(connection.ops), "execute_sql_flush", flush_past_guards)
         yield
+
+
+class ByFileAndPortal(LoadFileScheduling):
+    """Where processes share the tests, each file stays in one; so do all tests that look at the served portal."""
+
+    def _split_scope(self, nodeid):
+        return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Called only where the tests run in several processes."""
+    return ByFileAndPortal(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -28,6 +28,7 @@ def main() -> None:
     try:
         _answer(answers, _run(order, answers))
     except CheckInputError as error:
+        _log_causes(error)
         _answer(answers, {"input_error": error.sentence})
     except ParameterError as error:
         _answer(answers, {"input_error": error.sentence})
@@ -100,6 +101,13 @@ class _Progress:
 def _answer(answers: TextIO, line: dict[str, Any]) -> None:
     answers.write(json.dumps(line, allow_nan=False) + "\n")
     answers.flush()
+
+
+def _log_causes(error: BaseException) -> None:
+    """What a library said before we put it into a sentence; standard error becomes the log of the run."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        print(f"{type(cause).__name__}: {cause}", file=sys.stderr)  # noqa: T201
+        error = cause
 
 
 def _usage() -> str:

@@ -338,7 +338,7 @@ def _sentences(name: str) -> Iterator[None]:
             f"The table “{name}” needs more memory than a check may use; split it or ask for more."
         ) from None
     except duckdb.Error as error:
-        raise TableError(_sentence(name, str(error))) from None
+        raise TableError(_sentence(name, str(error))) from error
 
 
 def _sentence(name: str, message: str) -> str:

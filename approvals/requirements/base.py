@@ -120,6 +120,8 @@ class CheckType:
     title: str
     version: str
     inputs: tuple[str, ...]
+    optional_inputs: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

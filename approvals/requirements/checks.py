@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
 from approvals.models.checks import RunStatus, Verdict
+from approvals.models.evidence import EvidenceKind
 from approvals.requirements.base import Case, Requirement, RequirementError, RunFact, refuse_unknown, text_setting
 from approvals.stages import Blocker, Outcome, Stage
 
@@ -96,6 +97,15 @@ class ChecksRequirement(Requirement):
             if run is not None and fresh and run.status == RunStatus.FINISHED
             else None,
         }
+
+    def contributors(self, case: Case) -> Iterable[int]:
+        kind = case.check_types.get(self.check)
+        if kind is None:
+            return ()
+        looked_at = {*kind.inputs, *kind.optional_inputs, *(case.evidence if "evidence" in kind.facts else ())}
+        looked_at -= {EvidenceKind.CARD_DRAFT}  # made by the portal out of all the rest
+        people = {case.evidence[name].uploaded_by for name in looked_at if name in case.evidence}
+        return people | {answer.answered_by for answer in case.answers.values() if "answers" in kind.facts}
 
     def _closed(
         self, title: str, sentence: str, code: str, stage: Stage, run: RunFact | None, who: str = "Submitter"

@@ -43,8 +43,21 @@ class MitigationsRequirement(Requirement):
         if blockers:
             return Outcome(self.key, title, f"{len(blockers)} failed measures are not mitigated.", blockers)
         if not failures:
-            return Outcome(self.key, title, "No measure of this check has failed on this version.")
+            return self._nothing_failed(case, title, kind.title, stage)
         return Outcome(self.key, title, f"All {len(failures)} failed measures have a plan and a passed re-test.")
+
+    def _nothing_failed(self, case: Case, title: str, check_title: str, stage: Stage) -> Outcome:
+        if self._fresh_verdict(case) in (Verdict.PASSED, Verdict.WARNING):
+            return Outcome(self.key, title, "No measure of this check has failed on this version.")
+        sentence = f"Check “{check_title}” has no passed run on the current inputs, so it is unknown what needs a plan."
+        blocker = Blocker("mitigation_unknown", sentence, stage, anchor=f"check-{self.check}", who="Submitter")
+        return Outcome(self.key, title, sentence, (blocker,))
+
+    def _fresh_verdict(self, case: Case) -> str:
+        """What the newest run says if it is finished and of the current inputs; empty if that is unknown."""
+        latest = case.runs.get(self.check)
+        fresh = latest is not None and latest.inputs_digest == case.check_inputs.get(self.check)
+        return latest.verdict if latest is not None and fresh and latest.status == RunStatus.FINISHED else ""
 
     def _failures(self, case: Case) -> dict[str, RunFact]:
         return {
@@ -54,11 +67,10 @@ class MitigationsRequirement(Requirement):
     def _open_sentence(self, case: Case, measure: str) -> str:
         if not any(plan.check == self.check and plan.measure == measure for plan in case.mitigations):
             return f"“{measure}” failed and has no mitigation plan."
-        latest = case.runs.get(self.check)
-        fresh = latest is not None and latest.inputs_digest == case.check_inputs.get(self.check)
-        if latest is None or not fresh or latest.status != RunStatus.FINISHED:
+        verdict = self._fresh_verdict(case)
+        if not verdict:
             return f"“{measure}” has a mitigation plan but no finished re-test on the current inputs."
-        if latest.verdict not in (Verdict.PASSED, Verdict.WARNING):
+        if verdict not in (Verdict.PASSED, Verdict.WARNING):
             return f"“{measure}” has a mitigation plan, but the re-test did not pass."
         return ""
 

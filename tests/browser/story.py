@@ -33,6 +33,7 @@ def register(portal: Any) -> Any:
 
 
 def _option(page: Page, label: str, name: str) -> str:
+    expect(page.get_by_label(label).locator("option", has_text=name)).not_to_have_count(0)
     options = page.get_by_label(label).locator("option").all_inner_texts()
     return next(option for option in options if name.lower() in option.lower())
 

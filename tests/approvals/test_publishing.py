@@ -1,0 +1,111 @@
+"""Policies: drafted by one, published by another, numbered, never changed; versions keep the one they began with."""
+
+import pytest
+import yaml
+from django.contrib.auth.models import Permission
+
+from approvals import permissions, publishing
+from approvals.models import ModelVersion, Policy
+from approvals.stages import REVIEW_STAGES
+from portal.errors import BadInput, NotPermitted, Refused
+from portal.models import LedgerEntry
+
+GOOD = {
+    "name": "a-policy",
+    "title": "A policy",
+    "tier": "high",
+    "approval_valid_days": 365,
+    "gates": {stage.value: [] for stage in REVIEW_STAGES},
+}
+
+
+def text(**changes):
+    return yaml.safe_dump({**GOOD, **changes}, sort_keys=False)
+
+
+@pytest.fixture
+def drafted(cast):
+    return publishing.draft(actor=cast.author, text=text())
+
+
+@pytest.mark.parametrize("who", ["outsider", "auditor", "submitter", "owner", "publisher"])
+def test_who_may_not_write_writes_nothing(cast, who):
+    with pytest.raises(NotPermitted):
+        publishing.draft(actor=getattr(cast, who), text=text())
+    assert not Policy.objects.exists()
+
+
+@pytest.mark.parametrize("who", ["outsider", "auditor", "submitter", "author"])
+def test_who_may_not_publish_publishes_and_retires_nothing(cast, drafted, who):
+    with pytest.raises(NotPermitted):
+        publishing.publish(policy_id=drafted.pk, actor=getattr(cast, who))
+    with pytest.raises(NotPermitted):
+        publishing.retire(policy_id=drafted.pk, actor=getattr(cast, who))
+    assert Policy.objects.get().status == "draft"
+
+
+def test_not_even_a_superuser_publishes_what_they_wrote(cast):
+    drafted = publishing.draft(actor=cast.superuser, text=text())
+    with pytest.raises(NotPermitted, match="a second person does"):
+        publishing.publish(policy_id=drafted.pk, actor=cast.superuser)
+
+
+def test_a_later_hand_does_not_make_a_draft_somebody_elses(cast, drafted):
+    publishing.draft(actor=cast.superuser, text=text(title="Another title"), policy_id=drafted.pk)
+
+    cast.author.user_permissions.add(Permission.objects.get(codename="publish_policy"))
+    author = type(cast.author).objects.get(pk=cast.author.pk)
+    for writer in (author, cast.superuser):
+        with pytest.raises(NotPermitted, match="a second person does"):
+            publishing.publish(policy_id=drafted.pk, actor=writer)
+    assert publishing.publish(policy_id=drafted.pk, actor=cast.publisher).number == 1
+
+
+def test_a_published_policy_never_changes_and_is_published_once(cast, drafted):
+    published = publishing.publish(policy_id=drafted.pk, actor=cast.publisher)
+    with pytest.raises(Refused, match="never changes"):
+        publishing.draft(actor=cast.author, text=text(title="Other"), policy_id=published.pk)
+    with pytest.raises(Refused, match="Only a draft"):
+        publishing.publish(policy_id=published.pk, actor=cast.publisher)
+    row = Policy.objects.get()
+    assert (row.title, row.digest, row.text) == ("A policy", drafted.digest, text())
+
+
+def test_numbers_count_up_within_a_name(cast):
+    numbers = []
+    for name in ("a", "b", "a", "a"):
+        drafted = publishing.draft(actor=cast.author, text=text(name=name))
+        published = publishing.publish(policy_id=drafted.pk, actor=cast.publisher)
+        numbers.append((published.name, published.number))
+    assert numbers == [("a", 1), ("b", 1), ("a", 2), ("a", 3)]
+
+
+def test_a_wrong_text_leaves_the_draft_as_it_was(cast, drafted):
+    with pytest.raises(BadInput):
+        publishing.draft(actor=cast.author, text=text(tier="none"), policy_id=drafted.pk)
+    assert Policy.objects.get().text == text()
+    assert LedgerEntry.objects.filter(event="approvals.policy.drafted").count() == 1
+
+
+def test_versions_keep_their_policy_and_new_ones_get_the_newest_that_is_not_retired(cast):
+    first = cast.publish()
+    model = cast.model()
+    early = cast.version(model, number="1")
+    second = cast.publish()
+    later = cast.version(model, number="2")
+    assert (early.policy, later.policy) == (first, second)
+    publishing.retire(policy_id=second.pk, actor=cast.publisher)
+    with pytest.raises(Refused, match="Only a published policy"):
+        publishing.retire(policy_id=second.pk, actor=cast.publisher)
+    assert cast.version(model, number="3").policy == first
+    assert ModelVersion.objects.get(pk=later.pk).policy == second
+    publishing.retire(policy_id=first.pk, actor=cast.publisher)
+    with pytest.raises(Refused, match="No policy is published for the high tier"):
+        cast.version(model, number="4")
+
+
+def test_a_draft_pins_nothing(cast, drafted):
+    model = cast.model()
+    with pytest.raises(Refused, match="No policy is published"):
+        cast.version(model)
+    assert permissions.may_submit(cast.submitter, model)
