@@ -103,15 +103,13 @@ class Supervisor:
         if self.guard is not None and self.guard.poll() is None:
             return
         self.guard = subprocess.Popen(
-            [sys.executable, "-I", THIS_FILE, "guard"],
+            [sys.executable, "-I", THIS_FILE, "guard", *(str(child.group) for child in self.children if child.group)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             bufsize=0,
             pass_fds=self.kept_open,
             start_new_session=True,
         )
-        for child in self.children:
-            self.tell_guard("+", child)
 
     def tell_guard(self, sign: str, child: Child) -> None:
         """Let the guard know which groups it would have to stop."""
@@ -297,11 +295,10 @@ def tie(parent: int, command: list[str]) -> None:
     os.execvp(command[0], command)  # noqa: S606
 
 
-def guard() -> None:
-    """Keep the list of groups that the supervisor writes; when its end of the pipe closes, stop those still on it."""
+def guard(groups: list[int]) -> None:
+    """Keep the list of groups as the supervisor writes on; when its end of the pipe closes, stop those still on it."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    groups: list[int] = []
     for line in sys.stdin:
         group = int(line[1:])
         if line[0] == "+":
@@ -323,4 +320,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "tie":
         tie(int(sys.argv[2]), sys.argv[3:])
     else:
-        guard()
+        guard([int(group) for group in sys.argv[2:]])

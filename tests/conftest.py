@@ -77,6 +77,11 @@ class ByFileAndPortal(LoadFileScheduling):
         return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
 
 
+def pytest_xdist_setupnodes():
+    """Let each process name the settings itself, after it has set up a private folder; they would inherit ours."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+
+
 def pytest_xdist_make_scheduler(config, log):
     """Called only where the tests run in several processes."""
     return ByFileAndPortal(config, log)

@@ -329,6 +329,9 @@ def _split(
     }
 
 
+_UNREACHABLE = re.compile(r"Permission denied|No such file|Cannot open file|Too many open files", re.IGNORECASE)
+
+
 @contextmanager
 def _sentences(name: str) -> Iterator[None]:
     try:
@@ -338,6 +341,8 @@ def _sentences(name: str) -> Iterator[None]:
             f"The table “{name}” needs more memory than a check may use; split it or ask for more."
         ) from None
     except duckdb.Error as error:
+        if _UNREACHABLE.search(str(error)):  # the machine's fault, not the table's: no verdict about it
+            raise
         raise TableError(_sentence(name, str(error))) from error
 
 

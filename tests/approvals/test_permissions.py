@@ -1,4 +1,4 @@
-"""Rights are explicit grants on one model, to a person or a group; they end at once; nobody gives them to themselves."""
+"""Rights are explicit grants on one model, to a person or a group, and end at once; nobody grants to oneself."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group, Permission, User
