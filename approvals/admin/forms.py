@@ -16,7 +16,7 @@ from approvals.models.findings import Severity
 from approvals.models.signoffs import SignOffDecision
 from approvals.signing_off import Condition
 from approvals.stages import REVIEW_STAGES, Role, Stage
-from portal.errors import BadInput, DomainError, Stale
+from portal.errors import BadInput, DomainError
 
 CONDITIONS = 3
 
@@ -30,9 +30,6 @@ class ActForm(forms.Form):
         """Show a refusal at its field, or above the form."""
         field = getattr(error, "field", None) if isinstance(error, BadInput) else None
         self.add_error(field if field in self.fields else None, error.sentence)
-        if isinstance(error, Stale):
-            for change in error.changes[:20]:
-                self.add_error(None, change)
 
 
 class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # takes no parameter at run time
@@ -121,9 +118,13 @@ class SignForm(ActForm):
             self.fields[f"condition_{number}_due"] = due
 
     @staticmethod
-    def new_key() -> str:
-        """A fresh idempotency key for a shown form."""
-        return uuid.uuid4().hex
+    def shown(digest: str, *, typed: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What a freshly shown form starts with: the digest on the screen, a key of its own, and what was typed before.
+
+        Neither the password nor the tick beside the meaning is kept: both belong to what was on the screen then.
+        """
+        kept = {name: text for name, text in (typed or {}).items() if name not in ("password", "meaning")}
+        return {**kept, "seen_digest": digest, "idempotency_key": uuid.uuid4().hex}
 
     def condition_rows(self) -> list[tuple[Any, Any, Any]]:
         """Bound fields of the conditions, one row each."""
@@ -137,8 +138,10 @@ class SignForm(ActForm):
         found = []
         for n in range(1, CONDITIONS + 1):
             text, owner, due = (self.cleaned_data.get(f"condition_{n}{part}") for part in ("", "_owner", "_due"))
-            if not text:
+            if not (text or owner or due):
                 continue
+            if not text:
+                raise BadInput("Say what has to be done.", field=f"condition_{n}")
             if owner is None or due is None:
                 raise BadInput("A condition needs an owner and a due date.", field=f"condition_{n}")
             if due <= timezone.now().date():

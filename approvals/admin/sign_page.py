@@ -19,7 +19,7 @@ from approvals.admin.forms import SignForm
 from approvals.models.signoffs import SignOffDecision
 from approvals.signing_off import Signing
 from approvals.stages import REVIEW_STAGES, Role, Stage
-from portal.errors import DomainError
+from portal.errors import DomainError, Stale
 
 
 @method_decorator([never_cache, sensitive_post_parameters("password")], name="dispatch")
@@ -31,17 +31,13 @@ class SignView(View):
     def get(self, request: HttpRequest, version_id: int, stage: str, role: str) -> HttpResponseBase:
         """The page as it stands now."""
         signing = self._prepare(request, version_id, stage, role)
-        form = SignForm(
-            version=signing.version,
-            stage=signing.stage,
-            role=signing.role,
-            initial={"seen_digest": signing.dossier.digest, "idempotency_key": SignForm.new_key()},
-        )
-        return self._page(request, signing, form, None)
+        return self._page(request, signing, self._empty(signing), None)
 
     def post(self, request: HttpRequest, version_id: int, stage: str, role: str) -> HttpResponseBase:
         """Sign, or show why nothing was signed; what was typed stays, except the password."""
         signing = self._prepare(request, version_id, stage, role)
+        if "again" in request.POST:
+            return self._page(request, signing, self._empty(signing, typed=request.POST.dict()), None)
         form = SignForm(request.POST, version=signing.version, stage=signing.stage, role=signing.role)
         error: DomainError | None = None
         if form.is_valid():
@@ -54,6 +50,14 @@ class SignView(View):
                 messages.success(request, f"Your decision as {signing.role.in_words} is recorded.")
                 return HttpResponseRedirect(f"{signing.version.get_absolute_url()}#sign-offs")
         return self._page(request, signing, form, error)
+
+    def _empty(self, signing: Signing, *, typed: dict[str, str] | None = None) -> SignForm:
+        return SignForm(
+            version=signing.version,
+            stage=signing.stage,
+            role=signing.role,
+            initial=SignForm.shown(signing.dossier.digest, typed=typed),
+        )
 
     def _prepare(self, request: HttpRequest, version_id: int, stage: str, role: str) -> Signing:
         if stage not in REVIEW_STAGES or role not in Role.values:
@@ -93,6 +97,7 @@ class SignView(View):
             "version": signing.version,
             "form": form,
             "changed": changed,
+            "changes": error.changes[:20] if isinstance(error, Stale) else (),
             "meanings": [
                 (SignOffDecision(value).label, signing_off.meaning_of(value, signing.role)) for value in decisions
             ],

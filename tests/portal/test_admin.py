@@ -6,7 +6,7 @@ from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
 from portal.models import LedgerEntry, Notification
-from tests.cast import person
+from tests.cast import PASSWORD, person
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -74,3 +74,16 @@ def test_who_manages_accounts_makes_no_superuser_and_touches_none(client, cast):
     page = client.get(at("auth_user_change", cast.outsider.pk)).content.decode()
     assert 'name="is_superuser"' not in page
     assert 'name="user_permissions"' not in page
+
+
+def test_too_many_wrong_passwords_at_sign_in_are_told_in_a_page_that_names_nobody(client, cast, settings):
+    form = {"username": cast.submitter.get_username(), "password": "guess"}
+    answers = [client.post("/login/", form) for _ in range(settings.AXES_FAILURE_LIMIT + 1)]
+    assert [answer.status_code for answer in answers[-2:]] == [429, 429]
+    html = answers[-1].content.decode()
+    assert "Too many wrong passwords" in html
+    assert "15 minutes" in html
+    assert cast.submitter.get_full_name() not in html
+    right = client.post("/login/", {**form, "password": PASSWORD})
+    assert right.status_code == 429
+    assert client.post("/login/", {"username": "owner", "password": PASSWORD}).status_code == 302

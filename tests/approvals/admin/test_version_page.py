@@ -5,9 +5,11 @@ from datetime import date
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils.html import escape
 
 from approvals import findings, running
 from approvals.models import CheckRun, Comment, Evidence, Finding, ModelVersion, SignOff
+from approvals.signing_off import LOCKED_OUT
 from approvals.stages import Role
 from portal.models import LedgerEntry
 from tests.cast import PASSWORD, SAFE, TABLE, tiny_safetensors, tiny_table
@@ -143,10 +145,49 @@ def test_a_wrong_password_signs_nothing_and_keeps_the_reason(client, cast, versi
 def test_what_changed_after_the_page_was_shown_is_not_signed(client, cast, version):
     client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
     url, form = sign_form(client, version, Role.BUSINESS_ANALYST)
-    cast.artifact(version)
-    html = client.post(url, form).content.decode()
-    assert "The evidence changed after this page was shown" in html
+    cast.artifact(version, seed=2)
+    answer = client.post(url, form)
+    assert "The evidence changed after this page was shown" in answer.content.decode()
+    [change] = [line for line in answer.context["changes"] if "sha256" in line]
+    assert "became" in change
+    assert escape(change) in answer.content.decode()
     assert not SignOff.objects.exists()
+
+
+def test_after_a_change_one_goes_on_with_the_new_page_without_typing_the_reason_again(client, cast, version):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    url, form = sign_form(client, version, Role.BUSINESS_ANALYST, comment="I relied on the report.")
+    cast.artifact(version, seed=2)
+    assert "again" in client.post(url, form).content.decode()
+    shown = client.post(url, {**form, "again": "1"})
+    assert not SignOff.objects.exists(), "to go on is not to sign"
+    anew = shown.context["form"]
+    assert anew["comment"].value() == "I relied on the report."
+    assert not anew["meaning"].value()
+    assert "password" not in anew.initial
+    fresh = {name: anew[name].value() for name in ("seen_digest", "idempotency_key")}
+    assert fresh["seen_digest"] != form["seen_digest"]
+    assert client.post(url, {**form, **fresh}).status_code == 302
+    assert SignOff.objects.count() == 1
+
+
+def test_too_many_wrong_passwords_lock_signing_and_say_so(client, cast, version, settings):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    url, form = sign_form(client, version, Role.BUSINESS_ANALYST)
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        answer = client.post(url, {**form, "password": "guess"})
+    assert answer.status_code == 429
+    assert LOCKED_OUT in answer.content.decode()
+    answer = client.post(url, form)
+    assert LOCKED_OUT in answer.content.decode()
+    assert not SignOff.objects.exists()
+
+
+def test_a_form_that_is_sent_twice_signs_once_and_says_so_twice(client, cast, version):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    url, form = sign_form(client, version, Role.BUSINESS_ANALYST)
+    assert [client.post(url, form).status_code for _ in range(2)] == [302, 302]
+    assert SignOff.objects.count() == 1
 
 
 def test_a_sign_off_that_no_longer_counts_is_struck_through(client, cast, version, page):
@@ -157,6 +198,15 @@ def test_a_sign_off_that_no_longer_counts_is_struck_through(client, cast, versio
     html = page(cast.submitter, version)
     assert "No longer counts" in html
     assert "<s>" in html
+
+
+def test_a_condition_without_words_is_refused_and_not_left_out(client, cast, version):
+    client.force_login(cast.signers[Role.BUSINESS_ANALYST], backend=BACKEND)
+    half = {"condition_1": "", "condition_1_owner": cast.owner.pk, "condition_1_due": "2099-01-01"}
+    whole = {"condition_2": "Watch it.", "condition_2_owner": cast.owner.pk, "condition_2_due": "2099-01-01"}
+    url, form = sign_form(client, version, Role.BUSINESS_ANALYST, decision="approve_with_conditions", **half, **whole)
+    assert "Say what has to be done." in client.post(url, form).content.decode()
+    assert not SignOff.objects.exists()
 
 
 def test_half_a_condition_is_refused_at_its_field(client, cast, version):
