@@ -244,7 +244,7 @@ def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tup
         before = DossierSnapshot.objects.filter(digest=asked.seen_digest).first()
         changes = dossier.changes(before.text, shown.text) if before else ()
         raise Stale(
-            "The evidence changed after this page was shown. Nothing was signed: read it again.", changes=changes
+            "The evidence changed after this page was shown, so nothing was signed: read it again.", changes=changes
         )
     return case, shown
 

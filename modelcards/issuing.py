@@ -9,8 +9,10 @@ import hashlib
 import io
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import rfc8785
@@ -33,7 +35,7 @@ from modelcards.verification import verify_card
 from portal import checkpoints, hints, ledger, notify
 from portal.errors import DomainError, NotPermitted, Refused, Unavailable
 
-LEASE = timedelta(minutes=6)
+LEASE = timedelta(minutes=2)  # longer than any one step; each step renews it
 """Longer than the longest rendering, which is stopped after four minutes."""
 ATTEMPTS = 3
 HINT_AGAIN = timedelta(seconds=20)
@@ -111,7 +113,9 @@ def execute(card_id: int) -> bool:
         return False
     row = ModelCard.objects.select_related("version__model", "version__policy").get(pk=card_id)
     try:
-        card, pdf = make(row)
+        card, pdf = make(row, partial(report_progress, row.pk, token))
+    except LeaseLostError:
+        return False
     except DomainError as error:
         return _fail(row.pk, token, error.sentence)
     except rfc8785.CanonicalizationError as error:
@@ -132,16 +136,35 @@ def claim(card_id: int, now: datetime) -> uuid.UUID | None:
         lease_until=now + LEASE,
         heartbeat_at=now,
         started_at=now,
-        progress_text="Collecting, printing and signing",
+        progress=0,
+        progress_text="Starting",
     )
     return token if taken else None
 
 
-def make(row: ModelCard) -> tuple[Card, bytes]:
+class LeaseLostError(Exception):
+    """The card is another worker's now; nothing is to be done here."""
+
+
+def report_progress(card_id: int, token: uuid.UUID, percent: int, text: str) -> None:
+    """Renew the lease and show progress. Raises LeaseLostError if another worker has it."""
+    now = timezone.now()
+    mine = ModelCard.objects.filter(pk=card_id, token=token, status=RunStatus.RUNNING)
+    if not mine.update(progress=percent, progress_text=text, heartbeat_at=now, lease_until=now + LEASE):
+        raise LeaseLostError
+
+
+def _to_nobody(_percent: int, _text: str) -> None:
+    """Nobody watches."""
+
+
+def make(row: ModelCard, report: Callable[[int, str], None] = _to_nobody) -> tuple[Card, bytes]:
     """The document and its file; an issued one is signed and has verified. Raises DomainError with the reason."""
     now, printer = timezone.now(), exporters.load()["pdf"]()
+    report(5, "Collecting what the card says")
     if row.kind == CardStatus.DRAFT:
         card = content.build(row.version, number=row.number, status=CardStatus.DRAFT, now=now)
+        report(20, "Printing")
         return card, printer.export(card)
     if row.version.stage != Stage.MONITORING:
         raise Refused(f"The approval does not hold now: the version is {row.version.get_stage_display().lower()}.")
@@ -155,10 +178,14 @@ def make(row: ModelCard) -> tuple[Card, bytes]:
         checkpoint=checkpoint,
         seal=identity.facts,
     )
-    pdf = signing.sign_pdf(printer.export(card), identity=identity, reason=f"Issue of model card {card.number}")
-    report = verify_card(pdf, roots=[identity.root_pem], vkey=checkpoints.vkey_of(checkpoint))
-    if not report.ok:
-        raise Unavailable(f"The card was made but does not verify, so it is not issued. {report.bottom_line}")
+    report(20, "Printing")
+    printed = printer.export(card)
+    report(80, "Signing")
+    pdf = signing.sign_pdf(printed, identity=identity, reason=f"Issue of model card {card.number}")
+    report(90, "Verifying")
+    verified = verify_card(pdf, roots=[identity.root_pem], vkey=checkpoints.vkey_of(checkpoint))
+    if not verified.ok:
+        raise Unavailable(f"The card was made but does not verify, so it is not issued. {verified.bottom_line}")
     return card, pdf
 
 

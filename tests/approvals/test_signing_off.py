@@ -129,7 +129,7 @@ class TestWhatIsSigned:
             actor=cast.signers[Role.BUSINESS_ANALYST],
         )
         self.answer(cast, version, "Everybody.")
-        with pytest.raises(Stale, match="Nothing was signed") as caught:
+        with pytest.raises(Stale, match="nothing was signed") as caught:
             cast.sign(version, Role.BUSINESS_ANALYST, asked=asked)
         assert any("Credit officers. became Everybody." in line for line in caught.value.changes), caught.value.changes
         assert not SignOff.objects.exists()

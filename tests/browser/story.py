@@ -23,13 +23,18 @@ def register(portal: Any) -> Any:
         page.get_by_label("Business unit").fill("Logistics")
         page.get_by_label("Risk tier").select_option("high")
         page.get_by_role("button", name="Register").click()
-        page.get_by_role("link", name="Register a version").click()
-        page.get_by_label("Number").fill("1.0.0")
-        page.get_by_label("Summary").fill("The first one.")
-        page.get_by_label("Developer").select_option(label=_option(page, "Developer", "Dev Eloper"))
-        page.get_by_role("button", name="Register").click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text(f"{MODEL} 1.0.0")
-        return page.url
+        return register_version(page, "1.0.0")
+
+
+def register_version(page: Page, number: str) -> str:
+    """Register a version from the page of its model; gives the address of the version page."""
+    page.get_by_role("link", name="Register a version").click()
+    page.get_by_label("Number").fill(number)
+    page.get_by_label("Summary").fill("What is new.")
+    page.get_by_label("Developer").select_option(label=_option(page, "Developer", "Dev Eloper"))
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{MODEL} {number}")
+    return page.url
 
 
 def _option(page: Page, label: str, name: str) -> str:
@@ -72,12 +77,23 @@ def sign(portal: Any, username: str, role: str) -> None:
     with portal.as_(username) as page:
         page.get_by_role("link", name="Awaiting my sign-off").first.click()
         page.get_by_role("link", name=f"Sign as {role}").first.click()
-        page.get_by_label("Approve", exact=True).check()
-        page.get_by_label("Reason").fill(SAFE)
-        page.get_by_label("I sign as").check()
-        page.get_by_label("Your password").fill(PASSWORD)
+        fill_in(page)
         page.get_by_role("button", name="Sign", exact=True).click()
         expect(page.locator(".messagelist")).to_contain_text("is recorded")
+
+
+def fill_in(page: Page) -> None:
+    """Everything that a signature needs."""
+    page.get_by_label("Approve", exact=True).check()
+    page.get_by_label("Reason").fill(SAFE)
+    page.get_by_label("I sign as").check()
+    page.get_by_label("Your password").fill(PASSWORD)
+
+
+def signers(stage: str) -> list[str]:
+    """The roles that the policy asks in a stage."""
+    also = {"scoping": ["business_owner"], "deployment_approval": ["security_officer", "business_owner"]}
+    return [SIGNERS[stage], *also.get(stage, [])]
 
 
 def advance(page: Page, url: str) -> None:
@@ -114,10 +130,7 @@ def tell(portal: Any) -> str:
     for stage in STAGES:
         with portal.as_("submitter") as page:
             prepare_stage(page, url, stage)
-        roles = [SIGNERS[stage]]
-        if stage == "deployment_approval":
-            roles += ["security_officer", "business_owner"]
-        for role in roles:
+        for role in signers(stage):
             sign(portal, role, role.replace("_", " "))
         with portal.as_("submitter") as page:
             advance(page, url)

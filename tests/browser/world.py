@@ -42,6 +42,7 @@ def gates() -> Gates:
     """One signer per stage; evidence, answers and checks where they belong."""
     asked: Gates = {stage: [{"signoffs": {"role": role}}] for stage, role in SIGNERS.items()}
     asked["scoping"].insert(0, {"answers": {"section": "intended_use"}})
+    asked["scoping"].append({"signoffs": {"role": "business_owner"}})
     asked["data_review"].insert(0, {"evidence": {"kind": "evaluation_table"}})
     asked["development"].insert(0, {"evidence": {"kind": "artifact"}})
     asked["validation"].insert(0, {"checks": {"check": "performance", "thresholds": {"min_accuracy": 0.6}}})

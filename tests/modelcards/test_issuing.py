@@ -123,6 +123,21 @@ def test_a_worker_that_lost_its_lease_stores_nothing(cast):
     assert not issuing.execute(row.pk)
 
 
+def test_a_worker_at_work_shows_how_far_it_is_and_stops_when_the_card_is_anothers(cast):
+    version = approved(cast)
+    row = ModelCard.objects.get(version=version, kind="issued")
+    token = issuing.claim(row.pk, row.requested_at)
+    issuing.report_progress(row.pk, token, 20, "Printing")
+    shown = ModelCard.objects.get(pk=row.pk)
+    assert (shown.progress, shown.progress_text) == (20, "Printing")
+    assert shown.lease_until > row.requested_at + issuing.LEASE
+    assert issuing.claim(row.pk, row.requested_at + issuing.LEASE) is None
+    assert issuing.claim(row.pk, shown.lease_until + issuing.LEASE)
+    with pytest.raises(issuing.LeaseLostError):
+        issuing.report_progress(row.pk, token, 80, "Signing")
+    assert ModelCard.objects.get(pk=row.pk).progress == 0
+
+
 def test_workers_that_die_each_time_are_given_up_with_a_sentence_and_a_person_orders_again(cast):
     version = approved(cast)
     row = ModelCard.objects.get(version=version, kind="issued")
