@@ -52,14 +52,12 @@ def draft(*, actor: User, text: str, policy_id: int | None = None, now: datetime
 def publish(*, policy_id: int, actor: User, now: datetime | None = None) -> Policy:
     """Publish a draft under the next number of its name. Never by its author."""
     now = now or timezone.now()
-    if not actor.has_perm("approvals.publish_policy"):
-        raise NotPermitted("You have no right to publish policies.")
     with transaction.atomic():
         row = Policy.objects.select_for_update().get(pk=policy_id)
         if row.status != PolicyStatus.DRAFT:
             raise Refused("Only a draft can be published.")
-        if row.author_id == actor.pk or _has_written(row, actor):
-            raise NotPermitted("Whoever wrote a policy does not publish it; a second person does.")
+        if sentence := why_not_publish(row, actor):
+            raise NotPermitted(sentence)
         policy_examined.send(sender=Policy, document=parse(row.text))
         newest = Policy.objects.filter(name=row.name).aggregate(newest=Max("number"))["newest"] or 0
         row.number, row.status, row.published_by, row.published_at = newest + 1, PolicyStatus.PUBLISHED, actor, now
@@ -72,6 +70,15 @@ def publish(*, policy_id: int, actor: User, now: datetime | None = None) -> Poli
             facts={"name": row.name, "number": row.number, "digest": row.digest},
         )
     return row
+
+
+def why_not_publish(row: Policy, actor: User) -> str:
+    """Why this person may not publish this draft; empty if they may."""
+    if not actor.has_perm("approvals.publish_policy"):
+        return "You have no right to publish policies."
+    if row.author_id == actor.pk or _has_written(row, actor):
+        return "Whoever wrote a policy does not publish it; a second person does."
+    return ""
 
 
 def _has_written(row: Policy, actor: User) -> bool:

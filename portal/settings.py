@@ -135,6 +135,7 @@ AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "portal.lockout.respond"
+AXES_ENABLE_ADMIN = False  # a lock is lifted on the page of the people, and recorded
 AXES_VERBOSE = False
 
 SESSION_COOKIE_AGE = 8 * 60 * 60

@@ -22,6 +22,7 @@ class PortalEvent(StrEnum):
     LEDGER_DAMAGED = "portal.ledger.damaged"
     ACCOUNT_ADDED = "portal.account.added"
     ACCOUNT_CHANGED = "portal.account.changed"
+    ACCOUNT_UNLOCKED = "portal.account.unlocked"
 
 
 @shared_task(name="portal.tasks.send_outgoing")

@@ -70,7 +70,7 @@ def _emptying_tables_between_tests():
         yield
 
 
-class ByFileAndPortal(LoadFileScheduling):
+class ByFileAndPortal(LoadFileScheduling):  # type: ignore[misc]  # no types there
     """Where processes share the tests, each file stays in one; so do all tests that look at the served portal."""
 
     def _split_scope(self, nodeid):

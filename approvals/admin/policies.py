@@ -125,24 +125,24 @@ def show(request: HttpRequest, policy: Policy) -> HttpResponse:
         "is_draft": policy.status == PolicyStatus.DRAFT,
         "may_write": user.has_perm(WRITE) and policy.status == PolicyStatus.DRAFT,
         "may_retire": user.has_perm(PUBLISH) and policy.status == PolicyStatus.PUBLISHED,
-        "why_not_publish": _why_not_publish(policy, user),
+        "why_not_publish": publishing.why_not_publish(policy, user),
     }
     return render(request, "approvals/policy.html", context)
 
 
-def _why_not_publish(policy: Policy, user: User) -> str:
-    if not user.has_perm(PUBLISH):
-        return "You have no right to publish policies."
-    if policy.author_id == user.pk:
-        return "Whoever wrote a policy does not publish it; a second person does."
-    return ""
-
-
 def _gates(document: PolicyDocument) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     return tuple(
-        (str(stage.label), tuple((asked.title, _words(asked.as_policy())) for asked in gate))
+        (str(stage.label), tuple((asked.title, _settings(asked.as_policy())) for asked in gate))
         for stage, gate in document.gates.items()
     )
+
+
+def _settings(policy: Mapping[str, Any]) -> str:
+    """What a requirement is about comes first and needs no name; the rest is named."""
+    if not policy:
+        return ""
+    (_, subject), *rest = policy.items()
+    return "; ".join((_words(subject), *((_words(dict(rest)),) if rest else ())))
 
 
 def _words(value: Any) -> str:

@@ -589,6 +589,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "sign-off",
                 "ordering": ["pk"],
             },
         ),

@@ -50,6 +50,7 @@ class SignOff(models.Model):
     request_digest = models.CharField(max_length=64)
 
     class Meta:
+        verbose_name = "sign-off"
         ordering: ClassVar[list[str]] = ["pk"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from axes.models import AccessAttempt
+from axes.utils import reset
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils import timezone
 
 from portal import ledger
 from portal.tasks import PortalEvent
@@ -49,8 +54,39 @@ class Recorded:
 class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]
     """Accounts. Somebody who leaves is made inactive: that takes effect at once, also on what they could sign."""
 
-    actions = None
-    list_display = ("username", "first_name", "last_name", "email", "is_active", "is_staff", "is_superuser")
+    actions = ("lift_lock",)
+    list_display = ("username", "first_name", "last_name", "email", "is_active", "locked", "is_staff", "is_superuser")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With a word on who is locked out after too many wrong passwords."""
+        attempts = AccessAttempt.objects.filter(
+            username=OuterRef("username"),
+            failures_since_start__gte=settings.AXES_FAILURE_LIMIT,
+            attempt_time__gte=timezone.now() - settings.AXES_COOLOFF_TIME,
+        )
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.annotate(locked=Exists(attempts))
+
+    @admin.display(description="Locked out", boolean=True)
+    def locked(self, person: Any) -> bool:
+        """Whether signing in and signing are locked from at least one address."""
+        return bool(person.locked)
+
+    @admin.action(description="Lift the lock after wrong passwords", permissions=["change"])
+    def lift_lock(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        """Let people try again at once. Recorded; who holds no right over an account is not heard."""
+        user = cast(User, request.user)
+        for person in people:
+            if person.pk == user.pk or not self.has_change_permission(request, person):
+                messages.error(request, f"You cannot lift the lock of {person}.")
+                continue
+            with transaction.atomic():
+                reset(username=person.get_username())
+                facts = {"account": person.pk, "name": str(person)}
+                ledger.record(
+                    event=PortalEvent.ACCOUNT_UNLOCKED, actor=user, subject=person, scope="portal", facts=facts
+                )
+            messages.success(request, f"{person} may try again.")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Nobody changes their own rights, and only a superuser makes superusers or gives rights."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, ClassVar, cast
 
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
@@ -23,12 +24,28 @@ from portal.models import Checkpoint, LedgerEntry, Notification, OutgoingMessage
 class LedgerEntryAdmin(ScopedAdmin):
     """Entries about what the person may see; all of them for who holds the right to view the ledger."""
 
-    list_display = ("seq", "at", "event", "actor_name", "object_type", "object_id")
+    list_display = ("number", "at", "event", "by", "about")
+    list_display_links = ("number",)
     list_filter = ("event",)
     search_fields = ("event", "actor_name", "object_id", "payload")
     date_hierarchy = "at"
     ordering = ("-seq",)
     empty_sentence: ClassVar[str] = "No entry that you may see."
+
+    @admin.display(description="No.", ordering="seq")
+    def number(self, row: LedgerEntry) -> int:
+        """Its place in the log."""
+        return row.seq
+
+    @admin.display(description="By", ordering="actor_name")
+    def by(self, row: LedgerEntry) -> str:
+        """Who did it; the name as it was then."""
+        return row.actor_name
+
+    @admin.display(description="About")
+    def about(self, row: LedgerEntry) -> str:
+        """The kind of object and its number."""
+        return about(row)
 
     def visible(self, user: User) -> QuerySet[LedgerEntry]:
         """By scope; the portal's own entries only with the right."""
@@ -51,10 +68,34 @@ class LedgerEntryAdmin(ScopedAdmin):
             **self.admin_site.each_context(request),
             "title": f"Entry {row.seq}: {row.event}",
             "row": row,
+            "about": about(row),
+            "address": address(row),
             "leaf": bytes(row.leaf).hex(),
             "pretty": json.dumps(json.loads(row.payload), indent=2, ensure_ascii=False),
         }
         return require_safe(lambda request: render(request, "portal/ledger_entry.html", context))(request)
+
+
+def about(row: LedgerEntry) -> str:
+    """The object in words."""
+    kind = _kind(row)
+    name = str(kind._meta.verbose_name) if kind else row.object_type
+    return f"{name[:1].upper()}{name[1:]} {row.object_id}"
+
+
+def address(row: LedgerEntry) -> str:
+    """The page of the object, which decides itself who may see it; empty if it has none."""
+    kind = _kind(row)
+    if kind is None or not admin.site.is_registered(kind):
+        return ""
+    return reverse(f"admin:{kind._meta.app_label}_{kind._meta.model_name}_change", args=[row.object_id])
+
+
+def _kind(row: LedgerEntry) -> type[Model] | None:
+    try:
+        return apps.get_model(row.object_type)
+    except (LookupError, ValueError):
+        return None
 
 
 @admin.register(Checkpoint)

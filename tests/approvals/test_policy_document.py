@@ -1,6 +1,7 @@
 """A policy in YAML means what a reviewer reads, or it is refused with the place that is wrong."""
 
 import tracemalloc
+from typing import Any
 
 import pytest
 import yaml
@@ -9,7 +10,7 @@ from approvals.policy_document import LONGEST_TEXT, PolicyDocument, parse
 from approvals.stages import REVIEW_STAGES, Stage
 from portal.errors import BadInput
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "name": "a-policy",
     "title": "A policy",
     "tier": "high",

@@ -59,7 +59,7 @@ ACTS = {
     "retire": lambda version, actor: workflow.retire(version_id=version.pk, actor=actor, reason=SAFE),
     "advance": lambda version, actor: workflow.advance(version_id=version.pk, actor=actor),
 }
-MAY = {
+MAY: dict[str, set[str]] = {
     "withdraw": {"submitter", "owner"},
     "advance": {"submitter", "owner"},
     "suspend": {Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER},

@@ -87,3 +87,32 @@ def test_too_many_wrong_passwords_at_sign_in_are_told_in_a_page_that_names_nobod
     right = client.post("/login/", {**form, "password": PASSWORD})
     assert right.status_code == 429
     assert client.post("/login/", {"username": "owner", "password": PASSWORD}).status_code == 302
+
+
+def test_an_administrator_lifts_a_lock_and_that_is_recorded(client, cast, settings):
+    form = {"username": "owner", "password": "guess"}
+    for _ in range(settings.AXES_FAILURE_LIMIT):
+        client.post("/login/", form)
+    act = {"action": "lift_lock", "_selected_action": [cast.owner.pk]}
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert client.post("/auth/user/", act).status_code == 403
+    client.logout()
+    assert client.post("/login/", {**form, "password": PASSWORD}).status_code == 429
+    client.force_login(cast.superuser, backend=BACKEND)
+    assert b"Locked out" in client.get("/auth/user/").content
+    assert client.post("/auth/user/", {**act, "_selected_action": [cast.superuser.pk]}).status_code == 302
+    assert not LedgerEntry.objects.filter(event="portal.account.unlocked").exists(), "nobody lifts their own"
+    assert client.post("/auth/user/", act).status_code == 302
+    [entry] = LedgerEntry.objects.filter(event="portal.account.unlocked")
+    assert (entry.actor_id, entry.object_id) == (cast.superuser.pk, str(cast.owner.pk))
+    client.logout()
+    assert client.post("/login/", {**form, "password": PASSWORD}).status_code == 302
+
+
+def test_an_entry_of_the_ledger_leads_to_what_it_is_about(client, cast):
+    model = cast.model()
+    client.force_login(cast.superuser, backend=BACKEND)
+    entry = LedgerEntry.objects.filter(event="approvals.model.registered").get()
+    html = client.get(f"/portal/ledgerentry/{entry.pk}/change/").content.decode()
+    assert f'<a href="/approvals/registeredmodel/{model.pk}/change/">Registered model {model.pk}</a>' in html
+    assert f"Registered model {model.pk}" in client.get("/portal/ledgerentry/").content.decode()
