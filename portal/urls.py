@@ -16,3 +16,8 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("", admin.site.urls),
 ]
+
+handler400 = "portal.pages.bad_request"
+handler403 = "portal.pages.not_permitted"
+handler404 = "portal.pages.not_found"
+handler500 = "portal.pages.broken"
