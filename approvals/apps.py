@@ -12,15 +12,11 @@ class ApprovalsConfig(AppConfig):
     verbose_name = "Model approval"
 
     def ready(self) -> None:
-        from approvals import checks, requirements  # noqa: PLC0415  (apps must be loaded first)
+        from approvals import bound, checks, requirements  # noqa: PLC0415  (apps must be loaded first)
         from approvals.events import Event  # noqa: PLC0415
-        from approvals.models import DossierSnapshot, ModelVersion, SignOff  # noqa: PLC0415
-        from approvals.stages import legal_moves  # noqa: PLC0415
-        from portal import guards, ledger  # noqa: PLC0415
+        from portal import ledger  # noqa: PLC0415
 
         ledger.register_events(Event)
-        guards.append_only(SignOff)
-        guards.append_only(DossierSnapshot)
-        guards.stage_guard(ModelVersion, "stage", legal_moves(), initial=["scoping"])
+        bound.declare()
         checks.load()
         requirements.load()

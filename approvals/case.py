@@ -38,7 +38,7 @@ def load(version: ModelVersion) -> Case:
     document = parse(version.policy.text)
     evidence = _evidence(version)
     answers = _answers(version)
-    runs, failed = _runs(version)
+    runs, finished, failed = _runs(version)
     artifact = evidence.get(EvidenceKind.ARTIFACT)
     case = Case(
         version_id=version.pk,
@@ -56,6 +56,7 @@ def load(version: ModelVersion) -> Case:
         answers=answers,
         questions=document.questionnaires,
         runs=runs,
+        finished_runs=finished,
         failed_runs=failed,
         check_inputs={},
         check_types={
@@ -128,7 +129,9 @@ def _name(user: Any) -> str:
 
 def _evidence(version: ModelVersion) -> dict[str, EvidenceFact]:
     current: dict[str, EvidenceFact] = {}
+    people: dict[str, set[int]] = {}
     for row in Evidence.objects.filter(version=version).select_related("file", "uploaded_by").order_by("pk"):
+        people.setdefault(row.kind, set()).add(row.uploaded_by_id)
         current[row.kind] = EvidenceFact(
             id=row.pk,
             kind=row.kind,
@@ -141,26 +144,38 @@ def _evidence(version: ModelVersion) -> dict[str, EvidenceFact]:
             uploaded_by=row.uploaded_by_id,
             uploaded_by_name=_name(row.uploaded_by),
             uploaded_at=row.uploaded_at,
+            contributors=frozenset(people[row.kind]),
         )
     return current
 
 
 def _answers(version: ModelVersion) -> dict[tuple[str, str], AnswerFact]:
-    return {
-        (row.section, row.question): AnswerFact(row.text, row.answered_by_id, _name(row.answered_by), row.answered_at)
-        for row in Answer.objects.filter(version=version).select_related("answered_by")
-    }
+    current: dict[tuple[str, str], AnswerFact] = {}
+    people: dict[tuple[str, str], set[int]] = {}
+    for row in Answer.objects.filter(version=version).select_related("answered_by").order_by("pk"):
+        key = (row.section, row.question)
+        people.setdefault(key, set()).add(row.answered_by_id)
+        current[key] = AnswerFact(
+            row.text, row.answered_by_id, _name(row.answered_by), row.answered_at, frozenset(people[key])
+        )
+    return current
 
 
-def _runs(version: ModelVersion) -> tuple[dict[str, RunFact], dict[str, tuple[RunFact, ...]]]:
+def _runs(
+    version: ModelVersion,
+) -> tuple[dict[str, RunFact], dict[tuple[str, str], RunFact], dict[str, tuple[RunFact, ...]]]:
+    """The newest run of each check, the newest finished one for each check and inputs, and all that failed."""
     latest: dict[str, RunFact] = {}
+    finished: dict[tuple[str, str], RunFact] = {}
     failed: dict[str, list[RunFact]] = {}
     for row in CheckRun.objects.filter(version=version).defer("charts", "log").order_by("pk"):
         run = run_fact(row)
         latest[row.check_key] = run
+        if row.status == RunStatus.FINISHED:
+            finished[row.check_key, row.inputs_digest] = run
         if row.status == RunStatus.FINISHED and row.verdict == Verdict.FAILED:
             failed.setdefault(row.check_key, []).append(run)
-    return latest, {key: tuple(runs) for key, runs in failed.items()}
+    return latest, finished, {key: tuple(runs) for key, runs in failed.items()}
 
 
 def run_fact(row: CheckRun) -> RunFact:

@@ -46,7 +46,11 @@ def load_case(version: ModelVersion) -> Case:
     """The case file of a version with the digest of every stage's dossier."""
     bare = cases.load(version)
     document = parse(version.policy.text)
-    return replace(bare, dossiers={stage.value: build(bare, document, stage).digest for stage in REVIEW_STAGES})
+    return replace(
+        bare,
+        dossiers={stage.value: build(bare, document, stage).digest for stage in REVIEW_STAGES},
+        contributors={stage.value: contributors(bare, document, stage) for stage in REVIEW_STAGES},
+    )
 
 
 def current_text(version: ModelVersion, stage: str) -> str:
@@ -59,7 +63,7 @@ def contributors(case: Case, document: PolicyDocument, stage: Stage) -> frozense
     people = {case.submitted_by, case.developer}
     artifact = case.evidence.get("artifact")
     if artifact is not None:
-        people.add(artifact.uploaded_by)
+        people |= artifact.contributors
     for requirement in document.gates.get(stage, ()):
         people.update(requirement.contributors(case))
     return frozenset(people)

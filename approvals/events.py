@@ -29,6 +29,7 @@ class Event(StrEnum):
     SIGNED = "approvals.signoff.signed"
     SIGN_OFF_REFUSED = "approvals.signoff.refused"
     SIGN_OFFS_VOIDED = "approvals.signoff.voided"
+    SIGN_OFFS_RESTORED = "approvals.signoff.restored"
     FINDING_OPENED = "approvals.finding.opened"
     FINDING_ACCEPTED = "approvals.finding.accepted"
     FINDING_CLOSED = "approvals.finding.closed"

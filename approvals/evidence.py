@@ -19,6 +19,7 @@ from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role
 from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.texts import require_storable
 
 MADE_WITH_ARTIFACT = (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_RECORD, EvidenceKind.CARD_DRAFT)
 ANSWER_LIMIT = 20_000
@@ -222,6 +223,7 @@ def _require_known(version: ModelVersion, section: str, answers: Mapping[str, st
             raise BadInput(f"The questionnaire “{section}” has no question “{key}”.", field=key)
         if len(text) > ANSWER_LIMIT:
             raise BadInput(f"The answer is longer than {ANSWER_LIMIT} characters.", field=key)
+        require_storable(text, field=key)
 
 
 def _tidy(text: str) -> str:
@@ -231,14 +233,9 @@ def _tidy(text: str) -> str:
 def _answer(version: ModelVersion, section: str, key: str, given: str, actor: User, now: datetime) -> str | None:
     """Write one answer; gives the earlier text if it changed, None if it did not."""
     text = _tidy(given)
-    row = Answer.objects.filter(version=version, section=section, question=key).first()
+    row = Answer.objects.filter(version=version, section=section, question=key).last()
     before = row.text if row is not None else ""
     if before == text:
         return None
-    Answer.objects.update_or_create(
-        version=version,
-        section=section,
-        question=key,
-        defaults={"text": text, "answered_by": actor, "answered_at": now},
-    )
+    Answer.objects.create(version=version, section=section, question=key, text=text, answered_by=actor, answered_at=now)
     return before

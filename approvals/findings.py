@@ -228,6 +228,8 @@ def _require_judge(version: ModelVersion, row: Finding, actor: User, verb: str) 
         raise Refused("This finding is closed already.")
     if row.owner_id == actor.pk:
         raise NotPermitted(f"The owner of a finding never {verb} it; the validator or a risk officer does.")
+    if actor.pk in (version.submitted_by_id, version.developer_id):
+        raise NotPermitted(f"Whoever submitted or developed a version never {verb} its findings.")
     judges = {Role.MODEL_VALIDATOR, Role.RISK_OFFICER}
     if not judges & set(permissions.roles_of(actor, version.model)):
         raise NotPermitted(f"Only the model validator or a risk officer {verb} findings.")

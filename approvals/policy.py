@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from approvals.models.findings import FindingSource, FindingStatus
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from approvals.stages import (
@@ -11,6 +12,7 @@ from approvals.stages import (
     Blocker,
     Decision,
     GateState,
+    Outcome,
     Stage,
     Transition,
     legal_moves,
@@ -25,7 +27,33 @@ def gate(case: Case, document: PolicyDocument, stage: Stage, *, now: datetime) -
         sentence = f"The policy {case.policy} has no gate for {stage.label.lower()}; nothing may pass it."
         return GateState(stage, (), (Blocker("gate_undefined", sentence, stage, who="Policy author"),))
     outcomes = tuple(requirement.evaluate(case, stage=stage, now=now) for requirement in document.gates[stage])
+    if stage is Stage.DEPLOYMENT_APPROVAL:
+        outcomes += _overdue_conditions(case, stage, now)
     return GateState(stage, outcomes, tuple(blocker for outcome in outcomes for blocker in outcome.blockers))
+
+
+def _overdue_conditions(case: Case, stage: Stage, now: datetime) -> tuple[Outcome, ...]:
+    """What no policy has to ask: an approval does not begin to hold while a condition of it is overdue."""
+    overdue = [
+        finding
+        for finding in case.findings
+        if finding.source == FindingSource.CONDITION
+        and finding.status == FindingStatus.OPEN
+        and finding.due_on < now.date()
+    ]
+    if not overdue:
+        return ()
+    blockers = tuple(
+        Blocker(
+            "condition_overdue",
+            f"“{finding.title}” was due on {finding.due_on:%d %b %Y} and is not fulfilled.",
+            stage,
+            anchor="findings",
+            who=finding.owner_name,
+        )
+        for finding in overdue
+    )
+    return (Outcome("conditions", "Conditions of sign-offs", f"{len(overdue)} conditions are overdue.", blockers),)
 
 
 def gates_up_to(case: Case, document: PolicyDocument, *, now: datetime) -> tuple[GateState, ...]:

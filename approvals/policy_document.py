@@ -9,22 +9,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from unicodedata import category
 
 import yaml
 
 from approvals import checks, requirements
 from approvals.checks.base import ParameterError, build
+from approvals.models import Policy
 from approvals.requirements.answers import AnswersRequirement
 from approvals.requirements.base import Requirement, RequirementError
 from approvals.requirements.checks import ChecksRequirement
 from approvals.requirements.mitigations import MitigationsRequirement
+from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Stage, Tier
-from portal.errors import BadInput
+from portal.errors import BadInput, Refused
+from portal.texts import unprintable
 
 LONGEST_TEXT = 200_000
 DEEPEST = 20
 LONGEST_NAME = 60
 LARGEST_INTEGER = 2**53 - 1  # beyond it canonical JSON, and with it a dossier, cannot hold the number
+PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+ENTRY_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
+INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
+NEEDED = "\t\u200c\u200d"  # some scripts are not written without the two joiners
 POLICY_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 TOP_LEVEL = ("name", "title", "tier", "basis", "approval_valid_days", "questionnaires", "gates", "monitors")
 
@@ -57,6 +65,16 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def pinned(policy: Policy) -> PolicyDocument:
+    """The document of a policy row. Raises Refused if its text is not the one that was published."""
+    if digest_of(policy.text) != policy.digest:
+        raise Refused(
+            f"The stored text of the policy {policy} is not the one that was published, so nothing is decided by it. "
+            "Tell an administrator."
+        )
+    return parse(policy.text)
+
+
 class _PlainYaml(yaml.SafeLoader):
     """YAML that means what a reviewer reads: no aliases, tags, merges or repeated entries, and only JSON values."""
 
@@ -85,12 +103,16 @@ class _PlainYaml(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
+    def construct_text(self, node: Any) -> str:
+        text = str(node.value)
+        if found := unprintable(text):
+            raise _refused(node.start_mark, f"the text holds a character that cannot be kept ({found})")
+        return text
+
     def construct_number(self, node: Any) -> float | int:
-        read = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
-        try:
-            value: float | int = read(node)
-        except ValueError as error:
-            raise _refused(node.start_mark, "this is not a number that can be read") from error
+        if not PLAIN_NUMBER.fullmatch(node.value):  # YAML 1.1 reads 0365 as 245 and 1:30 as 90
+            raise _refused(node.start_mark, f"write “{node.value}” as a plain number, or in quotes if it is text")
+        value: float | int = int(node.value) if node.tag.endswith(":int") else float(node.value)
         if not math.isfinite(value) or (isinstance(value, int) and abs(value) > LARGEST_INTEGER):
             raise _refused(node.start_mark, f"numbers must be finite and at most {LARGEST_INTEGER}")
         return value
@@ -100,6 +122,7 @@ class _PlainYaml(yaml.SafeLoader):
         return str(node.value)
 
 
+_PlainYaml.add_constructor("tag:yaml.org,2002:str", _PlainYaml.construct_text)
 _PlainYaml.add_constructor("tag:yaml.org,2002:int", _PlainYaml.construct_number)
 _PlainYaml.add_constructor("tag:yaml.org,2002:float", _PlainYaml.construct_number)
 _PlainYaml.add_constructor("tag:yaml.org,2002:timestamp", _PlainYaml.construct_date)
@@ -116,9 +139,22 @@ def _place(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', None) or 'cannot be read'}"
 
 
+def _require_visible(text: str) -> None:
+    """What ends a line for YAML must end it for a reader too, and nothing may hide or turn what stands there."""
+    for number, line in enumerate(text.split("\n"), 1):
+        hidden = next((sign for sign in line if category(sign) in INVISIBLE and sign not in NEEDED), None)
+        if hidden is not None:
+            raise BadInput(
+                f"Line {number} holds the invisible character U+{ord(hidden):04X}; remove it, "
+                "so that the policy reads as it is meant.",
+                field="text",
+            )
+
+
 def _plain(text: str) -> Any:
     if len(text) > LONGEST_TEXT:
         raise BadInput(f"The policy is longer than {LONGEST_TEXT:,} characters.", field="text")
+    _require_visible(text)
     try:
         loader = _PlainYaml(text)
         try:
@@ -188,8 +224,11 @@ def _questionnaires(raw: Any) -> dict[str, tuple[Mapping[str, Any], ...]]:
     for section, questions in raw.items():
         if not isinstance(questions, list) or not questions:
             raise RequirementError(f"The questionnaire “{section}” must be a list of questions.")
-        if len(section) > LONGEST_NAME:
-            raise RequirementError(f"The name of the questionnaire “{section}” is longer than {LONGEST_NAME} letters.")
+        if not ENTRY_NAME.fullmatch(section):
+            raise RequirementError(
+                f"The name of the questionnaire “{section}” takes at most {LONGEST_NAME} letters, digits, hyphens and "
+                "underscores."
+            )
         for question in questions:
             _require_question(section, question)
         keys = [question["key"] for question in questions]
@@ -208,8 +247,8 @@ def _require_question(section: str, question: Any) -> None:
     unknown = sorted(set(question) - {"key", "text", "help", "required", "min_length"})
     if unknown:
         raise RequirementError(f"{where} has unknown entries: {', '.join(unknown)}.")
-    if len(question["key"]) > LONGEST_NAME:
-        raise RequirementError(f"{where}: the key is longer than {LONGEST_NAME} letters.")
+    if not ENTRY_NAME.fullmatch(question["key"]):
+        raise RequirementError(f"{where}: the key takes at most {LONGEST_NAME} letters, digits, hyphens, underscores.")
     if not isinstance(question.get("help", ""), str):
         raise RequirementError(f"{where}: help must be text.")
     if not isinstance(question.get("required", True), bool):
@@ -268,6 +307,11 @@ def _cross_check(questionnaires: Mapping[str, Any], gates: Mapping[Stage, tuple[
         raise RequirementError(
             f"The check {', '.join(twice)} is asked twice; one run cannot serve two sets of thresholds."
         )
+    for stage, gate in gates.items():
+        roles = [requirement.role for requirement in gate if isinstance(requirement, SignOffsRequirement)]
+        for role in roles:
+            if roles.count(role) > 1:
+                raise RequirementError(f"The gate of {stage} asks twice for {role}; write how many “people” must sign.")
     for requirement in asked:
         if isinstance(requirement, AnswersRequirement) and requirement.section not in questionnaires:
             raise RequirementError(f"A gate asks for the questionnaire “{requirement.section}”, which is not defined.")

@@ -15,7 +15,7 @@ from approvals.models.policies import PolicyStatus
 from approvals.policy_document import digest_of, parse
 from approvals.signals import policy_examined
 from portal import ledger
-from portal.errors import NotPermitted, Refused
+from portal.errors import NotPermitted, Refused, Stale
 from portal.models import LedgerEntry
 
 SCOPE = "portal"
@@ -49,8 +49,11 @@ def draft(*, actor: User, text: str, policy_id: int | None = None, now: datetime
     return row
 
 
-def publish(*, policy_id: int, actor: User, now: datetime | None = None) -> Policy:
-    """Publish a draft under the next number of its name. Never by its author."""
+def publish(*, policy_id: int, actor: User, seen_digest: str, now: datetime | None = None) -> Policy:
+    """Publish a draft under the next number of its name. Never by its author, and only as the publisher saw it.
+
+    Raises NotPermitted, Refused (no draft) or Stale (rewritten since), or BadInput if it can no longer be read.
+    """
     now = now or timezone.now()
     with transaction.atomic():
         row = Policy.objects.select_for_update().get(pk=policy_id)
@@ -58,6 +61,8 @@ def publish(*, policy_id: int, actor: User, now: datetime | None = None) -> Poli
             raise Refused("Only a draft can be published.")
         if sentence := why_not_publish(row, actor):
             raise NotPermitted(sentence)
+        if seen_digest != row.digest or seen_digest != digest_of(row.text):
+            raise Stale("The draft was rewritten after it was shown, so nothing was published: read it again.")
         policy_examined.send(sender=Policy, document=parse(row.text))
         newest = Policy.objects.filter(name=row.name).aggregate(newest=Max("number"))["newest"] or 0
         row.number, row.status, row.published_by, row.published_at = newest + 1, PolicyStatus.PUBLISHED, actor, now

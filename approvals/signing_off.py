@@ -22,7 +22,7 @@ from approvals.events import Event
 from approvals.models import DossierSnapshot, ModelVersion, SignOff
 from approvals.models.findings import FindingSource, Severity
 from approvals.models.signoffs import SignOffDecision
-from approvals.policy_document import PolicyDocument, parse
+from approvals.policy_document import PolicyDocument, parse, pinned
 from approvals.requirements.base import Case
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, GateState, Role, Stage, stages_up_to
@@ -174,10 +174,9 @@ def record_sign_off(
     _require_complete(asked)
     refused = partial(refusals.recorded, event=Event.SIGN_OFF_REFUSED, actor=actor, version=version, act=_act(asked))
     with refused():
-        if (earlier := _same(version, actor, asked)) is not None:
-            return earlier
-        _require_may_sign(version, asked, actor)
-        _require_conditions(version, asked, now)
+        if _same(version, actor, asked) is None:
+            _require_may_sign(version, asked, actor)
+            _require_conditions(version, asked, now)
         with refused(also=(BadInput,)):  # a wrong password is an attempt to sign as somebody
             authentication = confirm_identity(actor=actor, password=password, http_request=http_request)
         with transaction.atomic():
@@ -232,7 +231,7 @@ def _same(version: ModelVersion, actor: User, asked: Request) -> SignOff | None:
 
 
 def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tuple[Case, Dossier]:
-    document = parse(version.policy.text)
+    document = pinned(version.policy)
     case = dossier.load_case(version)
     sentence = refusal(case, document, version, stage=asked.stage, role=asked.role, actor=actor)
     if sentence:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from approvals import dossier
 from approvals.events import Event
 from approvals.models import ModelVersion
+from approvals.requirements.base import Case
 from approvals.stages import Stage
 from portal.models import LedgerEntry
 
@@ -31,6 +33,7 @@ SENTENCES = {
     "approvals.signoff.signed": "Signed",
     "approvals.signoff.refused": "Signature refused",
     "approvals.signoff.voided": "Sign-offs no longer count",
+    "approvals.signoff.restored": "Sign-offs count again",
     "approvals.finding.opened": "Finding opened",
     "approvals.finding.accepted": "Finding accepted",
     "approvals.finding.closed": "Finding closed",
@@ -85,6 +88,13 @@ def dossiers_at_approval(version: ModelVersion) -> dict[str, str]:
         if facts.get("to") == Stage.MONITORING:
             return {str(stage): str(digest) for stage, digest in facts["dossiers"].items()}
     return {}
+
+
+def standing_sign_offs(version: ModelVersion, case: Case | None = None) -> frozenset[int]:
+    """Ids of the sign-offs that count: now, or for an approved version those that its approval rests on."""
+    case = case or dossier.load_case(version)
+    case = replace(case, dossiers=dossiers_at_approval(version) or case.dossiers)
+    return frozenset(signed.id for signed in case.sign_offs if case.counts(signed))
 
 
 def _line(row: LedgerEntry) -> TimelineLine:

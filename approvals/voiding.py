@@ -1,4 +1,4 @@
-"""Says which sign-offs stop counting because of a change. Nothing is flagged: this only records and tells people."""
+"""Says which sign-offs stop counting, or do again, by a change. Nothing is flagged: this records and tells people."""
 
 from __future__ import annotations
 
@@ -17,20 +17,26 @@ from portal import ledger, notify
 
 def current_sign_offs(case: Case) -> frozenset[int]:
     """Ids of the sign-offs whose dossier still stands."""
-    return frozenset(signed.id for signed in case.sign_offs if case.dossiers.get(signed.stage) == signed.dossier)
+    return frozenset(signed.id for signed in case.sign_offs if case.counts(signed))
 
 
 @contextmanager
 def watched(version: ModelVersion, *, actor: User | None) -> Iterator[None]:
-    """Run a change inside the caller's transaction; afterwards record which sign-offs no longer count."""
+    """Run a change inside the caller's transaction; afterwards record which sign-offs no longer count, or do again."""
+    if not SignOff.objects.filter(version=version).exists():
+        yield
+        return
     before = current_sign_offs(dossier.load_case(version))
     yield
-    if not before:
-        return
-    voided = sorted(before - current_sign_offs(dossier.load_case(version)))
-    if not voided:
-        return
-    rows = list(SignOff.objects.filter(pk__in=voided).select_related("signer"))
+    after = current_sign_offs(dossier.load_case(version))
+    if before - after:
+        _record_voided(version, before - after, actor)
+    if after - before:
+        _record_restored(version, after - before, actor)
+
+
+def _record_voided(version: ModelVersion, ids: frozenset[int], actor: User | None) -> None:
+    rows = _rows(ids)
     may_sign_again = version.stage in (*REVIEW_STAGES, Stage.SUSPENDED)
     what_now = "Read it again and sign again." if may_sign_again else "The approval stands; nobody signs now."
     notify.notify(
@@ -40,8 +46,27 @@ def watched(version: ModelVersion, *, actor: User | None) -> Iterator[None]:
         link=version.get_absolute_url(),
         asks_for_act=may_sign_again,
     )
+    _record(Event.SIGN_OFFS_VOIDED, version, rows, actor)
+
+
+def _record_restored(version: ModelVersion, ids: frozenset[int], actor: User | None) -> None:
+    rows = _rows(ids)
+    notify.notify(
+        recipients=[row.signer for row in rows],
+        event=Event.SIGN_OFFS_RESTORED,
+        text=f"Your sign-off on {version} counts again: what it covered is again exactly as you signed it.",
+        link=version.get_absolute_url(),
+    )
+    _record(Event.SIGN_OFFS_RESTORED, version, rows, actor)
+
+
+def _rows(ids: frozenset[int]) -> list[SignOff]:
+    return list(SignOff.objects.filter(pk__in=ids).select_related("signer").order_by("pk"))
+
+
+def _record(event: Event, version: ModelVersion, rows: list[SignOff], actor: User | None) -> None:
     ledger.record(
-        event=Event.SIGN_OFFS_VOIDED,
+        event=event,
         actor=actor,
         subject=version,
         scope=version.scope,

@@ -17,12 +17,13 @@ from approvals.events import Event
 from approvals.models import Comment, Finding, ModelVersion, SignOff
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.models.signoffs import SignOffDecision
-from approvals.policy_document import PolicyDocument, parse
+from approvals.policy_document import PolicyDocument, parse, pinned
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.signals import version_moved
 from approvals.stages import REVIEW_STAGES, Blocker, Role, Stage, Transition
 from portal import ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.texts import require_storable
 
 REASON_MINIMUM = 10
 MOVED: dict[Transition, Event] = {
@@ -159,14 +160,22 @@ def reinstate(*, version_id: int, actor: User, reason: str, now: datetime | None
     _require_reason(reason)
     with _recorded(version, actor, Transition.REINSTATE), transaction.atomic():
         version = _locked(version_id)
-        document = parse(version.policy.text)
-        signers = _roles_of_gate(document, Stage.DEPLOYMENT_APPROVAL)
-        if not signers & set(permissions.roles_of(actor, version.model)):
-            raise NotPermitted("Only a signer of the deployment approval may reinstate it.")
+        if sentence := why_not_reinstate(version, actor):
+            raise NotPermitted(sentence)
         _decide(version, Transition.REINSTATE, now=now)
         _require_nothing_lapsed(version, now)
         _move(version, Transition.REINSTATE, actor=actor, reason=reason, now=now)
     return version
+
+
+def why_not_reinstate(version: ModelVersion, actor: User) -> str:
+    """Why this person may not reinstate the version; empty if they may."""
+    signers = _roles_of_gate(parse(version.policy.text), Stage.DEPLOYMENT_APPROVAL)
+    if not signers & set(permissions.roles_of(actor, version.model)):
+        return "Only a signer of the deployment approval may reinstate it."
+    if actor.pk in (version.submitted_by_id, version.developer_id):
+        return "You submitted or developed this version; somebody else must reinstate it."
+    return ""
 
 
 def _require_nothing_lapsed(version: ModelVersion, now: datetime) -> None:
@@ -225,6 +234,7 @@ def comment(*, version_id: int, actor: User, text: str, now: datetime | None = N
     version = _read(version_id)
     if not 1 <= len(text.strip()) <= 10_000:
         raise BadInput("Write between 1 and 10,000 characters.", field="text")
+    require_storable(text, field="text")
     with refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="comment"), transaction.atomic():
         takes_part = permissions.may_move(actor, version.model) or permissions.roles_of(actor, version.model)
         if not takes_part:
@@ -262,7 +272,7 @@ def _roles_of_gate(document: PolicyDocument, stage: Stage) -> set[Role]:
 
 
 def _decide(version: ModelVersion, transition: Transition, *, now: datetime, to: Stage | None = None) -> None:
-    decision = policy.decide(dossier.load_case(version), parse(version.policy.text), transition, now=now, to=to)
+    decision = policy.decide(dossier.load_case(version), pinned(version.policy), transition, now=now, to=to)
     if not decision.allowed:
         raise Refused(_sentence(decision.blockers), blockers=decision.blockers)
 
@@ -327,7 +337,9 @@ def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str)
     if stage in REVIEW_STAGES:
         for role in sorted(_roles_of_gate(parse(version.policy.text), stage)):
             notify.notify(
-                recipients=permissions.people_with(permissions.permission_for(role), version.model),
+                recipients=permissions.people_with(permissions.permission_for(role), version.model).exclude(
+                    pk__in=(version.submitted_by_id, version.developer_id)
+                ),
                 event=Event.VERSION_ADVANCED,
                 text=f"{version} waits for a sign-off as {role.in_words} ({stage.label.lower()}).",
                 link=version.get_absolute_url(),

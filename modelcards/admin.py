@@ -22,7 +22,7 @@ from modelcards.models import ModelCard
 from modelcards.signing import root_path
 from modelcards.verification import LARGEST, CardReport
 from portal import checkpoints
-from portal.admin import ScopedAdmin
+from portal.admin import ScopedAdmin, row_number
 from portal.errors import DomainError, NotPermitted
 
 VERSION_PAGE.append(panels.cards_panel)
@@ -51,7 +51,7 @@ class ModelCardAdmin(ScopedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of a card."""
-        return show(request, card_for(request, int(object_id) if object_id and object_id.isdecimal() else 0))
+        return show(request, card_for(request, row_number(object_id)))
 
     def get_urls(self) -> list[URLPattern]:
         """Downloads, orders and verification, before the stock addresses."""

@@ -20,7 +20,7 @@ from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.panels import VERSION_PAGE
 from monitoring import batches, monitors, panels
 from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
-from portal.admin import ScopedAdmin
+from portal.admin import ScopedAdmin, row_number
 
 VERSION_PAGE.append(panels.monitoring_panel)
 
@@ -64,12 +64,27 @@ class BatchAdmin(ScopedAdmin):
         return [path("deliver/<int:version_id>/", deliver_view, name="monitoring_batch_deliver"), *super().get_urls()]
 
 
+class MonitorFilter(admin.SimpleListFilter):
+    """By kind of monitor: those that the portal has, not those that versions out of sight use."""
+
+    title = "monitor"
+    parameter_name = "monitor"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every kind."""
+        return [(key, str(kind.title)) for key, kind in sorted(monitors.load().items())]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Reading]) -> QuerySet[Reading]:
+        """Those of the chosen kind."""
+        return queryset.filter(monitor__key=self.value()) if self.value() else queryset
+
+
 @admin.register(Reading)
 class ReadingAdmin(ScopedAdmin):
     """Readings of visible versions."""
 
     list_display = ("__str__", "monitor", "batch", "status", "verdict", "finished_at")
-    list_filter = ("verdict", "status", "monitor__key")
+    list_filter = ("verdict", "status", MonitorFilter)
     search_fields = ("monitor__version__model__name", "batch__name")
     list_select_related = ("monitor__version__model", "batch")
     empty_sentence: ClassVar[str] = "No reading that you may see."
@@ -86,7 +101,7 @@ class ReadingAdmin(ScopedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of a reading."""
-        return show(request, int(object_id) if object_id and object_id.isdecimal() else 0)
+        return show(request, row_number(object_id))
 
 
 class DeliverForm(ActForm):

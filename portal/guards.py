@@ -107,16 +107,41 @@ def append_only(model: type[models.Model]) -> None:
     """Rows of this table are added and never changed, deleted or replaced."""
     what = model._meta.verbose_name
     add(Guard(model, Act.UPDATE, "no_update", f"A {what} is never changed: this table only grows."))
-    undeletable(model)
+    _never_lost(model)
 
 
 def undeletable(model: type[models.Model]) -> None:
-    """Rows of this table may change, but are never deleted, and never replaced by inserting over them."""
+    """Rows of this table may change, but are never deleted, and never replaced by writing over them."""
+    # SQLite's UPDATE OR REPLACE deletes the row in its way without asking a DELETE trigger.
+    in_the_way = " OR ".join(
+        (
+            "NEW.rowid <> OLD.rowid",
+            *(f"({_taken(model, columns, but_not_itself=True)})" for columns in _unique_columns(model)),
+        )
+    )
+    replaced = f"A {model._meta.verbose_name} is never replaced: there is one with this key."
+    add(Guard(model, Act.UPDATE, "no_overwriting", replaced, in_the_way, engines=(SQLITE,)))
+    _never_lost(model)
+
+
+def kept(model: type[models.Model], fields: Iterable[str], *, slug: str, sentence: str, when: str = "") -> None:
+    """These fields of a row never change; `when` (SQL over OLD) says from which state on, always if empty."""
+    columns = [_column(model, field) for field in fields]
+    changed = " OR ".join(f"{_text('NEW', column)} <> {_text('OLD', column)}" for column in columns)
+    add(Guard(model, Act.UPDATE, slug, sentence, f"({when}) AND ({changed})" if when else changed))
+
+
+def _text(row: str, column: str) -> str:
+    return f"COALESCE(CAST({row}.\"{column}\" AS TEXT), '')"
+
+
+def _never_lost(model: type[models.Model]) -> None:
     what = model._meta.verbose_name
     add(Guard(model, Act.DELETE, "no_delete", f"A {what} is never deleted: this table only grows."))
     add(Guard(model, Act.TRUNCATE, "no_truncate", f"A {what} is never deleted.", engines=(POSTGRESQL,)))
     # SQLite's INSERT OR REPLACE deletes the row in its way without asking a DELETE trigger.
-    taken = " OR ".join(_taken(model, columns) for columns in _unique_columns(model))
+    held_rowid = f'EXISTS (SELECT 1 FROM "{model._meta.db_table}" AS held WHERE held.rowid = NEW.rowid)'  # noqa: S608
+    taken = " OR ".join((held_rowid, *(_taken(model, columns) for columns in _unique_columns(model))))
     replaced = f"A {what} is never replaced: there is one with this key."
     add(Guard(model, Act.INSERT, "no_replace", replaced, taken, engines=(SQLITE,)))
 
@@ -168,8 +193,9 @@ def _unique_columns(model: type[models.Model]) -> list[tuple[str, ...]]:
     return [tuple(_column(model, name) for name in group) for group in groups]
 
 
-def _taken(model: type[models.Model], columns: tuple[str, ...]) -> str:
+def _taken(model: type[models.Model], columns: tuple[str, ...], *, but_not_itself: bool = False) -> str:
     same = " AND ".join(f'held."{column}" = NEW."{column}"' for column in columns)
+    same += " AND held.rowid <> OLD.rowid" if but_not_itself else ""
     return f'EXISTS (SELECT 1 FROM "{model._meta.db_table}" AS held WHERE {same})'  # noqa: S608  (names of ours)
 
 

@@ -23,6 +23,7 @@ class PortalEvent(StrEnum):
     ACCOUNT_ADDED = "portal.account.added"
     ACCOUNT_CHANGED = "portal.account.changed"
     ACCOUNT_UNLOCKED = "portal.account.unlocked"
+    PASSWORD_SET = "portal.account.password_set"  # noqa: S105  (the name of an event)
 
 
 @shared_task(name="portal.tasks.send_outgoing")

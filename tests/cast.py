@@ -79,7 +79,7 @@ class Cast:
             allow_unicode=True,
         )
         draft = publishing.draft(actor=self.author, text=text)
-        return publishing.publish(policy_id=draft.pk, actor=self.publisher)
+        return publishing.publish(policy_id=draft.pk, actor=self.publisher, seen_digest=draft.digest)
 
     def model(self, name: str = "Consumer credit scoring", *, tier: str = "high") -> RegisteredModel:
         """A registered model with every role granted to its signer, and an auditor."""

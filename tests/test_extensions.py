@@ -200,6 +200,7 @@ def empty_case(**changes):
         "answers": {},
         "questions": {"use": ({"key": "who", "text": "Who?"},)},
         "runs": {},
+        "finished_runs": {},
         "failed_runs": {},
         "check_inputs": {},
         "check_types": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -202,8 +203,10 @@ class AttachTableForm(AttachForm):
                 continue
             try:
                 claims[name.strip()] = float(value)
-            except ValueError as error:
-                raise forms.ValidationError(f"“{line}” is not a name, a colon and a number.") from error
+            except ValueError:
+                claims[name.strip()] = math.nan
+            if not name.strip() or not math.isfinite(claims[name.strip()]):
+                raise forms.ValidationError(f"“{line}” is not a name, a colon and a number.")
         return claims
 
     def details(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from approvals.admin.version_lines import name_of
 from approvals.models import Policy
 from approvals.models.policies import PolicyStatus
 from approvals.policy_document import PolicyDocument, parse
-from portal.admin import ScopedAdmin, say
+from portal.admin import ScopedAdmin, row_number, say
 from portal.errors import BadInput, DomainError, NotPermitted
 
 WRITE, PUBLISH = "approvals.change_policy", "approvals.publish_policy"
@@ -76,7 +76,7 @@ class PolicyAdmin(ScopedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of a policy."""
-        return show(request, policy_for(request, int(object_id) if object_id and object_id.isdecimal() else 0))
+        return show(request, policy_for(request, row_number(object_id)))
 
     def get_urls(self) -> list[URLPattern]:
         """The acts, before the stock addresses."""
@@ -183,7 +183,10 @@ def draft(request: HttpRequest, policy_id: int | None = None) -> HttpResponseBas
 def publish(request: HttpRequest, policy_id: int) -> HttpResponseBase:
     """Publish a draft."""
     row, user = policy_for(request, policy_id), person(request)
-    return _act(request, row, lambda: publishing.publish(policy_id=row.pk, actor=user), "is published")
+    seen = request.POST.get("seen_digest", "")
+    return _act(
+        request, row, lambda: publishing.publish(policy_id=row.pk, actor=user, seen_digest=seen), "is published"
+    )
 
 
 @require_POST

@@ -21,7 +21,7 @@ from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
 from approvals.models import CheckRun, Evidence, Finding, MitigationPlan, SignOff
 from approvals.models.checks import RunStatus, Verdict
 from approvals.stages import REVIEW_STAGES
-from portal.admin import ScopedAdmin
+from portal.admin import ScopedAdmin, row_number
 from portal.errors import DomainError
 
 
@@ -48,7 +48,7 @@ class VersionRecordAdmin(ScopedAdmin):
 
     def row_for(self, request: HttpRequest, object_id: str | None) -> Any:
         """A row that this person may see; otherwise it does not exist."""
-        number = int(object_id) if object_id and object_id.isdecimal() else 0
+        number = row_number(object_id)
         row = self.visible(person(request)).select_related(*self.related).filter(pk=number).first()
         if row is None:
             raise Http404
@@ -192,8 +192,7 @@ class SignOffAdmin(VersionRecordAdmin):
 
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Whether it counts, what it covers, and what has changed since."""
-        standing = timeline.dossiers_at_approval(row.version) or dossier.load_case(row.version).dossiers
-        counts = standing.get(row.stage) == row.dossier_id
+        counts = row.pk in timeline.standing_sign_offs(row.version)
         changes: tuple[str, ...] = ()
         if not counts:
             changes = dossier.changes(row.dossier.text, dossier.current_text(row.version, row.stage))

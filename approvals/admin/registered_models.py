@@ -24,7 +24,7 @@ from approvals.models import (
     RegisteredModelUserObjectPermission,
 )
 from approvals.stages import Stage
-from portal.admin import ScopedAdmin, say
+from portal.admin import ScopedAdmin, row_number, say
 from portal.errors import DomainError, NotPermitted
 
 form_view = require_http_methods(["GET", "POST"])
@@ -58,6 +58,7 @@ class RegisteredModelAdmin(ScopedAdmin):
     search_fields = ("name", "purpose", "business_unit")
     list_select_related = ("owner",)
     change_list_template = "approvals/registered_models.html"
+    ordering = ("name",)
     empty_sentence: ClassVar[str] = (
         "No model that you may see. Register one, or ask an administrator for a right on one."
     )
@@ -105,7 +106,7 @@ class RegisteredModelAdmin(ScopedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of a model."""
-        return show(request, model_for(request, int(object_id) if object_id and object_id.isdecimal() else 0))
+        return show(request, model_for(request, row_number(object_id)))
 
     def get_urls(self) -> list[URLPattern]:
         """Registration and grants, before the stock addresses."""
@@ -259,10 +260,13 @@ def revoke(request: HttpRequest, model_id: int) -> HttpResponseBase:
     """Take one right away."""
     model, user = model_for(request, model_id), person(request)
     kind, pk = request.POST.get("kind", ""), request.POST.get("pk", "")
-    if kind not in ("person", "group") or not pk.isdecimal():
+    if not permissions.may_administer(user):
+        say(request, NotPermitted("Only an administrator may grant or revoke rights on models."))
+        return _page(request, model, GrantForm(), status=403)
+    if kind not in ("person", "group"):
         raise Http404
     holder: User | Group = (
-        get_object_or_404(User, pk=int(pk)) if kind == "person" else get_object_or_404(Group, pk=int(pk))
+        get_object_or_404(User, pk=row_number(pk)) if kind == "person" else get_object_or_404(Group, pk=row_number(pk))
     )
     try:
         permissions.revoke(actor=user, codename=request.POST.get("codename", ""), to=holder, model=model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -22,7 +21,7 @@ from approvals.requirements.checks import ChecksRequirement
 from approvals.requirements.evidence import EvidenceRequirement
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Role, Stage
-from approvals.timeline import dossiers_at_approval
+from approvals.timeline import standing_sign_offs
 
 OK, BAD, WAIT, UNKNOWN = "ok", "bad", "wait", "unknown"
 VERDICTS = {
@@ -261,8 +260,7 @@ def _check_line(case: Case, key: str, stages: tuple[str, ...], runs: list[CheckR
 def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, user: User) -> tuple[SignOffLine, ...]:
     """Every sign-off that the gates ask, stage by stage; voided ones stay visible."""
     mine = set(permissions.roles_of(user, version.model))
-    approved = dossiers_at_approval(version)
-    standing = approved or case.dossiers
+    standing = standing_sign_offs(version, case)
     rows: dict[tuple[str, str], list[SignOff]] = {}
     for row in SignOff.objects.filter(version=version).order_by("pk"):
         rows.setdefault((row.stage, row.role), []).append(row)
@@ -272,7 +270,7 @@ def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
             continue
         given = rows.pop((stage.value, requirement.role.value), [])
         lines += [_given(row, standing) for row in given]
-        counting = {row.signer_id for row in given if row.dossier_id == standing.get(stage)}
+        counting = {row.signer_id for row in given if row.pk in standing}
         for _ in range(requirement.people - len(counting)):
             lines.append(_missing(case, document, version, stage, requirement.role, user, mine))
     for rest in rows.values():
@@ -280,8 +278,8 @@ def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
     return tuple(lines)
 
 
-def _given(row: SignOff, standing: Mapping[str, str]) -> SignOffLine:
-    counts = row.dossier_id == standing.get(row.stage)
+def _given(row: SignOff, standing: frozenset[int]) -> SignOffLine:
+    counts = row.pk in standing
     approved = row.decision in (SignOffDecision.APPROVE, SignOffDecision.APPROVE_WITH_CONDITIONS)
     words = {
         SignOffDecision.APPROVE: "Signed",

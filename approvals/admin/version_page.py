@@ -227,7 +227,7 @@ def _moves(version: ModelVersion, user: User, roles: set[Role], blockers: tuple[
         why = "" if officers else "Only a risk or compliance officer of this model may suspend its approval."
         found.append(Button("Suspend…", url("suspend"), why, "danger", id="suspend"))
     if stage is Stage.SUSPENDED:
-        why = "" if roles else "Only a signer of the deployment approval may reinstate it."
+        why = workflow.why_not_reinstate(version, user)
         found.append(Button("Reinstate…", url("reinstate"), why, "primary", id="reinstate"))
     if stage in (Stage.MONITORING, Stage.SUSPENDED):
         why = "" if retires else "Only the model's owner or its business owner may retire a version."

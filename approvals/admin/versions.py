@@ -20,7 +20,7 @@ from approvals.admin.sign_page import SignView
 from approvals.admin.standing import awaited_of, blockers_of
 from approvals.models import ModelVersion
 from approvals.stages import REVIEW_STAGES
-from portal.admin import ScopedAdmin
+from portal.admin import ScopedAdmin, row_number
 
 
 @admin.register(ModelVersion)
@@ -110,7 +110,7 @@ class VisibleModelsFilter(admin.RelatedFieldListFilter):
 @require_safe
 def show(request: HttpRequest, object_id: str | None) -> HttpResponse:
     """The version page."""
-    version = version_for(request, int(object_id) if object_id and object_id.isdecimal() else 0)
+    version = version_for(request, row_number(object_id))
     page = version_page.build(version, person(request))
     context = {
         **admin.site.each_context(request),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
-from approvals.checks.base import CheckInputError, Input, Job
+from approvals.checks._verdicts import Rule
+from approvals.checks.base import CheckInputError, Input, Job, Reading
 from approvals.measures.tables import Table, TableError, open_table
+from approvals.measures.values import Measure
 
 TABLE_MEMORY_MB = 1024
 
@@ -82,6 +85,30 @@ def _claims(piece: Input, value: object) -> dict[str, float]:
             raise CheckInputError(f"The claim “{name}” about {piece.name} must be a number.")
         claims[str(name)] = float(claimed)
     return claims
+
+
+LEFT_OUT = "share of rows left out"
+
+
+def left_out_share(*, used: int, rows: int, name: str = LEFT_OUT) -> Measure:
+    """What part of the table decided nothing, because something that is needed is missing there."""
+    return Measure(name, (rows - used) / rows, rows, counts=(("rows_left_out", rows - used), ("rows", rows)))
+
+
+def missing_rules(reading: Reading, limits: Mapping[str, float]) -> list[Rule]:
+    """Rules that hold under any policy: nobody passes by leaving out the rows that would fail.
+
+    `limits` are largest shares by name of the measure; a share of zero needs no sentence.
+    """
+    return [
+        Rule(measure.name, limits[measure.name], at_least=False, exact=_exact_share)
+        for measure in reading.measures
+        if measure.name in limits and measure.value
+    ]
+
+
+def _exact_share(measure: Measure) -> Fraction | None:
+    return Fraction(measure.count("rows_left_out") or 0, measure.count("rows") or 1)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from approvals.checks._charts import reliability_curve
-from approvals.checks._evaluation import declaration_of, opened
+from approvals.checks._evaluation import LEFT_OUT, declaration_of, left_out_share, missing_rules, opened
 from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
 from approvals.checks.base import (
     ChartSpecification,
@@ -40,12 +40,16 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked. Calibration in the large is compared without its sign."""
+    """What is asked; None is not asked. Calibration in the large is compared without its sign.
+
+    Rows without label or score fail unless allowed here.
+    """
 
     max_ece: float | None = None
     max_mce: float | None = None
     max_calibration_in_the_large: float | None = None
     min_rows: int | None = None
+    max_left_out_share: float = 0.0
 
 
 class Calibration(Check):
@@ -72,6 +76,7 @@ class Calibration(Check):
             found = calibration(table, label=declared.label, score=declared.score, bins=bins)
             report(0.6, "Sorting the scores into bins")
             curve = reliability_bins(table, label=declared.label, score=declared.score, bins=bins)
+            rows_in_all = table.rows
         measures = {key: replace(found[key], name=name) for key, name in NAMES.items()}
         rows = replace(found["ece"], name="scored rows", value=found["ece"].n or 0, reason="", method="count of rows")
         numbers = tuple(
@@ -79,7 +84,7 @@ class Calibration(Check):
             for item in measures.values()
         )
         return Reading(
-            measures=(rows, *measures.values()),
+            measures=(rows, left_out_share(used=int(rows.value or 0), rows=rows_in_all), *measures.values()),
             looked_at=(
                 f"All {rows.value:,} rows that have a label and a score.",
                 f"Label “{declared.label}”, score “{declared.score}”, {bins} bins of equal width.",
@@ -99,7 +104,8 @@ class Calibration(Check):
             at_most(NAMES["calibration_in_the_large"], thresholds.max_calibration_in_the_large, absolute=True),
             at_least("scored rows", thresholds.min_rows),
         )
-        return judge_by(reading, rules)
+        limits = {LEFT_OUT: thresholds.max_left_out_share}
+        return judge_by(reading, rules, required=missing_rules(reading, limits))
 
 
 def _bin_table(curve: tuple[ReliabilityBin, ...]) -> NumberTable:

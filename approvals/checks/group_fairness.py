@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from approvals.checks._charts import interval_dots
-from approvals.checks._evaluation import Declaration, declaration_of, opened
+from approvals.checks._evaluation import LEFT_OUT, Declaration, declaration_of, left_out_share, missing_rules, opened
 from approvals.checks._fairness_tables import comparison_table, group_table, groups_as_json, known, ordered
 from approvals.checks._verdicts import Rule, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, CheckInputError, Job, Judgement, Reading, Report
@@ -56,7 +56,10 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked. No attributes named: it is asked of every comparison that was measured."""
+    """What is asked; None is not asked. No attributes named: it is asked of every comparison that was measured.
+
+    Rows without label or prediction, and rows whose group is unknown, fail above the shares allowed here.
+    """
 
     min_selection_ratio: float | None = None
     max_selection_difference: float | None = None
@@ -64,6 +67,8 @@ class Thresholds:
     max_equalized_odds_difference: float | None = None
     max_accuracy_difference: float | None = None
     attributes: tuple[tuple[str, ...], ...] = ()
+    max_left_out_share: float = 0.0
+    max_unknown_share: float = 0.05
 
 
 class GroupFairness(Check):
@@ -97,9 +102,10 @@ class GroupFairness(Check):
             )
         report(0.9, "Drawing")
         measures = tuple(measure for part in found for measure in _disparities(part))
+        unknown = tuple(_unknown_share(part) for part in found)
         comparisons = sum(len(part.comparisons) for part in found)
         return Reading(
-            measures=measures,
+            measures=(_left_out(found[0]), *unknown, *measures),
             looked_at=_looked_at(found, declared, favourable, job.parameters.small_group),
             not_looked_at=_not_looked_at(found, declared, favourable),
             tables=tuple(
@@ -128,7 +134,9 @@ class GroupFairness(Check):
             for attributes in thresholds.attributes or measured or (("undeclared groups",),)
             for threshold, (_, name) in DISPARITIES.items()
         ]
-        judgement = judge_by(reading, rules)
+        limits = {LEFT_OUT: thresholds.max_left_out_share}
+        limits |= {_unknown_name(names): thresholds.max_unknown_share for names in measured}
+        judgement = judge_by(reading, rules, required=missing_rules(reading, limits))
         notes = tuple(note for note in reading.details.get("small", ()) if note)
         return Judgement(judgement.verdict, (*judgement.sentences, *notes), judgement.failed_measures)
 
@@ -151,6 +159,20 @@ def _attributes(asked: Sequence[tuple[str, ...]], declared: Declaration, name: s
         raise CheckInputError(f"{name} declares no group columns, so no groups can be compared; declare them.")
     alone = tuple((group,) for group in declared.groups)
     return (*alone, *itertools.combinations(declared.groups, 2))
+
+
+def _left_out(part: GroupTable) -> Measure:
+    used = sum(group.n for group in part.groups)
+    return left_out_share(used=used, rows=used + part.rows_left_out)
+
+
+def _unknown_name(attributes: Sequence[str]) -> str:
+    return f"share of rows of unknown {' and '.join(attributes)}"
+
+
+def _unknown_share(part: GroupTable) -> Measure:
+    rows = sum(group.n for group in part.groups)
+    return left_out_share(used=rows - part.unknown_rows, rows=rows or 1, name=_unknown_name(part.attributes))
 
 
 def _disparities(part: GroupTable) -> Iterable[Measure]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from approvals.checks._charts import interval_dots
-from approvals.checks._evaluation import Declaration, declaration_of, opened
+from approvals.checks._evaluation import LEFT_OUT, Declaration, declaration_of, left_out_share, missing_rules, opened
 from approvals.checks._verdicts import (
     NO_THRESHOLD,
     NOT_COMPUTABLE,
@@ -55,7 +55,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked."""
+    """What is asked; None is not asked. Rows without label, prediction or declared score fail unless allowed here."""
 
     min_accuracy: float | None = None
     min_balanced_accuracy: float | None = None
@@ -69,6 +69,7 @@ class Thresholds:
     max_brier: float | None = None
     max_log_loss: float | None = None
     min_rows: int | None = None
+    max_left_out_share: float = 0.0
 
 
 class Performance(Check):
@@ -94,12 +95,15 @@ class Performance(Check):
                 draws=job.parameters.draws,
                 seed=job.seed,
             )
+            rows_in_all = table.rows
         report(0.9, "Comparing with the claims")
         measures = {key: replace(found[key], name=name) for key, name in NAMES.items() if key in found}
         rows = replace(found["n"], name="rows")
+        used = min(int(rows.value or 0), found["roc_auc"].n or 0) if declared.score else int(rows.value or 0)
+        left_out = left_out_share(used=used, rows=rows_in_all)
         claims = _claims(declared, measures, job.parameters.tolerance)
         return Reading(
-            measures=(rows, *measures.values()),
+            measures=(rows, left_out, *measures.values()),
             looked_at=_looked_at(declared, rows),
             not_looked_at=(
                 *(() if declared.score else ("No score column is declared, so ranks and probabilities were not.",)),
@@ -117,8 +121,10 @@ class Performance(Check):
                 "rows" if item.name == "min_rows" else NAMES[item.name[4:]], getattr(thresholds, item.name)
             )
             for item in fields(thresholds)
+            if item.name != "max_left_out_share"
         ]
-        judgement = judge_by(reading, rules)
+        limits = {LEFT_OUT: thresholds.max_left_out_share}
+        judgement = judge_by(reading, rules, required=missing_rules(reading, limits))
         doubts = tuple(claim["sentence"] for claim in reading.details.get("claims", ()) if claim["sentence"])
         if judgement.sentences == (NO_THRESHOLD,) and judgement.verdict == NOT_COMPUTABLE:
             return judgement

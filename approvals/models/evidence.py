@@ -69,7 +69,7 @@ class Evidence(models.Model):
 
 
 class Answer(models.Model):
-    """The current answer to one question of the pinned policy. Earlier texts live in the ledger."""
+    """An answer to one question of the pinned policy. Rows are never changed: the newest one is the current answer."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="answers")
     section = models.CharField(max_length=60)
@@ -79,11 +79,9 @@ class Answer(models.Model):
     answered_at = models.DateTimeField()
 
     class Meta:
-        ordering: ClassVar[list[str]] = ["section", "question"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["version", "section", "question"], name="a_question_has_one_current_answer_per_version"
-            ),
+        ordering: ClassVar[list[str]] = ["pk"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["version", "section", "question"], name="answers_of_a_question"),
         ]
 
     def __str__(self) -> str:

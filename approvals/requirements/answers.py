@@ -64,4 +64,6 @@ class AnswersRequirement(Requirement):
         }
 
     def contributors(self, case: Case) -> Iterable[int]:
-        return (answer.answered_by for (section, _), answer in case.answers.items() if section == self.section)
+        return frozenset().union(
+            *(answer.contributors for (section, _), answer in case.answers.items() if section == self.section)
+        )

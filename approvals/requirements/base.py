@@ -37,6 +37,8 @@ class EvidenceFact:
     uploaded_by: int
     uploaded_by_name: str
     uploaded_at: datetime
+    contributors: frozenset[int]
+    """Everybody who ever attached a piece of this kind: uploading it again washes nobody clean."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class AnswerFact:
     answered_by: int
     answered_by_name: str
     answered_at: datetime
+    contributors: frozenset[int]
+    """Everybody who ever answered this question."""
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,8 @@ class Case:
     answers: Mapping[tuple[str, str], AnswerFact]
     questions: Mapping[str, tuple[Mapping[str, Any], ...]]
     runs: Mapping[str, RunFact]
+    finished_runs: Mapping[tuple[str, str], RunFact]
+    """The newest finished run for each check and digest of inputs: what is known while a repetition is under way."""
     failed_runs: Mapping[str, tuple[RunFact, ...]]
     check_inputs: Mapping[str, str]
     check_types: Mapping[str, CheckType]
@@ -152,6 +158,13 @@ class Case:
     holders: Mapping[str, tuple[str, ...]]
     dossiers: Mapping[str, str] = field(default_factory=dict)
     """Digest of each stage's dossier as it stands; empty while the dossiers themselves are being built."""
+    contributors: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    """People who contributed to what each stage looks at: neither do they sign it, nor does what they signed count."""
+
+    def counts(self, signed: SignOffFact) -> bool:
+        """Whether a sign-off still stands: on the dossier as it is, by somebody who contributed nothing to it."""
+        on_this_dossier = signed.dossier == self.dossiers.get(signed.stage)
+        return on_this_dossier and signed.signer not in self.contributors.get(signed.stage, ())
 
 
 class Requirement(ABC):

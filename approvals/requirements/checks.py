@@ -27,10 +27,14 @@ class ChecksRequirement(Requirement):
     @classmethod
     def parse(cls, given: Mapping[str, Any], *, where: str) -> Self:
         refuse_unknown(given, ("check", "parameters", "thresholds", "accept_warning"), where=where)
-        parameters, thresholds = given.get("parameters") or {}, given.get("thresholds") or {}
+        parameters, thresholds = given.get("parameters", {}), given.get("thresholds", {})
         accept_warning = given.get("accept_warning", False)
-        if not isinstance(parameters, Mapping) or not isinstance(thresholds, Mapping):
-            raise RequirementError(f"{where}: parameters and thresholds must be lists of names with values.")
+        for settings in (parameters, thresholds):
+            if not isinstance(settings, Mapping):
+                raise RequirementError(f"{where}: parameters and thresholds must be lists of names with values.")
+            empty = [str(name) for name, value in settings.items() if value is None]
+            if empty:
+                raise RequirementError(f"{where}: {', '.join(empty)} has no value; give one or leave the entry out.")
         if not isinstance(accept_warning, bool):
             raise RequirementError(f"{where}: accept_warning must be true or false.")
         return cls(text_setting(given, "check", where=where), dict(parameters), dict(thresholds), accept_warning)
@@ -61,6 +65,11 @@ class ChecksRequirement(Requirement):
         if missing:
             names = ", ".join(kind.replace("_", " ") for kind in missing)
             return "check_inputs_missing", f"Check “{title}” cannot run: {names} is not attached."
+        if outdated := self._outdated(case):
+            return "check_inputs_outdated", outdated
+        return self._state(case, title, run)
+
+    def _state(self, case: Case, title: str, run: RunFact | None) -> tuple[str | None, str]:
         if run is None:
             return "check_not_run", f"Check “{title}” has not run."
         if run.inputs_digest != case.check_inputs.get(self.check):
@@ -70,6 +79,18 @@ class ChecksRequirement(Requirement):
         if run.status != RunStatus.FINISHED:
             return "check_running", f"Check “{title}” is {run.status} ({run.progress} %)."
         return self._verdict(title, run)
+
+    def _outdated(self, case: Case) -> str:
+        """A sentence on an input that belongs to another artifact than the pinned one; empty if there is none."""
+        kind = case.check_types[self.check]
+        for name in (*kind.inputs, *kind.optional_inputs):
+            piece = case.evidence.get(name)
+            if piece is not None and piece.artifact_sha256 and piece.artifact_sha256 != case.artifact_sha256:
+                return (
+                    f"Check “{kind.title}” cannot count: {piece.label} “{piece.name}” was made with an earlier "
+                    "artifact; attach one for the current artifact and run the check again."
+                )
+        return ""
 
     def _verdict(self, title: str, run: RunFact) -> tuple[str | None, str]:
         reason = run.sentences[0] if run.sentences else "No reason was recorded."
@@ -86,15 +107,14 @@ class ChecksRequirement(Requirement):
         return "check_error", f"Check “{title}” ended in an error. {reason}"
 
     def facts(self, case: Case) -> Any:
-        run = case.runs.get(self.check)
-        fresh = run is not None and run.inputs_digest == case.check_inputs.get(self.check)
+        run = case.finished_runs.get((self.check, case.check_inputs.get(self.check, "")))
         return {
             "check": self.check,
             "parameters": dict(self.parameters),
             "thresholds": dict(self.thresholds),
             "inputs": case.check_inputs.get(self.check),
             "result": {"version": run.check_version, "verdict": run.verdict, "reading": run.reading_digest}
-            if run is not None and fresh and run.status == RunStatus.FINISHED
+            if run is not None
             else None,
         }
 
@@ -104,8 +124,9 @@ class ChecksRequirement(Requirement):
             return ()
         looked_at = {*kind.inputs, *kind.optional_inputs, *(case.evidence if "evidence" in kind.facts else ())}
         looked_at -= {EvidenceKind.CARD_DRAFT}  # made by the portal out of all the rest
-        people = {case.evidence[name].uploaded_by for name in looked_at if name in case.evidence}
-        return people | {answer.answered_by for answer in case.answers.values() if "answers" in kind.facts}
+        pieces = [case.evidence[name].contributors for name in looked_at if name in case.evidence]
+        answers = [answer.contributors for answer in case.answers.values() if "answers" in kind.facts]
+        return frozenset().union(*pieces, *answers)
 
     def _closed(
         self, title: str, sentence: str, code: str, stage: Stage, run: RunFact | None, who: str = "Submitter"

@@ -57,7 +57,7 @@ class EvidenceRequirement(Requirement):
 
     def contributors(self, case: Case) -> Iterable[int]:
         piece = case.evidence.get(self.kind)
-        return () if piece is None else (piece.uploaded_by,)
+        return () if piece is None else piece.contributors
 
     def _closed(self, label: str, sentence: str, code: str, stage: Stage, since: datetime | None = None) -> Outcome:
         blocker = Blocker(code, sentence, stage, anchor="evidence", who="Submitter", since=since)

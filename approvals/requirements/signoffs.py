@@ -40,7 +40,7 @@ class SignOffsRequirement(Requirement):
     def evaluate(self, case: Case, *, stage: Stage, now: datetime) -> Outcome:
         title = f"Sign-off as {self.role.in_words}"
         mine = [signed for signed in case.sign_offs if signed.stage == stage and signed.role == self.role]
-        current = [signed for signed in mine if signed.dossier == case.dossiers.get(stage)]
+        current = [signed for signed in mine if case.counts(signed)]
         objections = [signed for signed in current if signed.decision not in APPROVALS]
         if objections:
             sentence = (
@@ -63,10 +63,12 @@ class SignOffsRequirement(Requirement):
                 f"Nobody holds the role {self.role.in_words} on this model; an administrator must grant it.",
             )
         if mine and not signed:
-            return (
-                "sign_off_voided",
-                f"{label} must sign again: the sign-off of {mine[-1].printed_name} covered an earlier dossier.",
-            )
+            last = mine[-1]
+            if last.dossier == case.dossiers.get(last.stage):
+                sentence = f"{last.printed_name} has since contributed to what was signed; somebody else must sign."
+                return "sign_off_voided", f"{label}: {sentence}"
+            sentence = f"{label} must sign again: the sign-off of {last.printed_name} covered an earlier dossier."
+            return "sign_off_voided", sentence
         if self.people > 1:
             return "sign_off_missing", f"{label}: {signed} of {self.people} people have signed."
         return "sign_off_missing", f"{label} has not signed."

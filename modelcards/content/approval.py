@@ -72,11 +72,12 @@ def gates(case: Case, document: PolicyDocument, now: datetime) -> tuple[c.Gate, 
 def sign_offs(version: ModelVersion, case: Case) -> tuple[c.SignOff, ...]:
     """Every signature ever given on the version; those that no longer count say why."""
     numbers = signing_numbers(version)
-    return tuple(_sign_off(row, case, numbers) for row in SignOff.objects.filter(version=version).order_by("pk"))
+    standing = {signed.id for signed in case.sign_offs if case.counts(signed)}
+    rows = SignOff.objects.filter(version=version).order_by("pk")
+    return tuple(_sign_off(row, numbers, current=row.pk in standing) for row in rows)
 
 
-def _sign_off(row: SignOff, case: Case, numbers: dict[int, int]) -> c.SignOff:
-    current = case.dossiers.get(row.stage) == row.dossier_id
+def _sign_off(row: SignOff, numbers: dict[int, int], *, current: bool) -> c.SignOff:
     return c.SignOff(
         id=row.pk,
         stage=row.stage,

@@ -16,7 +16,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 
-from portal import ledger
+from portal import ledger, notify
 from portal.tasks import PortalEvent
 
 OWN_RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
@@ -88,6 +88,28 @@ class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]
                 )
             messages.success(request, f"{person} may try again.")
 
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002
+        """One transaction for the new password, its record and the word to its owner."""
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """As for every account; who sets somebody else's password can act as them, so they are told."""
+        user = cast(User, request.user)
+        if request.resolver_match and request.resolver_match.url_name == "auth_user_password_change":
+            _record(PortalEvent.PASSWORD_SET, request, obj)
+            if obj.pk != user.pk:
+                notify.notify(
+                    recipients=[obj],
+                    event=PortalEvent.PASSWORD_SET,
+                    text=f"{user.get_full_name() or user.get_username()} set a new password for your account. "
+                    "Change it before you sign anything, and object if you did not ask for it.",
+                    link="/password_change/",
+                    asks_for_act=True,
+                )
+            return UserAdmin.log_change(self, request, obj, message)
+        return super().log_change(request, obj, message)
+
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Nobody changes their own rights, and only a superuser makes superusers or gives rights."""
         fields = list(super().get_readonly_fields(request, obj))
@@ -119,6 +141,14 @@ class PortalGroupAdmin(Recorded, GroupAdmin):
     """Groups; rights on models are granted on the models' pages."""
 
     actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """A group carries rights, and only a superuser gives rights."""
+        return bool(cast(User, request.user).is_superuser and super().has_add_permission(request))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """A group carries rights, and only a superuser gives rights."""
+        return bool(cast(User, request.user).is_superuser and super().has_change_permission(request, obj))
 
 
 def _record(event: PortalEvent, request: HttpRequest, obj: User | Group) -> None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from portal import panels
-from portal.admin.scoped import ScopedAdmin
+from portal.admin.scoped import ScopedAdmin, row_number
 from portal.models import Checkpoint, LedgerEntry, Notification, OutgoingMessage
 
 
@@ -183,7 +183,7 @@ def notifications_entry(user: User) -> panels.WorkEntry:
 
 
 def _row(rows: QuerySet[Any], object_id: str | None) -> Any:
-    number = int(object_id) if object_id and object_id.isdecimal() else -1
+    number = row_number(object_id)
     row = rows.filter(pk=number).first()
     if row is None:
         raise Http404

@@ -11,10 +11,17 @@ from django.http import HttpRequest
 
 from portal.errors import DomainError
 
+LONGEST_NUMBER = 18
+
 
 def say(request: HttpRequest, error: DomainError) -> None:
     """Show why nothing was done."""
     messages.error(request, error.sentence)
+
+
+def row_number(text: str | None) -> int:
+    """The number in an address; -1 for what is none, or longer than any key."""
+    return int(text) if text and text.isdecimal() and len(text) <= LONGEST_NUMBER else -1
 
 
 class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no parameter at run time

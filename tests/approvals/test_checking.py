@@ -187,6 +187,30 @@ class TestWhatTheGateThinks:
         with pytest.raises(Refused):
             cast.advance(version)
 
+    def test_a_table_of_an_earlier_artifact_passes_no_gate(self, cast, version, queue, now):
+        for _ in range(3):
+            cast.advance(version)
+        cast.artifact(version, seed=2)
+        run = queue()
+        checking.finish(run.pk, checking.claim(run.pk, now=now), result=PASSED, now=now)
+        cast.sign(version, Role.MODEL_VALIDATOR)
+        with pytest.raises(Refused, match="was made with an earlier artifact"):
+            cast.advance(version)
+
+    def test_a_repeated_check_with_the_same_result_takes_no_signature_away(self, cast, version, queue, now):
+        for _ in range(3):
+            cast.advance(version)
+        run = queue()
+        checking.finish(run.pk, checking.claim(run.pk, now=now), result=PASSED, now=now)
+        cast.sign(version, Role.MODEL_VALIDATOR)
+        again = queue(cast.signers[Role.IT_OPERATIONS])
+        assert again.pk != run.pk
+        with pytest.raises(Refused, match="queued"):
+            cast.advance(version)
+        checking.finish(again.pk, checking.claim(again.pk, now=now), result=PASSED, now=now)
+        assert not LedgerEntry.objects.filter(event="approvals.signoff.voided").exists()
+        cast.advance(version)
+
     def test_a_new_result_voids_the_signature_that_saw_the_old_one(self, cast, version, queue, now):
         for _ in range(3):
             cast.advance(version)

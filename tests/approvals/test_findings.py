@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from approvals import checking, findings
+from approvals import checking, findings, permissions
 from approvals.checking import Result
 from approvals.models import Finding, MitigationPlan
 from approvals.models.findings import Severity
@@ -92,10 +92,23 @@ class TestOpening:
 
 
 class TestClosing:
-    @pytest.mark.parametrize("who", ["outsider", "auditor", "superuser", "submitter"])
-    def test_only_a_judge_closes(self, cast, opened, who):
+    @pytest.mark.parametrize(
+        ("who", "sentence"),
+        [
+            ("outsider", "Only the model validator or a risk officer"),
+            ("auditor", "Only the model validator or a risk officer"),
+            ("superuser", "Only the model validator or a risk officer"),
+            ("submitter", "Whoever submitted or developed a version never closes its findings"),
+            ("developer", "Whoever submitted or developed a version never closes its findings"),
+        ],
+    )
+    def test_only_a_judge_closes(self, cast, version, opened, who, sentence):
         row = opened()
-        with pytest.raises(NotPermitted, match="Only the model validator or a risk officer"):
+        if who in ("submitter", "developer"):
+            permissions.grant(
+                actor=cast.superuser, codename="sign_off_as_risk_officer", to=getattr(cast, who), model=version.model
+            )
+        with pytest.raises(NotPermitted, match=sentence):
             findings.close_finding(finding_id=row.pk, actor=getattr(cast, who), evidence=SAFE)
         row.refresh_from_db()
         assert row.status == "open"

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 from approvals import permissions, publishing
 from approvals.models import ModelVersion, Policy
 from approvals.stages import REVIEW_STAGES
-from portal.errors import BadInput, NotPermitted, Refused
+from portal.errors import BadInput, NotPermitted, Refused, Stale
 from portal.models import LedgerEntry
 
 GOOD = {
@@ -38,7 +38,7 @@ def test_who_may_not_write_writes_nothing(cast, who):
 @pytest.mark.parametrize("who", ["outsider", "auditor", "submitter", "author"])
 def test_who_may_not_publish_publishes_and_retires_nothing(cast, drafted, who):
     with pytest.raises(NotPermitted):
-        publishing.publish(policy_id=drafted.pk, actor=getattr(cast, who))
+        publishing.publish(policy_id=drafted.pk, actor=getattr(cast, who), seen_digest=drafted.digest)
     with pytest.raises(NotPermitted):
         publishing.retire(policy_id=drafted.pk, actor=getattr(cast, who))
     assert Policy.objects.get().status == "draft"
@@ -47,7 +47,9 @@ def test_who_may_not_publish_publishes_and_retires_nothing(cast, drafted, who):
 def test_not_even_a_superuser_publishes_what_they_wrote(cast):
     drafted = publishing.draft(actor=cast.superuser, text=text())
     with pytest.raises(NotPermitted, match="a second person does"):
-        publishing.publish(policy_id=drafted.pk, actor=cast.superuser)
+        publishing.publish(
+            policy_id=drafted.pk, actor=cast.superuser, seen_digest=Policy.objects.get(pk=drafted.pk).digest
+        )
 
 
 def test_a_later_hand_does_not_make_a_draft_somebody_elses(cast, drafted):
@@ -57,25 +59,43 @@ def test_a_later_hand_does_not_make_a_draft_somebody_elses(cast, drafted):
     author = type(cast.author).objects.get(pk=cast.author.pk)
     for writer in (author, cast.superuser):
         with pytest.raises(NotPermitted, match="a second person does"):
-            publishing.publish(policy_id=drafted.pk, actor=writer)
-    assert publishing.publish(policy_id=drafted.pk, actor=cast.publisher).number == 1
+            publishing.publish(policy_id=drafted.pk, actor=writer, seen_digest=Policy.objects.get(pk=drafted.pk).digest)
+    assert (
+        publishing.publish(
+            policy_id=drafted.pk, actor=cast.publisher, seen_digest=Policy.objects.get(pk=drafted.pk).digest
+        ).number
+        == 1
+    )
 
 
 def test_a_published_policy_never_changes_and_is_published_once(cast, drafted):
-    published = publishing.publish(policy_id=drafted.pk, actor=cast.publisher)
+    published = publishing.publish(
+        policy_id=drafted.pk, actor=cast.publisher, seen_digest=Policy.objects.get(pk=drafted.pk).digest
+    )
     with pytest.raises(Refused, match="never changes"):
         publishing.draft(actor=cast.author, text=text(title="Other"), policy_id=published.pk)
     with pytest.raises(Refused, match="Only a draft"):
-        publishing.publish(policy_id=published.pk, actor=cast.publisher)
+        publishing.publish(
+            policy_id=published.pk, actor=cast.publisher, seen_digest=Policy.objects.get(pk=published.pk).digest
+        )
     row = Policy.objects.get()
     assert (row.title, row.digest, row.text) == ("A policy", drafted.digest, text())
+
+
+def test_what_was_rewritten_after_it_was_shown_is_not_published(cast, drafted):
+    publishing.draft(actor=cast.author, text=text(gates={}), policy_id=drafted.pk)
+    with pytest.raises(Stale, match="rewritten after it was shown"):
+        publishing.publish(policy_id=drafted.pk, actor=cast.publisher, seen_digest=drafted.digest)
+    assert Policy.objects.get().status == "draft"
 
 
 def test_numbers_count_up_within_a_name(cast):
     numbers = []
     for name in ("a", "b", "a", "a"):
         drafted = publishing.draft(actor=cast.author, text=text(name=name))
-        published = publishing.publish(policy_id=drafted.pk, actor=cast.publisher)
+        published = publishing.publish(
+            policy_id=drafted.pk, actor=cast.publisher, seen_digest=Policy.objects.get(pk=drafted.pk).digest
+        )
         numbers.append((published.name, published.number))
     assert numbers == [("a", 1), ("b", 1), ("a", 2), ("a", 3)]
 

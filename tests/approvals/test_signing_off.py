@@ -84,6 +84,32 @@ class TestWhoMaySign:
         with pytest.raises(NotPermitted, match="You contributed"):
             cast.sign(version, Role.BUSINESS_ANALYST)
 
+    @pytest.mark.parametrize("way", ["evidence", "answer"])
+    def test_a_contribution_is_not_washed_off_by_another_hand(self, cast, version, way):
+        analyst = cast.signers[Role.BUSINESS_ANALYST]
+        permissions.grant(actor=cast.superuser, codename=permissions.SUBMIT, to=analyst, model=version.model)
+        as_analyst = type(cast)(**{**cast.__dict__, "submitter": analyst})
+        if way == "evidence":
+            as_analyst.artifact(version, seed=7)
+            cast.artifact(version, seed=7)
+        else:
+            for actor, said in ((analyst, "Credit officers."), (cast.submitter, "All."), (cast.submitter, "Nobody.")):
+                given = {"who": said}
+                evidence.record_answers(version_id=version.pk, actor=actor, section="use", answers=given)
+        with pytest.raises(NotPermitted, match="You contributed to what this stage looks at"):
+            cast.sign(version, Role.BUSINESS_ANALYST)
+
+    def test_what_somebody_signed_stops_counting_when_they_contribute_to_it(self, cast, version):
+        analyst = cast.signers[Role.BUSINESS_ANALYST]
+        evidence.record_answers(version_id=version.pk, actor=cast.submitter, section="use", answers={"who": "All."})
+        cast.sign(version, Role.BUSINESS_ANALYST)
+        cast.sign(version, Role.BUSINESS_OWNER)
+        permissions.grant(actor=cast.superuser, codename=permissions.SUBMIT, to=analyst, model=version.model)
+        type(cast)(**{**cast.__dict__, "submitter": analyst}).artifact(version)
+        with pytest.raises(Refused, match="Amara Nwosu has since contributed to what was signed"):
+            cast.advance(version)
+        assert LedgerEntry.objects.filter(event="approvals.signoff.voided").count() == 1
+
     def test_one_person_with_two_roles_signs_once_per_stage(self, cast, version):
         analyst = cast.signers[Role.BUSINESS_ANALYST]
         permissions.grant(actor=cast.superuser, codename="sign_off_as_business_owner", to=analyst, model=version.model)
@@ -154,6 +180,20 @@ class TestWhatIsSigned:
         with pytest.raises(Refused, match="used already"):
             cast.sign(other, Role.BUSINESS_ANALYST, asked=asked)
         assert SignOff.objects.count() == 1
+
+    def test_a_repeated_form_is_answered_only_with_the_right_password(self, cast, version):
+        asked = cast.request(version, Role.BUSINESS_ANALYST)
+        cast.sign(version, Role.BUSINESS_ANALYST, asked=asked)
+        with pytest.raises(BadInput, match="not correct"):
+            cast.sign(version, Role.BUSINESS_ANALYST, asked=asked, password="guess")
+        assert len(refusals()) == 1
+
+    def test_what_is_again_as_it_was_signed_counts_again_and_the_ledger_says_so(self, cast, version):
+        cast.sign(version, Role.BUSINESS_ANALYST)
+        cast.artifact(version, seed=2)
+        cast.artifact(version, seed=1)
+        events = LedgerEntry.objects.filter(event__startswith="approvals.signoff.").order_by("pk")
+        assert [entry.event.rsplit(".", 1)[1] for entry in events] == ["signed", "voided", "restored"]
 
     def test_the_same_key_of_another_person_is_their_own(self, cast, version):
         key = cast.sign(version, Role.BUSINESS_ANALYST).idempotency_key

@@ -233,13 +233,34 @@ class TestLapse:
             cast.sign(version, role, stage=Stage.DEPLOYMENT_APPROVAL)
         operations = cast.signers[Role.IT_OPERATIONS]
         late = timezone.now() + timedelta(days=7)
-        with pytest.raises(Refused, match="A condition of the approval is overdue: Explain the refusals"):
+        with pytest.raises(Refused, match=r"Explain the refusals.” was due on .* and is not fulfilled"):
             workflow.reinstate(version_id=version.pk, actor=operations, reason=SAFE, now=late)
         findings.close_finding(
             finding_id=Finding.objects.get().pk, actor=cast.signers[Role.MODEL_VALIDATOR], evidence=SAFE
         )
         workflow.reinstate(version_id=version.pk, actor=operations, reason=SAFE, now=late)
         assert stage_of(version) == Stage.MONITORING
+
+    def test_nothing_is_deployed_with_an_overdue_condition(self, cast, version):
+        due = timezone.now().date() + timedelta(days=1)
+        conditions = (Condition("Explain the refusals.", cast.owner, due),)
+        cast.sign(version, Role.BUSINESS_ANALYST, decision="approve_with_conditions", conditions=conditions)
+        for _ in range(6):
+            cast.advance(version)
+        cast.sign(version, Role.IT_OPERATIONS)
+        cast.sign(version, Role.SECURITY_OFFICER)
+        late = timezone.now() + timedelta(days=30)
+        with pytest.raises(Refused, match="is not fulfilled"):
+            cast.advance(version, now=late)
+        assert stage_of(version) == Stage.DEPLOYMENT_APPROVAL
+
+    def test_who_submitted_a_version_does_not_reinstate_it(self, cast, deployed):
+        permissions.grant(
+            actor=cast.superuser, codename="sign_off_as_it_operations", to=cast.submitter, model=deployed.model
+        )
+        workflow.suspend(version_id=deployed.pk, actor=cast.signers[Role.RISK_OFFICER], reason=SAFE)
+        with pytest.raises(NotPermitted, match="somebody else must reinstate"):
+            ACTS["reinstate"](deployed, cast.submitter)
 
 
 class TestDiscussion:
@@ -252,7 +273,7 @@ class TestDiscussion:
         assert Comment.objects.count() == 3
         assert LedgerEntry.objects.filter(event="approvals.comment.added").count() == 3
 
-    @pytest.mark.parametrize("text", ["", "  \n ", "x" * 10_001])
+    @pytest.mark.parametrize("text", ["", "  \n ", "x" * 10_001, "a\0b", "a\ud800b"])
     def test_nothing_and_too_much_are_refused(self, cast, version, text):
         with pytest.raises(BadInput) as caught:
             workflow.comment(version_id=version.pk, actor=cast.submitter, text=text)

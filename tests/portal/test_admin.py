@@ -2,11 +2,11 @@
 
 import json
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.urls import reverse
 
 from portal.models import LedgerEntry, Notification
-from tests.cast import PASSWORD, person
+from tests.cast import PASSWORD, make_cast, person
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -116,3 +116,35 @@ def test_an_entry_of_the_ledger_leads_to_what_it_is_about(client, cast):
     html = client.get(f"/portal/ledgerentry/{entry.pk}/change/").content.decode()
     assert f'<a href="/approvals/registeredmodel/{model.pk}/change/">Registered model {model.pk}</a>' in html
     assert f"Registered model {model.pk}" in client.get("/portal/ledgerentry/").content.decode()
+
+
+def test_a_password_set_by_another_is_recorded_and_its_owner_told(client, committed_database):
+
+    cast = make_cast()
+    client.force_login(cast.superuser, backend=BACKEND)
+    new = {"usable_password": "true", "password1": "Zebra-crossing-77!", "password2": "Zebra-crossing-77!"}
+    assert client.post(f"/auth/user/{cast.owner.pk}/password/", {**new, "set-password": "1"}).status_code == 302
+    assert User.objects.get(pk=cast.owner.pk).check_password("Zebra-crossing-77!")
+    [entry] = LedgerEntry.objects.filter(event="portal.account.password_set")
+    assert (entry.actor_id, entry.object_id) == (cast.superuser.pk, str(cast.owner.pk))
+    assert "Rosa Root set a new password" in Notification.objects.get(user=cast.owner).text
+
+
+def test_only_a_superuser_gives_rights_through_a_group(client, cast):
+    group = Group.objects.create(name="Risk")
+    cast.outsider.user_permissions.set(
+        Permission.objects.filter(codename__in=("view_group", "change_group", "add_group", "change_user"))
+    )
+    group.user_set.add(cast.outsider)
+    client.force_login(cast.outsider, backend=BACKEND)
+    right = Permission.objects.get(codename="publish_policy").pk
+    answer = client.post(f"/auth/group/{group.pk}/change/", {"name": "Risk", "permissions": [right]})
+    assert answer.status_code == 403
+    assert client.post("/auth/group/add/", {"name": "Mine", "permissions": [right]}).status_code == 403
+    assert not group.permissions.exists()
+
+
+def test_a_number_that_no_row_can_have_is_not_found(client, cast):
+    client.force_login(cast.superuser, backend=BACKEND)
+    for kind in ("approvals/modelversion", "approvals/policy", "approvals/evidence", "portal/ledgerentry"):
+        assert client.get(f"/{kind}/{'9' * 5000}/change/").status_code == 404

@@ -41,4 +41,4 @@ def _publish(tier: str) -> None:
     if row is None:
         row = publishing.draft(actor=user(CLARA), text=text)
     if row.status == PolicyStatus.DRAFT:
-        publishing.publish(policy_id=row.pk, actor=user(DAVID))
+        publishing.publish(policy_id=row.pk, actor=user(DAVID), seen_digest=row.digest)

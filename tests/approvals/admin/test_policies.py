@@ -57,14 +57,18 @@ def test_the_author_cannot_publish_even_with_the_right(client, cast, drafted):
 def test_a_second_person_publishes_and_retires_by_post_only(client, cast, drafted):
     client.force_login(cast.publisher, backend=BACKEND)
     assert client.get(at("publish", drafted.pk)).status_code == 405
-    assert client.post(at("publish", drafted.pk)).status_code == 302
+    html = client.get(at("change", drafted.pk)).content.decode()
+    assert f'name="seen_digest" value="{drafted.digest}"' in html
+    unseen = client.post(at("publish", drafted.pk), {"seen_digest": "0" * 64}, follow=True).content.decode()
+    assert "rewritten after it was shown" in unseen
+    assert client.post(at("publish", drafted.pk), {"seen_digest": drafted.digest}).status_code == 302
     assert Policy.objects.get().number == 1
     assert client.post(at("retire", drafted.pk)).status_code == 302
     assert Policy.objects.get().status == PolicyStatus.RETIRED
 
 
 def test_all_staff_read_a_published_policy_in_words_and_as_escaped_text(client, cast, drafted):
-    publishing.publish(policy_id=drafted.pk, actor=cast.publisher)
+    publishing.publish(policy_id=drafted.pk, actor=cast.publisher, seen_digest=drafted.digest)
     client.force_login(cast.outsider, backend=BACKEND)
     page = client.get(at("change", drafted.pk)).content.decode()
     assert "risk officer; people: 2" in page

@@ -277,3 +277,21 @@ def test_lists_and_filters_name_only_visible_models(client, cast, version):
     assert "Consumer credit scoring" not in html
     client.force_login(cast.auditor, backend=BACKEND)
     assert "Consumer credit scoring 1.0.0" in client.get(url).content.decode()
+
+
+@pytest.mark.parametrize("claim", ["roc_auc: nan", "roc_auc: inf", "roc_auc: 1e999", ": 0.8", "roc_auc 0.8"])
+def test_a_claim_that_is_no_number_is_refused_at_its_field(client, cast, version, claim):
+    client.force_login(cast.submitter, backend=BACKEND)
+    cast.artifact(version)
+    table = SimpleUploadedFile("evaluation.csv", tiny_table())
+    columns = {"label": "y_true", "prediction": "y_pred", "favourable": "1", "claims": claim}
+    answer = client.post(at("attach", version.pk, "evaluation_table"), {"file": table, **columns})
+    assert answer.status_code == 200
+    assert "is not a name, a colon and a number" in answer.content.decode()
+
+
+def test_a_comment_with_a_character_that_no_database_keeps_is_refused_in_words(client, cast, version):
+    client.force_login(cast.submitter, backend=BACKEND)
+    html = client.post(at("comment", version.pk), {"text": "Why\0?"}, follow=True).content.decode()
+    assert "U+0000" in html
+    assert not Comment.objects.exists()

@@ -64,11 +64,21 @@ def test_an_exact_difference_is_met_although_its_float_is_not(measured, judged, 
 def test_a_small_group_is_shown_and_decides_nothing(measured, judged, piece):
     cells = [("a", 1, 1, 90), ("a", 0, 0, 90), ("b", 1, 1, 85), ("b", 0, 0, 95), ("tiny", 1, 0, 5), ("", 1, 0, 40)]
     reading = measured(GroupFairness, table_of(piece, cells))
-    judgement = judged(GroupFairness, reading, min_selection_ratio=0.8)
+    judgement = judged(GroupFairness, reading, min_selection_ratio=0.8, max_unknown_share=0.1)
     assert judgement.verdict == "passed"
     assert judgement.sentences[-1] == "1 of 3 groups by g have fewer than 30 rows and decide nothing: tiny (n 5)."
     remarks = {row[0]: row[-1] for row in reading.tables[0].rows}
     assert remarks == {"tiny": "small sample", "b": "", "a": "", "Unknown": "unknown group"}
+
+
+def test_nobody_passes_by_leaving_the_group_of_the_refused_blank(measured, judged, piece):
+    honest = [("a", 1, 1, 90), ("a", 0, 0, 90), ("b", 1, 1, 60), ("b", 1, 0, 60), ("b", 0, 0, 60)]
+    blanked = [*honest[:3], ("", 1, 0, 60), ("b", 0, 0, 60)]
+    asked = {"max_equal_opportunity_difference": 0.1}
+    assert judged(GroupFairness, measured(GroupFairness, table_of(piece, honest)), **asked).verdict == "failed"
+    judgement = judged(GroupFairness, measured(GroupFairness, table_of(piece, blanked)), **asked)
+    assert judgement.verdict == "failed"
+    assert judgement.sentences[0].startswith("Share of rows of unknown g 0.167 (n 360) is above the threshold 0.05")
 
 
 def test_one_group_alone_is_never_fair(measured, judged, piece):

@@ -83,3 +83,25 @@ def test_a_wrong_declaration_is_refused_with_a_sentence(measured, german, change
     with pytest.raises(CheckInputError, match=words) as caught:
         measured(Performance, german(**changes))
     assert caught.value.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("column", ["y_pred", "y_score", "y_true"])
+def test_nobody_passes_by_leaving_the_wrong_rows_blank(measured, judged, piece, column):
+    def table(*, blanked):
+        lines = ["y_true,y_pred,y_score"]
+        for row in range(200):
+            label, prediction = row % 2, row % 2 if row >= 11 else 1 - row % 2
+            cells = {"y_true": label, "y_pred": prediction, "y_score": 0.9 if prediction else 0.1}
+            if blanked and row < 11:
+                cells[column] = ""
+            lines.append(",".join(str(cells[name]) for name in ("y_true", "y_pred", "y_score")))
+        details = {"label": "y_true", "prediction": "y_pred", "score": "y_score"}
+        return piece("evaluation_table", "\n".join(lines) + "\n", details=details)
+
+    honest = judged(Performance, measured(Performance, table(blanked=False)), min_accuracy=0.9)
+    assert honest.verdict == "passed"
+    reading = measured(Performance, table(blanked=True))
+    judgement = judged(Performance, reading, min_accuracy=0.9)
+    assert judgement.verdict == "failed"
+    assert judgement.sentences[0].startswith("Share of rows left out 0.055 (n 200) is above the threshold 0")
+    assert judged(Performance, reading, min_accuracy=0.9, max_left_out_share=0.06).verdict == "passed"

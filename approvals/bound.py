@@ -1,0 +1,67 @@
+"""What the database itself refuses to do to the rows that decisions rest on, whichever program asks."""
+
+from __future__ import annotations
+
+from approvals.models import (
+    Answer,
+    CheckRun,
+    Comment,
+    DossierSnapshot,
+    Evidence,
+    Finding,
+    MitigationPlan,
+    ModelVersion,
+    Policy,
+    RegisteredModel,
+    SignOff,
+    StoredFile,
+)
+from approvals.stages import legal_moves
+from portal import guards
+
+ONLY_GROW = (SignOff, DossierSnapshot, StoredFile, Evidence, Answer, Comment, MitigationPlan)
+STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding)
+POLICY_FIELDS = ("name", "number", "tier", "title", "text", "digest", "author", "published_by", "published_at")
+
+
+def declare() -> None:
+    """Make the guards part of the promise; migrate installs them."""
+    for table in ONLY_GROW:
+        guards.append_only(table)
+    for changing in STAY:
+        guards.undeletable(changing)
+    guards.stage_guard(ModelVersion, "stage", legal_moves(), initial=["scoping"])
+    guards.kept(
+        ModelVersion,
+        ("model", "number", "submitted_by", "developer", "created_at"),
+        slug="origin",
+        sentence="Where a version comes from never changes.",
+    )
+    guards.stage_guard(Policy, "status", [("draft", "published"), ("published", "retired")], initial=["draft"])
+    guards.kept(
+        Policy,
+        POLICY_FIELDS,
+        slug="published",
+        sentence="A published policy never changes.",
+        when="OLD.\"status\" <> 'draft'",
+    )
+    guards.kept(
+        CheckRun,
+        [field.name for field in CheckRun._meta.local_concrete_fields],
+        slug="finished",
+        sentence="A finished run never changes: a repeated check is a new run.",
+        when="OLD.\"status\" IN ('finished', 'crashed')",
+    )
+    guards.kept(
+        Finding,
+        ("version", "severity", "title", "description", "source", "source_reference", "opened_by", "opened_at"),
+        slug="what_was_found",
+        sentence="What was found never changes.",
+    )
+    guards.kept(
+        Finding,
+        [field.name for field in Finding._meta.local_concrete_fields],
+        slug="closed",
+        sentence="A closed finding never changes.",
+        when="OLD.\"status\" = 'closed'",
+    )

@@ -1,0 +1,24 @@
+"""Which texts can be kept: every database, the ledger's canonical JSON and the printed card must take them."""
+
+from portal.errors import BadInput
+
+KEPT_CONTROLS = "\n\r\t"
+
+
+def unprintable(text: str) -> str:
+    """The first character that cannot be kept, as U+0000; empty if there is none.
+
+    Control characters (PostgreSQL takes no NUL) and lone surrogates, which have no UTF-8.
+    """
+    for sign in text:
+        code = ord(sign)
+        if (code < 0x20 and sign not in KEPT_CONTROLS) or 0x7F <= code < 0xA0 or 0xD800 <= code <= 0xDFFF:
+            return f"U+{code:04X}"
+    return ""
+
+
+def require_storable(text: str, *, field: str) -> None:
+    """Raise BadInput at the field if a text holds a character that cannot be kept."""
+    found = unprintable(text)
+    if found:
+        raise BadInput(f"The text holds a character that cannot be kept ({found}); remove it.", field=field)
