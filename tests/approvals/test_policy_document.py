@@ -10,6 +10,7 @@ from approvals.policy_document import LONGEST_TEXT, PolicyDocument, parse
 from approvals.stages import REVIEW_STAGES, Stage
 from portal.errors import BadInput
 
+NOTHINGS: tuple[Any, ...] = (False, 0, "", [])
 GOOD: dict[str, Any] = {
     "name": "a-policy",
     "title": "A policy",
@@ -146,7 +147,7 @@ def test_what_reads_otherwise_than_it_means_is_refused_with_its_place(text, sent
         ),
         *(
             ({"gates": {"scoping": [{"checks": {"check": "performance", "thresholds": nothing}}]}}, "must be lists")
-            for nothing in (False, 0, "", [])
+            for nothing in NOTHINGS
         ),
         (
             {"gates": {"scoping": [{"signoffs": {"role": "risk_officer"}}, {"signoffs": {"role": "risk_officer"}}]}},

@@ -91,7 +91,7 @@ def test_nobody_passes_by_leaving_the_wrong_rows_blank(measured, judged, piece, 
         lines = ["y_true,y_pred,y_score"]
         for row in range(200):
             label, prediction = row % 2, row % 2 if row >= 11 else 1 - row % 2
-            cells = {"y_true": label, "y_pred": prediction, "y_score": 0.9 if prediction else 0.1}
+            cells: dict[str, object] = {"y_true": label, "y_pred": prediction, "y_score": 0.9 if prediction else 0.1}
             if blanked and row < 11:
                 cells[column] = ""
             lines.append(",".join(str(cells[name]) for name in ("y_true", "y_pred", "y_score")))
