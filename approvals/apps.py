@@ -12,11 +12,12 @@ class ApprovalsConfig(AppConfig):
     verbose_name = "Model approval"
 
     def ready(self) -> None:
-        from approvals import bound, checks, requirements  # noqa: PLC0415  (apps must be loaded first)
+        from approvals import bound, checks, replaying, requirements  # noqa: PLC0415  (apps must be loaded first)
         from approvals.events import Event  # noqa: PLC0415
-        from portal import ledger  # noqa: PLC0415
+        from portal import auditing, ledger  # noqa: PLC0415
 
         ledger.register_events(Event)
         bound.declare()
+        auditing.compare_with(replaying.differences)
         checks.load()
         requirements.load()

@@ -63,6 +63,7 @@ def add(  # noqa: PLR0913  (a finding is that many facts)
             "finding": row.pk,
             "severity": row.get_severity_display(),
             "title": row.title,
+            "description": row.description,
             "source": row.source,
             "source_reference": row.source_reference,
             "owner": owner.pk,

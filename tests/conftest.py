@@ -42,6 +42,14 @@ def _test_settings():
         yield
 
 
+@pytest.fixture
+def own_var(settings, tmp_path):
+    """A private folder with keys of its own: a checkpoint of another test's ledger would contradict this one's."""
+    settings.VAR = tmp_path / "var"
+    ensure_keys(settings.VAR)
+    return settings.VAR
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment, django_db_modify_db_settings, django_db_blocker):
     """Make the test database for whoever asks; pytest-django's own looks at markers only."""

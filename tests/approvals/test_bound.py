@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
-from approvals import checking, evidence, findings, workflow
+from approvals import checking
 from approvals.models import (
     Answer,
     CheckRun,
@@ -19,44 +19,14 @@ from approvals.models import (
     SignOff,
     StoredFile,
 )
-from approvals.stages import Role
 from portal.errors import Refused
 from portal.models import LedgerEntry
-from tests.cast import SAFE, TABLE, make_cast, tiny_table
+from tests.cast import make_cast
+from tests.furnished import furnished
 from tests.portal.ledgers import drop_guards
 
 pytestmark = pytest.mark.both_engines
-GATES = {
-    "scoping": [{"signoffs": {"role": "business_analyst"}}],
-    "validation": [{"checks": {"check": "performance"}}, {"signoffs": {"role": "model_validator"}}],
-}
 REFUSED = r"never (changes|changed|deleted|replaced)|does not (exist|start)"
-
-
-def furnished(cast):
-    """A version with something of everything."""
-    cast.publish(GATES, questionnaires={"use": [{"key": "who", "text": "Who?"}]})
-    version = cast.version()
-    cast.artifact(version)
-    cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
-    evidence.record_answers(version_id=version.pk, actor=cast.submitter, section="use", answers={"who": "All."})
-    cast.sign(version, Role.BUSINESS_ANALYST)
-    run = checking.request_check(version_id=version.pk, check_key="performance", actor=cast.submitter)
-    now = run.requested_at
-    token = checking.claim(run.pk, now=now)
-    checking.finish(run.pk, token, result=checking.Result("failed", ("No.",), {}, [], {}, ""), now=now)
-    workflow.comment(version_id=version.pk, actor=cast.submitter, text="Why?")
-    row = findings.open_finding(
-        version_id=version.pk,
-        actor=cast.signers[Role.RISK_OFFICER],
-        severity=3,
-        title="Incomes are missing",
-        description="",
-        owner=cast.owner,
-        due_on=now.date(),
-    )
-    findings.close_finding(finding_id=row.pk, actor=cast.signers[Role.MODEL_VALIDATOR], evidence=SAFE)
-    return version
 
 
 ACTS = {

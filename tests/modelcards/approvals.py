@@ -1,24 +1,13 @@
 """Versions on the shortest legal way to an issued card, through the public use cases."""
 
-import pytest
-
 from approvals.stages import Role
 from modelcards import issuing
 from modelcards.models import ModelCard
-from portal.keys import ensure_keys
 
 GATES = {
     "scoping": [{"evidence": {"kind": "artifact"}}, {"signoffs": {"role": "business_analyst"}}],
     "deployment_approval": [{"signoffs": {"role": "it_operations"}}],
 }
-
-
-@pytest.fixture
-def own_var(settings, tmp_path):
-    """A private folder: a checkpoint kept from another test's ledger would contradict this one's."""
-    settings.VAR = tmp_path / "var"
-    ensure_keys(settings.VAR)
-    return settings.VAR
 
 
 def in_scoping(cast):

@@ -8,9 +8,7 @@ from modelcards import issuing
 from modelcards.models import ModelCard
 from modelcards.panels import cards_panel
 from portal.models import LedgerEntry
-from tests.modelcards.approvals import in_scoping, issued, ordered, own_var
-
-__all__ = ["own_var"]
+from tests.modelcards.approvals import in_scoping, issued, ordered
 
 pytestmark = pytest.mark.usefixtures("own_var")
 

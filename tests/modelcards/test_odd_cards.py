@@ -11,9 +11,7 @@ from modelcards import issuing
 from modelcards.models import ModelCard
 from portal.errors import Refused, Unavailable
 from portal.models import LedgerEntry
-from tests.modelcards.approvals import GATES, in_scoping, issued, own_var
-
-__all__ = ["own_var"]
+from tests.modelcards.approvals import GATES, in_scoping, issued
 
 pytestmark = pytest.mark.usefixtures("own_var")
 LINEAGE = {"transformations": ["none"], "lawful_basis": "contract", "sensitive_attributes": ["sex"]}

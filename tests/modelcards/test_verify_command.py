@@ -9,10 +9,8 @@ from django.core.management import CommandError, call_command
 from modelcards import issuing
 from modelcards.models import ModelCard
 from modelcards.signing import ensure_signing_identity
-from tests.modelcards.approvals import in_scoping, issued, own_var
+from tests.modelcards.approvals import in_scoping, issued
 from tests.modelcards.ledgers import OTHER_KEY, vkey
-
-__all__ = ["own_var"]
 
 
 def verify(*arguments):

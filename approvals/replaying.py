@@ -1,0 +1,330 @@
+"""What the ledger alone says about models, versions, sign-offs, findings, rights and policies, set beside the tables.
+
+The ledger is the record and the tables are a copy to work with: whoever changes a row past the use cases is found here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from approvals.events import Event
+from approvals.models import (
+    Answer,
+    CheckRun,
+    DossierSnapshot,
+    Evidence,
+    Finding,
+    ModelVersion,
+    Policy,
+    RegisteredModelGroupObjectPermission,
+    RegisteredModelUserObjectPermission,
+    SignOff,
+)
+from approvals.models.checks import RunStatus
+from approvals.permissions import SUBMIT
+from portal.models import LedgerEntry
+
+Row = dict[str, Any]
+LONGEST = 60
+MOVES = (
+    Event.VERSION_ADVANCED,
+    Event.VERSION_RETURNED,
+    Event.VERSION_REJECTED,
+    Event.VERSION_WITHDRAWN,
+    Event.VERSION_SUSPENDED,
+    Event.VERSION_REINSTATED,
+    Event.VERSION_RETIRED,
+)
+
+
+@dataclass
+class Replay:
+    """Rows by key, as they must be if every entry was carried out and nothing else happened."""
+
+    versions: dict[int, Row] = field(default_factory=dict)
+    sign_offs: dict[int, Row] = field(default_factory=dict)
+    findings: dict[int, Row] = field(default_factory=dict)
+    evidence: dict[int, Row] = field(default_factory=dict)
+    answers: dict[tuple[int, str, str], Row] = field(default_factory=dict)
+    runs: dict[int, Row] = field(default_factory=dict)
+    policies: dict[int, Row] = field(default_factory=dict)
+    rights: dict[tuple[int, str, str, int], Row] = field(default_factory=dict)
+
+
+def replay() -> Replay:
+    """Read the ledger from its first entry to its last; nothing else is asked."""
+    state = Replay()
+    payloads = LedgerEntry.objects.filter(event__startswith="approvals.").order_by("seq")
+    for payload in payloads.values_list("payload", flat=True).iterator(chunk_size=2000):
+        entry = json.loads(payload)
+        apply = APPLIED.get(entry["event"])
+        if apply is not None:
+            apply(state, int(entry["object"]["id"]), entry, entry["facts"])
+    return state
+
+
+def differences() -> tuple[str, ...]:
+    """One sentence for each row that the ledger does not account for, or accounts for differently."""
+    expected, found = replay(), _tables()
+    sentences: list[str] = []
+    for name, title in TITLES.items():
+        sentences += _compare(title, getattr(expected, name), getattr(found, name))
+    sentences += _altered_texts()
+    return tuple(sentences)
+
+
+def _compare(title: str, expected: Mapping[Any, Row], found: Mapping[Any, Row]) -> Iterable[str]:
+    for key in sorted(expected.keys() | found.keys()):
+        if key not in found:
+            yield f"{title} {_words(key)} is in the ledger and not in the tables."
+        elif key not in expected:
+            yield f"{title} {_words(key)} is in the tables, and the ledger knows nothing of it."
+        else:
+            for name, value in expected[key].items():
+                if found[key].get(name) != value:
+                    yield (
+                        f"{title} {_words(key)}: {name.replace('_', ' ')} is “{_short(found[key].get(name))}” in the "
+                        f"tables and “{_short(value)}” by the ledger."
+                    )
+
+
+def _words(key: Any) -> str:
+    return " ".join(str(part) for part in key) if isinstance(key, tuple) else str(key)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _altered_texts() -> Iterable[str]:
+    for policy in Policy.objects.only("pk", "text", "digest"):
+        if hashlib.sha256(policy.text.encode()).hexdigest() != policy.digest:
+            yield f"The text of policy {policy.pk} is not the one whose digest it carries."
+    for snapshot in DossierSnapshot.objects.iterator():
+        if hashlib.sha256(snapshot.text.encode()).hexdigest() != snapshot.digest:
+            yield f"The dossier {_short(snapshot.digest)} is not the text that its digest was made of."
+
+
+def _registered(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    state.versions[version] = {
+        "stage": "scoping",
+        "number": facts["number"],
+        "submitted_by": entry["actor"]["id"],
+        "developer": facts["developer"],
+    }
+
+
+def _moved(state: Replay, version: int, _entry: Row, facts: Row) -> None:
+    state.versions.setdefault(version, {})["stage"] = facts["to"]
+
+
+def _signed(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    names = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier", "conditions")
+    state.sign_offs[facts["sign_off"]] = {
+        "version": version,
+        "signer": entry["actor"]["id"],
+        "comment": entry["reason"],
+        "authentication": entry["authentication"],
+        **{name: facts[name] for name in names},
+    }
+
+
+def _finding_opened(state: Replay, version: int, _entry: Row, facts: Row) -> None:
+    names = ("severity", "title", "description", "source", "source_reference", "owner", "due_on")
+    state.findings[facts["finding"]] = {
+        "version": version,
+        "status": "open",
+        **{name: facts[name] for name in names if name in facts},
+    }
+
+
+def _finding_accepted(state: Replay, _version: int, entry: Row, facts: Row) -> None:
+    row = state.findings.setdefault(facts["finding"], {})
+    row |= {"status": "accepted", "accepted_until": facts["until"], "resolution": entry["reason"]}
+
+
+def _finding_closed(state: Replay, _version: int, entry: Row, facts: Row) -> None:
+    row = state.findings.setdefault(facts["finding"], {})
+    row |= {"status": "closed", "closed_by": entry["actor"]["id"], "resolution": entry["reason"]}
+
+
+def _attached(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    state.evidence[facts["evidence"]] = {
+        "version": version,
+        "uploaded_by": entry["actor"]["id"],
+        **{name: facts[name] for name in ("kind", "sha256", "made_with_artifact")},
+    }
+
+
+def _answered(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    key = (version, facts["section"], facts["question"])
+    state.answers[key] = {"text": facts["text"], "answered_by": entry["actor"]["id"]}
+
+
+def _requested(state: Replay, version: int, _entry: Row, facts: Row) -> None:
+    state.runs[facts["run"]] = {"version": version, "check": facts["check"], "inputs": facts["inputs"], "verdict": ""}
+
+
+def _finished(state: Replay, _version: int, _entry: Row, facts: Row) -> None:
+    row = state.runs.setdefault(facts["run"], {})
+    crashed = facts["verdict"] == RunStatus.CRASHED
+    row |= {"verdict": "error" if crashed else facts["verdict"]}
+    if not crashed:
+        row["reading"] = facts["reading"]
+
+
+def _drafted(state: Replay, policy: int, _entry: Row, facts: Row) -> None:
+    state.policies[policy] = {"status": "draft", "name": facts["name"], "digest": facts["digest"]}
+
+
+def _published(state: Replay, policy: int, entry: Row, facts: Row) -> None:
+    row = state.policies.setdefault(policy, {})
+    by = entry["actor"]["id"]
+    row |= {"status": "published", "number": facts["number"], "digest": facts["digest"], "published_by": by}
+
+
+def _retired(state: Replay, policy: int, _entry: Row, _facts: Row) -> None:
+    state.policies.setdefault(policy, {})["status"] = "retired"
+
+
+def _model_registered(state: Replay, model: int, _entry: Row, facts: Row) -> None:
+    state.rights[model, SUBMIT, "person", facts["submitter"]] = {}
+
+
+def _granted(state: Replay, model: int, _entry: Row, facts: Row) -> None:
+    kind = "person" if "person" in facts else "group"
+    state.rights[model, facts["right"], kind, facts[kind]] = {}
+
+
+def _revoked(state: Replay, model: int, _entry: Row, facts: Row) -> None:
+    kind = "person" if "person" in facts else "group"
+    state.rights.pop((model, facts["right"], kind, facts[kind]), None)
+
+
+APPLIED: dict[str, Callable[[Replay, int, Row, Row], None]] = {
+    Event.MODEL_REGISTERED: _model_registered,
+    Event.ROLE_GRANTED: _granted,
+    Event.ROLE_REVOKED: _revoked,
+    Event.VERSION_REGISTERED: _registered,
+    **dict.fromkeys(MOVES, _moved),
+    Event.SIGNED: _signed,
+    Event.FINDING_OPENED: _finding_opened,
+    Event.FINDING_ACCEPTED: _finding_accepted,
+    Event.FINDING_CLOSED: _finding_closed,
+    Event.EVIDENCE_ATTACHED: _attached,
+    Event.ANSWER_RECORDED: _answered,
+    Event.CHECK_REQUESTED: _requested,
+    Event.CHECK_FINISHED: _finished,
+    Event.POLICY_DRAFTED: _drafted,
+    Event.POLICY_PUBLISHED: _published,
+    Event.POLICY_RETIRED: _retired,
+}
+TITLES = {
+    "versions": "Version",
+    "sign_offs": "Sign-off",
+    "findings": "Finding",
+    "evidence": "Evidence",
+    "answers": "The answer",
+    "runs": "Check run",
+    "policies": "Policy",
+    "rights": "The right",
+}
+
+
+def _tables() -> Replay:
+    """The same rows as they stand in the tables."""
+    return Replay(
+        versions={
+            row.pk: {
+                "stage": row.stage,
+                "number": row.number,
+                "submitted_by": row.submitted_by_id,
+                "developer": row.developer_id,
+            }
+            for row in ModelVersion.objects.iterator()
+        },
+        sign_offs={row.pk: _sign_off(row) for row in SignOff.objects.iterator()},
+        findings={row.pk: _finding(row) for row in Finding.objects.iterator()},
+        evidence={
+            row.pk: {
+                "version": row.version_id,
+                "uploaded_by": row.uploaded_by_id,
+                "kind": row.kind,
+                "sha256": row.file.sha256,
+                "made_with_artifact": row.artifact_sha256,
+            }
+            for row in Evidence.objects.select_related("file").iterator()
+        },
+        answers={
+            (row.version_id, row.section, row.question): {"text": row.text, "answered_by": row.answered_by_id}
+            for row in Answer.objects.order_by("pk").iterator()
+        },
+        runs={
+            row.pk: {
+                "version": row.version_id,
+                "check": row.check_key,
+                "inputs": row.inputs_digest,
+                "verdict": row.verdict,
+                "reading": row.reading_digest,
+            }
+            for row in CheckRun.objects.defer("reading", "charts", "log").iterator()
+        },
+        policies={
+            row.pk: {
+                "status": row.status,
+                "name": row.name,
+                "number": row.number,
+                "digest": row.digest,
+                "published_by": row.published_by_id,
+            }
+            for row in Policy.objects.iterator()
+        },
+        rights=_rights(),
+    )
+
+
+def _sign_off(row: SignOff) -> Row:
+    return {
+        "version": row.version_id,
+        "signer": row.signer_id,
+        "comment": row.comment,
+        "authentication": row.authentication,
+        "stage": row.stage,
+        "role": row.role,
+        "decision": row.decision,
+        "printed_name": row.printed_name,
+        "meaning": row.meaning,
+        "signed_at": row.signed_at.isoformat(),
+        "dossier": row.dossier_id,
+        "conditions": row.conditions,
+    }
+
+
+def _finding(row: Finding) -> Row:
+    return {
+        "version": row.version_id,
+        "status": row.status,
+        "severity": row.get_severity_display(),
+        "title": row.title,
+        "description": row.description,
+        "source": row.source,
+        "source_reference": row.source_reference,
+        "owner": row.owner_id,
+        "due_on": row.due_on.isoformat(),
+        "accepted_until": row.accepted_until.isoformat() if row.accepted_until else None,
+        "resolution": row.resolution,
+        "closed_by": row.closed_by_id,
+    }
+
+
+def _rights() -> dict[tuple[int, str, str, int], Row]:
+    people = RegisteredModelUserObjectPermission.objects.select_related("permission")
+    groups = RegisteredModelGroupObjectPermission.objects.select_related("permission")
+    return {(row.content_object_id, row.permission.codename, "person", row.user_id): {} for row in people} | {
+        (row.content_object_id, row.permission.codename, "group", row.group_id): {} for row in groups
+    }
