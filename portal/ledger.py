@@ -31,6 +31,7 @@ __all__ = [
     "proof_for",
     "record",
     "register_events",
+    "tree_of",
     "verify",
     "verify_note",
     "vkey",
@@ -191,12 +192,12 @@ def _plain(value: Any, where: str) -> Any:
 
 def inclusion_proof(seq: int, size: int) -> tuple[bytes, ...]:
     """The hashes that lead from entry `seq` to the root of the first `size` entries."""
-    return _tree(size).inclusion(seq)
+    return tree_of(size).inclusion(seq)
 
 
 def proof_for(entries: Sequence[int], checkpoint: Checkpoint) -> dict[str, Any]:
     """A JSON bundle that proves these entries without the portal; merkle.verify_bundle() checks it."""
-    tree = _tree(checkpoint.size)
+    tree = tree_of(checkpoint.size)
     wanted = sorted(set(entries))
     texts = dict(LedgerEntry.objects.filter(seq__in=wanted, seq__lt=checkpoint.size).values_list("seq", "payload"))
     if missing := [seq for seq in wanted if seq not in texts]:
@@ -211,7 +212,8 @@ def proof_for(entries: Sequence[int], checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _tree(size: int) -> merkle.Tree:
+def tree_of(size: int) -> merkle.Tree:
+    """The tree over the first `size` entries, to make many proofs from."""
     leaves = LedgerEntry.objects.filter(seq__lt=size).order_by("seq").values_list("leaf", flat=True)
     tree = merkle.Tree(bytes(leaf) for leaf in leaves.iterator(chunk_size=5000))
     if tree.size != size:

@@ -1,7 +1,7 @@
 """The tree behind the ledger (RFC 6962), signed notes (C2SP) and the verification of a proof bundle.
 
 Only the standard library, no database, no other file of the portal: an auditor can copy this one file and run
-`python merkle.py bundle.json VKEY`. It verifies signatures and never makes one.
+`python merkle.py FILE VKEY` on a proof (JSON) or an extract (JSON lines). It verifies signatures and never makes one.
 """
 
 import base64
@@ -20,8 +20,10 @@ SIGNATURE_BYTES = 64
 KEY_ID_BYTES = 4
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 BUNDLE_FORMAT = "ledger-proof@v1"
+EXTRACT_FORMAT = "ledger-extract@v1"
 BUNDLE_KEYS = {"format", "vkey", "checkpoint", "entries"}
 ENTRY_KEYS = {"seq", "payload", "proof"}
+MOST_SHOWN = 20
 ED25519_NOTE_TYPE = b"\x01"
 
 
@@ -369,18 +371,43 @@ def verify_ed25519(public_key: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Verify the bundle in a file against the key given; 0 if it holds."""
+    """Verify the bundle or extract in a file against the key given; 0 if it holds, 1 if not, 2 if it is neither."""
     try:
         path, vkey = arguments
     except ValueError:
-        sys.stderr.write("usage: python merkle.py BUNDLE.json VKEY\n")
+        sys.stderr.write("usage: python merkle.py FILE VKEY\n")
         return 2
-    with open(path, encoding="utf-8") as file:
-        bundle = json.load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            bundle = read_bundle(file.read())
+    except (OSError, ValueError) as problem:
+        sys.stderr.write(f"{path} cannot be read as a proof or an extract: {problem}\n")
+        return 2
     problems = verify_bundle(bundle, vkey)
-    seqs = "" if problems else ", ".join(str(entry["seq"]) for entry in bundle["entries"])
-    sys.stdout.write("\n".join(problems or [f"The proof holds for ledger entries {seqs}."]) + "\n")
+    seqs = [] if problems else [str(entry["seq"]) for entry in bundle["entries"]]
+    shown = ", ".join(seqs[:MOST_SHOWN]) + (f" and {len(seqs) - MOST_SHOWN} more" if len(seqs) > MOST_SHOWN else "")
+    sys.stdout.write("\n".join(problems or [f"The proof holds for ledger entries {shown}."]) + "\n")
     return 1 if problems else 0
+
+
+def read_bundle(text: str) -> Any:
+    """A bundle, from JSON or from the lines of an extract. ValueError for anything else."""
+    first, _, rest = text.partition("\n")
+    if not rest.strip():
+        return json.loads(text)
+    try:
+        head = json.loads(first)
+    except ValueError:
+        return json.loads(text)
+    if not isinstance(head, dict) or head.get("format") != EXTRACT_FORMAT:
+        return json.loads(text)
+    entries = [json.loads(line) for line in rest.split("\n") if line]
+    return {
+        "format": BUNDLE_FORMAT,
+        "vkey": head.get("vkey"),
+        "checkpoint": head.get("checkpoint"),
+        "entries": entries,
+    }
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ class PortalEvent(StrEnum):
     """What the ground floor itself announces."""
 
     LEDGER_DAMAGED = "portal.ledger.damaged"
+    LEDGER_EXPORTED = "portal.ledger.exported"
     ACCOUNT_ADDED = "portal.account.added"
     ACCOUNT_CHANGED = "portal.account.changed"
     ACCOUNT_UNLOCKED = "portal.account.unlocked"

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals import permissions
+from approvals import permissions, viewing
 from approvals.admin import acts, version_page
 from approvals.admin.acting import person, version_for
 from approvals.admin.sign_page import SignView
@@ -111,6 +111,8 @@ class VisibleModelsFilter(admin.RelatedFieldListFilter):
 def show(request: HttpRequest, object_id: str | None) -> HttpResponse:
     """The version page."""
     version = version_for(request, row_number(object_id))
+    if request.method == "GET":
+        viewing.viewed(version=version, actor=person(request))
     page = version_page.build(version, person(request))
     context = {
         **admin.site.each_context(request),

@@ -23,6 +23,7 @@ SIGNED = "approvals.signoff.signed"
 LEFT_OUT = frozenset(
     {
         "approvals.evidence.viewed",
+        "approvals.version.viewed",
         "approvals.answer.recorded",
         "approvals.check.requested",
         "modelcards.card.requested",

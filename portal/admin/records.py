@@ -8,16 +8,19 @@ from typing import Any, ClassVar, cast
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from portal import panels
-from portal.admin.scoped import ScopedAdmin, row_number
+from portal import exporting, panels
+from portal.admin.scoped import ScopedAdmin, row_number, say
+from portal.errors import BadInput, DomainError
 from portal.models import Checkpoint, LedgerEntry, Notification, OutgoingMessage
+from portal.tasks import PortalEvent
 
 
 @admin.register(LedgerEntry)
@@ -30,7 +33,33 @@ class LedgerEntryAdmin(ScopedAdmin):
     search_fields = ("event", "actor_name", "object_id", "payload")
     date_hierarchy = "at"
     ordering = ("-seq",)
+    change_list_template = "portal/ledger_entries.html"
     empty_sentence: ClassVar[str] = "No entry that you may see."
+
+    def get_urls(self) -> list[URLPattern]:
+        """The export, before the stock addresses."""
+        view: Any = self.admin_site.admin_view(require_GET(self.export))
+        return [path("export/<slug:form>/", view, name="portal_ledgerentry_export"), *super().get_urls()]
+
+    def export(self, request: HttpRequest, form: str) -> HttpResponseBase:
+        """What the list shows with the same search and filters, as far as this person may see it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        user = cast(User, request.user)
+        chosen = self.get_changelist_instance(request).get_queryset(request)
+        words = f"{request.GET.urlencode() or 'no filter'}, as far as {user.get_username()} may see"
+        try:
+            lines = exporting.extract(
+                entries=chosen, form=form, actor=user, chosen=words[:500], event=PortalEvent.LEDGER_EXPORTED
+            )
+        except BadInput as unknown:
+            raise Http404(unknown.sentence) from unknown
+        except DomainError as problem:
+            say(request, problem)
+            return HttpResponseRedirect(reverse("admin:portal_ledgerentry_changelist"))
+        answer = StreamingHttpResponse(lines, content_type=exporting.MEDIA_TYPES[form])
+        answer["Content-Disposition"] = f'attachment; filename="ledger-{timezone.now():%Y%m%d-%H%M}.{form}"'
+        return answer
 
     @admin.display(description="No.", ordering="seq")
     def number(self, row: LedgerEntry) -> int:

@@ -295,3 +295,14 @@ def test_a_comment_with_a_character_that_no_database_keeps_is_refused_in_words(c
     html = client.post(at("comment", version.pk), {"text": "Why\0?"}, follow=True).content.decode()
     assert "U+0000" in html
     assert not Comment.objects.exists()
+
+
+def test_what_an_auditor_opens_is_in_the_ledger_and_what_others_open_is_not(client, cast, version, page):
+    page(cast.submitter, version)
+    page(cast.superuser, version)
+    assert not LedgerEntry.objects.filter(event="approvals.version.viewed").exists()
+    page(cast.auditor, version)
+    [entry] = LedgerEntry.objects.filter(event="approvals.version.viewed")
+    assert (entry.actor_id, entry.object_id) == (cast.auditor.pk, str(version.pk))
+    page(cast.outsider, version, status=404)
+    assert LedgerEntry.objects.filter(event="approvals.version.viewed").count() == 1
