@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from modelcards.approval import CONTRIBUTED
 from modelcards.card import Card, RequiredSignOff, SignOff
 
 APPROVALS = frozenset({"approve", "approve_with_conditions"})
@@ -43,6 +44,7 @@ def _signers(card: Card, required: RequiredSignOff) -> tuple[str, ...]:
         for signed in card.sign_offs
         if (signed.stage, signed.role) == (required.stage, required.role)
         and signed.decision in APPROVALS
+        and signed.current
         and _covers_the_dossier(card, signed)
     }
     return tuple(people.values())
@@ -60,7 +62,7 @@ def sign_off_problems(card: Card) -> list[str]:
         who = f"The sign-off of {signed.printed_name} as {signed.role_title.lower()}"
         if signed.current and not covers:
             problems.append(f"{who} is shown as current, but it covers another dossier than the one at issue.")
-        if not signed.current and covers:
+        if not signed.current and covers and signed.voided_because != CONTRIBUTED:
             problems.append(f"{who} is shown as voided, but it covers the dossier at issue.")
         if card.issued and covers and signed.decision not in APPROVALS:
             problems.append(f"{who} asks for changes or rejects, and still stands.")

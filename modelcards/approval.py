@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+CONTRIBUTED = "The signer contributed afterwards to what was signed."
+
 
 @dataclass(frozen=True)
 class RequiredSignOff:

@@ -41,7 +41,10 @@ class SignOffsRequirement(Requirement):
         title = f"Sign-off as {self.role.in_words}"
         mine = [signed for signed in case.sign_offs if signed.stage == stage and signed.role == self.role]
         current = [signed for signed in mine if case.counts(signed)]
-        objections = [signed for signed in current if signed.decision not in APPROVALS]
+        # An objection stands even if whoever made it has contributed since: it takes nothing but a change away.
+        objections = [
+            signed for signed in mine if signed.decision not in APPROVALS and signed.dossier == case.dossiers.get(stage)
+        ]
         if objections:
             sentence = (
                 f"{objections[-1].printed_name} ({self.role.in_words}) asked for changes, "

@@ -15,6 +15,7 @@ from approvals.requirements.base import Case
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Stage
 from modelcards import card as c
+from modelcards.approval import CONTRIBUTED
 from modelcards.content.texts import iso, name_of
 from portal import ledger
 from portal.models import Checkpoint, LedgerEntry
@@ -75,10 +76,11 @@ def sign_offs(version: ModelVersion, case: Case) -> tuple[c.SignOff, ...]:
     numbers = signing_numbers(version)
     standing = {signed.id for signed in case.sign_offs if case.counts(signed)}
     rows = SignOff.objects.filter(version=version).order_by("pk")
-    return tuple(_sign_off(row, numbers, current=row.pk in standing) for row in rows)
+    return tuple(_sign_off(row, case, numbers, current=row.pk in standing) for row in rows)
 
 
-def _sign_off(row: SignOff, numbers: dict[int, int], *, current: bool) -> c.SignOff:
+def _sign_off(row: SignOff, case: Case, numbers: dict[int, int], *, current: bool) -> c.SignOff:
+    covers = case.dossiers.get(row.stage) == row.dossier_id
     return c.SignOff(
         id=row.pk,
         stage=row.stage,
@@ -95,7 +97,7 @@ def _sign_off(row: SignOff, numbers: dict[int, int], *, current: bool) -> c.Sign
         authentication=row.authentication,
         dossier=row.dossier_id,
         current=current,
-        voided_because="" if current else "What it covered has changed since.",
+        voided_because="" if current else CONTRIBUTED if covers else "What it covered has changed since.",
         ledger_seq=numbers.get(row.pk),
     )
 

@@ -301,3 +301,17 @@ class TestPasswords:
         type(analyst).objects.filter(pk=analyst.pk).update(is_active=False)
         with pytest.raises(NotPermitted):
             cast.sign(version, Role.BUSINESS_ANALYST, asked=asked)
+
+
+def test_an_objection_stands_when_whoever_made_it_contributes(cast, version):
+    evidence.record_answers(version_id=version.pk, actor=cast.submitter, section="use", answers={"who": "All."})
+    cast.sign(version, Role.BUSINESS_ANALYST, decision="request_changes")
+    cast.sign(version, Role.BUSINESS_OWNER)
+    analyst = cast.signers[Role.BUSINESS_ANALYST]
+    permissions.grant(actor=cast.superuser, codename=permissions.SUBMIT, to=analyst, model=version.model)
+    type(cast)(**{**cast.__dict__, "submitter": analyst}).artifact(version)
+    second = cast.auditor
+    permissions.grant(actor=cast.superuser, codename="sign_off_as_business_analyst", to=second, model=version.model)
+    cast.sign(version, Role.BUSINESS_ANALYST, by=second)
+    with pytest.raises(Refused, match=r"Amara Nwosu \(business analyst\) asked for changes"):
+        cast.advance(version)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from modelcards import agreement
+from modelcards.approval import CONTRIBUTED
 from tests.modelcards.cards import ARTIFACT, POLICY_DIGEST, card, sign_offs
 from tests.modelcards.ledgers import ledger_of, payload_of
 
@@ -50,6 +51,12 @@ def test_an_objection_that_stands_is_named(decision):
 def test_a_sign_off_hidden_as_void_is_named():
     problems = agreement.sign_off_problems(card(sign_offs=changed(1, current=False)))
     assert "shown as voided, but it covers the dossier at issue" in problems[0]
+
+
+def test_a_signer_who_contributed_afterwards_is_void_and_does_not_count():
+    contributed = card(sign_offs=changed(1, current=False, voided_because=CONTRIBUTED))
+    assert not any("shown as voided" in problem for problem in agreement.sign_off_problems(contributed))
+    assert any("the card shows 0" in problem for problem in agreement.sign_off_problems(contributed))
 
 
 def test_an_issued_card_whose_policy_asks_nobody_is_named():
