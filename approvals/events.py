@@ -19,6 +19,7 @@ class Event(StrEnum):
     VERSION_SUSPENDED = "approvals.version.suspended"
     VERSION_REINSTATED = "approvals.version.reinstated"
     VERSION_RETIRED = "approvals.version.retired"
+    VERSION_REPINNED = "approvals.version.repinned"
     VERSION_VIEWED = "approvals.version.viewed"
     MOVE_REFUSED = "approvals.version.move_refused"
     EVIDENCE_ATTACHED = "approvals.evidence.attached"

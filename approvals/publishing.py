@@ -77,6 +77,14 @@ def publish(*, policy_id: int, actor: User, seen_digest: str, now: datetime | No
     return row
 
 
+def predecessor(row: Policy) -> Policy | None:
+    """The policy of the same name that was published before it; for a draft, the newest one."""
+    earlier = Policy.objects.filter(name=row.name, number__isnull=False).exclude(pk=row.pk)
+    if row.number is not None:
+        earlier = earlier.filter(number__lt=row.number)
+    return earlier.order_by("-number").first()
+
+
 def why_not_publish(row: Policy, actor: User) -> str:
     """Why this person may not publish this draft; empty if they may."""
     if not actor.has_perm("approvals.publish_policy"):

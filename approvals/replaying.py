@@ -116,7 +116,12 @@ def _registered(state: Replay, version: int, entry: Row, facts: Row) -> None:
         "number": facts["number"],
         "submitted_by": entry["actor"]["id"],
         "developer": facts["developer"],
+        "policy": facts["policy_digest"],
     }
+
+
+def _repinned(state: Replay, version: int, _entry: Row, facts: Row) -> None:
+    state.versions.setdefault(version, {})["policy"] = facts["policy_digest"]
 
 
 def _moved(state: Replay, version: int, _entry: Row, facts: Row) -> None:
@@ -212,6 +217,7 @@ APPLIED: dict[str, Callable[[Replay, int, Row, Row], None]] = {
     Event.ROLE_REVOKED: _revoked,
     Event.VERSION_REGISTERED: _registered,
     **dict.fromkeys(MOVES, _moved),
+    Event.VERSION_REPINNED: _repinned,
     Event.SIGNED: _signed,
     Event.FINDING_OPENED: _finding_opened,
     Event.FINDING_ACCEPTED: _finding_accepted,
@@ -245,8 +251,9 @@ def _tables() -> Replay:
                 "number": row.number,
                 "submitted_by": row.submitted_by_id,
                 "developer": row.developer_id,
+                "policy": row.policy.digest,
             }
-            for row in ModelVersion.objects.iterator()
+            for row in ModelVersion.objects.select_related("policy").iterator()
         },
         sign_offs={row.pk: _sign_off(row) for row in SignOff.objects.iterator()},
         findings={row.pk: _finding(row) for row in Finding.objects.iterator()},

@@ -23,6 +23,7 @@ SENTENCES = {
     "approvals.version.suspended": "Suspended",
     "approvals.version.reinstated": "Reinstated",
     "approvals.version.retired": "Retired",
+    "approvals.version.repinned": "Another policy pinned",
     "approvals.version.viewed": "Read by an auditor",
     "approvals.version.move_refused": "Move refused",
     "approvals.evidence.attached": "Evidence attached",

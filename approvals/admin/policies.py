@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,22 +16,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from approvals import publishing
 from approvals.admin.acting import person, sent, status_of
 from approvals.admin.policy_forms import PolicyForm
+from approvals.admin.repin_page import dry_run
 from approvals.admin.version_lines import name_of
+from approvals.admin.visible_policies import PUBLISH, WRITE, policy_for, visible_policies
 from approvals.models import Policy
 from approvals.models.policies import PolicyStatus
+from approvals.policy_changes import changes, in_words, requirement_in_words
 from approvals.policy_document import PolicyDocument, parse
 from portal.admin import ScopedAdmin, row_number, say
 from portal.errors import BadInput, DomainError, NotPermitted
-
-WRITE, PUBLISH = "approvals.change_policy", "approvals.publish_policy"
-
-
-def visible_policies(user: User) -> QuerySet[Policy]:
-    """What was ever published, for all staff; drafts for those who write or publish."""
-    if not (user.is_active and user.is_staff):
-        return Policy.objects.none()
-    drafts = user.has_perm(WRITE) or user.has_perm(PUBLISH)
-    return Policy.objects.filter(Q() if drafts else ~Q(status=PolicyStatus.DRAFT))
 
 
 @admin.register(Policy)
@@ -90,16 +83,9 @@ class PolicyAdmin(ScopedAdmin):
             at("<int:policy_id>/draft/", draft, "edit"),
             at("<int:policy_id>/publish/", publish, "publish"),
             at("<int:policy_id>/retire/", retire, "retire"),
+            at("<int:policy_id>/dry-run/", dry_run, "dry_run"),
             *super().get_urls(),
         ]
-
-
-def policy_for(request: HttpRequest, policy_id: int) -> Policy:
-    """A policy that this person may read; otherwise it does not exist."""
-    row = visible_policies(person(request)).select_related("author", "published_by").filter(pk=policy_id).first()
-    if row is None:
-        raise Http404
-    return row
 
 
 @require_safe
@@ -112,6 +98,7 @@ def show(request: HttpRequest, policy: Policy) -> HttpResponse:
         document = parse(policy.text)
     except BadInput as error:
         problem = error.sentence
+    before = publishing.predecessor(policy)
     context = {
         **admin.site.each_context(request),
         "title": str(policy),
@@ -121,7 +108,9 @@ def show(request: HttpRequest, policy: Policy) -> HttpResponse:
         "problem": problem,
         "document": document,
         "gates": _gates(document) if document else (),
-        "monitors": tuple(_words(entry) for entry in document.monitors) if document else (),
+        "monitors": tuple(in_words(entry) for entry in document.monitors) if document else (),
+        "before": before,
+        "differences": _differences(before, document),
         "is_draft": policy.status == PolicyStatus.DRAFT,
         "may_write": user.has_perm(WRITE) and policy.status == PolicyStatus.DRAFT,
         "may_retire": user.has_perm(PUBLISH) and policy.status == PolicyStatus.PUBLISHED,
@@ -130,30 +119,20 @@ def show(request: HttpRequest, policy: Policy) -> HttpResponse:
     return render(request, "approvals/policy.html", context)
 
 
+def _differences(before: Policy | None, document: PolicyDocument | None) -> tuple[str, ...]:
+    if before is None or document is None:
+        return ()
+    try:
+        return changes(parse(before.text), document)
+    except BadInput as problem:
+        return (f"{before} can no longer be read, so the difference is unknown: {problem.sentence}",)
+
+
 def _gates(document: PolicyDocument) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
     return tuple(
-        (str(stage.label), tuple((asked.title, _settings(asked.as_policy())) for asked in gate))
+        (str(stage.label), tuple((asked.title, requirement_in_words(asked)) for asked in gate))
         for stage, gate in document.gates.items()
     )
-
-
-def _settings(policy: Mapping[str, Any]) -> str:
-    """What a requirement is about comes first and needs no name; the rest is named."""
-    if not policy:
-        return ""
-    (_, subject), *rest = policy.items()
-    return "; ".join((_words(subject), *((_words(dict(rest)),) if rest else ())))
-
-
-def _words(value: Any) -> str:
-    """Settings of a policy as a line of text."""
-    if isinstance(value, Mapping):
-        return "; ".join(f"{str(name).replace('_', ' ')}: {_words(item)}" for name, item in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(_words(item) for item in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value).replace("_", " ")
 
 
 @require_http_methods(["GET", "POST"])

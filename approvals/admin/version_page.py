@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from approvals import dossier, permissions, policy, workflow
+from approvals import dossier, permissions, policy, repinning, workflow
 from approvals.admin.texts import rendered_markdown
 from approvals.admin.version_lines import (
     BAD,
@@ -217,6 +217,10 @@ def _moves(version: ModelVersion, user: User, roles: set[Role], blockers: tuple[
         if blockers:
             why = "Off while the items above are open."
         found = [Button(f"Advance to {target}…", url("advance"), why, "primary", id="advance")]
+        newer = repinning.newer_policy(version)
+        if newer is not None and not repinning.why_not_repin(version, user):
+            address = reverse("admin:approvals_modelversion_repin", args=[version.pk, newer.pk])
+            found.append(Button(f"Judge by {newer}…", address, "", "plain", id="repin"))
         if moves:
             found.append(Button("Withdraw…", url("withdraw"), "", "danger", id="withdraw"))
         return tuple(found)

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_safe
 from approvals import permissions, viewing
 from approvals.admin import acts, version_page
 from approvals.admin.acting import person, version_for
+from approvals.admin.repin_page import repin
 from approvals.admin.sign_page import SignView
 from approvals.admin.standing import awaited_of, blockers_of
 from approvals.models import ModelVersion
@@ -85,6 +86,7 @@ class ModelVersionAdmin(ScopedAdmin):
         return [
             at("awaiting/", awaiting, "awaiting"),
             at("<int:version_id>/move/<slug:act>/", acts.move, "move"),
+            at("<int:version_id>/policy/<int:policy_id>/", repin, "repin"),
             at("<int:version_id>/sign/<slug:stage>/<slug:role>/", SignView.as_view(), "sign"),
             at("<int:version_id>/attach/<slug:kind>/", acts.attach, "attach"),
             at("<int:version_id>/answers/<str:section>/", acts.answers, "answers"),

@@ -1,0 +1,113 @@
+"""What differs between two policies, in words: gate by gate, question by question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from approvals.policy_document import PolicyDocument
+from approvals.requirements.base import Requirement
+from approvals.stages import REVIEW_STAGES, Stage
+
+Asked = dict[str, Requirement]
+
+
+def changes(before: PolicyDocument, after: PolicyDocument) -> tuple[str, ...]:
+    """One sentence for each difference that a version under the second policy would meet; none if they ask the same."""
+    return (
+        *_facts(before, after),
+        *(sentence for stage in REVIEW_STAGES for sentence in _gate(stage, before, after)),
+        *_questionnaires(before.questionnaires, after.questionnaires),
+        *_monitors(before.monitors, after.monitors),
+    )
+
+
+def in_words(settings: Any) -> str:
+    """Settings of a policy as a line of text."""
+    if isinstance(settings, Mapping):
+        parts = (f"{str(name).replace('_', ' ')}: {in_words(item)}" for name, item in settings.items())
+        return "; ".join(parts) or "none"
+    if isinstance(settings, list | tuple):
+        return ", ".join(in_words(item) for item in settings)
+    if isinstance(settings, bool):
+        return "yes" if settings else "no"
+    return str(settings).replace("_", " ")
+
+
+def requirement_in_words(requirement: Requirement) -> str:
+    """What a requirement is about comes first and needs no name; the rest is named."""
+    settings = requirement.as_policy()
+    if not settings:
+        return ""
+    (_, subject), *rest = settings.items()
+    return "; ".join((in_words(subject), *((in_words(dict(rest)),) if rest else ())))
+
+
+def _facts(before: PolicyDocument, after: PolicyDocument) -> Iterable[str]:
+    if before.tier != after.tier:
+        yield f"It is for the {after.tier.label.lower()} tier instead of the {before.tier.label.lower()} tier."
+    if before.approval_valid_days != after.approval_valid_days:
+        days = f"{after.approval_valid_days:,} days instead of {before.approval_valid_days:,} days"
+        yield f"An approval is valid for {days}."
+    for line in after.basis:
+        if line not in before.basis:
+            yield f"New basis: {line}"
+    for line in before.basis:
+        if line not in after.basis:
+            yield f"No longer a basis: {line}"
+
+
+def _gate(stage: Stage, before: PolicyDocument, after: PolicyDocument) -> Iterable[str]:
+    label = stage.label
+    if stage not in after.gates:
+        if stage in before.gates:
+            yield f"{label}: the gate is no longer defined, so nothing may pass it."
+        return
+    if stage not in before.gates:
+        yield f"{label}: the gate is defined now; before, nothing could pass it."
+    old, new = _asked(before, stage), _asked(after, stage)
+    for key, requirement in new.items():
+        words = f"{requirement.title.lower()} {requirement_in_words(requirement)}"
+        if key not in old:
+            yield f"{label}: now asks for {words}."
+        elif old[key].as_policy() != requirement.as_policy():
+            yield f"{label}: asks for {words}; before: {requirement_in_words(old[key])}."
+    for key, requirement in old.items():
+        if key not in new:
+            yield f"{label}: no longer asks for {requirement.title.lower()} {requirement_in_words(requirement)}."
+
+
+def _asked(document: PolicyDocument, stage: Stage) -> Asked:
+    """Requirements by kind and subject, so that a changed threshold is a change and not a loss and a gain."""
+    found: Asked = {}
+    for requirement in document.gates.get(stage, ()):
+        subject = next(iter(requirement.as_policy().values()), "")
+        found[f"{requirement.key} {subject}"] = requirement
+    return found
+
+
+def _questionnaires(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[str]:
+    old, new = _questions(before), _questions(after)
+    for key, question in new.items():
+        section = key[0].replace("_", " ")
+        if key not in old:
+            yield f"New question in {section}: {question['text']}"
+        elif old[key] != question:
+            yield f"Changed question in {section}: {question['text']} Before: {old[key]['text']}"
+    for key, question in old.items():
+        if key not in new:
+            yield f"No longer asked in {key[0].replace('_', ' ')}: {question['text']}"
+
+
+def _questions(questionnaires: Mapping[str, Any]) -> dict[tuple[str, str], Mapping[str, Any]]:
+    return {
+        (section, str(question["key"])): question
+        for section, questions in questionnaires.items()
+        for question in questions
+    }
+
+
+def _monitors(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> Iterable[str]:
+    old, new = list(before), list(after)
+    yield from (f"New monitor: {in_words(entry)}." for entry in new if entry not in old)
+    yield from (f"No longer monitored: {in_words(entry)}." for entry in old if entry not in new)
