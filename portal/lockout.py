@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -18,5 +19,10 @@ def respond(request: HttpRequest, answer: HttpResponse | None, credentials: dict
         answer.status_code = STATUS
         return answer
     minutes = int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)
-    context = {"title": "Sign-in is locked for a while", "minutes": minutes, "tries": settings.AXES_FAILURE_LIMIT}
+    context = {
+        **admin.site.each_context(request),
+        "title": "Sign-in is locked for a while",
+        "minutes": minutes,
+        "tries": settings.AXES_FAILURE_LIMIT,
+    }
     return render(request, "portal/locked.html", context, status=STATUS)
