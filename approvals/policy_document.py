@@ -308,7 +308,8 @@ def _cross_check(questionnaires: Mapping[str, Any], gates: Mapping[Stage, tuple[
             f"The check {', '.join(twice)} is asked twice; one run cannot serve two sets of thresholds."
         )
     for stage, gate in gates.items():
-        roles = [requirement.role for requirement in gate if isinstance(requirement, SignOffsRequirement)]
+        asked_for = [requirement for requirement in gate if isinstance(requirement, SignOffsRequirement)]
+        roles = [role for requirement in asked_for for role in requirement.roles]
         for role in roles:
             if roles.count(role) > 1:
                 raise RequirementError(f"The gate of {stage} asks twice for {role}; write how many “people” must sign.")

@@ -141,7 +141,7 @@ def refusal(  # noqa: PLR0911  (one sentence each)
         return "You contributed to what this stage looks at; somebody else must sign it."
     if stage not in _open_stages(case):
         return f"{stage.label} is not open for signing while the version is in {case.stage.label.lower()}."
-    if not any(isinstance(r, SignOffsRequirement) and r.role == role for r in document.gates.get(stage, ())):
+    if not any(isinstance(r, SignOffsRequirement) and role in r.roles for r in document.gates.get(stage, ())):
         return f"The policy asks no sign-off as {role.in_words} in {stage.label.lower()}."
     if any(s.stage == stage and s.signer == actor.pk and s.dossier == case.dossiers[stage] for s in case.sign_offs):
         return f"You have signed {stage.label.lower()} already; one person signs once per stage."

@@ -268,7 +268,7 @@ def _require_reason(reason: str) -> None:
 
 
 def _roles_of_gate(document: PolicyDocument, stage: Stage) -> set[Role]:
-    return {r.role for r in document.gates.get(stage, ()) if isinstance(r, SignOffsRequirement)}
+    return {role for r in document.gates.get(stage, ()) if isinstance(r, SignOffsRequirement) for role in r.roles}
 
 
 def _decide(version: ModelVersion, transition: Transition, *, now: datetime, to: Stage | None = None) -> None:

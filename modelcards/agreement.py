@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from modelcards.approval import CONTRIBUTED
+from modelcards.approval import CONTRIBUTED, EITHER
 from modelcards.card import Card, RequiredSignOff, SignOff
 
 APPROVALS = frozenset({"approve", "approve_with_conditions"})
@@ -42,7 +42,8 @@ def _signers(card: Card, required: RequiredSignOff) -> tuple[str, ...]:
     people = {
         signed.signer: signed.printed_name
         for signed in card.sign_offs
-        if (signed.stage, signed.role) == (required.stage, required.role)
+        if signed.stage == required.stage
+        and signed.role in required.role.split(EITHER)
         and signed.decision in APPROVALS
         and signed.current
         and _covers_the_dossier(card, signed)
@@ -101,7 +102,8 @@ def _required_by(document: Mapping[str, Any]) -> Iterator[tuple[str, str, int]]:
         for requirement in requirements:
             for kind, settings in requirement.items():
                 if kind == "signoffs":
-                    yield str(stage), str(settings["role"]), int(settings.get("people", 1))
+                    roles = settings["any_of"] if "any_of" in settings else [settings["role"]]
+                    yield str(stage), EITHER.join(str(role) for role in roles), int(settings.get("people", 1))
 
 
 def ledger_problems(card: Card) -> list[str]:

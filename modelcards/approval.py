@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+EITHER = "|"
 CONTRIBUTED = "The signer contributed afterwards to what was signed."
 
 
 @dataclass(frozen=True)
 class RequiredSignOff:
-    """How many people the policy asks to sign for a role in a stage."""
+    """How many people the policy asks to sign for a role in a stage; several roles of which any counts are joined."""
 
     stage: str
     role: str

@@ -1,7 +1,7 @@
 """The tree behind the ledger (RFC 6962), signed notes (C2SP) and the verification of a proof bundle.
 
-Only the standard library, no database, no other file of the portal: an auditor can copy this one file and run
-`python merkle.py FILE VKEY` on a proof (JSON) or an extract (JSON lines). It verifies signatures and never makes one.
+Only the standard library and no other file of the portal: an auditor copies this one file and runs `python merkle.py
+FILE VKEY` on a proof (JSON) or an extract (JSON lines). It verifies signatures and never makes one.
 """
 
 import base64
@@ -23,7 +23,6 @@ BUNDLE_FORMAT = "ledger-proof@v1"
 EXTRACT_FORMAT = "ledger-extract@v1"
 BUNDLE_KEYS = {"format", "vkey", "checkpoint", "entries"}
 ENTRY_KEYS = {"seq", "payload", "proof"}
-MOST_SHOWN = 20
 ED25519_NOTE_TYPE = b"\x01"
 
 
@@ -374,40 +373,27 @@ def main(arguments: Sequence[str]) -> int:
     """Verify the bundle or extract in a file against the key given; 0 if it holds, 1 if not, 2 if it is neither."""
     try:
         path, vkey = arguments
-    except ValueError:
-        sys.stderr.write("usage: python merkle.py FILE VKEY\n")
-        return 2
-    try:
         with open(path, encoding="utf-8") as file:
             bundle = read_bundle(file.read())
-    except (OSError, ValueError) as problem:
-        sys.stderr.write(f"{path} cannot be read as a proof or an extract: {problem}\n")
+    except (OSError, ValueError, KeyError) as problem:
+        sys.stderr.write(f"usage: python merkle.py FILE VKEY, with a proof or an extract as FILE ({problem})\n")
         return 2
     problems = verify_bundle(bundle, vkey)
     seqs = [] if problems else [str(entry["seq"]) for entry in bundle["entries"]]
-    shown = ", ".join(seqs[:MOST_SHOWN]) + (f" and {len(seqs) - MOST_SHOWN} more" if len(seqs) > MOST_SHOWN else "")
+    shown = ", ".join(seqs[:20]) + f" and {len(seqs) - 20} more" * (len(seqs) > 20)
     sys.stdout.write("\n".join(problems or [f"The proof holds for ledger entries {shown}."]) + "\n")
     return 1 if problems else 0
 
 
 def read_bundle(text: str) -> Any:
-    """A bundle, from JSON or from the lines of an extract. ValueError for anything else."""
+    """A bundle, from JSON or from the lines of an extract. ValueError or KeyError for what is neither."""
     first, _, rest = text.partition("\n")
-    if not rest.strip():
+    if not (rest and first.endswith("}")):
         return json.loads(text)
-    try:
-        head = json.loads(first)
-    except ValueError:
-        return json.loads(text)
-    if not isinstance(head, dict) or head.get("format") != EXTRACT_FORMAT:
-        return json.loads(text)
-    entries = [json.loads(line) for line in rest.split("\n") if line]
-    return {
-        "format": BUNDLE_FORMAT,
-        "vkey": head.get("vkey"),
-        "checkpoint": head.get("checkpoint"),
-        "entries": entries,
-    }
+    head, entries = json.loads(first), [json.loads(line) for line in rest.split("\n") if line]
+    if head["format"] != EXTRACT_FORMAT:
+        return head
+    return {"format": BUNDLE_FORMAT, "vkey": head["vkey"], "checkpoint": head["checkpoint"], "entries": entries}
 
 
 if __name__ == "__main__":

@@ -91,9 +91,10 @@ def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
     lines = []
     for state in gates:
         for requirement, outcome in zip(document.gates.get(state.stage, ()), state.outcomes, strict=False):
-            if not isinstance(requirement, SignOffsRequirement) or outcome.met or requirement.role not in mine:
+            if not isinstance(requirement, SignOffsRequirement) or outcome.met:
                 continue
-            if signing_off.refusal(case, document, version, stage=state.stage, role=requirement.role, actor=user):
+            role = next((role for role in requirement.roles if role in mine), None)
+            if role is None or signing_off.refusal(case, document, version, stage=state.stage, role=role, actor=user):
                 continue
             lines.append(
                 AwaitedLine(
@@ -101,10 +102,10 @@ def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
                     url=version.get_absolute_url(),
                     sign_url=reverse(
                         "admin:approvals_modelversion_sign",
-                        args=[version.pk, state.stage.value, requirement.role.value],
+                        args=[version.pk, state.stage.value, role.value],
                     ),
                     stage=state.stage.label,
-                    role=requirement.role.label,
+                    role=role.label,
                     tier=Tier(version.model.risk_tier).label,
                     submitted_by=version.submitted_by.get_full_name() or version.submitted_by.get_username(),
                     since=version.stage_entered_at,

@@ -268,11 +268,11 @@ def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
     for stage, requirement in _requirements(document):
         if not isinstance(requirement, SignOffsRequirement):
             continue
-        given = rows.pop((stage.value, requirement.role.value), [])
+        given = [row for role in requirement.roles for row in rows.pop((stage.value, role.value), [])]
         lines += [_given(row, standing) for row in given]
         counting = {row.signer_id for row in given if row.pk in standing}
         for _ in range(requirement.people - len(counting)):
-            lines.append(_missing(case, document, version, stage, requirement.role, user, mine))
+            lines.append(_missing(case, document, version, stage, requirement, user, mine))
     for rest in rows.values():
         lines += [_given(row, standing) for row in rest]
     return tuple(lines)
@@ -302,24 +302,32 @@ def _given(row: SignOff, standing: frozenset[int]) -> SignOffLine:
 
 
 def _missing(
-    case: Case, document: PolicyDocument, version: ModelVersion, stage: Stage, role: Role, user: User, mine: set[Role]
+    case: Case,
+    document: PolicyDocument,
+    version: ModelVersion,
+    stage: Stage,
+    asked: SignOffsRequirement,
+    user: User,
+    mine: set[Role],
 ) -> SignOffLine:
     reached = case.stage in REVIEW_STAGES and REVIEW_STAGES.index(stage) <= REVIEW_STAGES.index(case.stage)
     reached = reached or case.stage is Stage.SUSPENDED
-    names = ", ".join(case.holders.get(role.value, ())) or "nobody holds this role"
+    holders = dict.fromkeys(name for role in asked.roles for name in case.holders.get(role.value, ()))
+    names = ", ".join(holders) or "nobody holds this role"
     if not reached:
-        return SignOffLine(stage.label, role.label, "Later", UNKNOWN, waiting_for=names)
-    why = ""
-    if role in mine:
+        return SignOffLine(stage.label, asked.label, "Later", UNKNOWN, waiting_for=names)
+    role = next((role for role in asked.roles if role in mine), None)
+    why = url = ""
+    if role is not None:
+        url = reverse("admin:approvals_modelversion_sign", args=[version.pk, stage.value, role.value])
         why = signing_off.refusal(case, document, version, stage=stage, role=role, actor=user)
-    url = reverse("admin:approvals_modelversion_sign", args=[version.pk, stage.value, role.value])
     return SignOffLine(
         stage=stage.label,
-        role=role.label,
+        role=asked.label if role is None else role.label,
         state="Waiting",
         tone=WAIT,
         waiting_for=names,
-        sign_url=url if role in mine and not why else "",
+        sign_url="" if why else url,
         refusal=why,
     )
 

@@ -15,7 +15,7 @@ from approvals.requirements.base import Case
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Stage
 from modelcards import card as c
-from modelcards.approval import CONTRIBUTED
+from modelcards.approval import CONTRIBUTED, EITHER
 from modelcards.content.texts import iso, name_of
 from portal import ledger
 from portal.models import Checkpoint, LedgerEntry
@@ -48,7 +48,7 @@ def policy_facts(version: ModelVersion, document: PolicyDocument) -> c.PolicyFac
         text=row.text,
         basis=document.basis,
         required_sign_offs=tuple(
-            c.RequiredSignOff(stage.value, requirement.role.value, requirement.role.label, requirement.people)
+            c.RequiredSignOff(stage.value, EITHER.join(requirement.roles), requirement.label, requirement.people)
             for stage in REVIEW_STAGES
             for requirement in document.gates.get(stage, ())
             if isinstance(requirement, SignOffsRequirement)
