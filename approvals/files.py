@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
 import tempfile
@@ -18,6 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from approvals.artifacts import describe_artifact
+from approvals.measures.reading import TableError, checked_format, has_rows, read_header
 from approvals.models import EvidenceKind, StoredFile
 from portal.errors import BadInput, Unavailable
 
@@ -29,8 +28,6 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
 }
 TABLE_KINDS = (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_TABLE)
 TEXT_LIMIT = 1 << 20
-HEADER_LIMIT = 1 << 20
-COLUMN_LIMIT = 2000
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,7 @@ def judge_upload(kind: str, upload: Upload, *, name: str, details: Mapping[str, 
             raise BadInput(f"This artifact is not accepted: {description.problems[0]}", field="file")
         return "application/octet-stream"
     if kind in TABLE_KINDS:
-        return _table(upload, details)
+        return _table(upload, details, name)
     if kind in JSON_KEYS:
         return _json(kind, upload)
     if kind == EvidenceKind.CARD_DRAFT:
@@ -177,40 +174,18 @@ def _document(upload: Upload) -> str:
     return "text/markdown"
 
 
-def _table(upload: Upload, details: Mapping[str, Any]) -> str:
-    with upload.path.open("rb") as source:
-        head = source.read(HEADER_LIMIT)
-    if head[:4] == b"PAR1":
-        return "application/vnd.apache.parquet"
-    columns, rows = _csv_head(head)
-    _require_columns(columns, declared_columns(details))
-    if not rows:
-        raise BadInput("The table has a header but no rows.", field="file")
+def _table(upload: Upload, details: Mapping[str, Any], name: str) -> str:
+    """By the same reader that the checks use, but only the beginning of the file: the rest is read by workers."""
+    try:
+        if checked_format(upload.path, None) == "parquet":
+            return "application/vnd.apache.parquet"
+        header = read_header(upload.path)
+        if not has_rows(upload.path, header):
+            raise BadInput("The table has a header but no rows.", field="file")
+    except TableError as error:
+        raise BadInput(error.sentence.replace(upload.path.name, name), field="file") from error
+    _require_columns(list(header.names), declared_columns(details))
     return "text/csv"
-
-
-def _csv_head(head: bytes) -> tuple[list[str], int]:
-    try:
-        text = head.decode("utf-8-sig", errors="strict" if len(head) < HEADER_LIMIT else "ignore")
-    except UnicodeDecodeError as error:
-        raise BadInput("The table must be CSV in UTF-8 or Parquet.", field="file") from error
-    first = text.lstrip()[:1]
-    if "\x00" in text or first in ("<", "{", "["):
-        raise BadInput("The file is not a table: CSV in UTF-8 or Parquet is expected.", field="file")
-    if "\n" not in text:
-        raise BadInput("The table has no rows below its header, or its first line is longer than 1 MB.", field="file")
-    try:
-        lines = csv.reader(io.StringIO(text))
-        columns = next(lines, [])
-        rows = sum(1 for _ in zip(range(2), (line for line in lines if line), strict=False))
-    except csv.Error as error:
-        raise BadInput(f"The table cannot be read as CSV: {error}.", field="file") from error
-    if len(columns) > COLUMN_LIMIT:
-        raise BadInput(f"The table has {len(columns)} columns; at most {COLUMN_LIMIT} are taken.", field="file")
-    twice = sorted({column for column in columns if columns.count(column) > 1})
-    if twice:
-        raise BadInput(f"The table has two columns named {', '.join(twice)}.", field="file")
-    return columns, rows
 
 
 def declared_columns(details: Mapping[str, Any]) -> list[str]:

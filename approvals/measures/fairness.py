@@ -15,7 +15,7 @@ from approvals.measures import scores
 from approvals.measures.calibration import calibration_measures
 from approvals.measures.disparities import disparities, missing_reference
 from approvals.measures.intervals import Interval, fisher, katz_log, newcombe, wilson, z_test
-from approvals.measures.labels import UNKNOWN, Value, group_text, positive_level, same_value
+from approvals.measures.labels import UNKNOWN, Value, coded_alike, group_text, positive_level, same_value
 from approvals.measures.performance import RATES, Confusion, rate_measure, score_measures, with_interval
 from approvals.measures.scores import ScoreCounts
 from approvals.measures.tables import Table, TableError
@@ -185,6 +185,7 @@ def _check_columns(table: Table, wanted: Iterable[Key], needed: Sequence[str]) -
 def _cells(table: Table, columns: Sequence[str], label: str, prediction: str, positive: Value) -> dict[Key, Confusion]:
     actual_level = positive_level(label, table.levels(label), positive)
     called_level = positive_level(prediction, table.levels(prediction), positive)
+    coded_alike(label, table.levels(label), prediction, table.levels(prediction))
     cells: dict[Key, Confusion] = {}
     for values, rows in table.counts(*columns, label, prediction).items():
         *group, actual, called = values

@@ -69,6 +69,16 @@ def positive_level(column: str, levels: Iterable[Value], positive: Value) -> Val
     return None
 
 
+def coded_alike(label: str, actual: Iterable[Value], prediction: str, called: Iterable[Value]) -> None:
+    """TableError unless label and prediction use the same two values: 1 and 2 beside 0 and 1 have no common meaning."""
+    known = {text for value in (*actual, *called) if (text := _canonical(value)) is not None}
+    if len(known) > _CLASSES:
+        raise TableError(
+            f"The columns “{label}” and “{prediction}” are not coded alike: together they have the values "
+            f"{', '.join(sorted(known)[:5])}, and two classes have two values."
+        )
+
+
 def _is_numeral(value: Value) -> bool:
     text = _canonical(value) or ""
     return text.lstrip("+-").replace(".", "", 1).isdigit()

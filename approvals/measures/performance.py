@@ -10,7 +10,7 @@ import numpy as np
 
 from approvals.measures import scores
 from approvals.measures.intervals import Interval, Statistic, bootstrap_cells, delong, normal_mean, wilson
-from approvals.measures.labels import Value, positive_level, same_value
+from approvals.measures.labels import Value, coded_alike, positive_level, same_value
 from approvals.measures.scores import Floats, MeanLoss, ScoreCounts
 from approvals.measures.tables import Table
 from approvals.measures.values import Counts, Measure, not_computable
@@ -87,6 +87,7 @@ def read_confusion(
     """The confusion from rows per (label, prediction); TableError unless both columns are two-valued."""
     wanted_label = positive_level(label, {pair[0] for pair in cells}, positive)
     wanted_prediction = positive_level(prediction, {pair[1] for pair in cells}, positive)
+    coded_alike(label, {pair[0] for pair in cells}, prediction, {pair[1] for pair in cells})
     found = {"tp": 0, "fp": 0, "fn": 0, "tn": 0, "left_out": 0}
     for (actual, predicted), rows in cells.items():
         if actual is None or predicted is None:

@@ -100,6 +100,18 @@ def read_header(path: Path) -> Header:
     return Header(names=names, delimiter=delimiter)
 
 
+def has_rows(path: Path, header: Header) -> bool:
+    """Whether anything that is not blank stands below the header, as far as the first megabyte shows it."""
+    with path.open("rb") as stream:
+        text = stream.read(_HEAD_BYTES).decode("utf-8-sig", errors="ignore")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=header.delimiter)
+    try:
+        next(reader, None)
+        return any(any(cell.strip() for cell in record) for record in reader)
+    except csv.Error:
+        return True  # what is wrong there is said by whoever reads the whole file
+
+
 def _first_record(text: str, delimiter: str) -> tuple[str, ...]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:

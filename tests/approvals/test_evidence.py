@@ -87,7 +87,7 @@ def test_a_pickle_is_refused_under_any_name(cast, version, store, name):
         (b"", "The file is empty"),
         (b"id,sex,age_group,amount,y_true,y_score,y_pred\n", "no rows"),
         (b"a,b\n1,2\n", "The table has no column y_true"),
-        (b"a,a\n1,2\n", "two columns named a"),
+        (b"a,a\n1,2\n", "more than one column named “a”"),
         (b'{"a": 1}\n{"b": 2}\n', "not a table"),
         (b"<html>\n<body>\n", "not a table"),
         (b"\xff\xfe\x00\x01\n", "UTF-8|not a table"),
@@ -124,6 +124,15 @@ def test_a_file_of_100_mb_is_refused_and_leaves_nothing(cast, version, store):
         )
     assert store() == before
     assert not Evidence.objects.exists()
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_the_delimiters_of_other_countries_are_read_at_upload_as_by_the_checks(cast, version, delimiter):
+    cast.artifact(version)
+    content = tiny_table().decode().replace(",", delimiter).replace("\n", "\r\n").encode("utf-8-sig")
+    cast.attach(version, "evaluation_table", content, "auswertung.csv", **TABLE)
+    with pytest.raises(BadInput, match=r"not a table"):
+        cast.attach(version, "evaluation_table", b"PK\x03\x04" + b"0" * 100, "sheet.csv", **TABLE)
 
 
 def test_the_same_bytes_again_leave_the_stored_file_alone_but_damaged_ones_are_replaced(cast, version):

@@ -85,6 +85,13 @@ def test_a_wrong_declaration_is_refused_with_a_sentence(measured, german, change
     assert caught.value.sentence.endswith(".")
 
 
+def test_a_label_that_is_coded_otherwise_than_the_prediction_decides_nothing(measured, piece):
+    rows = "\n".join(f"{1 + row % 2},{row % 2}" for row in range(50))
+    table = piece("evaluation_table", f"y_true,y_pred\n{rows}\n", details={"label": "y_true", "prediction": "y_pred"})
+    with pytest.raises(CheckInputError, match="are not coded alike: together they have the values 0, 1, 2"):
+        measured(Performance, table)
+
+
 @pytest.mark.parametrize("column", ["y_pred", "y_score", "y_true"])
 def test_nobody_passes_by_leaving_the_wrong_rows_blank(measured, judged, piece, column):
     def table(*, blanked):
