@@ -14,7 +14,7 @@ from approvals.events import Event
 from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
 from approvals.models.checks import Verdict
 from approvals.models.findings import FindingSource, FindingStatus, Severity
-from approvals.stages import Role
+from approvals.stages import ENDS, Role
 from portal import ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
 
@@ -180,6 +180,10 @@ def record_mitigation(
         version = _locked(run.version_id)
         if not permissions.may_submit(actor, version.model):
             raise NotPermitted("Only a submitter of this model records mitigation plans.")
+        if version.stage in ENDS:
+            raise Refused(
+                f"The version is {version.get_stage_display().lower()} and closed; nothing is planned for it."
+            )
         _require_text(plan, field="plan")
         failed = {str(item["name"]): item for item in run.reading.get("failed_measures", [])}
         if run.verdict != Verdict.FAILED or measure not in failed:

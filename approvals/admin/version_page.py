@@ -37,7 +37,7 @@ from approvals.models import Comment, ModelVersion
 from approvals.panels import panels_of
 from approvals.policy_document import parse
 from approvals.requirements.base import Case
-from approvals.stages import PATH, REVIEW_STAGES, Blocker, GateState, Role, Stage, Transition
+from approvals.stages import ENDS, PATH, REVIEW_STAGES, Blocker, GateState, Role, Stage, Transition
 from approvals.timeline import TimelineLine, lines_of
 from portal.panels import Panel
 
@@ -143,7 +143,9 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
         checks=check_lines(case, document, version, may_run=may_run),
         sign_offs=sign_offs,
         findings=finding_lines(version, user),
-        mitigations=mitigation_lines(version, may_record=permissions.may_submit(user, model)),
+        mitigations=mitigation_lines(
+            version, may_record=permissions.may_submit(user, model) and case.stage not in ENDS
+        ),
         comments=_comments(version),
         timeline=lines_of(version, newest=TIMELINE),
         panels=panels_of(version, user),
@@ -184,7 +186,8 @@ def _steps(current: Stage, gates: tuple[GateState, ...]) -> tuple[Step, ...]:
     steps = []
     for index, stage in enumerate(PATH):
         state = "current" if stage is current else ("done" if index < reached and current in PATH else "ahead")
-        count = open_items.get(stage, 0) if index <= reached and current in PATH else 0
+        # Once approved, what a new signature would meet is no open item of the approval that holds.
+        count = open_items.get(stage, 0) if index <= reached and current in REVIEW_STAGES else 0
         steps.append(Step(stage.label, state, count))
     return tuple(steps)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from approvals import checking, findings, permissions
+from approvals import checking, findings, permissions, workflow
 from approvals.checking import Result
 from approvals.models import Finding, MitigationPlan
 from approvals.models.findings import Severity
@@ -224,6 +224,12 @@ class TestMitigation:
         with pytest.raises(BadInput) as caught:
             self.plan(cast, run, **changes)
         assert caught.value.field == field
+
+    def test_nothing_is_planned_for_a_version_that_is_closed(self, cast, version):
+        run = self.run(cast, version, "failed", [MEASURE])
+        workflow.withdraw(version_id=version.pk, actor=cast.submitter, reason=SAFE)
+        with pytest.raises(Refused, match="withdrawn and closed"):
+            self.plan(cast, run)
 
     def test_a_run_that_passed_has_nothing_to_mitigate(self, cast, version):
         run = self.run(cast, version, "passed")
