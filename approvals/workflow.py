@@ -351,6 +351,6 @@ def _tell_submitter(version: ModelVersion, row: SignOff) -> None:
     notify.notify(
         recipients=[version.submitted_by],
         event=Event.SIGNED,
-        text=f"{row.printed_name} signed {version} as {row.get_role_display().lower()}.",
+        text=f"{row.printed_name} signed {version} as {Role(row.role).in_words}.",
         link=version.get_absolute_url(),
     )

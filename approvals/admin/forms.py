@@ -134,6 +134,10 @@ class SignForm(ActForm):
             for n in range(1, CONDITIONS + 1)
         ]
 
+    def has_conditions(self) -> bool:
+        """Whether anything was typed or is wrong there, so that it is not folded away."""
+        return any(field.value() or field.errors for row in self.condition_rows() for field in row)
+
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions that were filled in. Raises BadInput for half a condition."""
         found = []

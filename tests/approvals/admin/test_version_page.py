@@ -205,7 +205,11 @@ def test_a_condition_without_words_is_refused_and_not_left_out(client, cast, ver
     half = {"condition_1": "", "condition_1_owner": cast.owner.pk, "condition_1_due": "2099-01-01"}
     whole = {"condition_2": "Watch it.", "condition_2_owner": cast.owner.pk, "condition_2_due": "2099-01-01"}
     url, form = sign_form(client, version, Role.BUSINESS_ANALYST, decision="approve_with_conditions", **half, **whole)
-    assert "Say what has to be done." in client.post(url, form).content.decode()
+    assert '<details class="conditions"><summary>' in client.get(url).content.decode()
+    for decision in ("approve_with_conditions", "approve"):
+        html = client.post(url, {**form, "decision": decision}).content.decode()
+        assert '<details class="conditions" open><summary>' in html, "what is wrong is not folded away"
+        assert "Say what has to be done." in html
     assert not SignOff.objects.exists()
 
 
