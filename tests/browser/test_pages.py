@@ -36,6 +36,18 @@ def test_pages_keep_to_the_content_security_policy_and_fit_the_screen(portal, ap
     assert not found, found
 
 
+@pytest.mark.parametrize("width", [390, 1400])
+def test_the_front_page_leads_everywhere_at_any_width(portal, approved, width):
+    with portal.as_("auditor", viewport={"width": width, "height": 900}) as page:
+        page.goto("/")
+        for summary in page.locator(".on-phones summary:visible").all():
+            summary.click()
+        for name in ("Awaiting my sign-off", "Model cards", "Policies", "Ledger entries", "Registered models"):
+            assert page.get_by_role("link", name=name).locator("visible=true").count(), name
+        page.get_by_role("link", name="Awaiting my sign-off").locator("visible=true").first.click()
+        assert "Awaiting my sign-off" in page.title()
+
+
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_pages_are_accessible(portal, approved, scheme, width):
     found = []
