@@ -37,6 +37,9 @@ LABELS = {
     },
 }
 _ENDINGS = {".safetensors": SAFETENSORS, ".onnx": ONNX, ".skops": SKOPS, ".npy": NPY, ".npz": NPZ}
+UNFAMILIAR = (ZIP, UNKNOWN)
+"""Formats of which nothing can be said, neither that they hold code nor that they hold none."""
+_INSTEAD = "attach the model as skops, safetensors or ONNX instead."
 _HEAD = 4096
 _LONGEST_SAFETENSORS_HEADER = 100 * 1024 * 1024
 _MOST_MEMBERS_LISTED = 20_000
@@ -56,15 +59,32 @@ def describe_artifact(path: Path, name: str) -> ArtifactDescription:
     problems = []
     if found == EMPTY:
         problems.append(f"{name} is empty.")
-    elif found not in DATA_ONLY:
-        problems.append(
-            f"{name} is a {LABELS[found]}, which may run code when it is loaded; "
-            "attach the model as skops, safetensors or ONNX instead."
-        )
     expected = _ENDINGS.get(Path(name).suffix.lower())
-    if expected and found not in (expected, EMPTY):
+    if found in UNFAMILIAR:
+        problems.append(_unfamiliar(path, name, found, expected))
+    elif found != EMPTY and found not in DATA_ONLY:
+        problems.append(f"{name} is a {LABELS[found]}, which may run code when it is loaded; {_INSTEAD}")
+    if expected and found not in (expected, EMPTY, *UNFAMILIAR):
         problems.append(f"{name} is named like a {LABELS[expected]}, but its content is a {LABELS[found]}.")
     return ArtifactDescription(found, tuple(problems))
+
+
+def _unfamiliar(path: Path, name: str, found: str, expected: str | None) -> str:
+    """Why a file that is no known format is refused; nothing is said about it that was not seen."""
+    if found == ZIP and not _has_directory(path):
+        return f"{name} is a zip archive that is damaged or was cut off; export the model anew."
+    if expected:
+        article = "an" if expected == ONNX else "a"
+        return f"{name} is named like {article} {LABELS[expected]}, but it is damaged or something else; {_INSTEAD}"
+    return f"{name} is a {LABELS[found]}; {_INSTEAD}"
+
+
+def _has_directory(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return bool(archive.namelist())
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+        return False
 
 
 def format_of(path: Path) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from approvals import checks, permissions
 from approvals.canonical import digest
+from approvals.checks.base import Check
 from approvals.models import (
     Answer,
     CheckRun,
@@ -90,7 +91,7 @@ def inputs_of_checks(case: Case, document: PolicyDocument) -> dict[str, dict[str
             "check_version": kind.version,
             "artifact": case.artifact_sha256,
             "evidence": {name: _piece(case.evidence[name]) for name in wanted if name in case.evidence},
-            "facts": {name: digest(fact(case, name)) for name in kind.facts},
+            "facts": {name: digest(value) for name, value in facts_for(case, kind, requirement.parameters).items()},
             "parameters": dict(requirement.parameters),
             "thresholds": dict(requirement.thresholds),
         }
@@ -99,6 +100,11 @@ def inputs_of_checks(case: Case, document: PolicyDocument) -> dict[str, dict[str
 
 def _piece(piece: EvidenceFact) -> dict[str, Any]:
     return {"sha256": piece.sha256, "made_with_artifact": piece.artifact_sha256, "details": dict(piece.details)}
+
+
+def facts_for(case: Case, kind: type[Check], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run of a check with these parameters is told about the version, JSON-able."""
+    return {name: kind.looks_at(name, fact(case, name), parameters) for name in kind.facts}
 
 
 def fact(case: Case, name: str) -> Any:

@@ -16,8 +16,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from approvals.artifacts import describe_artifact
+from approvals.checks._columns import TableColumns
+from approvals.checks.base import Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
 from approvals.models import EvidenceKind, StoredFile
+from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
 from portal.errors import BadInput, Unavailable
 
 CHUNK = 1 << 20
@@ -28,6 +31,7 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
 }
 TABLE_KINDS = (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_TABLE)
 TEXT_LIMIT = 1 << 20
+PROBE_LIMITS = Limits(memory_mb=1024, cpu_seconds=20, wall_seconds=30, file_mb=1)
 
 
 @dataclass(frozen=True)
@@ -178,6 +182,7 @@ def _table(upload: Upload, details: Mapping[str, Any], name: str) -> str:
     """By the same reader that the checks use, but only the beginning of the file: the rest is read by workers."""
     try:
         if checked_format(upload.path, None) == "parquet":
+            _require_columns(_parquet_columns(upload, name), declared_columns(details))
             return "application/vnd.apache.parquet"
         header = read_header(upload.path)
         if not has_rows(upload.path, header):
@@ -186,6 +191,22 @@ def _table(upload: Upload, details: Mapping[str, Any], name: str) -> str:
         raise BadInput(error.sentence.replace(upload.path.name, name), field="file") from error
     _require_columns(list(header.names), declared_columns(details))
     return "text/csv"
+
+
+def _parquet_columns(upload: Upload, name: str) -> list[str]:
+    """Columns of a Parquet file, read in a process of its own: the engine's reader takes bytes from strangers."""
+    piece = Input(kind="table", path=upload.path, name=name, sha256=upload.sha256)
+    try:
+        reading = measure_in_child(check=TableColumns, job=JobDescription(inputs={"table": piece}), limits=PROBE_LIMITS)
+    except SandboxError as failure:
+        sentence = (
+            failure.sentence
+            if failure.kind == "input"
+            else f"The Parquet file “{name}” cannot be opened within {PROBE_LIMITS.wall_seconds} s and "
+            f"{PROBE_LIMITS.memory_mb:,} MiB, as every upload must; export it anew."
+        )
+        raise BadInput(sentence, field="file") from failure
+    return [str(column) for column in reading.details["columns"]]
 
 
 def declared_columns(details: Mapping[str, Any]) -> list[str]:

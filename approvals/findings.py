@@ -19,6 +19,7 @@ from portal import ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
 
 REASON_MINIMUM = 10
+CLOSED_VERSION = "This version is closed for good; findings belong to versions that are reviewed or deployed."
 
 
 def add(  # noqa: PLR0913  (a finding is that many facts)
@@ -94,6 +95,8 @@ def open_finding(
         version = _locked(version_id)
         if not permissions.roles_of(actor, version.model):
             raise NotPermitted("Only people who sign for a role on this model open findings.")
+        if version.stage in ENDS:
+            raise Refused(CLOSED_VERSION)
         _require_text(title, field="title")
         if severity not in Severity.values:
             raise BadInput("Choose a severity.", field="severity")

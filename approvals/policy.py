@@ -8,6 +8,7 @@ from approvals.models.findings import FindingSource, FindingStatus
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from approvals.stages import (
+    ENDS,
     REVIEW_STAGES,
     Blocker,
     Decision,
@@ -66,13 +67,25 @@ def decide(
 ) -> Decision:
     """Whether the transition may happen now. Who asks is not looked at here; permissions.py does that."""
     target = _target(case.stage, transition, to)
-    if target is None or (case.stage.value, target.value) not in legal_moves():
-        sentence = f"A version in {case.stage.label.lower()} cannot {transition.replace('_', ' ')}."
+    if sentence := why_illegal(case.stage, transition, to):
         return Decision(transition, case.stage, target, (Blocker("illegal_move", sentence, case.stage),))
     if transition not in (Transition.ADVANCE, Transition.REINSTATE):
         return Decision(transition, case.stage, target, ())
     gates = gates_up_to(case, document, now=now)
     return Decision(transition, case.stage, target, tuple(blocker for state in gates for blocker in state.blockers))
+
+
+def why_illegal(source: Stage, transition: Transition, to: Stage | None = None) -> str:
+    """Why no version can ever make this move from that stage; empty if it can."""
+    target = _target(source, transition, to)
+    if target is not None and (source.value, target.value) in legal_moves():
+        return ""
+    standing = (
+        f"A {source.label.lower()} version"
+        if source in (Stage.SUSPENDED, *ENDS)
+        else (f"A version in {source.label.lower()}")
+    )
+    return f"{standing} cannot {transition.in_words}."
 
 
 def _target(source: Stage, transition: Transition, to: Stage | None) -> Stage | None:

@@ -28,10 +28,20 @@ def in_words(settings: Any) -> str:
         parts = (f"{str(name).replace('_', ' ')}: {in_words(item)}" for name, item in settings.items())
         return "; ".join(parts) or "none"
     if isinstance(settings, list | tuple):
-        return ", ".join(in_words(item) for item in settings)
+        return ", ".join(_listed(item) for item in settings) or "none"
     if isinstance(settings, bool):
         return "yes" if settings else "no"
     return str(settings).replace("_", " ")
+
+
+def _listed(item: Any) -> str:
+    """An entry of a list; a list inside a list is an intersection, of groups for example."""
+    return " × ".join(in_words(part) for part in item) if isinstance(item, list | tuple) else in_words(item)
+
+
+def settings_in_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Label and value of each setting, for reading."""
+    return tuple((str(name).replace("_", " ").capitalize(), in_words(value)) for name, value in settings.items())
 
 
 def requirement_in_words(requirement: Requirement) -> str:

@@ -104,7 +104,7 @@ def _job(run: CheckRun) -> JobDescription:
     kind = checks.load()[run.check_key]
     return JobDescription(
         inputs=inputs,
-        facts={name: cases.fact(case, name) for name in kind.facts},
+        facts=cases.facts_for(case, kind, run.inputs["parameters"]),
         parameters=run.inputs["parameters"],
         seed=run.seed,
     )

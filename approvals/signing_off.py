@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -39,7 +40,11 @@ MEANINGS: dict[str, str] = {
 }
 COMMENT_MINIMUM = 10
 WRONG_PASSWORD = "That password is not correct. Nothing was signed."  # noqa: S105  (a sentence, no secret)
-LOCKED_OUT = "Too many wrong passwords: signing is locked for this account for a while. Nothing was signed."
+LOCKED_OUT = (
+    "Too many wrong passwords: signing is locked for this account until "
+    f"{int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)} minutes after the last attempt, "
+    "or until an administrator lifts the lock. Nothing was signed."
+)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,11 @@ from typing import Any
 from django.db.models import TextChoices
 
 
+def in_sentence(label: str) -> str:
+    """A label in the middle of a sentence: in lower case, unless it begins with an abbreviation."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
 class Stage(TextChoices):
     """Where a version stands. The first eight are the path; the others are ends and the pause."""
 
@@ -46,8 +51,7 @@ class Role(TextChoices):
     @property
     def in_words(self) -> str:
         """The role in the middle of a sentence."""
-        label = str(self.label)
-        return label if label[1].isupper() else label.lower()
+        return in_sentence(str(self.label))
 
 
 class Tier(TextChoices):
@@ -67,6 +71,22 @@ class Transition(StrEnum):
     SUSPEND = "suspend"
     REINSTATE = "reinstate"
     RETIRE = "retire"
+
+    @property
+    def in_words(self) -> str:
+        """After "cannot", of a version."""
+        return _PASSIVE[self]
+
+
+_PASSIVE = {
+    Transition.ADVANCE: "advance",
+    Transition.REQUEST_CHANGES: "be sent back there",
+    Transition.REJECT: "be rejected",
+    Transition.WITHDRAW: "be withdrawn",
+    Transition.SUSPEND: "be suspended",
+    Transition.REINSTATE: "be reinstated",
+    Transition.RETIRE: "be retired",
+}
 
 
 REVIEW_STAGES: tuple[Stage, ...] = (

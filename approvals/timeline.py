@@ -7,43 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from approvals import dossier
+from approvals import dossier, ledger_words
 from approvals.events import Event
 from approvals.models import ModelVersion
 from approvals.requirements.base import Case
 from approvals.stages import Stage
 from portal.models import LedgerEntry
 
-SENTENCES = {
-    "approvals.version.registered": "Registered",
-    "approvals.version.advanced": "Advanced",
-    "approvals.version.returned": "Sent back",
-    "approvals.version.rejected": "Rejected",
-    "approvals.version.withdrawn": "Withdrawn",
-    "approvals.version.suspended": "Suspended",
-    "approvals.version.reinstated": "Reinstated",
-    "approvals.version.retired": "Retired",
-    "approvals.version.repinned": "Another policy pinned",
-    "approvals.version.viewed": "Read by an auditor",
-    "approvals.version.move_refused": "Move refused",
-    "approvals.evidence.attached": "Evidence attached",
-    "approvals.evidence.viewed": "Evidence read",
-    "approvals.answer.recorded": "Answer recorded",
-    "approvals.check.requested": "Check requested",
-    "approvals.check.finished": "Check finished",
-    "approvals.check.result_refused": "Late check result refused",
-    "approvals.signoff.signed": "Signed",
-    "approvals.signoff.refused": "Signature refused",
-    "approvals.signoff.voided": "Sign-offs no longer count",
-    "approvals.signoff.restored": "Sign-offs count again",
-    "approvals.finding.opened": "Finding opened",
-    "approvals.finding.accepted": "Finding accepted",
-    "approvals.finding.closed": "Finding closed",
-    "approvals.mitigation.recorded": "Mitigation recorded",
-    "approvals.comment.added": "Commented",
-    "approvals.act.refused": "Act refused",
-}
-DETAILS = ("kind", "check", "monitor", "verdict", "role", "title", "measure", "question", "act", "to", "name", "number")
 LONGEST = 160
 APPROVED = (Stage.MONITORING, Stage.RETIRED)
 """Stages in which an approval holds, or held to the end."""
@@ -101,13 +71,5 @@ def standing_sign_offs(version: ModelVersion, case: Case | None = None) -> froze
 
 def _line(row: LedgerEntry) -> TimelineLine:
     payload = json.loads(row.payload)
-    facts = payload.get("facts", {})
-    about = [str(facts[name]).replace("_", " ") for name in DETAILS if isinstance(facts.get(name), str)]
-    words = SENTENCES.get(row.event) or _words(row.event)
-    sentence = f"{words}: {', '.join(about)}" if about else words
-    return TimelineLine(sentence[:LONGEST], row.actor_name, row.at, row.seq, str(payload.get("reason", "")))
-
-
-def _words(event: str) -> str:
-    _, subject, act = (*event.split(".", 2), "", "")[:3]
-    return f"{subject} {act}".replace("_", " ").strip().capitalize()
+    words = ledger_words.sentence(row.event, payload.get("facts", {}))
+    return TimelineLine(words[:LONGEST], row.actor_name, row.at, row.seq, str(payload.get("reason", "")))

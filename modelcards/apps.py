@@ -12,13 +12,15 @@ class ModelcardsConfig(AppConfig):
     verbose_name = "Model cards"
 
     def ready(self) -> None:
-        from approvals.signals import version_moved  # noqa: PLC0415  (apps must be loaded first)
-        from modelcards import exporters, issuing  # noqa: PLC0415
+        from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
+        from approvals.signals import version_moved  # noqa: PLC0415
+        from modelcards import exporters, issuing, words  # noqa: PLC0415
         from modelcards.events import Event  # noqa: PLC0415
         from modelcards.models import ModelCard  # noqa: PLC0415
         from portal import guards, ledger  # noqa: PLC0415
 
         ledger.register_events(Event)
+        ledger_words.WORDS.update(words.WORDS)
         guards.undeletable(ModelCard)
         finished = "A finished model card is never changed: a correction is a new card."
         guards.add(guards.Guard(ModelCard, guards.Act.UPDATE, "finished", finished, "OLD.\"status\" = 'finished'"))

@@ -12,32 +12,46 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.safestring import mark_safe
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from approvals import permissions
 from approvals.admin.acting import Act, person, sent, serve, version_for
 from approvals.admin.forms import ActForm, date_field, long_text
+from approvals.admin.records import VersionRecordAdmin
 from approvals.panels import VERSION_PAGE
+from approvals.policy_changes import settings_in_words
 from monitoring import batches, monitors, panels
 from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
 from portal.admin import ScopedAdmin, row_number
 
 VERSION_PAGE.append(panels.monitoring_panel)
+READINGS_SHOWN = 60
 
 
 @admin.register(Monitor)
-class MonitorAdmin(ScopedAdmin):
+class MonitorAdmin(VersionRecordAdmin):
     """What is watched on visible versions."""
 
+    page_template = "monitoring/monitor.html"
+    related = ("version__model", "reference")
     list_display = ("__str__", "every_days", "suspends", "last_reading")
     list_filter = ("key", "suspends")
     search_fields = ("key", "version__model__name", "version__number")
     list_select_related = ("version__model",)
     empty_sentence: ClassVar[str] = "No monitor that you may see. They start when a version enters monitoring."
 
-    def visible(self, user: User) -> QuerySet[Monitor]:
-        """Of visible versions."""
-        return Monitor.objects.filter(version__in=permissions.visible_versions(user))
+    def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Its plan in words and its readings, newest first."""
+        rows = Reading.objects.filter(monitor=row).select_related("monitor", "batch").order_by("-pk")
+        shown = list(rows[: READINGS_SHOWN + 1])
+        return {
+            "title": f"{panels.title_of(row)} of {row.version}",
+            "line": panels.monitor_line(row),
+            "thresholds": settings_in_words(row.thresholds),
+            "parameters": settings_in_words(row.parameters),
+            "readings": [panels.reading_line(reading) for reading in shown[:READINGS_SHOWN]],
+            "more": len(shown) > READINGS_SHOWN,
+        }
 
     @admin.display(description="Newest reading")
     def last_reading(self, monitor: Monitor) -> str:
@@ -46,22 +60,40 @@ class MonitorAdmin(ScopedAdmin):
 
 
 @admin.register(Batch)
-class BatchAdmin(ScopedAdmin):
+class BatchAdmin(VersionRecordAdmin):
     """Batches of visible versions."""
+
+    page_template = "monitoring/batch.html"
+    related = ("version__model", "file", "uploaded_by")
 
     list_display = ("name", "version", "window_start", "window_end", "uploaded_by", "received_at")
     search_fields = ("name", "version__model__name")
     list_select_related = ("version__model", "uploaded_by")
     empty_sentence: ClassVar[str] = "No batch that you may see. They are delivered on the page of a deployed version."
 
-    def visible(self, user: User) -> QuerySet[Batch]:
-        """Of visible versions."""
-        return Batch.objects.filter(version__in=permissions.visible_versions(user))
+    def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """What the monitors read in it."""
+        rows = Reading.objects.filter(batch=row).select_related("monitor", "batch").order_by("pk")
+        return {"readings": [panels.reading_line(reading) for reading in rows]}
 
     def get_urls(self) -> list[URLPattern]:
-        """The upload, before the stock addresses."""
+        """The upload and the download, before the stock addresses."""
         deliver_view: Any = self.admin_site.admin_view(deliver)
-        return [path("deliver/<int:version_id>/", deliver_view, name="monitoring_batch_deliver"), *super().get_urls()]
+        download_view: Any = self.admin_site.admin_view(self.download)
+        return [
+            path("deliver/<int:version_id>/", deliver_view, name="monitoring_batch_deliver"),
+            path("<int:batch_id>/download/", download_view, name="monitoring_batch_download"),
+            *super().get_urls(),
+        ]
+
+    def download(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
+        """The bytes as an attachment; recorded in the ledger."""
+        return require_GET(self._download)(request, batch_id)
+
+    def _download(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
+        row = self.row_for(request, str(batch_id))
+        name = f"batch-{row.pk}-{row.window_start}-{row.window_end}.{batches.ending(row)}"
+        return self.handed_out(request, lambda: batches.opened(batch_id=row.pk, actor=person(request)), name)
 
 
 class MonitorFilter(admin.SimpleListFilter):
@@ -137,13 +169,13 @@ def show(request: HttpRequest, reading_id: int) -> HttpResponse:
     row = visible.select_related("monitor__version__model", "batch").filter(pk=reading_id).first()
     if row is None:
         raise Http404
-    kind = monitors.find(row.monitor.key)
     context = {
         **admin.site.each_context(request),
-        "title": f"{kind.title if kind else row.monitor.key}: {row.batch or 'without data'}",
+        "title": f"{panels.title_of(row.monitor)}: {row.batch or 'without data'}",
         "reading": row,
         "version": row.monitor.version,
         "tone": panels.TONES.get(ReadingVerdict(row.verdict), "bad") if row.verdict else "wait",
+        "limits": settings_in_words(row.monitor.thresholds),
         "measures": row.numbers.get("measures", ()),
         "tables": row.numbers.get("tables", ()),
         "looked_at": row.numbers.get("looked_at", ()),

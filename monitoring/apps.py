@@ -12,13 +12,15 @@ class MonitoringConfig(AppConfig):
     verbose_name = "Monitoring"
 
     def ready(self) -> None:
-        from approvals.signals import policy_examined, version_moved  # noqa: PLC0415  (apps must be loaded first)
-        from monitoring import monitors, planning  # noqa: PLC0415
+        from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
+        from approvals.signals import policy_examined, version_moved  # noqa: PLC0415
+        from monitoring import monitors, planning, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
         from monitoring.models import Batch, Monitor  # noqa: PLC0415
         from portal import guards, ledger  # noqa: PLC0415
 
         ledger.register_events(Event)
+        ledger_words.WORDS.update(words.WORDS)
         guards.append_only(Monitor)
         guards.append_only(Batch)
         monitors.load()

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from approvals import files, permissions, refusals
 from approvals.events import Event as ApprovalsEvent
+from approvals.measures.reading import TableError, checked_format
 from approvals.models import EvidenceKind, ModelVersion, StoredFile
 from approvals.stages import Role, Stage
 from monitoring import monitors
@@ -76,6 +77,33 @@ def receive(
                     },
                 )
     return batch
+
+
+def opened(*, batch_id: int, actor: User) -> BinaryIO:
+    """The bytes of a batch, opened for reading; recorded in the ledger.
+
+    Raises NotPermitted, or Unavailable if the stored bytes are gone or no longer have the digest of the upload.
+    """
+    row = Batch.objects.select_related("file", "version__model").get(pk=batch_id)
+    permissions.require_view(actor, row.version)
+    found = files.opened(row.file)
+    with transaction.atomic():
+        ledger.record(
+            event=Event.BATCH_VIEWED,
+            actor=actor,
+            subject=row.version,
+            scope=row.version.scope,
+            facts={"batch": row.pk, "name": row.name, "sha256": row.file.sha256},
+        )
+    return found
+
+
+def ending(row: Batch) -> str:
+    """How a file with these bytes is named."""
+    try:
+        return "parquet" if checked_format(row.file.path, None) == "parquet" else "csv"
+    except (TableError, OSError):  # gone or damaged, which is said when it is opened
+        return "csv"
 
 
 def may_deliver(user: User, version: ModelVersion) -> bool:

@@ -10,6 +10,7 @@ class Event(StrEnum):
 
     MONITORS_STARTED = "monitoring.monitors.started"
     BATCH_RECEIVED = "monitoring.batch.received"
+    BATCH_VIEWED = "monitoring.batch.viewed"
     READING_FINISHED = "monitoring.reading.finished"
     READING_RESULT_REFUSED = "monitoring.reading.result_refused"
     MONITOR_BREACHED = "monitoring.monitor.breached"

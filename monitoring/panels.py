@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
+from approvals.policy_changes import in_words
 from monitoring import batches, monitors, staleness
 from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
 from portal.panels import Panel
@@ -53,20 +54,46 @@ def monitoring_panel(version: ModelVersion, user: User) -> Panel | None:
 
 def monitor_line(row: Monitor) -> MonitorLine:
     """The newest reading in words."""
-    kind = monitors.find(row.key)
     reading = Reading.objects.filter(monitor=row).order_by("-pk").first()
     state, tone, sentence, at = _standing(row, reading)
     return MonitorLine(
-        title=kind.title if kind else f"{row.key} (this portal has no such monitor)",
+        title=title_of(row),
         state=state,
         tone=tone,
         sentence=sentence,
-        limits=", ".join(f"{name.replace('_', ' ')} {limit}" for name, limit in row.thresholds.items()),
+        limits=in_words(row.thresholds) if row.thresholds else "",
         suspends=row.suspends,
         every_days=row.every_days,
         url=reading.get_absolute_url() if reading else "",
         at=at,
     )
+
+
+@dataclass(frozen=True)
+class ReadingLine:
+    """One reading: of which monitor, of what, and what came out."""
+
+    title: str
+    about: str
+    state: str
+    tone: str
+    sentence: str
+    url: str
+    at: datetime | None
+
+
+def reading_line(row: Reading) -> ReadingLine:
+    """A reading in words; its monitor and batch are read with it."""
+    state, tone, sentence, at = _outcome(row)
+    batch = row.batch
+    about = f"{batch.name}, {batch.window_start:%d %b %Y} to {batch.window_end:%d %b %Y}" if batch else "Without data"
+    return ReadingLine(title_of(row.monitor), about, state, tone, sentence, row.get_absolute_url(), at)
+
+
+def title_of(row: Monitor) -> str:
+    """What a monitor is called."""
+    kind = monitors.find(row.key)
+    return kind.title if kind else f"{row.key} (this portal has no such monitor)"
 
 
 def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, datetime | None]:
@@ -75,8 +102,12 @@ def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, dat
         if kind is not None and not kind.needs_batch:
             return "On time", "ok", f"A batch is due by {staleness.overdue_since(row):%d %b %Y}.", None
         return "No batch yet", "unknown", "Nothing is known until the first batch arrives.", None
+    return _outcome(reading)
+
+
+def _outcome(reading: Reading) -> tuple[str, str, str, datetime | None]:
     if reading.status in (RunStatus.QUEUED, RunStatus.RUNNING):
         return reading.get_status_display(), "wait", reading.progress_text, reading.requested_at
     sentence = str(reading.sentences[0]) if reading.sentences else ""
-    tone = TONES.get(ReadingVerdict(reading.verdict), "bad")
-    return reading.get_verdict_display(), tone, sentence, reading.finished_at
+    tone = TONES.get(ReadingVerdict(reading.verdict), "bad") if reading.verdict else "bad"
+    return reading.get_verdict_display() or reading.get_status_display(), tone, sentence, reading.finished_at

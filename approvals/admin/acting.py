@@ -92,6 +92,13 @@ def do(request: HttpRequest, version: ModelVersion, run: Callable[[], str], *, a
     except DomainError as error:
         messages.error(request, error.sentence)
         if isinstance(error, NotPermitted):
-            context = {**admin.site.each_context(request), "title": "Not permitted", "version": version}
-            return render(request, "approvals/refused.html", {**context, "sentence": error.sentence}, status=403)
+            return refused(request, version, error.sentence, title="Not permitted", status=403)
     return HttpResponseRedirect(f"{version.get_absolute_url()}{anchor}")
+
+
+def refused(
+    request: HttpRequest, version: ModelVersion, sentence: str, *, title: str = "Not possible now", status: int = 200
+) -> HttpResponse:
+    """Say why there is nothing to fill in here, with the way back."""
+    context = {**admin.site.each_context(request), "title": title, "version": version, "sentence": sentence}
+    return render(request, "approvals/refused.html", context, status=status)

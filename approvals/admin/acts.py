@@ -9,13 +9,13 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from approvals import checking, evidence, findings, workflow
+from approvals import checking, evidence, findings, policy, workflow
 from approvals.admin import forms, version_page
-from approvals.admin.acting import Act, do, person, sent, serve, version_for
+from approvals.admin.acting import Act, do, person, refused, sent, serve, version_for
 from approvals.models import CheckRun, EvidenceKind, Finding
 from approvals.models.findings import FindingStatus
 from approvals.policy_document import parse
-from approvals.stages import Stage
+from approvals.stages import ENDS, Stage, Transition
 
 form_view = require_http_methods(["GET", "POST"])
 POLLING_IS_DONE = 286
@@ -41,10 +41,13 @@ MOVES = {
 def move(request: HttpRequest, version_id: int, act: str) -> HttpResponseBase:
     """Confirm and make one move."""
     version, user = version_for(request, version_id), person(request)
+    if act not in ("advance", *MOVES):
+        raise Http404
+    impossible = policy.why_illegal(Stage(version.stage), Transition(act))
+    if impossible and request.method == "GET":
+        return refused(request, version, impossible)
     if act == "advance":
         return _advance(request, version_id)
-    if act not in MOVES:
-        raise Http404
     use_case, verb, done, intro = MOVES[act]
 
     def run(form: forms.ActForm) -> None:
@@ -173,6 +176,8 @@ def comment(request: HttpRequest, version_id: int) -> HttpResponse:
 def open_finding(request: HttpRequest, version_id: int) -> HttpResponseBase:
     """Open a finding by hand."""
     version, user = version_for(request, version_id), person(request)
+    if request.method == "GET" and version.stage in ENDS:
+        return refused(request, version, findings.CLOSED_VERSION)
 
     def run(form: forms.ActForm) -> None:
         findings.open_finding(version_id=version_id, actor=user, **form.cleaned_data)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, BinaryIO, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -12,14 +13,16 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpRe
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path
+from django.utils.dateparse import parse_datetime
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET, require_safe
 
 from approvals import checks, dossier, evidence, permissions, timeline
 from approvals.admin.acting import person
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
-from approvals.models import CheckRun, Evidence, Finding, MitigationPlan, SignOff
+from approvals.models import CheckRun, Evidence, EvidenceKind, Finding, MitigationPlan, SignOff
 from approvals.models.checks import RunStatus, Verdict
+from approvals.policy_changes import settings_in_words
 from approvals.stages import REVIEW_STAGES
 from portal.admin import ScopedAdmin, row_number
 from portal.errors import DomainError
@@ -70,6 +73,17 @@ class VersionRecordAdmin(ScopedAdmin):
         """Context of the page."""
         return {}
 
+    def handed_out(self, request: HttpRequest, opened: Callable[[], BinaryIO], name: str) -> HttpResponseBase:
+        """Stored bytes as an attachment that no browser shows inline, or why they are not handed out."""
+        try:
+            found = opened()
+        except DomainError as error:
+            context = {**self.admin_site.each_context(request), "title": "Not available", "sentence": error.sentence}
+            return render(request, "approvals/not_permitted.html", context, status=503)
+        answer = FileResponse(found, as_attachment=True, filename=name, content_type="application/octet-stream")
+        answer["X-Content-Type-Options"] = "nosniff"
+        return answer
+
 
 @admin.register(Evidence)
 class EvidenceAdmin(VersionRecordAdmin):
@@ -91,7 +105,10 @@ class EvidenceAdmin(VersionRecordAdmin):
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """What was declared, and whether it still is the current piece."""
         current = evidence.current(row.version, row.kind)
-        return {"details": sorted(row.details.items()), "is_current": current is not None and current.pk == row.pk}
+        return {
+            "details": settings_in_words(dict(sorted(row.details.items()))),
+            "is_current": current is not None and current.pk == row.pk,
+        }
 
     def get_urls(self) -> list[URLPattern]:
         """The download, before the stock addresses."""
@@ -104,14 +121,7 @@ class EvidenceAdmin(VersionRecordAdmin):
 
     def _download(self, request: HttpRequest, evidence_id: int) -> HttpResponseBase:
         row = self.row_for(request, str(evidence_id))
-        try:
-            found = evidence.opened(evidence_id=row.pk, actor=person(request))
-        except DomainError as error:
-            context = {**self.admin_site.each_context(request), "title": "Not available", "sentence": error.sentence}
-            return render(request, "approvals/not_permitted.html", context, status=503)
-        answer = FileResponse(found, as_attachment=True, filename=row.name, content_type="application/octet-stream")
-        answer["X-Content-Type-Options"] = "nosniff"
-        return answer
+        return self.handed_out(request, lambda: evidence.opened(evidence_id=row.pk, actor=person(request)), row.name)
 
 
 @admin.register(CheckRun)
@@ -151,15 +161,28 @@ class CheckRunAdmin(VersionRecordAdmin):
             "running": row.status in (RunStatus.QUEUED, RunStatus.RUNNING),
             "of_current_inputs": row.inputs_digest == case.check_inputs.get(row.check_key),
             "measures": [_measure(item, reading) for item in reading.get("measures", ())],
-            "thresholds": [(name, limit) for name, limit in row.inputs.get("thresholds", {}).items()],
+            "parameters": settings_in_words(row.inputs.get("parameters", {})),
+            "thresholds": settings_in_words(row.inputs.get("thresholds", {})),
+            "fixed": _fixed(row.thresholds_fixed),
             "tables": reading.get("tables", ()),
             "looked_at": reading.get("looked_at", ()),
             "not_looked_at": reading.get("not_looked_at", ()),
-            "inputs": sorted(row.inputs.get("evidence", {}).items()),
+            "inputs": [
+                (str(EvidenceKind(kind).label), piece["sha256"])
+                for kind, piece in sorted(row.inputs.get("evidence", {}).items())
+            ],
+            "engine": sorted((name.capitalize(), number) for name, number in row.engine.items()),
             # Charts were drawn by the portal and cleaned by an allow-list before they were stored.
             "charts": [{**chart, "svg": mark_safe(chart["svg"])} for chart in row.charts],  # noqa: S308
             "may_run": bool(takes_part) and row.version.stage in REVIEW_STAGES and kind is not None,
         }
+
+
+def _fixed(by_whom: dict[str, Any]) -> str:
+    """Who fixed the thresholds, when and where, as the run recorded it."""
+    at = parse_datetime(str(by_whom.get("at", "")))
+    when = f"{at:%d %b %Y, %H:%M} UTC" if at else "at an unknown time"
+    return f"{when} by {by_whom.get('by') or 'nobody named'} in {by_whom.get('policy', 'an unnamed policy')}"
 
 
 def _measure(item: dict[str, Any], reading: dict[str, Any]) -> dict[str, Any]:

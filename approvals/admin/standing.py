@@ -19,7 +19,7 @@ from approvals import dossier, permissions, policy, signing_off
 from approvals.models import ModelVersion
 from approvals.policy_document import parse
 from approvals.requirements.signoffs import SignOffsRequirement
-from approvals.stages import REVIEW_STAGES, Blocker, Stage, Tier, Transition, stages_up_to
+from approvals.stages import REVIEW_STAGES, Blocker, Stage, Tier, Transition, in_sentence, stages_up_to
 from portal.models import LedgerHead
 
 Found = TypeVar("Found")
@@ -40,6 +40,11 @@ class AwaitedLine:
     submitted_by: str
     since: datetime
     others_open: int
+
+    @property
+    def role_in_words(self) -> str:
+        """The role in the middle of a sentence."""
+        return in_sentence(self.role)
 
     @property
     def ready(self) -> bool:

@@ -1,26 +1,25 @@
-"""What the version page says about evidence, answers, checks, sign-offs and findings, as finished lines."""
+"""What the version page says about evidence, answers, checks and sign-offs, as finished lines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.urls import reverse
 
 from approvals import permissions, signing_off
-from approvals.models import CheckRun, EvidenceKind, Finding, MitigationPlan, ModelVersion, SignOff
+from approvals.models import CheckRun, EvidenceKind, ModelVersion, SignOff
 from approvals.models.checks import RunStatus, Verdict
-from approvals.models.findings import FindingStatus
 from approvals.models.signoffs import SignOffDecision
-from approvals.policy_document import PolicyDocument, parse
+from approvals.policy_document import PolicyDocument
 from approvals.requirements.answers import AnswersRequirement
 from approvals.requirements.base import Case
 from approvals.requirements.checks import ChecksRequirement
 from approvals.requirements.evidence import EvidenceRequirement
 from approvals.requirements.signoffs import SignOffsRequirement
-from approvals.stages import REVIEW_STAGES, Role, Stage
+from approvals.stages import REVIEW_STAGES, Role, Stage, in_sentence
 from approvals.timeline import standing_sign_offs
 
 OK, BAD, WAIT, UNKNOWN = "ok", "bad", "wait", "unknown"
@@ -102,36 +101,10 @@ class SignOffLine:
     refusal: str = ""
     url: str = ""
 
-
-@dataclass(frozen=True)
-class FindingLine:
-    """One finding, with what this person may do about it."""
-
-    id: int
-    title: str
-    description: str
-    severity: str
-    state: str
-    tone: str
-    owner: str
-    due_on: date
-    source: str
-    resolution: str
-    url: str
-    may_judge: bool
-
-
-@dataclass(frozen=True)
-class MitigationLine:
-    """A failed measure of a check with its plan, or without one yet."""
-
-    measure: str
-    check: str
-    before: str
-    plan: str
-    owner: str
-    due_on: date | None
-    record_url: str
+    @property
+    def role_in_words(self) -> str:
+        """The role in the middle of a sentence."""
+        return in_sentence(self.role)
 
 
 def evidence_lines(
@@ -139,7 +112,7 @@ def evidence_lines(
 ) -> tuple[EvidenceLine, ...]:
     """Kinds in the order of the gates that ask them, then whatever else is attached. `reports`: may attach reports."""
     asked: dict[str, list[str]] = {}
-    for stage, requirement in _requirements(document):
+    for stage, requirement in requirements_of(document):
         if isinstance(requirement, EvidenceRequirement):
             asked.setdefault(requirement.kind, []).append(stage.label)
     for kind in case.evidence:
@@ -178,7 +151,7 @@ def evidence_lines(
 def section_lines(case: Case, document: PolicyDocument, version: ModelVersion) -> tuple[SectionLine, ...]:
     """Every questionnaire of the policy."""
     stages: dict[str, list[str]] = {}
-    for stage, requirement in _requirements(document):
+    for stage, requirement in requirements_of(document):
         if isinstance(requirement, AnswersRequirement):
             stages.setdefault(requirement.section, []).append(stage.label)
     lines = []
@@ -206,7 +179,7 @@ def section_lines(case: Case, document: PolicyDocument, version: ModelVersion) -
 def check_lines(case: Case, document: PolicyDocument, version: ModelVersion, *, may_run: bool) -> tuple[CheckLine, ...]:
     """Checks of the policy: what needs attention first, then running, then passed."""
     stages: dict[str, list[str]] = {}
-    for stage, requirement in _requirements(document):
+    for stage, requirement in requirements_of(document):
         if isinstance(requirement, ChecksRequirement):
             stages.setdefault(requirement.check, []).append(stage.label)
     runs: dict[str, list[CheckRun]] = {}
@@ -265,7 +238,7 @@ def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
     for row in SignOff.objects.filter(version=version).order_by("pk"):
         rows.setdefault((row.stage, row.role), []).append(row)
     lines: list[SignOffLine] = []
-    for stage, requirement in _requirements(document):
+    for stage, requirement in requirements_of(document):
         if not isinstance(requirement, SignOffsRequirement):
             continue
         given = [row for role in requirement.roles for row in rows.pop((stage.value, role.value), [])]
@@ -332,67 +305,11 @@ def _missing(
     )
 
 
-def finding_lines(version: ModelVersion, user: User) -> tuple[FindingLine, ...]:
-    """Every finding, open ones first."""
-    judges = {Role.MODEL_VALIDATOR, Role.RISK_OFFICER} & set(permissions.roles_of(user, version.model))
-    tones = {FindingStatus.OPEN: BAD, FindingStatus.ACCEPTED: WAIT, FindingStatus.CLOSED: OK}
-    rows = Finding.objects.filter(version=version).select_related("owner").order_by("-severity", "due_on", "pk")
-    lines = [
-        FindingLine(
-            id=row.pk,
-            title=row.title,
-            description=row.description,
-            severity=row.get_severity_display(),
-            state=row.get_status_display()
-            if row.status != FindingStatus.ACCEPTED
-            else f"Accepted until {row.accepted_until:%d %b %Y}",
-            tone=tones[FindingStatus(row.status)],
-            owner=name_of(row.owner),
-            due_on=row.due_on,
-            source=row.get_source_display(),
-            resolution=row.resolution,
-            url=reverse("admin:approvals_finding_change", args=[row.pk]),
-            may_judge=bool(judges) and row.owner_id != user.pk and row.status != FindingStatus.CLOSED,
-        )
-        for row in rows
-    ]
-    return tuple(sorted(lines, key=lambda line: ORDER[line.tone]))
-
-
-def mitigation_lines(version: ModelVersion, *, may_record: bool) -> tuple[MitigationLine, ...]:
-    """Every measure that ever failed on this version and needs a plan, with its plans."""
-    plans: dict[tuple[str, str], list[MitigationPlan]] = {}
-    for plan in MitigationPlan.objects.filter(version=version).select_related("owner", "failed_run").order_by("pk"):
-        plans.setdefault((plan.failed_run.check_key, plan.measure), []).append(plan)
-    failed: dict[tuple[str, str], tuple[CheckRun, dict[str, Any]]] = {}
-    asked = {
-        requirement.check
-        for _, requirement in _requirements_of(version)
-        if requirement.key == "mitigations" and hasattr(requirement, "check")
-    }
-    for run in CheckRun.objects.filter(version=version, verdict=Verdict.FAILED, check_key__in=asked).order_by("-pk"):
-        for measure in run.reading.get("failed_measures", ()):
-            failed.setdefault((run.check_key, str(measure["name"])), (run, measure))
-    lines = []
-    for (check, measure), (run, numbers) in failed.items():
-        url = reverse("admin:approvals_modelversion_mitigate", args=[version.pk, run.pk]) if may_record else ""
-        value = numbers.get("value")
-        before = f"{value:.3f}" if isinstance(value, float) else str(value)
-        recorded = plans.get((check, measure), [])
-        if not recorded:
-            lines.append(MitigationLine(measure, check, before, "", "", None, url))
-        lines += [MitigationLine(measure, check, before, p.plan, name_of(p.owner), p.due_on, "") for p in recorded]
-    return tuple(lines)
-
-
 def name_of(user: User | None) -> str:
     """A person's name for reading; the portal itself where nobody acted."""
     return "The portal" if user is None else (user.get_full_name() or user.get_username())
 
 
-def _requirements(document: PolicyDocument) -> list[tuple[Stage, Any]]:
+def requirements_of(document: PolicyDocument) -> list[tuple[Stage, Any]]:
+    """Every requirement of a policy with its stage, in the order of the path."""
     return [(stage, requirement) for stage in REVIEW_STAGES for requirement in document.gates.get(stage, ())]
-
-
-def _requirements_of(version: ModelVersion) -> list[tuple[Stage, Any]]:
-    return _requirements(parse(version.policy.text))

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from approvals import dossier, permissions, policy, repinning, workflow
+from approvals.admin.finding_lines import FindingLine, MitigationLine, finding_lines, mitigation_lines
 from approvals.admin.texts import rendered_markdown
 from approvals.admin.version_lines import (
     BAD,
@@ -21,21 +22,17 @@ from approvals.admin.version_lines import (
     WAIT,
     CheckLine,
     EvidenceLine,
-    FindingLine,
-    MitigationLine,
     SectionLine,
     SignOffLine,
     check_lines,
     evidence_lines,
-    finding_lines,
-    mitigation_lines,
     name_of,
     section_lines,
     sign_off_lines,
 )
 from approvals.models import Comment, ModelVersion
 from approvals.panels import panels_of
-from approvals.policy_document import parse
+from approvals.policy_document import PolicyDocument, parse
 from approvals.requirements.base import Case
 from approvals.stages import ENDS, PATH, REVIEW_STAGES, Blocker, GateState, Role, Stage, Transition
 from approvals.timeline import TimelineLine, lines_of
@@ -118,8 +115,7 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
     may_submit = permissions.may_submit(user, model) and in_review
     may_run = in_review and bool(roles or permissions.may_move(user, model))
     gates = tuple(policy.gate(case, document, stage, now=now) for stage in REVIEW_STAGES)
-    decision = policy.decide(case, document, Transition.ADVANCE, now=now)
-    blockers = decision.blockers if in_review else ()
+    blockers = _open_items(case, document, now)
     verdict, tone = _verdict(version, blockers)
     sign_offs = sign_off_lines(case, document, version, user)
     return VersionPage(
@@ -151,9 +147,18 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
         panels=panels_of(version, user),
         may_answer=may_submit,
         may_comment=bool(roles or permissions.may_move(user, model)),
-        may_open_findings=bool(roles),
+        may_open_findings=bool(roles) and version.stage not in ENDS,
         may_run_checks=may_run,
     )
+
+
+def _open_items(case: Case, document: PolicyDocument, now: datetime) -> tuple[Blocker, ...]:
+    """What stands before the next stage or, for a suspended version, before its approval can hold again."""
+    if case.stage in REVIEW_STAGES:
+        return policy.decide(case, document, Transition.ADVANCE, now=now).blockers
+    if case.stage is Stage.SUSPENDED:
+        return policy.decide(case, document, Transition.REINSTATE, now=now).blockers
+    return ()
 
 
 def checks_of(version: ModelVersion, user: User) -> tuple[CheckLine, ...]:
@@ -176,7 +181,8 @@ def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...]) -> tuple[str,
         until = f" until {version.approval_expires_at:%d %b %Y}" if version.approval_expires_at else ""
         return f"Approved{until} and in monitoring", OK
     if stage is Stage.SUSPENDED:
-        return "Suspended: the approval does not hold", BAD
+        count = f"{len(blockers)} items are" if len(blockers) > 1 else "1 item is"
+        return "Suspended: the approval does not hold" + (f"; {count} open" if blockers else ""), BAD
     return f"{stage.label}: this version is closed", WAIT
 
 
@@ -200,7 +206,7 @@ def _buttons(
     blockers: tuple[Blocker, ...],
 ) -> tuple[Button, ...]:
     signs = tuple(
-        Button(f"Sign as {line.role.lower()} ({line.stage.lower()})…", line.sign_url, style="primary")
+        Button(f"Sign as {line.role_in_words} ({line.stage.lower()})…", line.sign_url, style="primary")
         for line in sign_offs
         if line.sign_url
     )
@@ -234,7 +240,8 @@ def _moves(version: ModelVersion, user: User, roles: set[Role], blockers: tuple[
         why = "" if officers else "Only a risk or compliance officer of this model may suspend its approval."
         found.append(Button("Suspend…", url("suspend"), why, "danger", id="suspend"))
     if stage is Stage.SUSPENDED:
-        why = workflow.why_not_reinstate(version, user)
+        why = workflow.why_not_reinstate(version, user) or workflow.lapsed(version, timezone.now())
+        why = why or ("Off while the items above are open." if blockers else "")
         found.append(Button("Reinstate…", url("reinstate"), why, "primary", id="reinstate"))
     if stage in (Stage.MONITORING, Stage.SUSPENDED):
         why = "" if retires else "Only the model's owner or its business owner may retire a version."

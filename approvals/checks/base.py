@@ -128,6 +128,15 @@ class Check(ABC):
     Thresholds: ClassVar[type]
     """Frozen dataclass: from which numbers the verdict follows, fixed by the policy before the run."""
 
+    @classmethod
+    def looks_at(cls, name: str, value: Any, parameters: Mapping[str, Any]) -> Any:
+        """The part of a fact that a run with these parameters reads, as the policy says them.
+
+        A run is handed only that part, and only a change of that part makes it outdated.
+        """
+        del name, parameters  # all of it, unless a check says otherwise
+        return value
+
     @abstractmethod
     def measure(self, job: Job, report: Report) -> Reading:
         """Measure. Raises CheckInputError with a sentence when the input cannot be measured."""

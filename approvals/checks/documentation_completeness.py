@@ -57,6 +57,14 @@ class DocumentationCompleteness(Check):
     Parameters = Parameters
     Thresholds = Thresholds
 
+    @classmethod
+    def looks_at(cls, name: str, value: Any, parameters: Mapping[str, Any]) -> Any:
+        """Only the kinds of evidence and the questionnaires that the policy names; all of these if it names none."""
+        if name == "evidence":
+            return {kind: piece for kind, piece in value.items() if kind in (parameters.get("evidence") or ())}
+        sections = parameters.get("sections") or tuple(value)
+        return {section: content for section, content in value.items() if section in sections}
+
     def measure(self, job: Job, report: Report) -> Reading:
         questions, answers, evidence = job.fact("questions"), job.fact("answers"), job.fact("evidence")
         asked = [
@@ -81,7 +89,7 @@ class DocumentationCompleteness(Check):
             looked_at=(
                 f"{len(asked):,} questions of {len({section for section, _ in asked}):,} questionnaires.",
                 *(f"The {LABELS[kind]} {job.inputs[kind].name}." for kind in LABELS if kind in job.inputs),
-                f"{len(evidence):,} attached pieces of evidence, by kind.",
+                *_attached(evidence, job.parameters.evidence),
             ),
             not_looked_at=("Whether what is said is true, sufficient or well put.", "Documents in PDF."),
             tables=(_table(problems),) if problems else (),
@@ -96,6 +104,13 @@ class DocumentationCompleteness(Check):
             at_most(EVIDENCE, thresholds.max_missing_evidence),
         )
         return judge_by(reading, rules)
+
+
+def _attached(evidence: Mapping[str, Any], asked: tuple[str, ...]) -> tuple[str, ...]:
+    if not asked:
+        return ()
+    found = sum(kind in evidence for kind in asked)
+    return (f"Whether the {len(asked):,} kinds of evidence that the policy names are attached: {found:,} are.",)
 
 
 def _judge_answer(section: str, question: Mapping[str, Any], answers: Mapping[str, Any]) -> Iterable[_Problem]:

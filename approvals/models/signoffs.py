@@ -64,3 +64,8 @@ class SignOff(models.Model):
 
     def __str__(self) -> str:
         return f"{self.printed_name} as {self.get_role_display()}: {self.get_decision_display()}"
+
+    @property
+    def role_in_words(self) -> str:
+        """The role in the middle of a sentence."""
+        return Role(self.role).in_words

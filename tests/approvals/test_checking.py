@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from approvals import checking, running, workflow
+from approvals import checking, dossier, running, workflow
 from approvals.checking import ATTEMPTS, HINT_AGAIN, LEASE, Result
 from approvals.models import CheckRun, ModelVersion
 from approvals.stages import Role
@@ -22,6 +22,7 @@ GATES = {
         {"signoffs": {"role": "model_validator"}},
     ],
 }
+NO_DOCUMENTS = {"training_record": [], "data_lineage": []}
 PASSED = Result(verdict="passed", sentences=("Fine.",), reading={}, charts=[], engine={}, log="")
 
 
@@ -220,3 +221,29 @@ class TestWhatTheGateThinks:
         assert checking.finish(run.pk, token, result=PASSED, now=now)
         with pytest.raises(Refused, match="must sign again"):
             cast.advance(version)
+
+
+def test_evidence_of_a_later_gate_leaves_a_finished_check_and_its_signature_alone(cast):
+    """Documentation completeness reads the kinds that the policy names; a rollback plan is none of them."""
+    gate = [
+        {"checks": {"check": "documentation_completeness", "parameters": {**NO_DOCUMENTS, "evidence": ["artifact"]}}},
+        {"signoffs": {"role": "business_analyst"}},
+    ]
+    later = [{"evidence": {"kind": "rollback_plan"}}]
+    questions = {"use": [{"key": "who", "text": "Who uses it?", "required": False}]}
+    cast.publish({"scoping": gate, "deployment_approval": later}, questionnaires=questions)
+    version = cast.version()
+    cast.artifact(version)
+    run = checking.request_check(version_id=version.pk, check_key="documentation_completeness", actor=cast.submitter)
+    assert running.execute(run.pk)
+    run.refresh_from_db()
+    assert run.verdict == "passed", run.sentences
+    signed = cast.sign(version, Role.BUSINESS_ANALYST)
+    cast.attach(version, "rollback_plan", b"Back to 0.9 by switching the route.", "rollback.md")
+    case = dossier.load_case(version)
+    assert case.check_inputs["documentation_completeness"] == run.inputs_digest
+    assert [one.id for one in case.sign_offs if case.counts(one)] == [signed.pk]
+    cast.artifact(version, seed=2)
+    case = dossier.load_case(version)
+    assert case.check_inputs["documentation_completeness"] != run.inputs_digest
+    assert not any(case.counts(one) for one in case.sign_offs)

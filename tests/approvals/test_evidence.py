@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import duckdb
 import pytest
 from django.conf import settings
 
@@ -124,6 +125,47 @@ def test_a_file_of_100_mb_is_refused_and_leaves_nothing(cast, version, store):
         )
     assert store() == before
     assert not Evidence.objects.exists()
+
+
+def parquet(path, columns):
+    """A Parquet file of one row with these columns."""
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"COPY (SELECT {', '.join(f'1 AS {name}' for name in columns)}) TO '{path}' (FORMAT parquet)"
+        )
+    return path.read_bytes()
+
+
+def test_a_parquet_table_is_judged_by_its_columns_before_it_replaces_a_good_one(cast, version, tmp_path, store):
+    cast.artifact(version)
+    declared = ["id", "sex", "age_group", "amount", "y_true", "y_score", "y_pred"]
+    good = parquet(tmp_path / "good", declared)
+    cast.attach(version, "evaluation_table", good, "evaluation.parquet", **TABLE)
+    before = store()
+    for content, why in [
+        (b"PAR1xxxxPAR1", "“evaluation.parquet” cannot be read: it is damaged"),
+        (good[:-40], "cannot be read"),
+        (parquet(tmp_path / "other", ["a", "b"]), r"no column y_true.* Its columns are: a, b"),
+    ]:
+        with pytest.raises(BadInput, match=why):
+            cast.attach(version, "evaluation_table", content, "evaluation.parquet", **TABLE)
+    assert store() == before
+    assert evidence.current(version, "evaluation_table").file.size == len(good)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "why"),
+    [
+        (b"PK\x03\x04" + b"0" * 60, "model.skops", "is a zip archive that is damaged or was cut off"),
+        (b"\x89PNG\r\n\x1a\n" + b"0" * 60, "model.png", "of a format that this portal does not know"),
+        (b"\x08\x07\x99" + b"0" * 60, "model.onnx", "named like an ONNX model, but it is damaged or something else"),
+        (b"only words", "model.skops", "named like a skops file, but it is damaged or something else"),
+    ],
+)
+def test_an_artifact_that_is_no_model_is_refused_for_what_it_is(cast, version, content, name, why):
+    with pytest.raises(BadInput, match=why) as caught:
+        cast.attach(version, "artifact", content, name)
+    assert "may run code" not in caught.value.sentence
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])

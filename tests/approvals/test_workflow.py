@@ -106,7 +106,7 @@ def test_what_waits_for_deployment_is_not_reinstated_into_it(cast, version):
         cast.advance(version)
     cast.sign(version, Role.IT_OPERATIONS)
     cast.sign(version, Role.SECURITY_OFFICER)
-    with pytest.raises(Refused, match="A version in deployment approval cannot reinstate"):
+    with pytest.raises(Refused, match="A version in deployment approval cannot be reinstated"):
         ACTS["reinstate"](version, cast.signers[Role.IT_OPERATIONS])
     assert stage_of(version) == Stage.DEPLOYMENT_APPROVAL
 
@@ -120,13 +120,13 @@ def test_the_end_is_the_end(cast, version):
         ("retire", cast.owner),
         ("reinstate", cast.signers[Role.IT_OPERATIONS]),
     ):
-        with pytest.raises(Refused, match="A version in withdrawn cannot"):
+        with pytest.raises(Refused, match="A withdrawn version cannot"):
             ACTS[act](version, actor)
     assert moves() == [("scoping", "withdrawn")]
 
 
 def test_a_deployed_version_is_not_withdrawn(cast, deployed):
-    with pytest.raises(Refused, match="A version in monitoring cannot withdraw"):
+    with pytest.raises(Refused, match="A version in monitoring cannot be withdrawn"):
         ACTS["withdraw"](deployed, cast.owner)
 
 

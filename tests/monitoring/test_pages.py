@@ -5,6 +5,7 @@ from django.urls import reverse
 
 from monitoring import running
 from monitoring.models import Batch, Reading
+from portal.models import LedgerEntry
 from tests.cast import tiny_table
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -39,3 +40,43 @@ def test_a_batch_is_delivered_and_read_on_pages_that_outsiders_do_not_find(clien
     client.force_login(cast.outsider, backend=BACKEND)
     assert client.get(reading.get_absolute_url()).status_code == 404
     assert "May" not in client.get(reverse("admin:monitoring_batch_changelist")).content.decode()
+
+
+def test_a_batch_is_handed_out_to_those_who_see_the_version_and_each_reading_is_recorded(client, cast, deploy):
+    version = deploy()
+    client.force_login(cast.submitter, backend=BACKEND)
+    content = tiny_table(seed=2)
+    client.post(reverse("admin:monitoring_batch_deliver", args=[version.pk]), form(content))
+    batch = Batch.objects.get()
+    page, download = (reverse(f"admin:monitoring_batch_{name}", args=[batch.pk]) for name in ("change", "download"))
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert client.get(page).status_code == client.get(download).status_code == 404
+    client.force_login(cast.auditor, backend=BACKEND)
+    shown = client.get(page).content.decode()
+    assert download in shown
+    assert "Feature drift" in shown
+    assert "Queued" in shown
+    assert client.post(download).status_code == 405
+    answer = client.get(download)
+    assert b"".join(answer.streaming_content) == content
+    assert answer["Content-Disposition"] == f'attachment; filename="batch-{batch.pk}-2026-05-01-2026-05-31.csv"'
+    assert LedgerEntry.objects.get(event="monitoring.batch.viewed").actor_id == cast.auditor.pk
+    batch.file.path.write_bytes(b"changed")
+    assert client.get(download).status_code == 503
+
+
+def test_a_monitor_page_says_its_plan_in_words_and_lists_its_readings(client, cast, deploy):
+    version = deploy()
+    client.force_login(cast.submitter, backend=BACKEND)
+    client.post(reverse("admin:monitoring_batch_deliver", args=[version.pk]), form())
+    row = Reading.objects.get(monitor__key="feature_drift")
+    running.execute(row.pk)
+    url = reverse("admin:monitoring_monitor_change", args=[row.monitor_id])
+    page = client.get(url).content.decode()
+    assert "at least every 31 days" in page
+    assert "Limit: max psi" in page
+    assert row.get_absolute_url() in page
+    assert "max_psi" not in page
+    assert f"<h1>Feature drift of {version}</h1>" in page
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert client.get(url).status_code == 404

@@ -310,3 +310,31 @@ def test_what_an_auditor_opens_is_in_the_ledger_and_what_others_open_is_not(clie
     assert (entry.actor_id, entry.object_id) == (cast.auditor.pk, str(version.pk))
     page(cast.outsider, version, status=404)
     assert LedgerEntry.objects.filter(event="approvals.version.viewed").count() == 1
+
+
+def test_a_suspended_version_names_what_stands_before_its_approval_and_a_closed_one_offers_no_findings(
+    client, cast, page
+):
+    cast.publish({"deployment_approval": [{"signoffs": {"role": "it_operations"}}]})
+    version = cast.version()
+    cast.artifact(version)
+    for _ in range(6):
+        cast.advance(version)
+    officer, operator = cast.signers[Role.RISK_OFFICER], cast.signers[Role.IT_OPERATIONS]
+    assert "Sign as IT operations (deployment approval)" in page(operator, version)
+    client.force_login(officer, backend=BACKEND)
+    impossible = client.get(at("move", version.pk, "suspend")).content.decode()
+    assert "A version in deployment approval cannot be suspended." in impossible
+    assert "<textarea" not in impossible
+    cast.sign(version, Role.IT_OPERATIONS)
+    cast.advance(version)
+    client.post(at("move", version.pk, "suspend"), {"reason": "The scores drifted far away."})
+    shown = page(operator, version)
+    assert "Suspended: the approval does not hold; 1 item is open" in shown
+    assert "IT operations" in shown.split('id="blockers"')[1].split("</ul>")[0]
+    assert "Off while the items above are open." in shown
+    client.force_login(cast.owner, backend=BACKEND)
+    client.post(at("move", version.pk, "retire"), {"reason": "Nobody needs it any more."})
+    assert ModelVersion.objects.get(pk=version.pk).stage == "retired"
+    assert "Open a finding" not in page(officer, version)
+    assert "closed for good" in client.get(at("open_finding", version.pk)).content.decode()

@@ -1,0 +1,102 @@
+"""What the version page says about findings and mitigation plans, as finished lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from approvals import permissions
+from approvals.admin.version_lines import BAD, OK, ORDER, WAIT, name_of, requirements_of
+from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
+from approvals.models.checks import Verdict
+from approvals.models.findings import FindingStatus
+from approvals.policy_document import parse
+from approvals.stages import Role
+
+
+@dataclass(frozen=True)
+class FindingLine:
+    """One finding, with what this person may do about it."""
+
+    id: int
+    title: str
+    description: str
+    severity: str
+    state: str
+    tone: str
+    owner: str
+    due_on: date
+    source: str
+    resolution: str
+    url: str
+    may_judge: bool
+
+
+@dataclass(frozen=True)
+class MitigationLine:
+    """A failed measure of a check with its plan, or without one yet."""
+
+    measure: str
+    check: str
+    before: str
+    plan: str
+    owner: str
+    due_on: date | None
+    record_url: str
+
+
+def finding_lines(version: ModelVersion, user: User) -> tuple[FindingLine, ...]:
+    """Every finding, open ones first."""
+    judges = {Role.MODEL_VALIDATOR, Role.RISK_OFFICER} & set(permissions.roles_of(user, version.model))
+    tones = {FindingStatus.OPEN: BAD, FindingStatus.ACCEPTED: WAIT, FindingStatus.CLOSED: OK}
+    rows = Finding.objects.filter(version=version).select_related("owner").order_by("-severity", "due_on", "pk")
+    lines = [
+        FindingLine(
+            id=row.pk,
+            title=row.title,
+            description=row.description,
+            severity=row.get_severity_display(),
+            state=row.get_status_display()
+            if row.status != FindingStatus.ACCEPTED
+            else f"Accepted until {row.accepted_until:%d %b %Y}",
+            tone=tones[FindingStatus(row.status)],
+            owner=name_of(row.owner),
+            due_on=row.due_on,
+            source=row.get_source_display(),
+            resolution=row.resolution,
+            url=reverse("admin:approvals_finding_change", args=[row.pk]),
+            may_judge=bool(judges) and row.owner_id != user.pk and row.status != FindingStatus.CLOSED,
+        )
+        for row in rows
+    ]
+    return tuple(sorted(lines, key=lambda line: ORDER[line.tone]))
+
+
+def mitigation_lines(version: ModelVersion, *, may_record: bool) -> tuple[MitigationLine, ...]:
+    """Every measure that ever failed on this version and needs a plan, with its plans."""
+    plans: dict[tuple[str, str], list[MitigationPlan]] = {}
+    for plan in MitigationPlan.objects.filter(version=version).select_related("owner", "failed_run").order_by("pk"):
+        plans.setdefault((plan.failed_run.check_key, plan.measure), []).append(plan)
+    failed: dict[tuple[str, str], tuple[CheckRun, dict[str, Any]]] = {}
+    asked = {
+        requirement.check
+        for _, requirement in requirements_of(parse(version.policy.text))
+        if requirement.key == "mitigations" and hasattr(requirement, "check")
+    }
+    for run in CheckRun.objects.filter(version=version, verdict=Verdict.FAILED, check_key__in=asked).order_by("-pk"):
+        for measure in run.reading.get("failed_measures", ()):
+            failed.setdefault((run.check_key, str(measure["name"])), (run, measure))
+    lines = []
+    for (check, measure), (run, numbers) in failed.items():
+        url = reverse("admin:approvals_modelversion_mitigate", args=[version.pk, run.pk]) if may_record else ""
+        value = numbers.get("value")
+        before = f"{value:.3f}" if isinstance(value, float) else str(value)
+        recorded = plans.get((check, measure), [])
+        if not recorded:
+            lines.append(MitigationLine(measure, check, before, "", "", None, url))
+        lines += [MitigationLine(measure, check, before, p.plan, name_of(p.owner), p.due_on, "") for p in recorded]
+    return tuple(lines)

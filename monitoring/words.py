@@ -1,0 +1,40 @@
+"""Ledger entries about batches, readings and breaches as sentences, for the timeline of a version."""
+
+from __future__ import annotations
+
+from approvals.ledger_words import Facts, Words
+from monitoring import monitors
+from monitoring.events import Event
+
+
+def _title(key: str) -> str:
+    kind = monitors.find(key)
+    return kind.title if kind else key.replace("_", " ")
+
+
+def _reading(words: str) -> Words:
+    def said(facts: Facts) -> str:
+        verdict = f", {str(facts['verdict']).replace('_', ' ')}" if facts.get("verdict") else ""
+        return f"{words}: {_title(str(facts.get('monitor', '')))}{verdict}"
+
+    return said
+
+
+def _started(facts: Facts) -> str:
+    titles = [_title(str(key)) for key in facts.get("monitors", ())]
+    return f"Monitoring started: {', '.join(titles)}" if titles else "Monitoring started"
+
+
+def _received(facts: Facts) -> str:
+    window = f" ({facts['from']} to {facts['to']})" if facts.get("from") and facts.get("to") else ""
+    return f"Batch received: {facts.get('name', '')}{window}"
+
+
+WORDS: dict[str, Words] = {
+    Event.MONITORS_STARTED.value: _started,
+    Event.BATCH_RECEIVED.value: _received,
+    Event.BATCH_VIEWED.value: lambda facts: f"Batch read: {facts.get('name', '')}",
+    Event.READING_FINISHED.value: _reading("Monitor read"),
+    Event.READING_RESULT_REFUSED.value: _reading("Late reading refused"),
+    Event.MONITOR_BREACHED.value: _reading("Limit breached"),
+}
