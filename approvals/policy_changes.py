@@ -22,6 +22,9 @@ def changes(before: PolicyDocument, after: PolicyDocument) -> tuple[str, ...]:
     )
 
 
+ABBREVIATIONS = frozenset({"psi", "roc", "auc", "mcc", "f1", "ks", "ece", "mce", "tpr", "fpr", "fnr"})
+
+
 def in_words(settings: Any) -> str:
     """Settings of a policy as a line of text."""
     if isinstance(settings, Mapping):
@@ -41,7 +44,12 @@ def _listed(item: Any) -> str:
 
 def settings_in_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Label and value of each setting, for reading."""
-    return tuple((str(name).replace("_", " ").capitalize(), in_words(value)) for name, value in settings.items())
+    return tuple((_label(str(name)), in_words(value)) for name, value in settings.items())
+
+
+def _label(name: str) -> str:
+    words = name.replace("_", " ").capitalize().split(" ")
+    return " ".join(word.upper() if word.lower() in ABBREVIATIONS else word for word in words)
 
 
 def requirement_in_words(requirement: Requirement) -> str:

@@ -29,7 +29,10 @@ THIS_FILE = str(Path(__file__).resolve())
 
 @dataclass(frozen=True)
 class Program:
-    """One program: `once` is not restarted and starts when the portal serves, `serves_others` is stopped last."""
+    """One program: `once` is not restarted and starts when the portal serves, `serves_others` is stopped last.
+
+    Lines that contain `unsaid` are not shown.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -37,6 +40,7 @@ class Program:
     serves_others: bool = False
     on_success: Callable[[], None] | None = None
     on_failure: str = ""
+    unsaid: str = ""
 
 
 @dataclass
@@ -161,8 +165,10 @@ class Supervisor:
         if child.rest and (not chunk or len(child.rest) > LONGEST_LINE):
             lines.append(child.rest)
             child.rest = b""
-        for line in lines:
-            self.say(child.program.name, printable(line))
+        unsaid = child.program.unsaid
+        for line in map(printable, lines):
+            if not (unsaid and unsaid in line):
+                self.say(child.program.name, line)
         return bool(chunk)
 
     def say(self, name: str, line: str) -> None:

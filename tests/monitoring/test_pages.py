@@ -74,7 +74,7 @@ def test_a_monitor_page_says_its_plan_in_words_and_lists_its_readings(client, ca
     url = reverse("admin:monitoring_monitor_change", args=[row.monitor_id])
     page = client.get(url).content.decode()
     assert "at least every 31 days" in page
-    assert "Limit: max psi" in page
+    assert "Max PSI" in page
     assert row.get_absolute_url() in page
     assert "max_psi" not in page
     assert f"<h1>Feature drift of {version}</h1>" in page

@@ -249,7 +249,8 @@ def programs(host: str, port: int, *, broker: tuple[str, ...] | None, demo: bool
     # Messages are JSON only, so Celery's warning about root does not apply.
     celery = (sys.executable, "-W", f"ignore:{ROOT_WARNING}", "-m", "celery", "--quiet", "-A", "portal")
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    found = [Program("broker", broker, serves_others=True)] if broker else []
+    # Its advice on the machine's memory is for stores that save by forking; this one only appends.
+    found = [Program("broker", broker, serves_others=True, unsaid="overcommit")] if broker else []
     found += [
         Program("web", (sys.executable, "-m", "gunicorn", *web_options(address), "portal.wsgi")),
         Program(
