@@ -6,6 +6,7 @@ from approvals.models import (
     Answer,
     CheckRun,
     Comment,
+    Delegation,
     DossierSnapshot,
     Evidence,
     Finding,
@@ -15,12 +16,14 @@ from approvals.models import (
     RegisteredModel,
     SignOff,
     StoredFile,
+    Waiver,
+    WaiverSignature,
 )
 from approvals.stages import legal_moves
 from portal import guards
 
-ONLY_GROW = (SignOff, DossierSnapshot, StoredFile, Evidence, Answer, Comment, MitigationPlan)
-STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding)
+ONLY_GROW = (SignOff, DossierSnapshot, StoredFile, Evidence, Answer, Comment, MitigationPlan, WaiverSignature)
+STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding, Waiver, Delegation)
 POLICY_FIELDS = ("name", "number", "tier", "title", "text", "digest", "author", "published_by", "published_at")
 
 
@@ -64,4 +67,30 @@ def declare() -> None:
         slug="closed",
         sentence="A closed finding never changes.",
         when="OLD.\"status\" = 'closed'",
+    )
+    guards.kept(
+        Waiver,
+        [field.name for field in Waiver._meta.local_concrete_fields if not field.name.startswith("revoked")],
+        slug="what_was_asked",
+        sentence="What an exception says never changes: an extension is a new one.",
+    )
+    guards.kept(
+        Waiver,
+        ("revoked_by", "revoked_at", "revoked_because"),
+        slug="revoked",
+        sentence="A revoked exception stays revoked.",
+        when='OLD."revoked_at" IS NOT NULL',
+    )
+    guards.kept(
+        Delegation,
+        [field.name for field in Delegation._meta.local_concrete_fields if not field.name.startswith("revoked")],
+        slug="what_was_given",
+        sentence="What a delegation says never changes.",
+    )
+    guards.kept(
+        Delegation,
+        ("revoked_by", "revoked_at"),
+        slug="revoked",
+        sentence="A delegation that was ended stays ended.",
+        when='OLD."revoked_at" IS NOT NULL',
     )

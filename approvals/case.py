@@ -17,6 +17,7 @@ from approvals.models import (
     MitigationPlan,
     ModelVersion,
     SignOff,
+    Waiver,
 )
 from approvals.models.checks import RunStatus, Verdict
 from approvals.models.findings import FindingStatus
@@ -30,6 +31,7 @@ from approvals.requirements.base import (
     MitigationFact,
     RunFact,
     SignOffFact,
+    WaiverFact,
 )
 from approvals.stages import Stage
 
@@ -70,6 +72,7 @@ def load(version: ModelVersion) -> Case:
         findings=_findings(version),
         mitigations=_mitigations(version),
         holders=permissions.holders(version.model),
+        waivers=_waivers(version),
     )
     return _with(case, check_inputs={key: digest(value) for key, value in inputs_of_checks(case, document).items()})
 
@@ -214,6 +217,7 @@ def _sign_offs(version: ModelVersion) -> tuple[SignOffFact, ...]:
             comment=row.comment,
             signed_at=row.signed_at,
             dossier=row.dossier_id,
+            on_behalf_of=row.on_behalf_of_id,
         )
         for row in rows
     )
@@ -251,6 +255,26 @@ def _mitigations(version: ModelVersion) -> tuple[MitigationFact, ...]:
             due_on=row.due_on,
             recorded_by=row.recorded_by_id,
             recorded_at=row.recorded_at,
+        )
+        for row in rows
+    )
+
+
+def _waivers(version: ModelVersion) -> tuple[WaiverFact, ...]:
+    rows = Waiver.objects.filter(version=version, revoked_at__isnull=True).prefetch_related("signatures").order_by("pk")
+    return tuple(
+        WaiverFact(
+            id=row.pk,
+            kind=row.kind,
+            stage=row.stage,
+            requirement=row.requirement,
+            title=row.title,
+            basis=row.basis,
+            reason=row.reason,
+            meanwhile=row.meanwhile,
+            expires_on=row.expires_on,
+            asked_by=row.asked_by_id,
+            signatures=tuple((one.signer_id, one.role, one.printed_name) for one in row.signatures.all()),
         )
         for row in rows
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from approvals import case as cases
+from approvals import exceptions
 from approvals.canonical import canonical_text, digest
 from approvals.models import ModelVersion
 from approvals.policy_document import PolicyDocument, parse
@@ -39,6 +40,8 @@ def build(case: Case, document: PolicyDocument, stage: Stage) -> Dossier:
     }
     if stage is Stage.DEPLOYMENT_APPROVAL:
         content["suspensions"] = case.suspensions
+    if waivers := exceptions.granted_in(case, document, stage):
+        content["exceptions"] = exceptions.in_dossier(waivers)
     return Dossier(stage, content, canonical_text(content), digest(content))
 
 

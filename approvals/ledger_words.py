@@ -103,6 +103,14 @@ def _finding(words: str) -> Words:
     return said
 
 
+def _exception(words: str) -> Words:
+    def said(facts: Facts) -> str:
+        emergency = "EMERGENCY OVERRIDE. " if facts.get("exception") == "emergency" else ""
+        return f"{emergency}{words}: {facts.get('title', '')}"
+
+    return said
+
+
 def _refused(facts: Facts) -> str:
     return f"Refused: {str(facts.get('act', 'an act')).replace('_', ' ')}"
 
@@ -137,6 +145,9 @@ WORDS: dict[str, Words] = {
     "approvals.finding.accepted": _finding("Finding accepted"),
     "approvals.finding.closed": _finding("Finding closed"),
     "approvals.mitigation.recorded": _about("Mitigation planned", "measure"),
+    "approvals.waiver.asked": _exception("Exception asked for"),
+    "approvals.waiver.signed": _exception("Exception signed"),
+    "approvals.waiver.revoked": _exception("Exception revoked"),
     "approvals.comment.added": _plain("Commented"),
     "approvals.act.refused": _refused,
 }

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, Group, User
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 from guardian.shortcuts import assign_perm, remove_perm
 
 from approvals.events import Event
 from approvals.models import (
+    Delegation,
     ModelVersion,
     RegisteredModel,
     RegisteredModelGroupObjectPermission,
@@ -58,7 +60,9 @@ def visible_models(user: Person) -> QuerySet[RegisteredModel]:
     if getattr(user, "is_superuser", False):
         return RegisteredModel.objects.all()
     return RegisteredModel.objects.filter(
-        Q(owner_id=user.pk, owner__is_active=True) | _granted_model_ids(user, GRANTABLE)
+        Q(owner_id=user.pk, owner__is_active=True)
+        | _granted_model_ids(user, GRANTABLE)
+        | Q(pk__in={row.model_id for row in _delegations_to(user)})
     )
 
 
@@ -94,6 +98,41 @@ def roles_of(user: Person, model: RegisteredModel) -> tuple[Role, ...]:
         ).values_list("permission__codename", flat=True)
     )
     return tuple(role for role in Role if permission_for(role) in held)
+
+
+def _delegations_to(user: Person, model: RegisteredModel | None = None) -> list[Delegation]:
+    """Delegations that hold today and whose principal still holds the role: what is lost cannot be passed on."""
+    today = timezone.now().date()
+    rows = Delegation.objects.filter(
+        delegate_id=user.pk,
+        delegate__is_active=True,
+        revoked_at__isnull=True,
+        starts_on__lte=today,
+        ends_on__gte=today,
+        **({"model": model} if model is not None else {}),
+    ).select_related("principal", "model")
+    return [row for row in rows.order_by("pk") if granted(row.principal, permission_for(row.role), row.model)]
+
+
+def principals(user: User, role: Role, model: RegisteredModel) -> tuple[User, ...]:
+    """For whom this person can sign in a role: first for themselves if they hold it, then by delegation."""
+    own = (user,) if granted(user, permission_for(role), model) else ()
+    return (*own, *(row.principal for row in _delegations_to(user, model) if row.role == role))
+
+
+def signing_roles(user: User, model: RegisteredModel) -> tuple[Role, ...]:
+    """Roles in which this person can sign on a model, their own and those delegated to them."""
+    held = {*roles_of(user, model), *(Role(row.role) for row in _delegations_to(user, model))}
+    return tuple(role for role in Role if role in held)
+
+
+def delegates_for(role: Role, model: RegisteredModel) -> QuerySet[User]:
+    """Active people who sign in this role for somebody today."""
+    today = timezone.now().date()
+    rows = Delegation.objects.filter(
+        model=model, role=role, revoked_at__isnull=True, starts_on__lte=today, ends_on__gte=today
+    )
+    return User.objects.filter(is_active=True, pk__in=rows.values("delegate_id"))
 
 
 def holders(model: RegisteredModel) -> dict[str, tuple[str, ...]]:

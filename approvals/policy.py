@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from approvals import exceptions
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
@@ -27,7 +28,11 @@ def gate(case: Case, document: PolicyDocument, stage: Stage, *, now: datetime) -
     if stage not in document.gates:
         sentence = f"The policy {case.policy} has no gate for {stage.label.lower()}; nothing may pass it."
         return GateState(stage, (), (Blocker("gate_undefined", sentence, stage, who="Policy author"),))
-    outcomes = tuple(requirement.evaluate(case, stage=stage, now=now) for requirement in document.gates[stage])
+    waivers = exceptions.granted_in(case, document, stage)
+    outcomes = tuple(
+        exceptions.applied(asked.evaluate(case, stage=stage, now=now), asked, waivers, now=now)
+        for asked in document.gates[stage]
+    )
     if stage is Stage.DEPLOYMENT_APPROVAL:
         outcomes += _overdue_conditions(case, stage, now)
     return GateState(stage, outcomes, tuple(blocker for outcome in outcomes for blocker in outcome.blockers))

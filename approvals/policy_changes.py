@@ -16,6 +16,7 @@ def changes(before: PolicyDocument, after: PolicyDocument) -> tuple[str, ...]:
     """One sentence for each difference that a version under the second policy would meet; none if they ask the same."""
     return (
         *_facts(before, after),
+        *_rules(before, after),
         *(sentence for stage in REVIEW_STAGES for sentence in _gate(stage, before, after)),
         *_questionnaires(before.questionnaires, after.questionnaires),
         *_monitors(before.monitors, after.monitors),
@@ -73,6 +74,18 @@ def _facts(before: PolicyDocument, after: PolicyDocument) -> Iterable[str]:
     for line in before.basis:
         if line not in after.basis:
             yield f"No longer a basis: {line}"
+
+
+def _rules(before: PolicyDocument, after: PolicyDocument) -> Iterable[str]:
+    old, new = before.rules.as_policy(), after.rules.as_policy()
+    for name in dict.fromkeys((*old, *new)):
+        words = name.replace("_", " ").capitalize()
+        if name not in old:
+            yield f"{words}, which it did not have: {in_words(new[name])}."
+        elif name not in new:
+            yield f"No longer: {words.lower()} ({in_words(old[name])})."
+        elif old[name] != new[name]:
+            yield f"{words}: {in_words(new[name])}; before: {in_words(old[name])}."
 
 
 def _gate(stage: Stage, before: PolicyDocument, after: PolicyDocument) -> Iterable[str]:

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from unicodedata import category
@@ -16,6 +16,7 @@ import yaml
 from approvals import checks, requirements
 from approvals.checks.base import ParameterError, build
 from approvals.models import Policy
+from approvals.policy_rules import ENTRIES, Rules, rules_of
 from approvals.requirements.answers import AnswersRequirement
 from approvals.requirements.base import Requirement, RequirementError
 from approvals.requirements.checks import ChecksRequirement
@@ -34,7 +35,7 @@ ENTRY_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 NEEDED = "\t\u200c\u200d"  # some scripts are not written without the two joiners
 POLICY_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
-TOP_LEVEL = ("name", "title", "tier", "basis", "approval_valid_days", "questionnaires", "gates", "monitors")
+TOP_LEVEL = ("name", "title", "tier", "basis", "approval_valid_days", "questionnaires", "gates", "monitors", *ENTRIES)
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,24 @@ class PolicyDocument:
     questionnaires: Mapping[str, tuple[Mapping[str, Any], ...]]
     gates: Mapping[Stage, tuple[Requirement, ...]]
     monitors: tuple[Mapping[str, Any], ...]
+    rules: Rules = field(default_factory=Rules)
+
+    def as_policy(self) -> dict[str, Any]:
+        """Back to what a policy text says: parsing it again gives an equal document."""
+        return {
+            "name": self.name,
+            "title": self.title,
+            "tier": self.tier.value,
+            **({"basis": list(self.basis)} if self.basis else {}),
+            "approval_valid_days": self.approval_valid_days,
+            **self.rules.as_policy(),
+            "questionnaires": {section: [dict(q) for q in asked] for section, asked in self.questionnaires.items()},
+            "gates": {
+                stage.value: [{requirement.key: requirement.as_policy()} for requirement in gate]
+                for stage, gate in self.gates.items()
+            },
+            "monitors": [dict(entry) for entry in self.monitors],
+        }
 
     def check_requirements(self) -> dict[str, ChecksRequirement]:
         """Every check that any gate asks, by check key."""
@@ -208,6 +227,7 @@ def _document(raw: dict[str, Any]) -> PolicyDocument:
         questionnaires=questionnaires,
         gates=gates,
         monitors=_monitors(_given(raw, "monitors", [])),
+        rules=rules_of(raw),
     )
 
 

@@ -8,27 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from approvals.events import Event
-from approvals.models import (
-    Answer,
-    CheckRun,
-    DossierSnapshot,
-    Evidence,
-    Finding,
-    ModelVersion,
-    Policy,
-    RegisteredModelGroupObjectPermission,
-    RegisteredModelUserObjectPermission,
-    SignOff,
-)
+from approvals.models import DossierSnapshot, Policy
 from approvals.models.checks import RunStatus
 from approvals.permissions import SUBMIT
+from approvals.replay_tables import Replay, Row, as_tables
 from portal.models import LedgerEntry
 
-Row = dict[str, Any]
 LONGEST = 60
 MOVES = (
     Event.VERSION_ADVANCED,
@@ -39,20 +27,6 @@ MOVES = (
     Event.VERSION_REINSTATED,
     Event.VERSION_RETIRED,
 )
-
-
-@dataclass
-class Replay:
-    """Rows by key, as they must be if every entry was carried out and nothing else happened."""
-
-    versions: dict[int, Row] = field(default_factory=dict)
-    sign_offs: dict[int, Row] = field(default_factory=dict)
-    findings: dict[int, Row] = field(default_factory=dict)
-    evidence: dict[int, Row] = field(default_factory=dict)
-    answers: dict[tuple[int, str, str], Row] = field(default_factory=dict)
-    runs: dict[int, Row] = field(default_factory=dict)
-    policies: dict[int, Row] = field(default_factory=dict)
-    rights: dict[tuple[int, str, str, int], Row] = field(default_factory=dict)
 
 
 def replay() -> Replay:
@@ -69,7 +43,7 @@ def replay() -> Replay:
 
 def differences() -> tuple[str, ...]:
     """One sentence for each row that the ledger does not account for, or accounts for differently."""
-    expected, found = replay(), _tables()
+    expected, found = replay(), as_tables()
     sentences: list[str] = []
     for name, title in TITLES.items():
         sentences += _compare(title, getattr(expected, name), getattr(found, name))
@@ -135,6 +109,7 @@ def _signed(state: Replay, version: int, entry: Row, facts: Row) -> None:
         "signer": entry["actor"]["id"],
         "comment": entry["reason"],
         "authentication": entry["authentication"],
+        "on_behalf_of": facts.get("on_behalf_of"),
         **{name: facts[name] for name in names},
     }
 
@@ -156,6 +131,36 @@ def _finding_accepted(state: Replay, _version: int, entry: Row, facts: Row) -> N
 def _finding_closed(state: Replay, _version: int, entry: Row, facts: Row) -> None:
     row = state.findings.setdefault(facts["finding"], {})
     row |= {"status": "closed", "closed_by": entry["actor"]["id"], "resolution": entry["reason"]}
+
+
+WAIVER_FACTS = ("exception", "stage", "requirement", "title", "unmet", "basis", "meanwhile", "expires_on")
+SIGNATURE_FACTS = ("waiver", "role", "printed_name", "meaning", "signed_at", "dossier")
+
+
+def _waiver_asked(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    names = {name: facts[name] for name in WAIVER_FACTS}
+    row = {"version": version, "asked_by": entry["actor"]["id"], "reason": entry["reason"], "revoked_by": None}
+    state.waivers[facts["waiver"]] = {**row, **names}
+
+
+def _waiver_signed(state: Replay, _version: int, entry: Row, facts: Row) -> None:
+    names = {name: facts[name] for name in SIGNATURE_FACTS}
+    said = {"signer": entry["actor"]["id"], "comment": entry["reason"], "authentication": entry["authentication"]}
+    state.waiver_signatures[facts["signature"]] = {**said, **names}
+
+
+def _waiver_revoked(state: Replay, _version: int, entry: Row, facts: Row) -> None:
+    state.waivers.setdefault(facts["waiver"], {})["revoked_by"] = entry["actor"]["id"]
+
+
+def _delegated(state: Replay, model: int, entry: Row, facts: Row) -> None:
+    names = {name: facts[name] for name in ("role", "delegate", "starts_on", "ends_on")}
+    row = {"model": model, "principal": entry["actor"]["id"], "reason": entry["reason"], "revoked_by": None}
+    state.delegations[facts["delegation"]] = {**row, **names}
+
+
+def _delegation_revoked(state: Replay, _model: int, entry: Row, facts: Row) -> None:
+    state.delegations.setdefault(facts["delegation"], {})["revoked_by"] = entry["actor"]["id"]
 
 
 def _attached(state: Replay, version: int, entry: Row, facts: Row) -> None:
@@ -222,6 +227,11 @@ APPLIED: dict[str, Callable[[Replay, int, Row, Row], None]] = {
     Event.FINDING_OPENED: _finding_opened,
     Event.FINDING_ACCEPTED: _finding_accepted,
     Event.FINDING_CLOSED: _finding_closed,
+    Event.WAIVER_ASKED: _waiver_asked,
+    Event.WAIVER_SIGNED: _waiver_signed,
+    Event.WAIVER_REVOKED: _waiver_revoked,
+    Event.DELEGATED: _delegated,
+    Event.DELEGATION_REVOKED: _delegation_revoked,
     Event.EVIDENCE_ATTACHED: _attached,
     Event.ANSWER_RECORDED: _answered,
     Event.CHECK_REQUESTED: _requested,
@@ -239,99 +249,7 @@ TITLES = {
     "runs": "Check run",
     "policies": "Policy",
     "rights": "The right",
+    "waivers": "Exception",
+    "waiver_signatures": "Signature of an exception",
+    "delegations": "Delegation",
 }
-
-
-def _tables() -> Replay:
-    """The same rows as they stand in the tables."""
-    return Replay(
-        versions={
-            row.pk: {
-                "stage": row.stage,
-                "number": row.number,
-                "submitted_by": row.submitted_by_id,
-                "developer": row.developer_id,
-                "policy": row.policy.digest,
-            }
-            for row in ModelVersion.objects.select_related("policy").iterator()
-        },
-        sign_offs={row.pk: _sign_off(row) for row in SignOff.objects.iterator()},
-        findings={row.pk: _finding(row) for row in Finding.objects.iterator()},
-        evidence={
-            row.pk: {
-                "version": row.version_id,
-                "uploaded_by": row.uploaded_by_id,
-                "kind": row.kind,
-                "sha256": row.file.sha256,
-                "made_with_artifact": row.artifact_sha256,
-            }
-            for row in Evidence.objects.select_related("file").iterator()
-        },
-        answers={
-            (row.version_id, row.section, row.question): {"text": row.text, "answered_by": row.answered_by_id}
-            for row in Answer.objects.order_by("pk").iterator()
-        },
-        runs={
-            row.pk: {
-                "version": row.version_id,
-                "check": row.check_key,
-                "inputs": row.inputs_digest,
-                "verdict": row.verdict,
-                "reading": row.reading_digest,
-            }
-            for row in CheckRun.objects.defer("reading", "charts", "log").iterator()
-        },
-        policies={
-            row.pk: {
-                "status": row.status,
-                "name": row.name,
-                "number": row.number,
-                "digest": row.digest,
-                "published_by": row.published_by_id,
-            }
-            for row in Policy.objects.iterator()
-        },
-        rights=_rights(),
-    )
-
-
-def _sign_off(row: SignOff) -> Row:
-    return {
-        "version": row.version_id,
-        "signer": row.signer_id,
-        "comment": row.comment,
-        "authentication": row.authentication,
-        "stage": row.stage,
-        "role": row.role,
-        "decision": row.decision,
-        "printed_name": row.printed_name,
-        "meaning": row.meaning,
-        "signed_at": row.signed_at.isoformat(),
-        "dossier": row.dossier_id,
-        "conditions": row.conditions,
-    }
-
-
-def _finding(row: Finding) -> Row:
-    return {
-        "version": row.version_id,
-        "status": row.status,
-        "severity": row.get_severity_display(),
-        "title": row.title,
-        "description": row.description,
-        "source": row.source,
-        "source_reference": row.source_reference,
-        "owner": row.owner_id,
-        "due_on": row.due_on.isoformat(),
-        "accepted_until": row.accepted_until.isoformat() if row.accepted_until else None,
-        "resolution": row.resolution,
-        "closed_by": row.closed_by_id,
-    }
-
-
-def _rights() -> dict[tuple[int, str, str, int], Row]:
-    people = RegisteredModelUserObjectPermission.objects.select_related("permission")
-    groups = RegisteredModelGroupObjectPermission.objects.select_related("permission")
-    return {(row.content_object_id, row.permission.codename, "person", row.user_id): {} for row in people} | {
-        (row.content_object_id, row.permission.codename, "group", row.group_id): {} for row in groups
-    }

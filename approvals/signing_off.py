@@ -8,9 +8,6 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from axes.handlers.proxy import AxesProxyHandler
-from django.conf import settings
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest
@@ -27,7 +24,7 @@ from approvals.policy_document import PolicyDocument, parse, pinned
 from approvals.requirements.base import Case
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, GateState, Role, Stage, stages_up_to
-from portal import ledger
+from portal import ledger, reauthentication
 from portal.errors import BadInput, NotPermitted, Refused, Stale
 
 MEANINGS: dict[str, str] = {
@@ -39,12 +36,6 @@ MEANINGS: dict[str, str] = {
     SignOffDecision.REJECT: "I have read what is listed on this page and reject this version as {role}.",
 }
 COMMENT_MINIMUM = 10
-WRONG_PASSWORD = "That password is not correct. Nothing was signed."  # noqa: S105  (a sentence, no secret)
-LOCKED_OUT = (
-    "Too many wrong passwords: signing is locked for this account until "
-    f"{int(settings.AXES_COOLOFF_TIME.total_seconds() // 60)} minutes after the last attempt, "
-    "or until an administrator lifts the lock. Nothing was signed."
-)
 
 
 @dataclass(frozen=True)
@@ -67,6 +58,7 @@ class Signing:
     gate: GateState
     dossier: Dossier
     refusal: str
+    on_behalf_of: User | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ def prepare(*, version: ModelVersion, stage: Stage, role: Role, actor: User, now
     document = parse(version.policy.text)
     case = dossier.load_case(version)
     shown = dossier.build(case, document, stage)
-    refused = refusal(case, document, version, stage=stage, role=role, actor=actor)
+    principal, refused = _seat(case, document, version, stage=stage, role=role, actor=actor)
     if not refused:
         _kept(shown, now)
     return Signing(
@@ -121,6 +113,7 @@ def prepare(*, version: ModelVersion, stage: Stage, role: Role, actor: User, now
         gate=policy.gate(case, document, stage, now=now),
         dossier=shown,
         refusal=refused,
+        on_behalf_of=principal if principal != actor else None,
     )
 
 
@@ -132,25 +125,49 @@ def _kept(shown: Dossier, now: datetime) -> DossierSnapshot:
     return row
 
 
-def refusal(  # noqa: PLR0911  (one sentence each)
+def refusal(
     case: Case, document: PolicyDocument, version: ModelVersion, *, stage: Stage, role: Role, actor: User
 ) -> str:
     """Why this person may not sign this stage in this role now; empty if they may. Superusers are not exempt."""
-    if not permissions.granted(actor, permissions.permission_for(role), version.model):
+    return _seat(case, document, version, stage=stage, role=role, actor=actor)[1]
+
+
+def _seat(
+    case: Case, document: PolicyDocument, version: ModelVersion, *, stage: Stage, role: Role, actor: User
+) -> tuple[User | None, str]:
+    """For whom this person can sign, themselves first; or why not, for the first for whom they could have."""
+    principals = permissions.principals(actor, role, version.model)
+    if not principals:
         exempt = " Being an administrator gives no right to sign." if actor.is_superuser else ""
-        return f"You do not hold the role {role.in_words} on {version.model}.{exempt}"
+        return None, f"You do not hold the role {role.in_words} on {version.model}.{exempt}"
+    found = [(one, _why_not(case, document, stage=stage, role=role, actor=actor, principal=one)) for one in principals]
+    return next((pair for pair in found if not pair[1]), (None, found[0][1]))
+
+
+def _why_not(  # noqa: PLR0911  (one sentence each)
+    case: Case, document: PolicyDocument, *, stage: Stage, role: Role, actor: User, principal: User
+) -> str:
     if actor.pk in (case.submitted_by, case.developer):
         who = "submitted" if actor.pk == case.submitted_by else "developed"
         return f"You {who} this version; somebody else must sign it."
     if actor.pk in dossier.contributors(case, document, stage):
         return "You contributed to what this stage looks at; somebody else must sign it."
+    if principal != actor and principal.pk in dossier.contributors(case, document, stage):
+        return f"{_name(principal)}, for whom you would sign, contributed to this version and cannot sign it."
     if stage not in _open_stages(case):
         return f"{stage.label} is not open for signing while the version is in {case.stage.label.lower()}."
     if not any(isinstance(r, SignOffsRequirement) and role in r.roles for r in document.gates.get(stage, ())):
         return f"The policy asks no sign-off as {role.in_words} in {stage.label.lower()}."
-    if any(s.stage == stage and s.signer == actor.pk and s.dossier == case.dossiers[stage] for s in case.sign_offs):
+    signed = [one for one in case.sign_offs if one.stage == stage and one.dossier == case.dossiers[stage]]
+    if any(actor.pk in (one.signer, one.seat) for one in signed):
         return f"You have signed {stage.label.lower()} already; one person signs once per stage."
+    if any(principal.pk in (one.signer, one.seat) for one in signed):
+        return f"{_name(principal)}, for whom you would sign, has signed {stage.label.lower()} already."
     return ""
+
+
+def _name(user: User) -> str:
+    return user.get_full_name() or user.get_username()
 
 
 def _open_stages(case: Case) -> tuple[Stage, ...]:
@@ -164,7 +181,7 @@ def record_sign_off(
     version_id: int,
     actor: User,
     asked: Request,
-    password: str,
+    proof: reauthentication.Proof,
     http_request: HttpRequest,
     and_then: Callable[[ModelVersion, SignOff], None] | None = None,
     now: datetime | None = None,
@@ -183,7 +200,13 @@ def record_sign_off(
             _require_may_sign(version, asked, actor)
             _require_conditions(version, asked, now)
         with refused(also=(BadInput,)):  # a wrong password is an attempt to sign as somebody
-            authentication = confirm_identity(actor=actor, password=password, http_request=http_request)
+            authentication = reauthentication.confirm(
+                actor=actor,
+                proof=proof,
+                http_request=http_request,
+                code_needed=asked.role in pinned(version.policy).rules.one_time_codes,
+                now=now,
+            )
         with transaction.atomic():
             version = (
                 ModelVersion.objects.select_for_update(of=("self",))
@@ -235,11 +258,11 @@ def _same(version: ModelVersion, actor: User, asked: Request) -> SignOff | None:
     return earlier
 
 
-def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tuple[Case, Dossier]:
+def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tuple[Case, Dossier, User]:
     document = pinned(version.policy)
     case = dossier.load_case(version)
-    sentence = refusal(case, document, version, stage=asked.stage, role=asked.role, actor=actor)
-    if sentence:
+    principal, sentence = _seat(case, document, version, stage=asked.stage, role=asked.role, actor=actor)
+    if sentence or principal is None:
         raise NotPermitted(sentence)
     if asked.decision in (SignOffDecision.REQUEST_CHANGES, SignOffDecision.REJECT) and asked.stage != case.stage:
         raise Refused("Changes and rejection can be asked only in the stage that the version is in.")
@@ -250,31 +273,20 @@ def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tup
         raise Stale(
             "The evidence changed after this page was shown, so nothing was signed: read it again.", changes=changes
         )
-    return case, shown
-
-
-def confirm_identity(*, actor: User, password: str, http_request: HttpRequest) -> str:
-    """Authenticate the signer again within the act (21 CFR 11.200). Gives how; raises BadInput if it fails."""
-    credentials = {"username": actor.get_username()}
-    if not AxesProxyHandler.is_allowed(http_request, credentials):
-        raise BadInput(LOCKED_OUT, field="password", code="locked-out")
-    user = authenticate(http_request, username=actor.get_username(), password=password)
-    if user is None or user.pk != actor.pk:
-        locked = not AxesProxyHandler.is_allowed(http_request, credentials)
-        sentence, code = (LOCKED_OUT, "locked-out") if locked else (WRONG_PASSWORD, "wrong-password")
-        raise BadInput(sentence, field="password", code=code)
-    return "password"
+    return case, shown, principal
 
 
 def _write(version: ModelVersion, actor: User, asked: Request, authentication: str, now: datetime) -> SignOff:
-    case, shown = _require_may_sign(version, asked, actor)
+    case, shown, principal = _require_may_sign(version, asked, actor)
+    stands_in = principal != actor
     row = SignOff.objects.create(
         version=version,
         stage=asked.stage,
         role=asked.role,
         decision=asked.decision,
         signer=actor,
-        printed_name=actor.get_full_name() or actor.get_username(),
+        on_behalf_of=principal if stands_in else None,
+        printed_name=f"{_name(actor)} for {_name(principal)}" if stands_in else _name(actor),
         meaning=meaning_of(asked.decision, asked.role),
         comment=asked.comment.strip(),
         conditions=_conditions_json(asked.conditions),
@@ -335,4 +347,5 @@ def _ledger_facts(row: SignOff, case: Case) -> dict[str, Any]:
         "artifact": case.artifact_sha256,
         "policy_digest": case.policy_digest,
         "conditions": row.conditions,
+        **({"on_behalf_of": row.on_behalf_of_id} if row.on_behalf_of_id else {}),
     }

@@ -14,14 +14,14 @@ from django.utils import timezone
 
 from approvals import dossier, permissions, policy, refusals, signing_off
 from approvals.events import Event
-from approvals.models import Comment, Finding, ModelVersion, SignOff
+from approvals.models import Comment, Finding, ModelVersion, SignOff, Waiver
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.models.signoffs import SignOffDecision
 from approvals.policy_document import PolicyDocument, parse, pinned
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.signals import version_moved
 from approvals.stages import REVIEW_STAGES, Blocker, Role, Stage, Transition
-from portal import ledger, notify
+from portal import ledger, notify, reauthentication
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import require_storable
 
@@ -88,7 +88,7 @@ def sign_off(
     version_id: int,
     actor: User,
     asked: signing_off.Request,
-    password: str,
+    proof: reauthentication.Proof,
     http_request: HttpRequest,
     to: str = "",
     now: datetime | None = None,
@@ -110,7 +110,7 @@ def sign_off(
         version_id=version_id,
         actor=actor,
         asked=asked,
-        password=password,
+        proof=proof,
         http_request=http_request,
         and_then=and_then,
         now=now,
@@ -205,8 +205,9 @@ def suspend_lapsed(*, now: datetime | None = None) -> tuple[ModelVersion, ...]:
     overdue = Finding.objects.filter(
         source=FindingSource.CONDITION, status=FindingStatus.OPEN, due_on__lt=now.date()
     ).values("version_id")
+    ended = Waiver.objects.filter(Q(expires_on__lt=now.date()) | Q(revoked_at__isnull=False)).values("version_id")
     due = ModelVersion.objects.filter(stage=Stage.MONITORING).filter(
-        Q(approval_expires_at__lte=now) | Q(pk__in=overdue)
+        Q(approval_expires_at__lte=now) | Q(pk__in=overdue) | Q(pk__in=ended)
     )
     for version_id in due.values_list("pk", flat=True):
         with transaction.atomic():
@@ -225,7 +226,25 @@ def lapsed(version: ModelVersion, now: datetime) -> str:
     overdue = Finding.objects.filter(
         version=version, source=FindingSource.CONDITION, status=FindingStatus.OPEN, due_on__lt=now.date()
     ).first()
-    return f"A condition of the approval is overdue: {overdue.description}" if overdue else ""
+    if overdue:
+        return f"A condition of the approval is overdue: {overdue.description}"
+    return _ended_exception(version, now)
+
+
+def _ended_exception(version: ModelVersion, now: datetime) -> str:
+    """Which exception, on which the approval rests, ended or was revoked while what it set aside is still not met."""
+    rows = Waiver.objects.filter(version=version).filter(Q(expires_on__lt=now.date()) | Q(revoked_at__isnull=False))
+    ended = [row for row in rows if row.signatures.exists()]
+    if not ended:
+        return ""
+    document, case = pinned(version.policy), dossier.load_case(version)
+    for row in ended:
+        state = policy.gate(case, document, Stage(row.stage), now=now)
+        pairs = zip(document.gates.get(Stage(row.stage), ()), state.outcomes, strict=False)
+        if any(not outcome.met and row.requirement in ("", asked.identity()) for asked, outcome in pairs):
+            how = "was revoked" if row.revoked_at else f"ended on {row.expires_on:%d %b %Y}"
+            return f"The exception from “{row.title}” {how}, and what it set aside is still not met."
+    return ""
 
 
 def comment(*, version_id: int, actor: User, text: str, now: datetime | None = None) -> Comment:
@@ -336,10 +355,10 @@ def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str)
     )
     if stage in REVIEW_STAGES:
         for role in sorted(_roles_of_gate(parse(version.policy.text), stage)):
+            holders = permissions.people_with(permissions.permission_for(role), version.model)
+            people = {*holders, *permissions.delegates_for(role, version.model)}
             notify.notify(
-                recipients=permissions.people_with(permissions.permission_for(role), version.model).exclude(
-                    pk__in=(version.submitted_by_id, version.developer_id)
-                ),
+                recipients=people - {version.submitted_by, version.developer},
                 event=Event.VERSION_ADVANCED,
                 text=f"{version} waits for a sign-off as {role.in_words} ({stage.label.lower()}).",
                 link=version.get_absolute_url(),

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.models import User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import path
 
 from portal import panels
 
@@ -30,7 +31,14 @@ class PortalAdminSite(AdminSite):
 
     def get_urls(self) -> list[Any]:
         """The stock addresses without the redirector to "view on site", which tells whether any row exists."""
-        return [entry for entry in super().get_urls() if getattr(entry, "name", None) != "view_on_site"]
+        stock = [entry for entry in super().get_urls() if getattr(entry, "name", None) != "view_on_site"]
+        return [path("codes/", self.admin_view(self.one_time_codes), name="one_time_codes"), *stock]
+
+    def one_time_codes(self, request: HttpRequest) -> HttpResponseBase:
+        """The person's own one-time codes."""
+        from portal.one_time_codes import one_time_codes  # noqa: PLC0415  (needs the apps)
+
+        return one_time_codes(request)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """The front page: what is true now, within what the person may see."""

@@ -64,6 +64,9 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 PORTAL_URL = os.environ.get("PORTAL_URL", "http://localhost:8000").rstrip("/")
 
 INSTALLED_APPS = [
+    # Before our own admin, which takes their stock pages away again.
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "portal.apps.PortalConfig",
     "portal.apps.PortalAdminConfig",
     "approvals",
@@ -136,6 +139,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_CALLABLE = "portal.lockout.respond"
 AXES_ENABLE_ADMIN = False  # a lock is lifted on the page of the people, and recorded
+OTP_TOTP_ISSUER = "Model approval"
 AXES_VERBOSE = False
 
 SESSION_COOKIE_AGE = 8 * 60 * 60

@@ -24,6 +24,8 @@ class PortalEvent(StrEnum):
     ACCOUNT_ADDED = "portal.account.added"
     ACCOUNT_CHANGED = "portal.account.changed"
     ACCOUNT_UNLOCKED = "portal.account.unlocked"
+    CODES_SET_UP = "portal.account.codes_set_up"
+    CODES_REMOVED = "portal.account.codes_removed"
     PASSWORD_SET = "portal.account.password_set"  # noqa: S105  (the name of an event)
 
 

@@ -18,6 +18,7 @@ from approvals import dossier, evidence, permissions, publishing, registration, 
 from approvals.models import ModelVersion, RegisteredModel, SignOff
 from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role, Stage
+from portal.reauthentication import Proof
 
 PASSWORD = "correct horse battery staple"
 NAMES = {
@@ -144,6 +145,7 @@ class Cast:
         *,
         by: User | None = None,
         password: str = PASSWORD,
+        code: str = "",
         to: str = "",
         asked: signing_off.Request | None = None,
         **changes: Any,
@@ -153,7 +155,7 @@ class Cast:
             version_id=version.pk,
             actor=by or self.signers[role],
             asked=asked or self.request(version, role, **changes),
-            password=password,
+            proof=Proof(password, code),
             http_request=web_request(),
             to=to,
         )

@@ -60,6 +60,26 @@ def long_text(label: str, help_text: str = "", *, rows: int = 5, required: bool 
     return forms.CharField(label=label, help_text=help_text, widget=widget, required=required)
 
 
+def password_field() -> forms.CharField:
+    """The password as a signature."""
+    return forms.CharField(
+        label="Your password",
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="Your password is your signature. A wrong one signs nothing.",
+        strip=False,
+    )
+
+
+def code_field() -> forms.CharField:
+    """The code of the signer's device; forms take it away for whoever has none, or is in a series of signings."""
+    return forms.CharField(
+        label="One-time code",
+        max_length=12,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
+        help_text="Six digits that your device shows now. In a series of signings it counts for ten minutes.",
+    )
+
+
 class ReasonForm(ActForm):
     """Why a version is moved."""
 
@@ -89,17 +109,17 @@ class SignForm(ActForm):
         "Reason", "Printed on the model card, cannot be edited later. Say what you relied on (at least 10 characters)."
     )
     meaning = forms.BooleanField(label="")
-    password = forms.CharField(
-        label="Your password",
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="Your password is your signature. A wrong one signs nothing.",
-        strip=False,
-    )
+    password = password_field()
+    code = code_field()
     seen_digest = forms.CharField(widget=forms.HiddenInput)
     idempotency_key = forms.CharField(widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, version: ModelVersion, stage: Stage, role: Role, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, version: ModelVersion, stage: Stage, role: Role, asks_code: bool, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if not asks_code:
+            del self.fields["code"]
         here = Stage(version.stage)
         earlier = REVIEW_STAGES[: REVIEW_STAGES.index(here)] if here in REVIEW_STAGES else ()
         asked_here = stage == here
@@ -124,7 +144,7 @@ class SignForm(ActForm):
 
         Neither the password nor the tick beside the meaning is kept: both belong to what was on the screen then.
         """
-        kept = {name: text for name, text in (typed or {}).items() if name not in ("password", "meaning")}
+        kept = {name: text for name, text in (typed or {}).items() if name not in ("password", "code", "meaning")}
         return {**kept, "seen_digest": digest, "idempotency_key": uuid.uuid4().hex}
 
     def condition_rows(self) -> list[tuple[Any, Any, Any]]:

@@ -21,7 +21,7 @@ from approvals.admin.version_lines import name_of
 from approvals.admin.visible_policies import PUBLISH, WRITE, policy_for, visible_policies
 from approvals.models import Policy
 from approvals.models.policies import PolicyStatus
-from approvals.policy_changes import changes, in_words, requirement_in_words
+from approvals.policy_changes import changes, in_words, requirement_in_words, settings_in_words
 from approvals.policy_document import PolicyDocument, parse
 from portal.admin import ScopedAdmin, row_number, say
 from portal.errors import BadInput, DomainError, NotPermitted
@@ -107,6 +107,7 @@ def show(request: HttpRequest, policy: Policy) -> HttpResponse:
         "publisher": name_of(policy.published_by) if policy.published_by else "",
         "problem": problem,
         "document": document,
+        "rules": settings_in_words(document.rules.as_policy()) if document else (),
         "gates": _gates(document) if document else (),
         "monitors": tuple(in_words(entry) for entry in document.monitors) if document else (),
         "before": before,

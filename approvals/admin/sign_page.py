@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -19,10 +20,11 @@ from approvals.admin.forms import SignForm
 from approvals.models.signoffs import SignOffDecision
 from approvals.signing_off import Signing
 from approvals.stages import REVIEW_STAGES, Role, Stage
+from portal import reauthentication
 from portal.errors import DomainError, Stale
 
 
-@method_decorator([never_cache, sensitive_post_parameters("password")], name="dispatch")
+@method_decorator([never_cache, sensitive_post_parameters("password", "code")], name="dispatch")
 class SignView(View):
     """GET shows what is signed; POST signs."""
 
@@ -31,14 +33,20 @@ class SignView(View):
     def get(self, request: HttpRequest, version_id: int, stage: str, role: str) -> HttpResponseBase:
         """The page as it stands now."""
         signing = self._prepare(request, version_id, stage, role)
-        return self._page(request, signing, self._empty(signing), None)
+        return self._page(request, signing, self._empty(request, signing), None)
 
     def post(self, request: HttpRequest, version_id: int, stage: str, role: str) -> HttpResponseBase:
         """Sign, or show why nothing was signed; what was typed stays, except the password."""
         signing = self._prepare(request, version_id, stage, role)
         if "again" in request.POST:
-            return self._page(request, signing, self._empty(signing, typed=request.POST.dict()), None)
-        form = SignForm(request.POST, version=signing.version, stage=signing.stage, role=signing.role)
+            return self._page(request, signing, self._empty(request, signing, typed=request.POST.dict()), None)
+        form = SignForm(
+            request.POST,
+            version=signing.version,
+            stage=signing.stage,
+            role=signing.role,
+            asks_code=_asks_code(request),
+        )
         error: DomainError | None = None
         if form.is_valid():
             try:
@@ -51,11 +59,12 @@ class SignView(View):
                 return HttpResponseRedirect(f"{signing.version.get_absolute_url()}#sign-offs")
         return self._page(request, signing, form, error)
 
-    def _empty(self, signing: Signing, *, typed: dict[str, str] | None = None) -> SignForm:
+    def _empty(self, request: HttpRequest, signing: Signing, *, typed: dict[str, str] | None = None) -> SignForm:
         return SignForm(
             version=signing.version,
             stage=signing.stage,
             role=signing.role,
+            asks_code=_asks_code(request),
             initial=SignForm.shown(signing.dossier.digest, typed=typed),
         )
 
@@ -80,7 +89,7 @@ class SignView(View):
             version_id=signing.version.pk,
             actor=person(request),
             asked=asked,
-            password=given["password"],
+            proof=reauthentication.Proof(given["password"], given.get("code", "")),
             http_request=request,
             to=given.get("to", ""),
         )
@@ -105,6 +114,10 @@ class SignView(View):
             "dossier_text": json.dumps(signing.dossier.content, indent=2, ensure_ascii=False),
         }
         return render(request, "approvals/sign.html", context, status=status_of(error))
+
+
+def _asks_code(request: HttpRequest) -> bool:
+    return reauthentication.code_asked(person(request), request, now=timezone.now())
 
 
 def _looked_at(item: dict[str, Any]) -> tuple[str, str]:

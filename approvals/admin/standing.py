@@ -87,7 +87,7 @@ def _look_for_awaited(user: User) -> tuple[AwaitedLine, ...]:
 
 
 def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
-    mine = set(permissions.roles_of(user, version.model))
+    mine = set(permissions.signing_roles(user, version.model))
     if not mine:
         return []
     document, case, now = parse(version.policy.text), dossier.load_case(version), timezone.now()

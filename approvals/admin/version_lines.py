@@ -232,7 +232,7 @@ def _check_line(case: Case, key: str, stages: tuple[str, ...], runs: list[CheckR
 
 def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, user: User) -> tuple[SignOffLine, ...]:
     """Every sign-off that the gates ask, stage by stage; voided ones stay visible."""
-    mine = set(permissions.roles_of(user, version.model))
+    mine = set(permissions.signing_roles(user, version.model))
     standing = standing_sign_offs(version, case)
     rows: dict[tuple[str, str], list[SignOff]] = {}
     for row in SignOff.objects.filter(version=version).order_by("pk"):

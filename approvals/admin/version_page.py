@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from approvals import dossier, permissions, policy, repinning, workflow
+from approvals import dossier, permissions, policy, repinning, waivers, workflow
+from approvals.admin.exception_lines import ExceptionLine, exception_lines
 from approvals.admin.finding_lines import FindingLine, MitigationLine, finding_lines, mitigation_lines
 from approvals.admin.texts import rendered_markdown
 from approvals.admin.version_lines import (
@@ -90,6 +91,8 @@ class VersionPage:
     sign_offs: tuple[SignOffLine, ...]
     findings: tuple[FindingLine, ...]
     mitigations: tuple[MitigationLine, ...]
+    exceptions: tuple[ExceptionLine, ...]
+    may_ask_exception: bool
     comments: tuple[CommentLine, ...]
     timeline: tuple[TimelineLine, ...]
     panels: tuple[Panel, ...]
@@ -142,6 +145,8 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
         mitigations=mitigation_lines(
             version, may_record=permissions.may_submit(user, model) and case.stage not in ENDS
         ),
+        exceptions=exception_lines(version),
+        may_ask_exception=_may_ask_exception(document, blockers) and not waivers.why_not_ask(version, user),
         comments=_comments(version),
         timeline=lines_of(version, newest=TIMELINE),
         panels=panels_of(version, user),
@@ -159,6 +164,10 @@ def _open_items(case: Case, document: PolicyDocument, now: datetime) -> tuple[Bl
     if case.stage is Stage.SUSPENDED:
         return policy.decide(case, document, Transition.REINSTATE, now=now).blockers
     return ()
+
+
+def _may_ask_exception(document: PolicyDocument, blockers: tuple[Blocker, ...]) -> bool:
+    return bool(blockers and (document.rules.waivers or document.rules.emergency_override))
 
 
 def checks_of(version: ModelVersion, user: User) -> tuple[CheckLine, ...]:

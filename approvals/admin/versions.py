@@ -19,6 +19,7 @@ from approvals.admin.acting import person, version_for
 from approvals.admin.repin_page import repin
 from approvals.admin.sign_page import SignView
 from approvals.admin.standing import awaited_of, blockers_of
+from approvals.admin.waivers import ask as ask_for_exception
 from approvals.models import ModelVersion
 from approvals.stages import REVIEW_STAGES
 from portal.admin import ScopedAdmin, row_number
@@ -97,6 +98,7 @@ class ModelVersionAdmin(ScopedAdmin):
             at("<int:version_id>/findings/open/", acts.open_finding, "open_finding"),
             at("<int:version_id>/findings/<int:finding_id>/<slug:act>/", acts.settle_finding, "settle_finding"),
             at("<int:version_id>/mitigate/<int:run_id>/", acts.mitigate, "mitigate"),
+            at("<int:version_id>/exceptions/ask/", ask_for_exception, "ask_exception"),
             *super().get_urls(),
         ]
 

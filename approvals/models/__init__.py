@@ -1,6 +1,7 @@
 """Tables of the approvals app. Each table is written by one use-case module only."""
 
 from approvals.models.checks import CheckRun, LeasedRun
+from approvals.models.delegations import Delegation
 from approvals.models.evidence import Answer, Evidence, EvidenceKind, StoredFile
 from approvals.models.findings import Comment, Finding, MitigationPlan
 from approvals.models.policies import Policy
@@ -11,11 +12,13 @@ from approvals.models.versions import (
     RegisteredModelGroupObjectPermission,
     RegisteredModelUserObjectPermission,
 )
+from approvals.models.waivers import Waiver, WaiverKind, WaiverSignature
 
 __all__ = [
     "Answer",
     "CheckRun",
     "Comment",
+    "Delegation",
     "DossierSnapshot",
     "Evidence",
     "EvidenceKind",
@@ -29,4 +32,7 @@ __all__ = [
     "RegisteredModelUserObjectPermission",
     "SignOff",
     "StoredFile",
+    "Waiver",
+    "WaiverKind",
+    "WaiverSignature",
 ]

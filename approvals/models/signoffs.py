@@ -39,7 +39,15 @@ class SignOff(models.Model):
     role = models.CharField(max_length=30, choices=Role.choices)
     decision = models.CharField(max_length=30, choices=SignOffDecision.choices)
     signer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="sign_offs")
-    printed_name = models.CharField(max_length=160, help_text="The signer's name at signing time.")
+    on_behalf_of = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="Whose role it was, if the signer held it by delegation.",
+    )
+    printed_name = models.CharField(max_length=340, help_text="The signer's name at signing time.")
     meaning = models.TextField(help_text="Meaning of the signature, as shown to the signer.")
     comment = models.TextField()
     conditions = models.JSONField(default=list, blank=True)
@@ -56,6 +64,10 @@ class SignOff(models.Model):
             models.UniqueConstraint(
                 fields=["version", "stage", "dossier", "signer"],
                 name="a_person_signs_once_per_stage_and_dossier",
+            ),
+            models.UniqueConstraint(
+                fields=["version", "stage", "dossier", "on_behalf_of"],
+                name="nobody_is_signed_for_twice_per_stage_and_dossier",
             ),
             models.UniqueConstraint(
                 fields=["signer", "idempotency_key"], name="an_idempotency_key_is_used_once_per_signer"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar, Self
 
+from approvals.canonical import digest
 from approvals.stages import Outcome, Stage
 
 
@@ -83,6 +84,12 @@ class SignOffFact:
     comment: str
     signed_at: datetime
     dossier: str
+    on_behalf_of: int | None = None
+
+    @property
+    def seat(self) -> int:
+        """Whose signature it is: the signer's, or that of whom the signer stood in for."""
+        return self.on_behalf_of or self.signer
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,24 @@ class MitigationFact:
     due_on: date
     recorded_by: int
     recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class WaiverFact:
+    """One exception that was not revoked, with those who signed it."""
+
+    id: int
+    kind: str
+    stage: str
+    requirement: str
+    title: str
+    basis: str
+    reason: str
+    meanwhile: str
+    expires_on: date
+    asked_by: int
+    signatures: tuple[tuple[int, str, str], ...]
+    """Signer, role and printed name of each signature, in order."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +181,7 @@ class Case:
     findings: tuple[FindingFact, ...]
     mitigations: tuple[MitigationFact, ...]
     holders: Mapping[str, tuple[str, ...]]
+    waivers: tuple[WaiverFact, ...] = ()
     dossiers: Mapping[str, str] = field(default_factory=dict)
     """Digest of each stage's dossier as it stands; empty while the dossiers themselves are being built."""
     contributors: Mapping[str, frozenset[int]] = field(default_factory=dict)
@@ -164,7 +190,8 @@ class Case:
     def counts(self, signed: SignOffFact) -> bool:
         """Whether a sign-off still stands: on the dossier as it is, by somebody who contributed nothing to it."""
         on_this_dossier = signed.dossier == self.dossiers.get(signed.stage)
-        return on_this_dossier and signed.signer not in self.contributors.get(signed.stage, ())
+        barred = self.contributors.get(signed.stage, ())
+        return on_this_dossier and signed.signer not in barred and signed.seat not in barred
 
 
 class Requirement(ABC):
@@ -172,6 +199,12 @@ class Requirement(ABC):
 
     key: ClassVar[str] = ""
     title: ClassVar[str]
+    waivable: ClassVar[bool] = True
+    """Whether two people may set it aside for a time; signatures themselves never are, short of an emergency."""
+
+    def identity(self) -> str:
+        """Digest of what the policy asks here: another threshold is another requirement."""
+        return digest({"kind": self.key, "settings": self.as_policy()})
 
     @classmethod
     @abstractmethod

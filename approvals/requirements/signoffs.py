@@ -22,6 +22,7 @@ class SignOffsRequirement(Requirement):
     people: int = 1
 
     title = "Sign-off"
+    waivable = False
 
     @classmethod
     def parse(cls, given: Mapping[str, Any], *, where: str) -> Self:
@@ -63,11 +64,13 @@ class SignOffsRequirement(Requirement):
                 "and nothing that the signature covers has changed since."
             )
             return self._closed(title, sentence, "changes_requested", stage, objections[-1].signed_at, mine, current)
-        signers = {signed.signer for signed in current if signed.decision in APPROVALS}
-        if len(signers) >= self.people:
+        approving = [signed for signed in current if signed.decision in APPROVALS]
+        # Two hands of one person, or two delegates of one principal, fill one seat.
+        people = min(len({signed.signer for signed in approving}), len({signed.seat for signed in approving}))
+        if people >= self.people:
             names = ", ".join(signed.printed_name for signed in current)
             return Outcome(self.key, title, f"Signed by {names}.", details=self._details(mine, current))
-        code, sentence = self._missing(case, mine, len(signers))
+        code, sentence = self._missing(case, mine, people)
         return self._closed(title, sentence, code, stage, None, mine, current)
 
     def _missing(self, case: Case, mine: list[SignOffFact], signed: int) -> tuple[str, str]:

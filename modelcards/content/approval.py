@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
+from approvals import exceptions, timeline
 from approvals import policy as gates_of
-from approvals import timeline
-from approvals.models import Finding, ModelVersion, SignOff
+from approvals.models import Finding, ModelVersion, SignOff, Waiver
 from approvals.models.findings import FindingSource
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
@@ -126,6 +126,28 @@ def findings(rows: Iterable[Finding]) -> tuple[c.Finding, ...]:
         )
         for row in rows
         if row.source != FindingSource.CONDITION
+    )
+
+
+def waivers(version: ModelVersion, case: Case, document: PolicyDocument, now: datetime) -> tuple[c.Waiver, ...]:
+    """Exceptions that hold: granted, not revoked, and their day has not passed."""
+    holding = {
+        one.id
+        for stage in REVIEW_STAGES
+        for one in exceptions.granted_in(case, document, stage)
+        if one.expires_on >= now.date()
+    }
+    rows = Waiver.objects.filter(version=version, pk__in=holding).prefetch_related("signatures").order_by("pk")
+    return tuple(
+        c.Waiver(
+            title=f"{row.get_kind_display()}, {row.get_stage_display().lower()}: {row.title}",
+            reason=f"{row.reason} Until it is met: {row.meanwhile} Not met: {row.unmet}",
+            granted_by=tuple(f"{one.printed_name} ({one.get_role_display()})" for one in row.signatures.all()),
+            granted_at=max(one.signed_at for one in row.signatures.all()).isoformat(),
+            expires_on=row.expires_on.isoformat(),
+            is_override=row.is_emergency,
+        )
+        for row in rows
     )
 
 

@@ -38,6 +38,7 @@ def build(
     )
     gates = approval.gates(case, document, now)
     signed = approval.sign_offs(version, case)
+    held = approval.waivers(version, case, document, now)
     return c.Card(
         number=number,
         status=status.value,
@@ -46,7 +47,7 @@ def build(
         model=subject.model_facts(version),
         version=subject.version_facts(version, workflow.incumbents(version)),
         artifact=subject.artifact(rows),
-        summary=_summary(version, status, gates, found, signed, results),
+        summary=_summary(version, status, gates, found, signed, results, held),
         policy=approval.policy_facts(version, document),
         intended_use=texts.get(subject.USE, ()),
         out_of_scope=texts.get("out_of_scope", ()),
@@ -63,6 +64,7 @@ def build(
         mitigations=measured.mitigations(version, runs),
         findings=approval.findings(found),
         conditions=approval.conditions(found, signed),
+        waivers=held,
         gates=gates,
         sign_offs=signed,
         monitoring=subject.monitoring(document, rows),
@@ -90,6 +92,7 @@ def _summary(
     found: list[Finding],
     signed: tuple[c.SignOff, ...],
     results: tuple[c.CheckResult, ...],
+    held: tuple[c.Waiver, ...],
 ) -> c.Summary:
     numbers = measured.highlights(results)
     if status is c.CardStatus.DRAFT:
@@ -103,6 +106,10 @@ def _summary(
         f"Approved{until} under {version.policy}, with sign-offs of {len(people)} people "
         f"for {name_of(version.model.owner)}, {version.model.business_unit}."
     )
+    if any(one.is_override for one in held):
+        return c.Summary("Approved by emergency override", c.Tone.BAD.value, sentence, numbers)
+    if held:
+        return c.Summary("Approved with exceptions", c.Tone.CAUTION.value, sentence, numbers)
     if conditional:
         return c.Summary("Approved with conditions", c.Tone.CAUTION.value, sentence, numbers)
     return c.Summary("Approved", c.Tone.GOOD.value, sentence, numbers)

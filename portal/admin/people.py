@@ -15,12 +15,15 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from portal import ledger, notify
+from portal import ledger, notify, second_factor
+from portal.errors import DomainError
 from portal.tasks import PortalEvent
 
 OWN_RIGHTS = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
 
+admin.site.unregister(TOTPDevice)  # the stock pages show secrets
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
@@ -54,7 +57,7 @@ class Recorded:
 class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]
     """Accounts. Somebody who leaves is made inactive: that takes effect at once, also on what they could sign."""
 
-    actions = ("lift_lock",)
+    actions = ("lift_lock", "remove_codes")
     list_display = ("username", "first_name", "last_name", "email", "is_active", "locked", "is_staff", "is_superuser")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -87,6 +90,21 @@ class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]
                     event=PortalEvent.ACCOUNT_UNLOCKED, actor=user, subject=person, scope="portal", facts=facts
                 )
             messages.success(request, f"{person} may try again.")
+
+    @admin.action(description="Remove one-time codes (lost device)", permissions=["change"])
+    def remove_codes(self, request: HttpRequest, people: QuerySet[User]) -> None:
+        """For whoever lost the device. Recorded, and the owner is told; nobody does it for themselves here."""
+        user = cast(User, request.user)
+        for person in people:
+            if person.pk == user.pk or not self.has_change_permission(request, person):
+                messages.error(request, f"You cannot remove the one-time codes of {person}.")
+                continue
+            try:
+                second_factor.remove(person=person, by=user)
+            except DomainError as error:
+                messages.error(request, f"{person}: {error.sentence}")
+            else:
+                messages.success(request, f"{person} signs without a code until new ones are set up.")
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:  # noqa: A002
         """One transaction for the new password, its record and the word to its owner."""

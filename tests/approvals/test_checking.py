@@ -22,7 +22,7 @@ GATES = {
         {"signoffs": {"role": "model_validator"}},
     ],
 }
-NO_DOCUMENTS = {"training_record": [], "data_lineage": []}
+NO_DOCUMENTS: dict[str, list[str]] = {"training_record": [], "data_lineage": []}
 PASSED = Result(verdict="passed", sentences=("Fine.",), reading={}, charts=[], engine={}, log="")
 
 

@@ -8,10 +8,11 @@ from django.utils import timezone
 
 from approvals import evidence, findings, permissions, signing_off
 from approvals.models import DossierSnapshot, Finding, ModelVersion, SignOff
-from approvals.signing_off import LOCKED_OUT, WRONG_PASSWORD, Condition
+from approvals.signing_off import Condition
 from approvals.stages import Role, Stage
 from portal.errors import BadInput, NotPermitted, Refused, Stale
 from portal.models import LedgerEntry
+from portal.reauthentication import LOCKED_OUT, WRONG_PASSWORD
 from tests.cast import PASSWORD, SAFE, tiny_table
 
 GATES = {

@@ -36,6 +36,7 @@ from portal.management.demo.documents import as_json, lineage
 from portal.management.demo.texts import Answers, ModelText
 from portal.management.demo.training import TrainedModel
 from portal.management.demo.work import Queue, StoryError, Work
+from portal.reauthentication import Proof
 
 DUE = timedelta(days=14)
 
@@ -194,7 +195,7 @@ class Scene:
             version_id=version.pk,
             actor=actor,
             asked=asked,
-            password=self.house.password,
+            proof=Proof(self.house.password),
             http_request=_local_request(),
             to=to,
         )

@@ -9,9 +9,9 @@ from django.utils.html import escape
 
 from approvals import findings, running
 from approvals.models import CheckRun, Comment, Evidence, Finding, ModelVersion, SignOff
-from approvals.signing_off import LOCKED_OUT
 from approvals.stages import Role
 from portal.models import LedgerEntry
+from portal.reauthentication import LOCKED_OUT
 from tests.cast import PASSWORD, SAFE, TABLE, tiny_safetensors, tiny_table
 
 GATES = {
