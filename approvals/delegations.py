@@ -39,9 +39,7 @@ def delegate(
     with transaction.atomic():
         model = RegisteredModel.objects.select_for_update(of=("self",)).get(pk=model_id)
         if not permissions.granted(actor, permissions.permission_for(role), model):
-            raise NotPermitted(
-                f"You do not hold the role {role.in_words} on {model}; what is not yours you cannot give."
-            )
+            raise NotPermitted(f"You do not hold the role {role.in_words} on {model}, so you cannot pass it on.")
         _require_days(starts_on, ends_on, now)
         if to.pk == actor.pk or not (to.is_active and to.is_staff):
             raise BadInput("Choose another active member of staff.", field="to")

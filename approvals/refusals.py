@@ -31,6 +31,9 @@ def recorded(
     try:
         yield
     except refusals as refusal:
+        if refusal.recorded:  # by an inner block already
+            raise
+        refusal.recorded = True
         with transaction.atomic():
             ledger.record(
                 event=event,

@@ -10,6 +10,8 @@ class DomainError(Exception):
     """A refusal or failure that a person may read; `code` is a short slug for programs."""
 
     code: str = "error"
+    recorded: bool = False
+    """Whether the refusal stands in the ledger already."""
 
     def __init__(self, sentence: str, *, code: str | None = None) -> None:
         super().__init__(sentence)

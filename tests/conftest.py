@@ -12,6 +12,7 @@ atexit.register(shutil.rmtree, os.environ["PORTAL_VAR"], ignore_errors=True)
 
 import django
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
@@ -40,6 +41,12 @@ def _test_settings():
         },
     ):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    """What pages remember is named by the size of the ledger, which begins anew with each test."""
+    cache.clear()
 
 
 @pytest.fixture
