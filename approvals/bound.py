@@ -16,13 +16,24 @@ from approvals.models import (
     RegisteredModel,
     SignOff,
     StoredFile,
+    TimeNotice,
     Waiver,
     WaiverSignature,
 )
 from approvals.stages import legal_moves
 from portal import guards
 
-ONLY_GROW = (SignOff, DossierSnapshot, StoredFile, Evidence, Answer, Comment, MitigationPlan, WaiverSignature)
+ONLY_GROW = (
+    SignOff,
+    DossierSnapshot,
+    StoredFile,
+    Evidence,
+    Answer,
+    Comment,
+    MitigationPlan,
+    WaiverSignature,
+    TimeNotice,
+)
 STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding, Waiver, Delegation)
 POLICY_FIELDS = ("name", "number", "tier", "title", "text", "digest", "author", "published_by", "published_at")
 

@@ -36,6 +36,8 @@ class Event(StrEnum):
     FINDING_ACCEPTED = "approvals.finding.accepted"
     FINDING_CLOSED = "approvals.finding.closed"
     MITIGATION_RECORDED = "approvals.mitigation.recorded"
+    TIME_REMINDED = "approvals.time.reminded"
+    TIME_ESCALATED = "approvals.time.escalated"
     DELEGATED = "approvals.delegation.made"
     DELEGATION_REVOKED = "approvals.delegation.revoked"
     WAIVER_ASKED = "approvals.waiver.asked"

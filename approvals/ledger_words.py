@@ -103,6 +103,14 @@ def _finding(words: str) -> Words:
     return said
 
 
+def _time(words: str) -> Words:
+    def said(facts: Facts) -> str:
+        due = f", due on {facts['due_on']}" if facts.get("due_on") else ""
+        return f"{words}: {_stage(facts['stage'])}{due}" if facts.get("stage") else words
+
+    return said
+
+
 def _exception(words: str) -> Words:
     def said(facts: Facts) -> str:
         emergency = "EMERGENCY OVERRIDE. " if facts.get("exception") == "emergency" else ""
@@ -145,6 +153,8 @@ WORDS: dict[str, Words] = {
     "approvals.finding.accepted": _finding("Finding accepted"),
     "approvals.finding.closed": _finding("Finding closed"),
     "approvals.mitigation.recorded": _about("Mitigation planned", "measure"),
+    "approvals.time.reminded": _time("Reminded"),
+    "approvals.time.escalated": _time("Overdue, escalated"),
     "approvals.waiver.asked": _exception("Exception asked for"),
     "approvals.waiver.signed": _exception("Exception signed"),
     "approvals.waiver.revoked": _exception("Exception revoked"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from approvals import checking, running, workflow
+from approvals import checking, running, time_limits, workflow
 
 
 @shared_task
@@ -21,3 +21,9 @@ def sweep() -> int:
     for run_id in waiting:
         checking.send_hint(run_id)
     return len(waiting)
+
+
+@shared_task
+def look_at_time_limits() -> int:
+    """Remind people of stages that are due and escalate those that are overdue."""
+    return len(time_limits.tell())

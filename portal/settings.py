@@ -4,7 +4,7 @@ Reads only: it makes no file and no folder (portal.keys does) and never switches
 """
 
 import os
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,8 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 # The origin is in every checkpoint: one name per installation, never changed. Witnesses get each night's checkpoint.
 LEDGER_ORIGIN = os.environ.get("LEDGER_ORIGIN", "model-approval-portal")
 # Printed on cards as the issuer, and named in the certificate of the seal when it is made.
+# Days on which nobody works, besides weekends: time limits of stages do not count them.
+HOLIDAYS = [date.fromisoformat(day) for day in words("HOLIDAYS")]
 ORGANISATION = os.environ.get("ORGANISATION", "Model Approval Portal")
 LEDGER_WITNESSES = words("LEDGER_WITNESSES")
 
@@ -238,6 +240,7 @@ CELERY_BEAT_SCHEDULE = {
     "cards": {"task": "modelcards.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
     "monitors": {"task": "monitoring.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
     "mail": {"task": "portal.tasks.send_outgoing", "schedule": 10.0, "options": {"expires": 10.0}},
+    "time-limits": {"task": "approvals.tasks.look_at_time_limits", "schedule": timedelta(minutes=15)},
     "staleness": {"task": "monitoring.tasks.check_staleness", "schedule": timedelta(hours=1)},
     "checkpoint": {"task": "portal.tasks.nightly_checkpoint", "schedule": crontab(hour=0, minute=30)},
 }

@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
-from approvals import dossier, permissions, policy, signing_off
+from approvals import dossier, permissions, policy, signing_off, time_limits
 from approvals.models import ModelVersion
 from approvals.policy_document import parse
 from approvals.requirements.signoffs import SignOffsRequirement
@@ -40,6 +40,8 @@ class AwaitedLine:
     submitted_by: str
     since: datetime
     others_open: int
+    due: str = ""
+    overdue: bool = False
 
     @property
     def role_in_words(self) -> str:
@@ -83,7 +85,7 @@ def _look_for_awaited(user: User) -> tuple[AwaitedLine, ...]:
     )
     for version in versions:
         lines += _awaited(version, user)
-    return tuple(sorted(lines, key=lambda line: (not line.ready, line.since)))
+    return tuple(sorted(lines, key=lambda line: (not line.ready, not line.overdue, line.since)))
 
 
 def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
@@ -94,6 +96,7 @@ def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
     gates = [policy.gate(case, document, stage, now=now) for stage in stages_up_to(case.stage)]
     others = sum(blocker.code not in SIGN_OFF_CODES for state in gates for blocker in state.blockers)
     lines = []
+    time = time_limits.standing(version, now=now, document=document)
     for state in gates:
         for requirement, outcome in zip(document.gates.get(state.stage, ()), state.outcomes, strict=False):
             if not isinstance(requirement, SignOffsRequirement) or outcome.met:
@@ -115,6 +118,8 @@ def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
                     submitted_by=version.submitted_by.get_full_name() or version.submitted_by.get_username(),
                     since=version.stage_entered_at,
                     others_open=others,
+                    due=time.in_words if time else "",
+                    overdue=bool(time and time.overdue),
                 )
             )
     return lines

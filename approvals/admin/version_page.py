@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from approvals import dossier, permissions, policy, repinning, waivers, workflow
+from approvals import dossier, permissions, policy, repinning, time_limits, waivers, workflow
 from approvals.admin.exception_lines import ExceptionLine, exception_lines
 from approvals.admin.finding_lines import FindingLine, MitigationLine, finding_lines, mitigation_lines
 from approvals.admin.texts import rendered_markdown
@@ -264,6 +264,7 @@ def _facts(version: ModelVersion, case: Case) -> tuple[tuple[str, str, str], ...
         ("Model", str(version.model), reverse("admin:approvals_registeredmodel_change", args=[version.model_id])),
         ("Stage", version.get_stage_display(), ""),
         ("In stage since", f"{version.stage_entered_at:%d %b %Y, %H:%M} UTC", ""),
+        *((("Due", time.in_words, ""),) if (time := time_limits.standing(version)) else ()),
         ("Risk tier", version.model.get_risk_tier_display(), ""),
         ("Owner", name_of(version.model.owner), ""),
         ("Submitted by", name_of(version.submitted_by), ""),

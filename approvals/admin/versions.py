@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals import permissions, viewing
+from approvals import permissions, time_limits, viewing
 from approvals.admin import acts, version_page
 from approvals.admin.acting import person, version_for
 from approvals.admin.repin_page import repin
@@ -53,7 +53,9 @@ class ModelVersionAdmin(ScopedAdmin):
     def in_stage(self, version: ModelVersion) -> str:
         """Days."""
         days = (timezone.now() - version.stage_entered_at).days
-        return "today" if days == 0 else f"{days} day{'s' if days > 1 else ''}"
+        time = time_limits.standing(version)
+        overdue = ", overdue" if time and time.overdue else ""
+        return ("today" if days == 0 else f"{days} day{'s' if days > 1 else ''}") + overdue
 
     @admin.display(description="Open items")
     def open_items(self, version: ModelVersion) -> str:

@@ -6,6 +6,7 @@ from approvals.models.evidence import Answer, Evidence, EvidenceKind, StoredFile
 from approvals.models.findings import Comment, Finding, MitigationPlan
 from approvals.models.policies import Policy
 from approvals.models.signoffs import DossierSnapshot, SignOff
+from approvals.models.time_notices import TimeNotice, TimeNoticeKind
 from approvals.models.versions import (
     ModelVersion,
     RegisteredModel,
@@ -32,6 +33,8 @@ __all__ = [
     "RegisteredModelUserObjectPermission",
     "SignOff",
     "StoredFile",
+    "TimeNotice",
+    "TimeNoticeKind",
     "Waiver",
     "WaiverKind",
     "WaiverSignature",
