@@ -16,6 +16,8 @@ from approvals.models import (
     RegisteredModel,
     SignOff,
     StoredFile,
+    TierAssessment,
+    TierOverride,
     TimeNotice,
     Waiver,
     WaiverSignature,
@@ -33,8 +35,9 @@ ONLY_GROW = (
     MitigationPlan,
     WaiverSignature,
     TimeNotice,
+    TierAssessment,
 )
-STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding, Waiver, Delegation)
+STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding, Waiver, Delegation, TierOverride)
 POLICY_FIELDS = ("name", "number", "tier", "title", "text", "digest", "author", "published_by", "published_at")
 
 
@@ -104,4 +107,17 @@ def declare() -> None:
         slug="revoked",
         sentence="A delegation that was ended stays ended.",
         when='OLD."revoked_at" IS NOT NULL',
+    )
+    guards.kept(
+        TierOverride,
+        ("assessment", "tier", "reason", "asked_by", "asked_at"),
+        slug="what_was_asked",
+        sentence="What an override asks never changes.",
+    )
+    guards.kept(
+        TierOverride,
+        ("confirmed_by", "confirmed_at", "authentication"),
+        slug="confirmed",
+        sentence="A confirmed override stays as it was signed.",
+        when='OLD."confirmed_at" IS NOT NULL',
     )

@@ -77,7 +77,19 @@ def decide(
     if transition not in (Transition.ADVANCE, Transition.REINSTATE):
         return Decision(transition, case.stage, target, ())
     gates = gates_up_to(case, document, now=now)
-    return Decision(transition, case.stage, target, tuple(blocker for state in gates for blocker in state.blockers))
+    blockers = (*_wrong_tier(case, document), *(blocker for state in gates for blocker in state.blockers))
+    return Decision(transition, case.stage, target, blockers)
+
+
+def _wrong_tier(case: Case, document: PolicyDocument) -> tuple[Blocker, ...]:
+    """A model that came into another tier is not approved by the policy of its earlier one."""
+    if document.tier.value == case.tier:
+        return ()
+    sentence = (
+        f"The model is in the {case.tier} tier, and this version is judged by {case.policy}, a policy of the "
+        f"{document.tier.value} tier. A risk or compliance officer pins a policy of the right tier."
+    )
+    return (Blocker("policy_of_another_tier", sentence, case.stage, anchor="gate", who="Risk or compliance officer"),)
 
 
 def why_illegal(source: Stage, transition: Transition, to: Stage | None = None) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from approvals import permissions
+from approvals import permissions, tier_assessment, tiering
 from approvals.events import Event
 from approvals.models import ModelVersion, Policy, RegisteredModel
 from approvals.models.policies import PolicyStatus
-from approvals.stages import Tier
 from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
 
@@ -24,16 +24,18 @@ def register_model(
     purpose: str,
     owner: User,
     business_unit: str,
-    risk_tier: str,
+    tier_answers: Mapping[str, str],
     now: datetime | None = None,
 ) -> RegisteredModel:
-    """Register what the business owns. The actor becomes a submitter of it, and nothing else."""
+    """Register what the business owns, in the tier that follows from the answers.
+
+    The actor becomes a submitter of it, and nothing else.
+    """
     now = now or timezone.now()
     if not actor.has_perm("approvals.add_registeredmodel"):
         raise NotPermitted("You have no right to register models.")
     _require_texts(RegisteredModel, name=name, purpose=purpose, business_unit=business_unit)
-    if risk_tier not in Tier.values:
-        raise BadInput("Choose a risk tier.", field="risk_tier")
+    tier = tiering.formula_on(now.date()).assess(tier_answers).tier
     try:
         with transaction.atomic():
             model = RegisteredModel.objects.create(
@@ -41,7 +43,7 @@ def register_model(
                 purpose=purpose.strip(),
                 owner=owner,
                 business_unit=business_unit.strip(),
-                risk_tier=risk_tier,
+                risk_tier=tier,
                 created_by=actor,
                 created_at=now,
             )
@@ -51,8 +53,9 @@ def register_model(
                 actor=actor,
                 subject=model,
                 scope=model.scope,
-                facts={"name": model.name, "owner": owner.pk, "risk_tier": risk_tier, "submitter": actor.pk},
+                facts={"name": model.name, "owner": owner.pk, "risk_tier": tier.value, "submitter": actor.pk},
             )
+            tier_assessment.first(model=model, actor=actor, answers=tier_answers, now=now)
     except IntegrityError as error:
         raise BadInput(f"A model named “{name.strip()}” is registered already.", field="name") from error
     return model

@@ -32,6 +32,10 @@ NAMES = {
     Role.SECURITY_OFFICER: "Hana Sato",
     Role.IT_OPERATIONS: "Ivan Dvorak",
 }
+TIER_ANSWERS = {
+    "high": {"people": "most", "amount": "material", "use": "decision", "harm": "loss", "eu_category": "high_risk"},
+    "low": {"people": "few", "amount": "minor", "use": "information", "harm": "loss", "eu_category": "minimal"},
+}
 SAFE = "A comment that is long enough."
 
 
@@ -90,7 +94,7 @@ class Cast:
             purpose="Decides who gets credit.",
             owner=self.owner,
             business_unit="Retail",
-            risk_tier=tier,
+            tier_answers=TIER_ANSWERS[tier],
         )
         for role, user in self.signers.items():
             permissions.grant(actor=self.superuser, codename=permissions.permission_for(role), to=user, model=model)

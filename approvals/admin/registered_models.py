@@ -14,6 +14,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from approvals import permissions, registration
+from approvals.admin import tier_pages
 from approvals.admin.acting import person, sent, status_of
 from approvals.admin.registration_forms import RIGHTS, GrantForm, ModelForm, VersionForm
 from approvals.admin.version_lines import name_of
@@ -119,6 +120,9 @@ class RegisteredModelAdmin(ScopedAdmin):
             at("register/", register, "register"),
             at("rights/", rights, "rights"),
             at("<int:model_id>/versions/register/", register_version, "register_version"),
+            at("<int:model_id>/tier/", tier_pages.assess, "tier"),
+            at("<int:model_id>/tier/override/", tier_pages.ask_override, "override"),
+            at("<int:model_id>/tier/override/<int:override_id>/", tier_pages.confirm_override, "confirm_override"),
             at("<int:model_id>/grant/", grant, "grant"),
             at("<int:model_id>/revoke/", revoke, "revoke"),
             *super().get_urls(),
@@ -168,6 +172,7 @@ def _page(request: HttpRequest, model: RegisteredModel, form: GrantForm, *, stat
         "sees": sees,
         "versions": model.versions.select_related("submitted_by").order_by("-created_at", "-pk") if sees else (),
         "may_submit": permissions.may_submit(user, model),
+        "tier": tier_pages.panel_of(model, user) if sees else None,
         "rights": _rights(model),
         "may_administer": permissions.may_administer(user),
         "form": form,
@@ -199,14 +204,19 @@ def register(request: HttpRequest) -> HttpResponseBase:
         form.errors.clear()
     elif form.is_bound and form.is_valid():
         try:
-            model = registration.register_model(actor=person(request), **form.cleaned_data)
+            given = dict(form.cleaned_data)
+            answers = tier_pages.answers_in(given)
+            model = registration.register_model(actor=person(request), tier_answers=answers, **given)
         except DomainError as failure:
             error = failure
             form.refuse(failure)
         else:
             messages.success(request, f"{model} is registered. Register its first version below.")
             return _back(model)
-    intro = "You become a submitter of it. An administrator grants the other rights on its page."
+    intro = (
+        "You become a submitter of it. An administrator grants the other rights on its page. Its risk tier follows "
+        "from the answers below, and selects the policy that its versions are judged by."
+    )
     return _form_page(request, form, "Register a model", intro, error)
 
 

@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, User
 
 from approvals import permissions
 from approvals.admin.forms import ActForm, PersonField, long_text
-from approvals.stages import Role, Tier
+from approvals.admin.tier_pages import add_questions
+from approvals.stages import Role
 
 RIGHTS = {
     permissions.SUBMIT: "Submit versions and evidence",
@@ -30,13 +31,11 @@ class ModelForm(ActForm):
     purpose = long_text("Purpose", "What the model decides about whom. Printed on the model card.")
     owner = PersonField(User.objects.none(), label="Owner", help_text="Answers for the model in the business.")
     business_unit = forms.CharField(label="Business unit", max_length=120)
-    risk_tier = forms.ChoiceField(
-        label="Risk tier", choices=Tier.choices, help_text="Selects the policy that every version of it is judged by."
-    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["owner"].queryset = staff()  # type: ignore[attr-defined]
+        add_questions(self)
 
 
 class VersionForm(ActForm):

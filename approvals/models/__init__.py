@@ -6,6 +6,7 @@ from approvals.models.evidence import Answer, Evidence, EvidenceKind, StoredFile
 from approvals.models.findings import Comment, Finding, MitigationPlan
 from approvals.models.policies import Policy
 from approvals.models.signoffs import DossierSnapshot, SignOff
+from approvals.models.tiers import TierAssessment, TierOverride
 from approvals.models.time_notices import TimeNotice, TimeNoticeKind
 from approvals.models.versions import (
     ModelVersion,
@@ -33,6 +34,8 @@ __all__ = [
     "RegisteredModelUserObjectPermission",
     "SignOff",
     "StoredFile",
+    "TierAssessment",
+    "TierOverride",
     "TimeNotice",
     "TimeNoticeKind",
     "Waiver",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from approvals import files
+from approvals import files, tier_assessment
 from approvals.models import Evidence, EvidenceKind, ModelVersion
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
@@ -26,6 +26,7 @@ def model_facts(version: ModelVersion) -> c.ModelFacts:
         owner=name_of(model.owner),
         business_unit=model.business_unit,
         risk_tier=model.get_risk_tier_display(),
+        risk_tier_reason=tier_assessment.in_words(model),
     )
 
 

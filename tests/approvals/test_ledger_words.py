@@ -8,7 +8,13 @@ from approvals.stages import Role
 from modelcards.events import Event as CardsEvent
 from monitoring.events import Event as MonitoringEvent
 
-NOT_ABOUT_VERSIONS = ("approvals.model.", "approvals.role.", "approvals.policy.", "approvals.delegation.")
+NOT_ABOUT_VERSIONS = (
+    "approvals.model.",
+    "approvals.role.",
+    "approvals.policy.",
+    "approvals.delegation.",
+    "approvals.tier.",
+)
 
 
 def test_every_event_about_a_version_has_words_of_its_own():

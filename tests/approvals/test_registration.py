@@ -7,6 +7,7 @@ from approvals import permissions, registration
 from approvals.models import ModelVersion, RegisteredModel
 from portal.errors import BadInput, NotPermitted
 from portal.models import LedgerEntry
+from tests.cast import TIER_ANSWERS
 
 
 def register(cast, **changes):
@@ -16,7 +17,7 @@ def register(cast, **changes):
         "purpose": "Decides who gets credit.",
         "owner": cast.owner,
         "business_unit": "Retail",
-        "risk_tier": "high",
+        "tier_answers": TIER_ANSWERS["high"],
         **changes,
     }
     return registration.register_model(**given)
@@ -37,7 +38,9 @@ def test_who_has_no_right_registers_nothing(cast, who):
         ({"purpose": ""}, "purpose"),
         ({"business_unit": "\t"}, "business_unit"),
         ({"business_unit": "b" * 1000}, "business_unit"),
-        ({"risk_tier": "medium"}, "risk_tier"),
+        ({"tier_answers": {**TIER_ANSWERS["high"], "use": "guess"}}, "tier_use"),
+        ({"tier_answers": {}}, "tier_people"),
+        ({"tier_answers": {**TIER_ANSWERS["high"], "eu_category": "prohibited"}}, "tier_eu_category"),
     ],
 )
 def test_bad_input_is_named_at_its_field(cast, changes, field):

@@ -38,6 +38,16 @@ from portal.management.demo.training import TrainedModel
 from portal.management.demo.work import Queue, StoryError, Work
 from portal.reauthentication import Proof
 
+TIER_ANSWERS = {
+    Tier.HIGH: {"people": "many", "amount": "material", "use": "decision", "harm": "loss", "eu_category": "high_risk"},
+    Tier.LOW: {
+        "people": "few",
+        "amount": "minor",
+        "use": "recommendation",
+        "harm": "inconvenience",
+        "eu_category": "minimal",
+    },
+}
 DUE = timedelta(days=14)
 
 
@@ -77,7 +87,7 @@ class Scene:
                 purpose=self.text.purpose,
                 owner=user(HENRIK),
                 business_unit=self.text.business_unit,
-                risk_tier=self.tier,
+                tier_answers=TIER_ANSWERS[self.tier],
             )
 
     def grant_rights(self) -> None:

@@ -8,7 +8,7 @@ from approvals import checking, permissions, running
 from approvals.models import Evidence, ModelVersion, RegisteredModel, SignOff
 from approvals.stages import Role
 from portal.models import LedgerEntry
-from tests.cast import TABLE, person, tiny_safetensors, tiny_table
+from tests.cast import TABLE, TIER_ANSWERS, person, tiny_safetensors, tiny_table
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 GATES = {
@@ -118,7 +118,7 @@ def test_registration_by_form_keeps_what_was_typed_and_refuses_without_the_right
         "purpose": "Sorts patients.",
         "owner": cast.owner.pk,
         "business_unit": "",
-        "risk_tier": "high",
+        **{f"tier_{key}": value for key, value in TIER_ANSWERS["high"].items()},
     }
     assert client.post(at("registeredmodel_register"), given).status_code == 403
     client.force_login(cast.submitter, backend=BACKEND)
