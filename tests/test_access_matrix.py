@@ -5,17 +5,29 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
-from approvals import checking, evidence, findings, permissions, running, workflow
-from approvals.models import ModelVersion
+from approvals import (
+    checking,
+    delegations,
+    evidence,
+    findings,
+    permissions,
+    running,
+    tier_assessment,
+    waivers,
+    workflow,
+)
+from approvals.models import Delegation, ModelVersion, TierOverride, Waiver
 from approvals.stages import Role
+from approvals.waivable import waivable
 from modelcards import issuing
 from modelcards.models import ModelCard
 from portal.models import LedgerEntry
@@ -35,6 +47,9 @@ GATES = {
         {"signoffs": {"role": "business_analyst"}},
     ]
 }
+
+
+RULE = {"roles": ["risk_officer", "compliance_officer"], "longest_days": 90}
 
 
 @dataclass(frozen=True)
@@ -57,7 +72,7 @@ def _patterns(found: URLResolver | None = None, space: str = "") -> Iterator[tup
 @pytest.fixture
 def world(cast):
     """One model with everything hanging on it, so that each address has something to show or to hide."""
-    cast.publish(GATES, questionnaires={"use": [{"key": "who", "text": "Who uses it?"}]})
+    cast.publish(GATES, questionnaires={"use": [{"key": "who", "text": "Who uses it?"}]}, waivers=RULE)
     version = cast.version(cast.model(NAME))
     cast.artifact(version)
     cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
@@ -84,9 +99,33 @@ def world(cast):
     )
     workflow.comment(version_id=version.pk, actor=cast.submitter, text=f"About {NAME}.")
     cast.sign(version, Role.BUSINESS_ANALYST)
+    _exceptions(cast, version)
     issuing.request_draft(version_id=version.pk, actor=cast.submitter)
     Group.objects.create(name="Some group")
     return version
+
+
+def _exceptions(cast, version):
+    """An exception, a delegation and an override that wait for somebody."""
+    why = f"Because {NAME} is new and watched by people."
+    waivers.ask(
+        version_id=version.pk,
+        actor=cast.submitter,
+        key=waivable(version)[0].key,
+        reason=why,
+        meanwhile=why,
+        expires_on=timezone.now().date() + timedelta(days=9),
+    )
+    delegations.delegate(
+        model_id=version.model_id,
+        actor=cast.signers[Role.BUSINESS_ANALYST],
+        role=Role.BUSINESS_ANALYST,
+        to=cast.signers[Role.SECURITY_OFFICER],
+        starts_on=timezone.now().date(),
+        ends_on=timezone.now().date(),
+        reason=why,
+    )
+    tier_assessment.ask_override(model_id=version.model_id, actor=cast.submitter, tier="low", reason=why)
 
 
 def _values(version: ModelVersion) -> dict[str, object]:
@@ -101,6 +140,11 @@ def _values(version: ModelVersion) -> dict[str, object]:
         "run_id": version.check_runs.get().pk,
         "model_id": version.model_id,
         "policy_id": version.policy_id,
+        "framework": "sr_26_2",
+        "waiver_id": Waiver.objects.get().pk,
+        "delegation_id": Delegation.objects.get().pk,
+        "override_id": TierOverride.objects.get().pk,
+        "batch_id": 1,
         "card_id": ModelCard.objects.get(version=version).pk,
         "exporter": "json",
         "what": "key",

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from approvals import publishing
+from approvals import coverage, publishing
 from approvals.admin.acting import person, sent, status_of
 from approvals.admin.policy_forms import PolicyForm
 from approvals.admin.repin_page import dry_run
@@ -23,6 +23,7 @@ from approvals.models import Policy
 from approvals.models.policies import PolicyStatus
 from approvals.policy_changes import changes, in_words, requirement_in_words, settings_in_words
 from approvals.policy_document import PolicyDocument, parse
+from approvals.stages import Tier
 from portal.admin import ScopedAdmin, row_number, say
 from portal.errors import BadInput, DomainError, NotPermitted
 
@@ -80,6 +81,8 @@ class PolicyAdmin(ScopedAdmin):
 
         return [
             at("draft/", draft, "draft"),
+            at("templates/", templates, "templates"),
+            at("<int:policy_id>/coverage/<slug:framework>/", covered, "coverage"),
             at("<int:policy_id>/draft/", draft, "edit"),
             at("<int:policy_id>/publish/", publish, "publish"),
             at("<int:policy_id>/retire/", retire, "retire"),
@@ -110,6 +113,7 @@ def show(request: HttpRequest, policy: Policy) -> HttpResponse:
         "rules": settings_in_words(document.rules.as_policy()) if document else (),
         "gates": _gates(document) if document else (),
         "monitors": tuple(in_words(entry) for entry in document.monitors) if document else (),
+        "coverage": coverage.summary(document) if document else (),
         "before": before,
         "differences": _differences(before, document),
         "is_draft": policy.status == PolicyStatus.DRAFT,
@@ -136,6 +140,52 @@ def _gates(document: PolicyDocument) -> tuple[tuple[str, tuple[tuple[str, str], 
     )
 
 
+@require_safe
+def covered(request: HttpRequest, policy_id: int, framework: str) -> HttpResponse:
+    """Clause by clause, what of a policy covers a framework."""
+    policy, found = policy_for(request, policy_id), coverage.find(framework)
+    if found is None:
+        raise Http404
+    try:
+        clauses = coverage.coverage(found, parse(policy.text))
+        problem = ""
+    except BadInput as error:
+        clauses, problem = (), error.sentence
+    context = {
+        **admin.site.each_context(request),
+        "title": f"{policy}: coverage of {found.title}",
+        "policy": policy,
+        "framework": found,
+        "clauses": clauses,
+        "problem": problem,
+        "crosswalk": any(clause.clause.crosswalk for clause in clauses),
+    }
+    return render(request, "approvals/coverage.html", context)
+
+
+@require_safe
+def templates(request: HttpRequest) -> HttpResponse:
+    """What a draft can begin with."""
+    if not person(request).has_perm(WRITE):
+        return _not_permitted(request, "You have no right to write policies.")
+    context = {
+        **admin.site.each_context(request),
+        "title": "Begin a policy",
+        "frameworks": coverage.frameworks(),
+        "tiers": Tier.choices,
+    }
+    return render(request, "approvals/policy_templates.html", context)
+
+
+def _begun(request: HttpRequest) -> dict[str, str] | None:
+    """The text that a new draft begins with, if the address names a framework and a tier."""
+    found = coverage.find(request.GET.get("framework", ""))
+    tier = request.GET.get("tier", "")
+    if found is None or tier not in Tier.values:
+        return None
+    return {"text": coverage.template(found, tier=tier)}
+
+
 @require_http_methods(["GET", "POST"])
 def draft(request: HttpRequest, policy_id: int | None = None) -> HttpResponseBase:
     """Write a draft, or rewrite one."""
@@ -143,7 +193,7 @@ def draft(request: HttpRequest, policy_id: int | None = None) -> HttpResponseBas
     row = policy_for(request, policy_id) if policy_id is not None else None
     if not user.has_perm(WRITE):
         return _not_permitted(request, "You have no right to write policies.")
-    form = PolicyForm(sent(request), initial={"text": row.text} if row else None)
+    form = PolicyForm(sent(request), initial={"text": row.text} if row else _begun(request))
     error: DomainError | None = None
     if form.is_bound and form.is_valid():
         try:
