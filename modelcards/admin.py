@@ -18,6 +18,7 @@ from approvals import permissions
 from approvals.admin.acting import do, person, version_for
 from approvals.panels import VERSION_PAGE
 from modelcards import exporters, issuing, panels, records
+from modelcards.auditor_script import auditor_script
 from modelcards.models import ModelCard
 from modelcards.signing import root_path
 from modelcards.verification import LARGEST, CardReport
@@ -164,9 +165,11 @@ def _report(pdf: bytes) -> CardReport:
 
 @require_GET
 def trust(_request: HttpRequest, what: str) -> HttpResponse:
-    """What an auditor needs to verify without us: the root certificate and the ledger's public key."""
+    """What an auditor needs to verify without us: the script, the root certificate and the ledger's public key."""
     if what == "key":
         text, name = f"{checkpoints.vkey()}\n", "ledger-key.txt"
+    elif what == "script":
+        text, name = auditor_script(), "verify_card.py"
     elif what == "root" and root_path(settings.VAR).exists():
         text, name = root_path(settings.VAR).read_text(), "card-root.pem"
     else:

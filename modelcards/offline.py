@@ -1,0 +1,353 @@
+"""Verifies a model card (PDF), a proof or an extract of the ledger without the portal: the auditor's script.
+
+Needs the standard library and `cryptography`. It reads the PDF by itself: the signature by its byte range, the attached
+documents out of the objects of the file. It does not compare the printed pages with card.json; the portal does.
+"""
+
+import argparse
+import binascii
+import hashlib
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+
+from portal.merkle import read_bundle, verify_bundle
+
+LISTED = "signed by"
+SIGNED = "approvals.signoff.signed"
+SHA256, MESSAGE_DIGEST = "2.16.840.1.101.3.4.2.1", "1.2.840.113549.1.9.4"
+SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier")
+BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
+OBJECT = re.compile(rb"(?<![0-9])(\d+)\s+(\d+)\s+obj\b")
+REFERENCE = re.compile(rb"/EF\s*<<[^>]*?/F\s+(\d+)\s+\d+\s+R")
+FILE_NAME = re.compile(rb"/U?F\s*\(([^)]*)\)|/U?F\s*<([0-9A-Fa-f\s]*)>")
+
+
+class NotReadable(ValueError):
+    """The file is not what it should be; the sentence says how."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One finding: True holds, False does not, None was not looked at."""
+
+    name: str
+    holds: bool | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Element:
+    """One element of DER: its tag, its content, and all of its bytes."""
+
+    tag: int
+    content: bytes
+    raw: bytes
+
+    def children(self) -> list["Element"]:
+        """The elements inside."""
+        return list(elements(self.content))
+
+
+def elements(data: bytes) -> Iterator[Element]:
+    """The elements of DER one after the other. Raises NotReadable for what is none."""
+    at = 0
+    while at < len(data):
+        start, tag = at, data[at]
+        if at + 2 > len(data):
+            raise NotReadable("The signature ends in the middle of an element.")
+        length, at = data[at + 1], at + 2
+        if length & 0x80:
+            width = length & 0x7F
+            length, at = int.from_bytes(data[at : at + width], "big"), at + width
+            if not 1 <= width <= 4:
+                raise NotReadable("The signature holds an element of indefinite or absurd length.")
+        if at + length > len(data):
+            raise NotReadable("The signature ends in the middle of an element.")
+        yield Element(tag, data[at : at + length], data[start : at + length])
+        at += length
+
+
+def object_identifier(content: bytes) -> str:
+    """An object identifier in dots."""
+    numbers, value = [content[0] // 40, content[0] % 40] if content[0] < 120 else [2, content[0] - 80], 0
+    for byte in content[1:]:
+        value = value << 7 | byte & 0x7F
+        if not byte & 0x80:
+            numbers.append(value)
+            value = 0
+    return ".".join(map(str, numbers))
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A CMS signature: its signer's certificate, the others, what was signed and when it says so."""
+
+    certificate: x509.Certificate
+    others: tuple[x509.Certificate, ...]
+    attributes: bytes
+    message_digest: bytes
+    value: bytes
+
+
+def read_signature(der: bytes) -> Signature:
+    """A detached CMS SignedData with one signer and SHA-256. Raises NotReadable."""
+    first = next(elements(der))
+    if der[len(first.raw) :].strip(b"\0"):
+        raise NotReadable("Something stands behind it.")
+    outer = first.children()
+    signed = outer[1].children()[0].children()
+    certificates = [
+        x509.load_der_x509_certificate(one.raw) for part in signed if part.tag == 0xA0 for one in part.children()
+    ]
+    signers = next(part for part in reversed(signed) if part.tag == 0x31).children()
+    if len(signers) != 1 or not certificates:
+        raise NotReadable("The signature does not have exactly one signer with a certificate.")
+    parts = signers[0].children()
+    serial = int.from_bytes(parts[1].children()[1].content, "big")
+    certificate = next((one for one in certificates if one.serial_number == serial), None)
+    attributes = next((part for part in parts if part.tag == 0xA0), None)
+    if certificate is None or attributes is None or object_identifier(parts[2].children()[0].content) != SHA256:
+        raise NotReadable("The signature names no certificate, no signed attributes, or another digest than SHA-256.")
+    found = {object_identifier(one.children()[0].content): one.children()[1] for one in attributes.children()}
+    value = next(part for part in reversed(parts) if part.tag == 0x04).content
+    return Signature(
+        certificate=certificate,
+        others=tuple(one for one in certificates if one is not certificate),
+        attributes=b"\x31" + attributes.raw[1:],
+        message_digest=found[MESSAGE_DIGEST].children()[0].content,
+        value=value,
+    )
+
+
+def signature_facts(pdf: bytes, authority: bytes | None) -> Iterator[Fact]:
+    """Whether one signature covers the whole file, holds, and comes from the authority given."""
+    ranges = list(BYTE_RANGE.finditer(pdf))
+    if len(ranges) != 1:
+        yield Fact("Signature", False, f"The file holds {len(ranges)} signatures instead of one.")
+        return
+    start, before, after, rest = (int(number) for number in ranges[0].groups())
+    if start != 0 or after + rest != len(pdf) or not before < after or pdf[before : before + 1] != b"<":
+        yield Fact("Whole file", False, "The signature does not cover the whole file: something was added or cut off.")
+        return
+    try:
+        signature = read_signature(binascii.unhexlify(pdf[before + 1 : after - 1]))
+    except (ValueError, IndexError, KeyError, StopIteration) as problem:
+        yield Fact("Signature", False, f"The signature cannot be read: {problem}")
+        return
+    yield Fact("Whole file", True, "The signature covers every byte of the file but itself.")
+    same = hashlib.sha256(pdf[:before] + pdf[after:]).digest() == signature.message_digest
+    words = "The file is unchanged since it was signed." if same else "The file was changed after it was signed."
+    yield Fact("Unchanged", same, words)
+    holds = _holds(signature) and _may_sign(signature.certificate)
+    name = signature.certificate.subject.rfc4514_string()
+    yield Fact("Signature", holds, f"The signature of {name} {'holds' if holds else 'does not hold'}.")
+    yield _authority_fact(signature, authority)
+
+
+def _holds(signature: Signature) -> bool:
+    try:
+        key = signature.certificate.public_key()
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature.value, signature.attributes, ec.ECDSA(hashes.SHA256()))
+        elif isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature.value, signature.attributes, padding.PKCS1v15(), hashes.SHA256())
+        else:
+            return False
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    """Whether the certificate is for signatures and was not made for an authority."""
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return usage.digital_signature or usage.content_commitment
+
+
+def _authority_fact(signature: Signature, authority: bytes | None) -> Fact:
+    if authority is None:
+        known = signature.others[0] if signature.others else signature.certificate
+        fingerprint = known.fingerprint(hashes.SHA256()).hex()
+        return Fact(
+            "Authority",
+            None,
+            "No certificate of the authority was given (--authority), so who signed is not known. The file names one "
+            f"with the SHA-256 fingerprint {fingerprint}; compare it with what you were given by another way.",
+        )
+    root = x509.load_pem_x509_certificate(authority)
+    try:
+        signature.certificate.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return Fact("Authority", False, "The signer's certificate was not issued by the authority given.")
+    return Fact("Authority", True, f"The certificate was issued by {root.subject.rfc4514_string()}.")
+
+
+def attachments(pdf: bytes) -> dict[str, bytes]:
+    """The files attached to a PDF, by name. Of an object that stands there twice, the last one counts."""
+    found = dict(_objects(pdf))
+    files: dict[str, bytes] = {}
+    for body in found.values():
+        reference, name = REFERENCE.search(body), FILE_NAME.search(body)
+        if reference and name and int(reference.group(1)) in found:
+            files[_name(name)] = _stream(found[int(reference.group(1))])
+    return files
+
+
+def _objects(pdf: bytes) -> Iterator[tuple[int, bytes]]:
+    position = 0
+    while match := OBJECT.search(pdf, position):
+        end = _end(pdf, match.end())
+        body = pdf[match.end() : end]
+        yield int(match.group(1)), body
+        if re.search(rb"/Type\s*/ObjStm\b", body[:400]):
+            yield from _inner(body)
+        position = end
+
+
+def _end(pdf: bytes, start: int) -> int:
+    """Where an object ends: after its stream if it has one, whose length stands in its dictionary."""
+    stop = pdf.find(b"endobj", start)
+    stop = len(pdf) if stop < 0 else stop
+    stream = re.compile(rb"stream\r?\n").search(pdf, start, stop)
+    length = re.search(rb"/Length\s+(\d+)\b(?!\s+\d+\s+R)", pdf[start : stream.start()]) if stream else None
+    return max(stop, stream.end() + int(length.group(1))) if stream and length else stop
+
+
+def _inner(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """The objects inside an object stream."""
+    content = _stream(body)
+    count, first = (int(re.search(rb"/" + name + rb"\s+(\d+)", body)[1]) for name in (b"N", b"First"))  # type: ignore[index]
+    numbers = [int(word) for word in content[:first].split()][: 2 * count]
+    places = [*numbers[1::2], len(content) - first]
+    for index, number in enumerate(numbers[::2]):
+        yield number, content[first + places[index] : first + places[index + 1]]
+
+
+def _stream(body: bytes) -> bytes:
+    start = re.compile(rb"stream\r?\n").search(body)
+    length = re.search(rb"/Length\s+(\d+)", body)
+    if start is None or length is None:
+        raise NotReadable("An attachment has no content.")
+    content = body[start.end() : start.end() + int(length.group(1))]
+    return zlib.decompress(content) if b"/FlateDecode" in body[: start.start()] else content
+
+
+def _name(match: re.Match[bytes]) -> str:
+    text = match.group(1) if match.group(1) is not None else bytes.fromhex(match.group(2).decode())
+    return text.decode("utf-16") if text.startswith((b"\xfe\xff", b"\xff\xfe")) else text.decode("latin-1")
+
+
+def card_facts(card: dict[str, Any], attached: dict[str, bytes], vkey: str | None) -> Iterator[Fact]:
+    """Whether the ledger's proof holds, and says of every sign-off what the card says."""
+    number, status = card.get("number"), card.get("status")
+    digest = hashlib.sha256(attached["card.json"]).hexdigest()
+    yield Fact("Document", status == "issued", f"card.json is card {number}, {status}, SHA-256 {digest}.")
+    bundle = (card.get("ledger") or {}).get("proof")
+    if bundle is None:
+        yield Fact("Ledger", False, "The card carries no proof from the ledger.")
+        return
+    problems = verify_bundle(bundle, vkey or str(bundle.get("vkey")))
+    yield Fact("Ledger", not problems, " ".join(problems) or "The ledger's proof holds for every entry in it.")
+    if vkey is None:
+        words = f"No key of the ledger was given (--ledger-key); the card names {bundle.get('vkey')}."
+        yield Fact("Ledger key", None, words)
+    payloads = [json.loads(entry["payload"]) for entry in bundle["entries"]] if not problems else []
+    acts = {act["facts"]["sign_off"]: act for act in payloads if act.get("event") == SIGNED}
+    current = [signed for signed in card.get("sign_offs", ()) if signed.get("current")]
+    wrong = [signed["printed_name"] for signed in current if not _agrees(signed, acts.get(signed["id"]))]
+    words = (
+        f"Not in the ledger as the card says: {', '.join(wrong)}." if wrong else f"{len(current)} stand in the ledger."
+    )
+    yield Fact("Sign-offs", not wrong and bool(current), words)
+
+
+def _agrees(signed: dict[str, Any], act: dict[str, Any] | None) -> bool:
+    if act is None:
+        return False
+    facts = act["facts"]
+    same = all(signed.get(name) == facts.get(name) for name in SAME_IN_LEDGER)
+    return same and signed.get("comment") == act.get("reason") and signed.get("signer") == act["actor"]["id"]
+
+
+def pdf_facts(pdf: bytes, *, authority: bytes | None, vkey: str | None) -> list[Fact]:
+    """Everything about a card."""
+    facts = list(signature_facts(pdf, authority))
+    try:
+        attached = attachments(pdf)
+        card = json.loads(attached["card.json"])
+        facts += card_facts(card, attached, vkey)
+    except (KeyError, TypeError, ValueError, zlib.error) as problem:
+        facts.append(Fact("Document", False, f"card.json cannot be read out of the file: {problem}"))
+        return facts
+    facts.append(Fact("Pages", None, "Whether the printed pages say what card.json says is not checked here."))
+    facts.append(Fact("Since then", None, "Whether the card was superseded or withdrawn since, only the portal knows."))
+    for signed in card.get("sign_offs", ()):
+        if signed.get("current"):
+            said = (signed[name] for name in ("printed_name", "role_title", "decision_title", "signed_at"))
+            facts.append(Fact(LISTED, None, ", ".join(said)))
+    return facts
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Verify a file; 0 if all that was looked at holds, 1 if not, 2 if the file is nothing that can be verified."""
+    parser = argparse.ArgumentParser(description="Verify a model card (PDF), a ledger proof or an extract, offline.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "--authority", type=Path, help="certificate of the portal's authority (PEM), got by another way"
+    )
+    parser.add_argument("--ledger-key", help="public key of the ledger, got elsewhere")
+    given = parser.parse_args(list(arguments))
+    try:
+        data = given.file.read_bytes()
+        authority = given.authority.read_bytes() if given.authority else None
+        if data.startswith(b"%PDF-"):
+            facts = pdf_facts(data, authority=authority, vkey=given.ledger_key)
+        else:
+            bundle = read_bundle(data.decode("utf-8"))
+            problems = verify_bundle(bundle, given.ledger_key or str(bundle["vkey"]))
+            words = " ".join(problems) or f"{len(bundle['entries'])} entries are proven."
+            facts = [Fact("Ledger", not problems, words)]
+            if given.ledger_key is None:
+                facts.append(Fact("Ledger key", None, f"None was given; the file names {bundle['vkey']}."))
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        sys.stderr.write(f"This file cannot be verified: {problem}\n")
+        return 2
+    return report(facts)
+
+
+def report(facts: Sequence[Fact]) -> int:
+    """One line in words, the facts below."""
+    failed = [fact for fact in facts if fact.holds is False]
+    unknown = any(fact.holds is None and fact.name in ("Authority", "Ledger key") for fact in facts)
+    if failed:
+        bottom = "NOT GENUINE: " + failed[0].sentence
+    elif unknown:
+        bottom = "CONSISTENT, but whether it comes from whom it says is for you to compare (see below)."
+    else:
+        bottom = "GENUINE."
+    marks = {True: "holds", False: "DOES NOT HOLD", None: "not known"}
+    lines = (f"  {LISTED if one.name == LISTED else marks[one.holds]:<13}  {_words(one)}" for one in facts)
+    sys.stdout.write("\n".join([bottom, *lines]) + "\n")
+    return 1 if failed else 0
+
+
+def _words(fact: Fact) -> str:
+    return fact.sentence if fact.name == LISTED else f"{fact.name}: {fact.sentence}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

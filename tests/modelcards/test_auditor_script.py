@@ -1,0 +1,156 @@
+"""The one script that an auditor runs without the portal: on cards, on proofs, and on what was tampered with."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import rfc8785
+
+from modelcards.auditor_script import auditor_script
+from modelcards.signing import ensure_signing_identity, sign_pdf
+from tests.modelcards.ledgers import OTHER_KEY, vkey
+from tests.modelcards.test_verification import FLIPS, with_card
+
+ALONE = (
+    "import sys; sys.meta_path.insert(0, type('Only', (), {'find_spec': staticmethod(lambda name, path, target=None: "
+    "(_ for _ in ()).throw(ImportError(name)) if name.split('.')[0] in "
+    "('portal', 'modelcards', 'approvals', 'django', 'pikepdf', 'pyhanko') else None)})); "
+    "import runpy; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+@pytest.fixture(scope="session")
+def script(tmp_path_factory):
+    path = tmp_path_factory.mktemp("auditor") / "verify_card.py"
+    path.write_text(auditor_script(), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def run(script, identity, tmp_path):
+    """Run it in a fresh interpreter that can import nothing of ours."""
+    (tmp_path / "root.pem").write_bytes(identity.root_pem)
+
+    def ran(content, *options, name="card.pdf"):
+        (tmp_path / name).write_bytes(content)
+        command = [sys.executable, "-I", "-c", ALONE, str(script), name, *options]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+        return done.returncode, done.stdout + done.stderr
+
+    return ran
+
+
+TRUST = ("--authority", "root.pem", "--ledger-key", vkey())
+
+
+def test_a_genuine_card_is_genuine_and_its_signers_are_listed(run, sealed):
+    code, said = run(sealed, *TRUST)
+    assert (code, said.splitlines()[0]) == (0, "GENUINE."), said
+    assert said.count("signed by") >= 5
+    assert "DOES NOT HOLD" not in said
+
+
+@pytest.mark.parametrize("options", [(), TRUST[:2], TRUST[2:]])
+def test_without_the_keys_got_elsewhere_it_does_not_say_genuine(run, sealed, options):
+    code, said = run(sealed, *options)
+    assert code == 0
+    assert said.startswith("CONSISTENT, but")
+
+
+def test_a_card_of_another_authority_is_not_genuine(run, printed, tmp_path_factory):
+    stranger = ensure_signing_identity(tmp_path_factory.mktemp("other"), organisation="Nordhaven Bank")
+    code, said = run(sign_pdf(printed.pdf, identity=stranger, reason="Issued"), *TRUST)
+    assert code == 1
+    assert "was not issued by the authority" in said.splitlines()[0]
+
+
+@pytest.mark.parametrize("tail", [b"\n", b"garbage", b"%%EOF\n"])
+def test_bytes_after_the_end_are_found(run, sealed, tail):
+    code, said = run(sealed + tail, *TRUST)
+    assert code == 1
+    assert "something was added or cut off" in said
+
+
+def test_a_card_that_was_cut_off_is_found(run, sealed):
+    assert run(sealed[:-10], *TRUST)[0] == 1
+    assert run(sealed[: len(sealed) // 2], *TRUST)[0] == 1
+
+
+def test_an_unsigned_card_is_not_genuine(run, printed):
+    code, said = run(printed.pdf, *TRUST)
+    assert code == 1
+    assert "holds 0 signatures" in said
+
+
+def test_a_flipped_bit_is_found_wherever_it_is(sealed, identity):
+    """In this process, because each place is tried; the functions are those of the script."""
+    from modelcards import offline  # noqa: PLC0415
+
+    for step in range(FLIPS):
+        damaged = bytearray(sealed)
+        damaged[(len(sealed) - 1) * step // (FLIPS - 1)] ^= 0x04
+        facts = offline.pdf_facts(bytes(damaged), authority=identity.root_pem, vkey=vkey())
+        assert any(fact.holds is False for fact in facts), step
+
+
+def test_every_digit_of_the_signature_that_says_something_counts(sealed, identity):
+    from modelcards import offline  # noqa: PLC0415
+
+    start, end = (int(n) for n in re.search(rb"/ByteRange \[\s*0 (\d+) (\d+)", sealed).groups())
+    filled = len(sealed[start + 1 : end - 1].rstrip(b"0"))
+    for place in range(start + 1, start + filled, 97):
+        damaged = bytearray(sealed)
+        damaged[place] = ord("0") if damaged[place] != ord("0") else ord("1")
+        facts = offline.signature_facts(bytes(damaged), identity.root_pem)
+        good = all(fact.holds for fact in facts)
+        assert not good or _only_another_certificate(sealed, damaged), place
+
+
+def _only_another_certificate(sealed, damaged):
+    """The root travels in the signature too; the one that was given is what counts."""
+    from modelcards import offline  # noqa: PLC0415
+
+    def read(pdf):
+        before, after = (int(n) for n in re.search(rb"/ByteRange \[\s*0 (\d+) (\d+)", pdf).groups())
+        return offline.read_signature(bytes.fromhex(bytes(pdf[before + 1 : after - 1]).decode()))
+
+    one, other = read(sealed), read(damaged)
+    return (one.certificate, one.attributes, one.value) == (other.certificate, other.attributes, other.value)
+
+
+def test_a_sign_off_that_the_ledger_knows_otherwise_is_found(run, printed, identity):
+    document = json.loads(printed.card.canonical())
+    signed = next(one for one in document["sign_offs"] if one["current"])
+    signed["printed_name"] = "Somebody Else"
+    pdf = sign_pdf(with_card(printed.pdf, rfc8785.dumps(document)), identity=identity, reason="Issued")
+    code, said = run(pdf, *TRUST)
+    assert code == 1
+    assert "Not in the ledger as the card says: Somebody Else" in said
+
+
+def test_a_proof_under_another_key_is_refused(run, sealed):
+    code, said = run(sealed, *TRUST[:2], "--ledger-key", vkey(OTHER_KEY))
+    assert code == 1
+    assert "NOT GENUINE" in said
+
+
+def test_a_proof_alone_is_verified_too(run, printed):
+    bundle = json.loads(printed.card.canonical())["ledger"]["proof"]
+    code, said = run(json.dumps(bundle).encode(), "--ledger-key", vkey(), name="proof.json")
+    assert (code, said.splitlines()[0]) == (0, "GENUINE.")
+    bundle["entries"][0]["payload"] = bundle["entries"][0]["payload"].replace("approve", "reject")
+    assert run(json.dumps(bundle).encode(), "--ledger-key", vkey(), name="proof.json")[0] == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"{}", b"[1]", b"\xff\xfe\x00"])
+def test_what_is_nothing_of_ours_is_said_to_be_so(run, content):
+    code, said = run(content, name="other.json")
+    assert code == 2
+    assert "cannot be verified" in said
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7\n", b"%PDF-1.7\n1 0 obj\n<< /Type /ObjStm >>\nstream\nx\nendobj"])
+def test_a_pdf_that_is_none_is_not_genuine(run, content):
+    assert run(content)[0] == 1
