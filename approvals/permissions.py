@@ -137,11 +137,20 @@ def delegates_for(role: Role, model: RegisteredModel) -> QuerySet[User]:
 
 def holders(model: RegisteredModel) -> dict[str, tuple[str, ...]]:
     """Names of the active people who hold each role on this model."""
+    roles = {permission_for(role): role.value for role in Role}
+    asked = {"content_object": model, "permission__codename__in": list(roles)}
+    direct = RegisteredModelUserObjectPermission.objects.filter(**asked, user__is_active=True)
+    grouped = RegisteredModelGroupObjectPermission.objects.filter(**asked, group__user__is_active=True)
+    names = [
+        *direct.values_list("permission__codename", "user__first_name", "user__last_name", "user__username"),
+        *grouped.values_list(
+            "permission__codename", "group__user__first_name", "group__user__last_name", "group__user__username"
+        ),
+    ]
     found: dict[str, set[str]] = {role.value: set() for role in Role}
-    for role in Role:
-        for user in people_with(permission_for(role), model):
-            found[role.value].add(user.get_full_name() or user.get_username())
-    return {role: tuple(sorted(names)) for role, names in found.items()}
+    for codename, first, last, username in names:
+        found[roles[codename]].add(f"{first} {last}".strip() or username)
+    return {role: tuple(sorted(people)) for role, people in found.items()}
 
 
 def people_with(codename: str, model: RegisteredModel) -> QuerySet[User]:

@@ -16,7 +16,7 @@ from tests.databases import at_once
 
 pytestmark = pytest.mark.both_engines
 GATES = {"scoping": [{"signoffs": {"role": "business_analyst", "people": 2}}]}
-THREADS = 16
+THREADS, VERSIONS = 16, 60
 
 
 def attempt(act):
@@ -47,7 +47,7 @@ def analysts(cast, model, count):
 def test_g1_sixteen_people_sign_many_versions_at_once_and_each_signature_counts_once(crowd):
     model = crowd.model()
     people = analysts(crowd, model, THREADS)
-    versions = [crowd.version(model, number=f"1.{number}") for number in range(4)]
+    versions = [crowd.version(model, number=f"1.{number}") for number in range(VERSIONS)]
     requests = {version.pk: crowd.request(version, Role.BUSINESS_ANALYST) for version in versions}
 
     def work(place):
