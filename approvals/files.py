@@ -30,6 +30,10 @@ JSON_KEYS: dict[str, tuple[str, ...]] = {
     EvidenceKind.RISK_REGISTER: ("risks",),
 }
 TABLE_KINDS = (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_TABLE)
+NO_ROOM = (
+    "The portal cannot store files just now (its disk may be full), so nothing was kept. Try again, and tell an "
+    "administrator."
+)
 TEXT_LIMIT = 1 << 20
 PROBE_LIMITS = Limits(memory_mb=1024, cpu_seconds=20, wall_seconds=30, file_mb=1)
 
@@ -54,14 +58,19 @@ def incoming(stream: BinaryIO, *, limit: int | None = None) -> Iterator[Upload]:
     """Bytes to be judged, beside the store. They are gone after the block unless stored() took them."""
     limit = limit or int(settings.UPLOAD_LIMIT_BYTES)
     root = Path(settings.VAR) / "uploads"
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, name = tempfile.mkstemp(dir=root, prefix="incoming-")
+    name = ""
     try:
-        with os.fdopen(handle, "wb") as target:
-            sha256, size = _copy(stream, target, limit)
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle, name = tempfile.mkstemp(dir=root, prefix="incoming-")
+            with os.fdopen(handle, "wb") as target:
+                sha256, size = _copy(stream, target, limit)
+        except OSError as failure:
+            raise Unavailable(NO_ROOM, code="no-room") from failure
         yield Upload(sha256, size, Path(name))
     finally:
-        Path(name).unlink(missing_ok=True)
+        if name:
+            Path(name).unlink(missing_ok=True)
 
 
 def _kept(upload: Upload) -> Upload:

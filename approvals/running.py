@@ -35,6 +35,12 @@ def execute(run_id: int) -> bool:
     if kind is None:
         sentence = f"This portal has no check “{run.check_key}”."
         return _give(run, token, Verdict.ERROR, (sentence,), {}, [], "")
+    if kind.version != run.check_version:
+        sentence = (
+            f"The run asks for version {run.check_version} of the check, and this worker has version {kind.version}: "
+            "restart the workers after an upgrade, then run the check again."
+        )
+        return _give(run, token, Verdict.ERROR, (sentence,), {}, [], "")
     try:
         reading = _measure(run, token)
     except SandboxError as failure:

@@ -26,6 +26,7 @@ django.setup()
 
 from tests.cast import cast
 from tests.databases import committed_database
+from tests.validation import Validation
 
 __all__ = ["cast", "committed_database"]
 
@@ -110,3 +111,15 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI, where everything must be tried: {report.longrepr}"
     return report
+
+
+def pytest_addoption(parser):
+    """Where a whole run writes what it showed."""
+    parser.addoption("--validation", help="write the validation document of a whole run to this file")
+
+
+def pytest_configure(config):
+    """Only the process that sees all reports writes."""
+    target = config.getoption("--validation")
+    if target and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Validation(Path(target)))

@@ -205,7 +205,7 @@ def _everything() -> dict[str, int]:
     return counts
 
 
-def test_nobody_gets_in_without_signing_in(client, world):
+def test_g34_nobody_gets_in_without_signing_in(client, world):
     for address in _addresses(world):
         if address.name in OPEN:
             continue
@@ -215,7 +215,7 @@ def test_nobody_gets_in_without_signing_in(client, world):
                 assert "/login/" in answer["Location"], address
 
 
-def test_an_account_that_is_no_staff_gets_nowhere(client, world):
+def test_g34_an_account_that_is_no_staff_gets_nowhere(client, world):
     visitor = User.objects.create_user("visitor", password=uuid.uuid4().hex)
     client.force_login(visitor, backend=BACKEND)
     for address in _addresses(world):
@@ -224,7 +224,7 @@ def test_an_account_that_is_no_staff_gets_nowhere(client, world):
         assert client.get(address.path).status_code in (302, 403, 404, 405), address
 
 
-def test_staff_without_a_right_see_nothing_of_a_model_and_change_nothing(client, cast, world):
+def test_g34_staff_without_a_right_see_nothing_of_a_model_and_change_nothing(client, cast, world):
     client.force_login(cast.outsider, backend=BACKEND)
     before = _everything()
     for address in _addresses(world):
@@ -241,7 +241,7 @@ def test_staff_without_a_right_see_nothing_of_a_model_and_change_nothing(client,
 
 
 @pytest.mark.parametrize("who", ["auditor", "superuser", "owner", "submitter"])
-def test_nobody_meets_a_crash_and_an_auditor_changes_nothing(client, cast, world, who):
+def test_g34_nobody_meets_a_crash_and_an_auditor_changes_nothing(client, cast, world, who):
     user = getattr(cast, who)
     client.force_login(user, backend=BACKEND)
     before = _everything()

@@ -56,7 +56,7 @@ def test_a_version_reaches_monitoring_only_through_every_gate(cast, version):
     assert moves == len(PATH) - 1
 
 
-def test_a_new_artifact_voids_earlier_sign_offs_and_closes_their_gates(cast, version):
+def test_g7_a_new_artifact_voids_earlier_sign_offs_and_closes_their_gates(cast, version):
     cast.sign(version, Role.BUSINESS_ANALYST)
     cast.advance(version)
     cast.artifact(version, seed=2)
@@ -69,7 +69,7 @@ def test_a_new_artifact_voids_earlier_sign_offs_and_closes_their_gates(cast, ver
 
 
 @pytest.mark.parametrize("who", ["submitter", "outsider", "superuser"])
-def test_people_who_may_not_sign_are_refused_and_recorded(cast, version, who):
+def test_g3_people_who_may_not_sign_are_refused_and_recorded(cast, version, who):
     with pytest.raises(NotPermitted):
         cast.sign(version, Role.BUSINESS_ANALYST, by=getattr(cast, who))
     assert LedgerEntry.objects.filter(event="approvals.signoff.refused").count() == 1

@@ -96,7 +96,7 @@ def portal(tmp_path: Path, port: int) -> Iterator[Portal]:
 
 
 @pytest.mark.timeout(300)
-def test_up_serves_refuses_a_second_one_survives_kill_9_and_keeps_its_data(portal):
+def test_g21_up_serves_refuses_a_second_one_survives_kill_9_and_keeps_its_data(portal):
     first = portal.start()
     assert eventually(portal.serves)
     key = read_secret_key(portal.var)

@@ -56,7 +56,7 @@ ACTS = {
 
 
 @pytest.mark.parametrize("act", ACTS)
-def test_no_way_through_the_orm(cast, act):
+def test_g4_no_way_through_the_orm(cast, act):
     furnished(cast)
     with pytest.raises(IntegrityError, match=REFUSED), transaction.atomic():
         ACTS[act]()

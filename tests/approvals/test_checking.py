@@ -100,7 +100,7 @@ class TestTheLease:
         assert checking.claim(run.pk, now=now) is None
         assert checking.claim(run.pk, now=now + LEASE) is None
 
-    def test_a_silent_workers_run_is_taken_over_and_its_late_result_refused_and_recorded(self, queue, now):
+    def test_g20_a_silent_workers_run_is_taken_over_and_its_late_result_refused_and_recorded(self, queue, now):
         run = queue()
         late = checking.claim(run.pk, now=now)
         later = now + LEASE + timedelta(seconds=1)
@@ -135,7 +135,7 @@ class TestTheLease:
         assert checking.sweep(now=late) == (run.pk,)
         assert checking.sweep(now=late) == (), "hinted a moment ago"
 
-    def test_workers_that_die_on_every_attempt_end_in_a_crash_that_opens_no_gate(self, cast, version, queue, now):
+    def test_g15_workers_that_die_on_every_attempt_end_in_a_crash_that_opens_no_gate(self, cast, version, queue, now):
         run = queue()
         for _ in range(ATTEMPTS):
             assert checking.claim(run.pk, now=now)
@@ -154,7 +154,7 @@ class TestTheLease:
             cast.advance(version)
         assert ModelVersion.objects.get(pk=version.pk).stage == "validation"
 
-    def test_duplicate_messages_measure_once(self, queue):
+    def test_g19_duplicate_messages_measure_once(self, queue):
         run = queue()
         assert running.execute(run.pk)
         assert not running.execute(run.pk)
@@ -163,7 +163,7 @@ class TestTheLease:
 
 
 class TestWhatTheGateThinks:
-    def test_a_result_on_inputs_that_changed_meanwhile_does_not_count(self, cast, version, queue, now):
+    def test_g20_a_result_on_inputs_that_changed_meanwhile_does_not_count(self, cast, version, queue, now):
         for _ in range(3):
             cast.advance(version)
         run = queue()

@@ -99,7 +99,7 @@ def test_g1_the_last_two_signatures_and_sixteen_advances_move_the_version_once(c
     assert verify().ok
 
 
-def test_a_right_that_is_withdrawn_counts_at_once(crowd):
+def test_g11_a_right_that_is_withdrawn_counts_at_once(crowd):
     version = crowd.version()
     asked = crowd.request(version, Role.BUSINESS_ANALYST)
     User.objects.filter(pk=crowd.signers[Role.BUSINESS_ANALYST].pk).update(is_active=False)

@@ -88,7 +88,7 @@ def test_a_delegate_sees_the_model_and_signs_in_the_name_of_both(cast, version, 
     assert replaying.differences() == ()
 
 
-def test_one_principal_is_one_seat_whoever_signs_for_them(cast, version, give, stand_in):
+def test_g5_one_principal_is_one_seat_whoever_signs_for_them(cast, version, give, stand_in):
     give()
     second = person("second", "Sam Second")
     give(to=second)
@@ -101,7 +101,7 @@ def test_one_principal_is_one_seat_whoever_signs_for_them(cast, version, give, s
         cast.advance(version)
 
 
-def test_one_hand_fills_one_seat_even_for_two_principals(cast, version, give, stand_in):
+def test_g5_one_hand_fills_one_seat_even_for_two_principals(cast, version, give, stand_in):
     give()
     give(role=OFFICER)
     cast.sign(version, ANALYST, by=stand_in)
@@ -112,7 +112,7 @@ def test_one_hand_fills_one_seat_even_for_two_principals(cast, version, give, st
     assert cast.advance(version).stage == "data_review"
 
 
-def test_nobody_signs_their_own_work_through_somebody_else(cast, version, give, stand_in):
+def test_g3_nobody_signs_their_own_work_through_somebody_else(cast, version, give, stand_in):
     permissions.grant(
         actor=cast.superuser, codename=permissions.permission_for(ANALYST), to=cast.submitter, model=version.model
     )

@@ -91,7 +91,7 @@ def test_nobody_is_nobody(model):
     assert not permissions.may_administer(nobody)
 
 
-def test_a_superuser_sees_everything_and_holds_nothing(cast, model):
+def test_g4_a_superuser_sees_everything_and_holds_nothing(cast, model):
     assert permissions.may_view(cast.superuser, model)
     assert permissions.roles_of(cast.superuser, model) == ()
     assert not permissions.may_submit(cast.superuser, model)
@@ -112,7 +112,7 @@ class TestAdministration:
             give(cast, cast.outsider, model, actor=getattr(cast, who))
         assert not permissions.may_view(cast.outsider, model)
 
-    def test_nobody_gives_rights_to_themselves_or_their_group(self, cast, model, group):
+    def test_g38_nobody_gives_rights_to_themselves_or_their_group(self, cast, model, group):
         group.user_set.add(cast.superuser)
         for to in (cast.superuser, group):
             with pytest.raises(NotPermitted, match="Nobody changes their own rights"):

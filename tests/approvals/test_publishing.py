@@ -107,7 +107,7 @@ def test_a_wrong_text_leaves_the_draft_as_it_was(cast, drafted):
     assert LedgerEntry.objects.filter(event="approvals.policy.drafted").count() == 1
 
 
-def test_versions_keep_their_policy_and_new_ones_get_the_newest_that_is_not_retired(cast):
+def test_g14_versions_keep_their_policy_and_new_ones_get_the_newest_that_is_not_retired(cast):
     first = cast.publish()
     model = cast.model()
     early = cast.version(model, number="1")

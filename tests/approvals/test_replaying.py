@@ -25,7 +25,7 @@ def version(cast):
     return version
 
 
-def test_the_tables_are_what_the_ledger_says(version):
+def test_g32_the_tables_are_what_the_ledger_says(version):
     state = replaying.replay()
     assert state.versions[version.pk]["stage"] == "withdrawn"
     assert len(state.sign_offs) == len(state.findings) == len(state.runs) == 1
@@ -48,7 +48,7 @@ def test_the_tables_are_what_the_ledger_says(version):
         (lambda: Policy.objects.update(status="retired"), "status is “retired”"),
     ],
 )
-def test_a_row_that_was_changed_past_the_use_cases_is_named(version, act, said):
+def test_g32_a_row_that_was_changed_past_the_use_cases_is_named(version, act, said):
     drop_guards()
     act()
     assert any(said in sentence for sentence in replaying.differences()), replaying.differences()

@@ -57,13 +57,13 @@ class TestWhoMaySign:
         assert sentence in json.dumps(refusals()[0], ensure_ascii=False)
 
     @pytest.mark.parametrize(("who", "verb"), [("submitter", "submitted"), ("developer", "developed")])
-    def test_holding_the_role_helps_neither_submitter_nor_developer(self, cast, version, who, verb):
+    def test_g3_holding_the_role_helps_neither_submitter_nor_developer(self, cast, version, who, verb):
         user = getattr(cast, who)
         permissions.grant(actor=cast.superuser, codename="sign_off_as_business_analyst", to=user, model=version.model)
         with pytest.raises(NotPermitted, match=f"You {verb} this version"):
             cast.sign(version, Role.BUSINESS_ANALYST, by=user)
 
-    def test_a_second_submitter_who_attached_what_the_stage_looks_at_has_contributed(self, cast, version):
+    def test_g3_a_second_submitter_who_attached_what_the_stage_looks_at_has_contributed(self, cast, version):
         analyst = cast.signers[Role.BUSINESS_ANALYST]
         permissions.grant(actor=cast.superuser, codename=permissions.SUBMIT, to=analyst, model=version.model)
         cast_as_analyst = type(cast)(**{**cast.__dict__, "submitter": analyst})
@@ -86,7 +86,7 @@ class TestWhoMaySign:
             cast.sign(version, Role.BUSINESS_ANALYST)
 
     @pytest.mark.parametrize("way", ["evidence", "answer"])
-    def test_a_contribution_is_not_washed_off_by_another_hand(self, cast, version, way):
+    def test_g3_a_contribution_is_not_washed_off_by_another_hand(self, cast, version, way):
         analyst = cast.signers[Role.BUSINESS_ANALYST]
         permissions.grant(actor=cast.superuser, codename=permissions.SUBMIT, to=analyst, model=version.model)
         as_analyst = type(cast)(**{**cast.__dict__, "submitter": analyst})
@@ -111,7 +111,7 @@ class TestWhoMaySign:
             cast.advance(version)
         assert LedgerEntry.objects.filter(event="approvals.signoff.voided").count() == 1
 
-    def test_one_person_with_two_roles_signs_once_per_stage(self, cast, version):
+    def test_g5_one_person_with_two_roles_signs_once_per_stage(self, cast, version):
         analyst = cast.signers[Role.BUSINESS_ANALYST]
         permissions.grant(actor=cast.superuser, codename="sign_off_as_business_owner", to=analyst, model=version.model)
         cast.sign(version, Role.BUSINESS_ANALYST)
@@ -146,7 +146,7 @@ class TestWhatIsSigned:
         assert facts["meaning"] == row.meaning
         assert entry.actor_id == row.signer_id
 
-    def test_an_answer_given_after_the_page_was_shown_makes_it_stale_and_names_the_change(self, cast, version):
+    def test_g6_an_answer_given_after_the_page_was_shown_makes_it_stale_and_names_the_change(self, cast, version):
         self.answer(cast, version, "Credit officers.")
         asked = cast.request(version, Role.BUSINESS_ANALYST)
         signing_off.prepare(
@@ -161,7 +161,7 @@ class TestWhatIsSigned:
         assert any("Credit officers. became Everybody." in line for line in caught.value.changes), caught.value.changes
         assert not SignOff.objects.exists()
 
-    def test_a_forged_digest_signs_nothing(self, cast, version):
+    def test_g8_a_forged_digest_signs_nothing(self, cast, version):
         with pytest.raises(Stale):
             cast.sign(version, Role.BUSINESS_ANALYST, seen_digest="0" * 64)
         assert not SignOff.objects.exists()
@@ -285,7 +285,7 @@ class TestPasswords:
         with pytest.raises(BadInput, match="not correct"):
             cast.sign(version, Role.BUSINESS_ANALYST, password="another long password")
 
-    def test_after_too_many_wrong_passwords_the_right_one_signs_nothing_for_a_while(self, cast, version, settings):
+    def test_g12_after_too_many_wrong_passwords_the_right_one_signs_nothing_for_a_while(self, cast, version, settings):
         for _ in range(settings.AXES_FAILURE_LIMIT):
             with pytest.raises(BadInput):
                 cast.sign(version, Role.BUSINESS_ANALYST, password="guess")
@@ -296,7 +296,7 @@ class TestPasswords:
         assert len(refusals()) == settings.AXES_FAILURE_LIMIT + 1
         cast.sign(version, Role.BUSINESS_OWNER)  # nobody else is locked out
 
-    def test_who_was_deactivated_a_moment_ago_signs_nothing(self, cast, version):
+    def test_g11_who_was_deactivated_a_moment_ago_signs_nothing(self, cast, version):
         analyst = cast.signers[Role.BUSINESS_ANALYST]
         asked = cast.request(version, Role.BUSINESS_ANALYST)
         type(analyst).objects.filter(pk=analyst.pk).update(is_active=False)

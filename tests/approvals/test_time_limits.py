@@ -63,7 +63,7 @@ def test_the_standing_in_words(version, day, words):
     assert time_limits.standing(version, now=at(day)).in_words == words
 
 
-def test_people_are_reminded_once_and_it_escalates_once_to_the_named_role(cast, version):
+def test_g24_people_are_reminded_once_and_it_escalates_once_to_the_named_role(cast, version):
     assert time_limits.tell(now=at(date(2026, 11, 24))) == ()
     assert [row.kind for row in time_limits.tell(now=at(date(2026, 11, 26)))] == ["reminder"]
     assert time_limits.tell(now=at(FRIDAY)) == ()

@@ -196,7 +196,7 @@ class TestDeployment:
 
 
 class TestLapse:
-    def test_an_expired_approval_suspends_itself_once_however_many_ask(self, deployed):
+    def test_g24_an_expired_approval_suspends_itself_once_however_many_ask(self, deployed):
         late = deployed.approval_expires_at + timedelta(seconds=1)
         assert workflow.suspend_lapsed(now=deployed.approval_expires_at - timedelta(seconds=1)) == ()
         assert [version.pk for version in workflow.suspend_lapsed(now=late)] == [deployed.pk]

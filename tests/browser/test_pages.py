@@ -17,6 +17,13 @@ PAGES = (
     "/approvals/policy/",
     "/modelcards/modelcard/",
     "/modelcards/modelcard/verify/",
+    "/codes/",
+    "/approvals/waiver/",
+    "/approvals/delegation/",
+    "/approvals/policy/1/change/",
+    "/approvals/policy/1/coverage/eu_ai_act_annex_iv/",
+    "/approvals/registeredmodel/1/change/",
+    "/monitoring/monitor/",
 )
 
 

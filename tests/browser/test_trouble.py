@@ -104,7 +104,7 @@ def test_wrong_passwords_lock_signing_and_no_other_page(portal, version):
         expect(page.locator("#sign-offs")).not_to_contain_text("Chiara Rossi signed")
 
 
-def test_a_check_whose_worker_is_killed_is_done_by_its_successor(portal, version):
+def test_g15_a_check_whose_worker_is_killed_is_done_by_its_successor(portal, version):
     with portal.as_("submitter") as page:
         columns = {name: ", ".join(v) if isinstance(v, list) else str(v) for name, v in TABLE.items()}
         columns.pop("favourable")

@@ -45,7 +45,7 @@ def run(script, identity, tmp_path):
 TRUST = ("--authority", "root.pem", "--ledger-key", vkey())
 
 
-def test_a_genuine_card_is_genuine_and_its_signers_are_listed(run, sealed):
+def test_g30_a_genuine_card_is_genuine_and_its_signers_are_listed(run, sealed):
     code, said = run(sealed, *TRUST)
     assert (code, said.splitlines()[0]) == (0, "GENUINE."), said
     assert said.count("signed by") >= 5

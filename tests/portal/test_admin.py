@@ -48,7 +48,7 @@ def test_notifications_are_ones_own_and_read_at_once(client, cast):
     assert not Notification.objects.filter(read_at=None).exists()
 
 
-def test_a_change_of_an_account_is_recorded_and_nobody_changes_their_own_rights(client, cast):
+def test_g38_a_change_of_an_account_is_recorded_and_nobody_changes_their_own_rights(client, cast):
     client.force_login(cast.superuser, backend=BACKEND)
     url = at("auth_user_change", cast.outsider.pk)
     form = client.get(url).context["adminform"].form

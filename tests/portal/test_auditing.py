@@ -80,18 +80,18 @@ def test_dropped_guards_are_told_even_if_nothing_else_happened(attacked):
     assert found() == (None, "")
 
 
-def test_tamper_1_an_edited_text(attacked):
+def test_g26_tamper_1_an_edited_text(attacked):
     edit(5)
     assert found() == (5, "The text of entry 5 was edited: it no longer has the hash that was stored with it.")
 
 
-def test_tamper_2_a_deleted_row(attacked):
+def test_g26_tamper_2_a_deleted_row(attacked):
     LedgerEntry.objects.filter(seq=3).delete()
     assert found() == (3, "Entry 3 is missing: the next one there is number 4.")
 
 
 @pytest.mark.parametrize("with_leaf", [True, False])
-def test_tamper_3_two_swapped_rows(attacked, with_leaf):
+def test_g26_tamper_3_two_swapped_rows(attacked, with_leaf):
     two, nine = LedgerEntry.objects.get(seq=2), LedgerEntry.objects.get(seq=9)
     names = ["payload", "leaf"] if with_leaf else ["payload"]
     LedgerEntry.objects.filter(seq=2).update(**{name: getattr(nine, name) for name in names})
@@ -101,12 +101,12 @@ def test_tamper_3_two_swapped_rows(attacked, with_leaf):
     assert said.startswith("At number 2 stands the text of entry 9: entries were swapped or moved.")
 
 
-def test_tamper_4_a_cut_tail(attacked):
+def test_g26_tamper_4_a_cut_tail(attacked):
     LedgerEntry.objects.filter(seq__gte=10).delete()
     assert found() == (10, "The entries 10 to 11 are missing: the end of the ledger was cut off.")
 
 
-def test_tamper_5_a_cut_tail_with_a_fitting_head_is_shown_by_the_checkpoint(attacked):
+def test_g26_tamper_5_a_cut_tail_with_a_fitting_head_is_shown_by_the_checkpoint(attacked):
     LedgerEntry.objects.filter(seq__gte=6).delete()
     rehash()
     seq, said = found()
@@ -115,7 +115,7 @@ def test_tamper_5_a_cut_tail_with_a_fitting_head_is_shown_by_the_checkpoint(atta
     assert "was signed at 8: its end was cut off, or an older backup was restored." in said
 
 
-def test_tamper_6_an_edit_with_everything_rehashed_is_shown_by_the_checkpoint(attacked):
+def test_g26_tamper_6_an_edit_with_everything_rehashed_is_shown_by_the_checkpoint(attacked):
     edit(5)
     rehash()
     seq, said = found()
@@ -124,7 +124,7 @@ def test_tamper_6_an_edit_with_everything_rehashed_is_shown_by_the_checkpoint(at
     assert "the ledger was rewritten" in said
 
 
-def test_tamper_7_an_inserted_entry_with_everything_rehashed_is_shown_by_the_checkpoint(attacked):
+def test_g26_tamper_7_an_inserted_entry_with_everything_rehashed_is_shown_by_the_checkpoint(attacked):
     for seq in range(SIZE - 1, 3, -1):
         LedgerEntry.objects.filter(seq=seq).update(seq=seq + 1)
     forged = LedgerEntry.objects.get(seq=3)
@@ -194,7 +194,7 @@ def test_the_first_of_several_damages_is_named_first(attacked):
     assert found()[0] == 2
 
 
-def test_a_restored_backup_is_found_by_the_files_beside_the_database(own_var):
+def test_g31_a_restored_backup_is_found_by_the_files_beside_the_database(own_var):
     for number in range(3):
         record(number)
     drop_guards()

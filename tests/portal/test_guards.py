@@ -54,7 +54,7 @@ def evidence(db, own_var):
         lambda: LedgerHead.objects.update(root=b"x" * 32),
     ],
 )
-def test_no_way_through_the_orm_changes_or_deletes_evidence(evidence, act):
+def test_g27_no_way_through_the_orm_changes_or_deletes_evidence(evidence, act):
     with pytest.raises(IntegrityError, match=r"never (changed|deleted)|grows by one"), transaction.atomic():
         act()
     assert LedgerEntry.objects.count() == 2
@@ -75,7 +75,7 @@ def test_no_way_through_the_orm_changes_or_deletes_evidence(evidence, act):
         *(FOR_SQLITE if ON_SQLITE else FOR_POSTGRESQL),
     ],
 )
-def test_no_statement_changes_deletes_or_replaces_evidence(evidence, statement):
+def test_g27_no_statement_changes_deletes_or_replaces_evidence(evidence, statement):
     with pytest.raises(IntegrityError, match=r"never (changed|deleted|replaced)|grows by one"), transaction.atomic():
         run_sql(statement)
     assert LedgerEntry.objects.get(seq=0).payload == evidence["entry"].payload
@@ -148,7 +148,7 @@ if ON_SQLITE:
         assert guards.problems() == []
 
 
-def test_check_fails_when_a_guard_is_gone_and_migrate_still_runs_and_says_what_it_put_back(committed_database, capsys):
+def test_g28_check_fails_when_a_guard_is_gone_and_migrate_says_what_it_put_back(committed_database, capsys):
     call_command("check", databases=["default"], tags=["database"])
     drop_guards()
     with pytest.raises(CommandError, match=r"portal\.E010"):
@@ -158,7 +158,7 @@ def test_check_fails_when_a_guard_is_gone_and_migrate_still_runs_and_says_what_i
     call_command("check", databases=["default"], tags=["database"])
 
 
-def test_our_migrations_go_back_and_forth_and_leave_every_guard(committed_database):
+def test_g28_our_migrations_go_back_and_forth_and_leave_every_guard(committed_database):
     ours = sorted(name for app, name in MigrationRecorder(connection).applied_migrations() if app == "portal")
     for name in [*reversed(ours), "zero"]:
         call_command("migrate", "portal", name, verbosity=0)
@@ -190,7 +190,7 @@ def test_legal_moves_and_standing_still_are_let_through(staged):
 
 
 @pytest.mark.parametrize(("path", "wrong"), [([], "done"), ([], "else"), (["review", "done"], "review"), ([], "")])
-def test_any_other_move_is_refused(staged, path, wrong):
+def test_g4_any_other_move_is_refused(staged, path, wrong):
     for name in path:
         move(staged, name)
     with pytest.raises(IntegrityError, match="This move of the name of a group does not exist"):

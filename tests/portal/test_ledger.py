@@ -153,7 +153,7 @@ def test_keys_beyond_the_first_plane_are_sorted_as_rfc_8785_sorts_them():
 
 
 @pytest.mark.django_db
-def test_a_clock_that_went_backwards_is_written_down_and_order_stays_by_number(monkeypatch, own_var):
+def test_g13_a_clock_that_went_backwards_is_written_down_and_order_stays_by_number(monkeypatch, own_var):
     first = record()
     yesterday = first.at - timedelta(days=1)
     monkeypatch.setattr(timezone, "now", lambda: yesterday)
@@ -180,7 +180,7 @@ def test_an_act_that_is_rolled_back_leaves_no_entry_and_no_gap(committed_databas
     assert ledger.verify().ok
 
 
-def test_when_the_ledger_cannot_write_the_act_is_rolled_back_and_the_user_told(committed_database, monkeypatch):
+def test_g29_when_the_ledger_cannot_write_the_act_is_rolled_back_and_the_user_told(committed_database, monkeypatch):
     monkeypatch.setattr(guards, "_guards", {})
     guards.add(guards.Guard(LedgerEntry, guards.Act.INSERT, "full_disk", "No room.", "NEW.seq >= 0"))
     guards.install()
@@ -260,7 +260,7 @@ def test_without_its_key_nothing_is_signed(own_var, content):
 
 
 @pytest.mark.django_db
-def test_after_the_key_is_rotated_old_checkpoints_hold_by_the_retired_key(own_var):
+def test_g33_after_the_key_is_rotated_old_checkpoints_hold_by_the_retired_key(own_var):
     record()
     ledger.checkpoint()
     old = ledger.vkey()

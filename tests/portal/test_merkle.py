@@ -250,7 +250,7 @@ def flips(text):
                 continue
 
 
-def test_no_byte_of_a_checkpoint_can_change():
+def test_g30_no_byte_of_a_checkpoint_can_change():
     bundle = make_bundle()
     accepted = [
         text for text in flips(bundle["checkpoint"]) if not merkle.verify_bundle({**bundle, "checkpoint": text}, VKEY)
@@ -265,7 +265,7 @@ def test_no_cut_or_lengthened_checkpoint_is_accepted(cut):
         assert merkle.verify_bundle({**bundle, "checkpoint": text}, VKEY) != []
 
 
-def test_no_byte_of_an_entry_or_its_proof_can_change():
+def test_g30_no_byte_of_an_entry_or_its_proof_can_change():
     bundle = make_bundle()
     for place, entry in enumerate(bundle["entries"]):
         changed = [{**entry, "payload": text} for text in flips(entry["payload"])]
@@ -320,7 +320,7 @@ def test_a_bundle_signed_by_another_key_is_refused_even_if_it_brings_that_key():
 
 
 @pytest.mark.parametrize(("change", "code", "said"), [({}, 0, "holds for"), ({"vkey": "x"}, 1, "another key")])
-def test_the_file_alone_verifies_a_bundle_without_our_packages(tmp_path, change, code, said):
+def test_g30_the_file_alone_verifies_a_bundle_without_our_packages(tmp_path, change, code, said):
     script = tmp_path / "merkle.py"
     script.write_bytes(Path(merkle.__file__).read_bytes())
     (tmp_path / "bundle.json").write_text(json.dumps({**make_bundle(), **change}))

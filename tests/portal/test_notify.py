@@ -80,7 +80,7 @@ def test_an_act_that_is_rolled_back_was_never_announced(committed_database):
     assert not OutgoingMessage.objects.exists()
 
 
-def test_a_broker_that_is_down_does_not_touch_the_act(committed_database):
+def test_g17_a_broker_that_is_down_does_not_touch_the_act(committed_database):
     # No broker listens in the tests' private folder.
     tell(person("ann"))
     assert (Notification.objects.count(), OutgoingMessage.objects.count()) == (1, 1)
@@ -94,7 +94,7 @@ def test_a_mail_is_sent_once():
     assert (len(mail.outbox), message.attempts, message.sent_at is not None) == (1, 1, True)
 
 
-def test_two_beats_at_once_send_each_mail_once(committed_database):
+def test_g24_two_beats_at_once_send_each_mail_once(committed_database):
     tell(*[person(f"person{number}") for number in range(20)])
     assert sum(at_once(lambda _: send_outgoing(), threads=8)) == 20
     assert sorted(message.to[0] for message in mail.outbox) == sorted(

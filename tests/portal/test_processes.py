@@ -163,7 +163,7 @@ def test_a_program_deaf_to_sigterm_is_killed(supervised):
     assert not runs(supervised.started()[0])
 
 
-def test_a_killed_supervisor_leaves_no_process(supervised):
+def test_g21_a_killed_supervisor_leaves_no_process(supervised):
     process = supervised.start({"name": "web", "code": NOTE_AND_SLEEP}, {"name": "worker", "code": WITH_A_DEAF_CHILD})
     assert eventually(lambda: len(supervised.started()) == 3)
     guard = supervised.guard()
@@ -182,7 +182,7 @@ def test_a_killed_guard_is_replaced_and_its_successor_knows_the_programs(supervi
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
-def test_programs_stop_even_when_supervisor_and_guard_are_killed(supervised):
+def test_g21_programs_stop_even_when_supervisor_and_guard_are_killed(supervised):
     process = supervised.start({"name": "worker", "code": NOTE_AND_SLEEP})
     assert eventually(supervised.started)
     guard = supervised.guard()

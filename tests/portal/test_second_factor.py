@@ -71,7 +71,7 @@ def test_codes_are_set_up_on_ones_own_page_with_the_password_and_the_first_code(
     assert LedgerEntry.objects.filter(event="portal.account.codes_removed").count() == 1
 
 
-def test_a_code_is_accepted_once_and_junk_never(enrolled):
+def test_g12_a_code_is_accepted_once_and_junk_never(enrolled):
     with pytest.raises(BadInput):
         second_factor.accept(person=enrolled, code=code_of(enrolled))  # it confirmed the device
     used_before(enrolled)
@@ -99,7 +99,7 @@ def test_a_policy_that_asks_for_codes_refuses_who_has_none_and_the_refusal_is_re
     assert LedgerEntry.objects.filter(event="approvals.signoff.refused").count() == 1
 
 
-def test_with_codes_set_up_the_password_alone_signs_nothing(cast, version):
+def test_g12_with_codes_set_up_the_password_alone_signs_nothing(cast, version):
     user = cast.signers[ROLE]
     second_factor.begin(person=user)
     second_factor.confirm(person=user, code=code_of(user))
@@ -118,7 +118,7 @@ def test_with_codes_set_up_the_password_alone_signs_nothing(cast, version):
     assert signed.authentication == "password and one-time code"
 
 
-def test_wrong_codes_lock_signing_as_wrong_passwords_do(cast, version):
+def test_g12_wrong_codes_lock_signing_as_wrong_passwords_do(cast, version):
     user = cast.signers[ROLE]
     second_factor.begin(person=user)
     second_factor.confirm(person=user, code=code_of(user))

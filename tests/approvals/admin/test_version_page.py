@@ -274,7 +274,7 @@ def test_the_inbox_and_its_count_name_what_this_person_can_sign(client, cast, ve
     assert "Nothing waits for your signature." in client.get(url).content.decode()
 
 
-def test_lists_and_filters_name_only_visible_models(client, cast, version):
+def test_g35_lists_and_filters_name_only_visible_models(client, cast, version):
     url = reverse("admin:approvals_modelversion_changelist")
     client.force_login(cast.outsider, backend=BACKEND)
     html = client.get(url).content.decode()

@@ -40,17 +40,17 @@ def test_a_reading_comes_back_with_progress_and_with_what_was_printed(tmp_path):
     assert list(tmp_path.iterdir()) == [record]
 
 
-def test_too_much_memory_is_named():
+def test_g18_too_much_memory_is_named():
     error = refusal(hostile.Hog)
     assert (error.kind, error.sentence) == ("memory", "The check needed more than 512 MiB of memory and was stopped.")
 
 
-def test_an_endless_loop_ends_with_its_processor_time():
+def test_g18_an_endless_loop_ends_with_its_processor_time():
     error = refusal(hostile.Loop, Limits(cpu_seconds=1, wall_seconds=60))
     assert (error.kind, error.sentence) == ("time", "The check used more than 1 s of processor time and was stopped.")
 
 
-def test_a_sleeping_check_ends_with_its_time():
+def test_g18_a_sleeping_check_ends_with_its_time():
     error = refusal(hostile.Sleep, Limits(wall_seconds=2))
     assert (error.kind, error.sentence) == ("time", "The check took longer than 2 s and was stopped.")
 
@@ -61,7 +61,7 @@ def test_an_unwanted_check_is_stopped():
     assert caught.value.kind == "stopped"
 
 
-def test_a_segfault_stays_in_the_child():
+def test_g18_a_segfault_stays_in_the_child():
     error = refusal(hostile.Segfault)
     assert error.kind == "crashed"
     assert "by the signal SIGSEGV" in error.sentence
