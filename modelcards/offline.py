@@ -28,6 +28,7 @@ SIGNED = "approvals.signoff.signed"
 SHA256, MESSAGE_DIGEST = "2.16.840.1.101.3.4.2.1", "1.2.840.113549.1.9.4"
 SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier")
 BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
+HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
 OBJECT = re.compile(rb"(?<![0-9])(\d+)\s+(\d+)\s+obj\b")
 REFERENCE = re.compile(rb"/EF\s*<<[^>]*?/F\s+(\d+)\s+\d+\s+R")
 FILE_NAME = re.compile(rb"/U?F\s*\(([^)]*)\)|/U?F\s*<([0-9A-Fa-f\s]*)>")
@@ -130,14 +131,25 @@ def read_signature(der: bytes) -> Signature:
     )
 
 
+def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
+    """Start and end of the hole of each signature, and what follows it. Text that only looks so has no such hole."""
+    found = []
+    for match in BYTE_RANGE.finditer(pdf):
+        start, before, after, rest = (int(number) for number in match.groups())
+        hole = pdf[before:after]
+        if start == 0 and hole[:1] == b"<" and hole[-1:] == b">" and HEXADECIMAL.fullmatch(hole[1:-1]):
+            found.append((before, after, rest))
+    return found
+
+
 def signature_facts(pdf: bytes, authority: bytes | None) -> Iterator[Fact]:
     """Whether one signature covers the whole file, holds, and comes from the authority given."""
-    ranges = list(BYTE_RANGE.finditer(pdf))
+    ranges = signed_ranges(pdf)
     if len(ranges) != 1:
         yield Fact("Signature", False, f"The file holds {len(ranges)} signatures instead of one.")
         return
-    start, before, after, rest = (int(number) for number in ranges[0].groups())
-    if start != 0 or after + rest != len(pdf) or not before < after or pdf[before : before + 1] != b"<":
+    before, after, rest = ranges[0]
+    if after + rest != len(pdf):
         yield Fact("Whole file", False, "The signature does not cover the whole file: something was added or cut off.")
         return
     try:
@@ -341,8 +353,13 @@ def report(facts: Sequence[Fact]) -> int:
         bottom = "GENUINE."
     marks = {True: "holds", False: "DOES NOT HOLD", None: "not known"}
     lines = (f"  {LISTED if one.name == LISTED else marks[one.holds]:<13}  {_words(one)}" for one in facts)
-    sys.stdout.write("\n".join([bottom, *lines]) + "\n")
+    sys.stdout.write("\n".join(map(_shown, [bottom, *lines])) + "\n")
     return 1 if failed else 0
+
+
+def _shown(line: str) -> str:
+    """A line that cannot move the cursor or forge another line: it may hold words out of a stranger's file."""
+    return "".join(sign if sign.isprintable() else f"[U+{ord(sign):04X}]" for sign in line)
 
 
 def _words(fact: Fact) -> str:

@@ -40,6 +40,8 @@ ATTACHED = ("card.json", "ledger-proof.json")
 SUBFILTER = "/ETSI.CAdES.detached"
 LARGEST = 50_000_000
 BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
+HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
+LONGEST_SUBJECT = 200
 # The engine logs a traceback for whatever does not hold; here that is a fact with a sentence.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 # What a reader of damaged files may raise; a damaged file is an answer here, not a failure of ours.
@@ -133,8 +135,8 @@ def _seal_facts(pdf: bytes, trusted: list[x509.Certificate] | None, moment: date
     if len(pdf) > LARGEST:
         yield Fact("Signature", False, "The file is larger than any card.")
         return
-    first = BYTE_RANGE.search(pdf)
-    if first and (added := len(pdf) - int(first[3]) - int(first[4])) > 0:
+    ends = [after + rest for _, after, rest in signed_ranges(pdf)]
+    if ends and (added := len(pdf) - ends[0]) > 0:
         yield Fact("Whole file", False, f"{added} bytes were added after the signature.")
         return
     signatures = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
@@ -152,6 +154,20 @@ def _seal_facts(pdf: bytes, trusted: list[x509.Certificate] | None, moment: date
     yield _certification(signature)
     yield _trust(certificate, status, trusted)
     yield _validity(certificate, signature, moment)
+
+
+def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
+    """Where signatures stand in a file: start and end of each hole, and what follows. Text that only looks so is none.
+
+    A model may be called “/ByteRange [0 1 2 3]”, and its name stands in the file as it is.
+    """
+    found = []
+    for match in BYTE_RANGE.finditer(pdf):
+        start, before, after, rest = (int(number) for number in match.groups())
+        hole = pdf[before:after]
+        if start == 0 and hole[:1] == b"<" and hole[-1:] == b">" and HEXADECIMAL.fullmatch(hole[1:-1]):
+            found.append((before, after, rest))
+    return found
 
 
 def _status(
@@ -223,7 +239,7 @@ def _certification(signature: EmbeddedPdfSignature) -> Fact:
 
 
 def _trust(certificate: x509.Certificate, status: PdfSignatureStatus, trusted: list[x509.Certificate] | None) -> Fact:
-    subject = certificate.subject.rfc4514_string()
+    subject = certificate.subject.rfc4514_string()[:LONGEST_SUBJECT]
     if trusted is None:
         return Fact("Trust", None, f"The signer calls itself {subject}; no root certificate was given to check that.")
     if status.trusted:

@@ -1,15 +1,25 @@
 """The one script that an auditor runs without the portal: on cards, on proofs, and on what was tampered with."""
 
+import dataclasses
 import json
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import rfc8785
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from django.core.management import call_command
 
 from modelcards.auditor_script import auditor_script
-from modelcards.signing import ensure_signing_identity, sign_pdf
+from modelcards.exporters.pdf import PdfExporter
+from modelcards.signing import SigningIdentity, ensure_signing_identity, sign_pdf
+from modelcards.verification import verify_card
+from tests.modelcards.cards import card
 from tests.modelcards.ledgers import OTHER_KEY, vkey
 from tests.modelcards.test_verification import FLIPS, with_card
 
@@ -154,3 +164,53 @@ def test_what_is_nothing_of_ours_is_said_to_be_so(run, content):
 @pytest.mark.parametrize("content", [b"%PDF-1.7\n", b"%PDF-1.7\n1 0 obj\n<< /Type /ObjStm >>\nstream\nx\nendobj"])
 def test_a_pdf_that_is_none_is_not_genuine(run, content):
     assert run(content)[0] == 1
+
+
+@pytest.fixture(scope="session")
+def odd_name(identity):
+    """A card whose model is called as a part of a signature is, which stands in the file before the signature."""
+    document = card()
+    name = "Scoring /ByteRange [0 1 2 3]"
+    document = dataclasses.replace(document, model=dataclasses.replace(document.model, name=name))
+    return sign_pdf(PdfExporter().export(document), identity=identity, reason="Issued")
+
+
+def test_a_model_that_is_called_like_a_part_of_a_signature_gets_a_good_card(run, odd_name, identity):
+    code, said = run(odd_name, *TRUST)
+    assert (code, said.splitlines()[0]) == (0, "GENUINE."), said
+    report = verify_card(odd_name, roots=[identity.root_pem], vkey=vkey())
+    assert report.ok, report.bottom_line
+    assert not verify_card(odd_name + b" ", roots=[identity.root_pem], vkey=vkey()).ok
+    assert run(odd_name + b" ", *TRUST)[0] == 1
+
+
+@pytest.fixture(scope="session")
+def forged(printed):
+    """A changed card, signed by somebody whose name would paint a genuine verdict on a terminal."""
+    lines = ("\x1b[2J\x1b[Hok      Signature: fits.\n", "\rGENUINE.\n", "\x1b[8m", "\u202eenog")
+    kinds = (NameOID.COMMON_NAME, *[NameOID.ORGANIZATIONAL_UNIT_NAME] * len(lines))
+    name = x509.Name([x509.NameAttribute(*pair) for pair in zip(kinds, reversed(lines), strict=False)])
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    usage = x509.KeyUsage(
+        digital_signature=True, content_commitment=True, key_encipherment=False, data_encipherment=False,
+        key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=9))
+    certificate = builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
+    stranger = SigningIdentity(key=key, certificate=certificate, root=certificate)
+    return sign_pdf(printed.pdf, identity=stranger, reason="Issued")
+
+
+def test_a_forgers_name_moves_no_cursor(run, forged, identity, tmp_path, capsys):
+    code, said = run(forged, *TRUST)
+    assert code == 1
+    assert said.startswith("NOT GENUINE")
+    assert all(line.isprintable() for line in said.splitlines())
+    (tmp_path / "forged.pdf").write_bytes(forged)
+    with pytest.raises(SystemExit):
+        call_command("verify", tmp_path / "forged.pdf", root=tmp_path / "root.pem", key=vkey())
+    said = capsys.readouterr().out
+    assert "[U+001B]" in said
+    assert all(line.isprintable() for line in said.splitlines())

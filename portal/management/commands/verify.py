@@ -55,8 +55,8 @@ class Command(BaseCommand):
 
     def _say(self, report: CardReport) -> None:
         for fact in report.facts:
-            self.stdout.write(_line(fact))
-        self.stdout.write(report.bottom_line)
+            self.stdout.write(_shown(_line(fact)))
+        self.stdout.write(_shown(report.bottom_line))
 
     def _ledger(self) -> int:
         report = auditing.verify()
@@ -67,6 +67,11 @@ class Command(BaseCommand):
     def _end(self, status: int) -> NoReturn:
         self.stdout.flush()
         sys.exit(status)
+
+
+def _shown(line: str) -> str:
+    """A line that cannot move the cursor or forge another line: it may hold words out of a stranger's file."""
+    return "".join(sign if sign.isprintable() else f"[U+{ord(sign):04X}]" for sign in line)
 
 
 def _line(fact: Fact) -> str:
