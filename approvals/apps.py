@@ -13,10 +13,11 @@ class ApprovalsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals import bound, checks, replaying, requirements  # noqa: PLC0415  (apps must be loaded first)
-        from approvals.events import Event  # noqa: PLC0415
-        from portal import auditing, ledger  # noqa: PLC0415
+        from approvals.events import FINAL_DECISIONS, Event  # noqa: PLC0415
+        from portal import auditing, checkpoints, ledger  # noqa: PLC0415
 
         ledger.register_events(Event)
+        checkpoints.sign_after(FINAL_DECISIONS)
         bound.declare()
         auditing.compare_with(replaying.differences)
         checks.load()

@@ -51,3 +51,13 @@ class Event(StrEnum):
     POLICY_RETIRED = "approvals.policy.retired"
     COMMENT_ADDED = "approvals.comment.added"
     ACT_REFUSED = "approvals.act.refused"
+
+
+FINAL_DECISIONS = (
+    Event.VERSION_REJECTED,
+    Event.VERSION_WITHDRAWN,
+    Event.VERSION_SUSPENDED,
+    Event.VERSION_REINSTATED,
+    Event.VERSION_RETIRED,
+)
+"""Decisions after which the ledger is signed; an approval brings its card, whose checkpoint covers it."""

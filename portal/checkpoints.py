@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from portal import merkle
@@ -83,6 +84,22 @@ def checkpoint() -> Checkpoint:
             )
     keep_file(kept)
     return kept
+
+
+_decisions: set[str] = set()
+
+
+def sign_after(events: Iterable[str]) -> None:
+    """Let a checkpoint follow each of these events, besides those that cards and nights bring."""
+    _decisions.update(events)
+
+
+def sign_decisions() -> Checkpoint | None:
+    """Sign the ledger if a decision stands in it that no checkpoint covers. Idempotent; not inside a transaction."""
+    newest = LedgerEntry.objects.filter(event__in=_decisions).aggregate(newest=Max("seq"))["newest"]
+    if newest is None or Checkpoint.objects.filter(size__gt=newest).exists():
+        return None
+    return checkpoint()
 
 
 def keep_file(kept: Checkpoint) -> None:

@@ -35,6 +35,12 @@ def send_outgoing() -> int:
     return notify.send_due(now=timezone.now())
 
 
+@shared_task(name="portal.tasks.sign_decisions")
+def sign_decisions() -> bool:
+    """Sign the ledger after a final decision."""
+    return checkpoints.sign_decisions() is not None
+
+
 @shared_task(name="portal.tasks.nightly_checkpoint")
 def nightly_checkpoint() -> None:
     """Verify the ledger, sign it and send the note to the witnesses; if it is damaged, alarm administrators."""

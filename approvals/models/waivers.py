@@ -43,6 +43,8 @@ class Waiver(models.Model):
     revoked_because = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = "policy exception"
+        verbose_name_plural = "policy exceptions"
         ordering: ClassVar[list[str]] = ["-pk"]
 
     def __str__(self) -> str:

@@ -11,9 +11,10 @@ from approvals import findings, permissions, workflow
 from approvals.models import Comment, Finding, ModelVersion, SignOff
 from approvals.signing_off import Condition
 from approvals.stages import REVIEW_STAGES, Role, Stage
+from portal import checkpoints
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
-from tests.cast import SAFE
+from tests.cast import SAFE, make_cast
 
 pytestmark = pytest.mark.both_engines
 GATES = {
@@ -278,3 +279,16 @@ class TestDiscussion:
         with pytest.raises(BadInput) as caught:
             workflow.comment(version_id=version.pk, actor=cast.submitter, text=text)
         assert caught.value.field == "text"
+
+
+def test_the_ledger_is_signed_after_a_final_decision_and_once(committed_database, own_var):
+    cast = make_cast()
+    cast.publish()
+    version = cast.version()
+    cast.artifact(version)
+    assert checkpoints.sign_decisions() is None
+    workflow.withdraw(version_id=version.pk, actor=cast.submitter, reason=SAFE)
+    signed = checkpoints.sign_decisions()
+    assert signed is not None
+    assert '"approvals.version.withdrawn"' in LedgerEntry.objects.get(seq=signed.size - 1).payload
+    assert checkpoints.sign_decisions() is None
