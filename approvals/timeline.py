@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from approvals import dossier, ledger_words
 from approvals.events import Event
@@ -48,6 +49,16 @@ def dossiers_at_approval(version: ModelVersion) -> dict[str, str]:
     What happens to a deployed version later, a finding of a monitor for example, changes the dossiers that a new
     signature would cover, and takes nothing away from those that the approval rests on.
     """
+    return {str(stage): str(digest) for stage, digest in _at_approval(version).get("dossiers", {}).items()}
+
+
+def exceptions_at_approval(version: ModelVersion) -> frozenset[int]:
+    """Ids of the exceptions from the policy without which the approval would not have begun to hold."""
+    return frozenset(int(number) for number in _at_approval(version).get("exceptions", ()))
+
+
+def _at_approval(version: ModelVersion) -> dict[str, Any]:
+    """Facts of the move by which the approval last began to hold; empty before that."""
     if version.stage not in APPROVED:
         return {}
     rows = LedgerEntry.objects.filter(
@@ -56,9 +67,9 @@ def dossiers_at_approval(version: ModelVersion) -> dict[str, str]:
         event__in=(Event.VERSION_ADVANCED, Event.VERSION_REINSTATED),
     ).order_by("-seq")
     for payload in rows.values_list("payload", flat=True):
-        facts = json.loads(payload)["facts"]
+        facts: dict[str, Any] = json.loads(payload)["facts"]
         if facts.get("to") == Stage.MONITORING:
-            return {str(stage): str(digest) for stage, digest in facts["dossiers"].items()}
+            return facts
     return {}
 
 

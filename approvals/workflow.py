@@ -12,12 +12,13 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import dossier, permissions, policy, refusals, signing_off
+from approvals import dossier, permissions, policy, refusals, signing_off, timeline
 from approvals.events import Event
 from approvals.models import Comment, Finding, ModelVersion, SignOff, Waiver
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.models.signoffs import SignOffDecision
 from approvals.policy_document import PolicyDocument, parse, pinned
+from approvals.requirements.base import Case
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.signals import version_moved
 from approvals.stages import REVIEW_STAGES, Blocker, Role, Stage, Transition
@@ -233,8 +234,9 @@ def lapsed(version: ModelVersion, now: datetime) -> str:
 
 def _ended_exception(version: ModelVersion, now: datetime) -> str:
     """Which exception, on which the approval rests, ended or was revoked while what it set aside is still not met."""
-    rows = Waiver.objects.filter(version=version).filter(Q(expires_on__lt=now.date()) | Q(revoked_at__isnull=False))
-    ended = [row for row in rows if row.signatures.exists()]
+    ended = Waiver.objects.filter(pk__in=timeline.exceptions_at_approval(version)).filter(
+        Q(expires_on__lt=now.date()) | Q(revoked_at__isnull=False)
+    )
     if not ended:
         return ""
     document, case = pinned(version.policy), dossier.load_case(version)
@@ -340,8 +342,17 @@ def _move(
             "artifact": case.artifact_sha256,
             "policy_digest": case.policy_digest,
             "dossiers": dict(case.dossiers),
+            **({"exceptions": _exceptions_used(version, case, now)} if version.stage == Stage.MONITORING else {}),
         },
     )
+
+
+def _exceptions_used(version: ModelVersion, case: Case, now: datetime) -> list[int]:
+    """Ids of the exceptions that keep a gate open now."""
+    document = pinned(version.policy)
+    states = [policy.gate(case, document, stage, now=now) for stage in REVIEW_STAGES]
+    details = [outcome.details for state in states for outcome in state.outcomes]
+    return sorted({int(entry["waiver"]) for entry in details if "waiver" in entry})
 
 
 def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str) -> None:

@@ -7,9 +7,10 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from approvals import replaying, waivers, workflow
+from approvals import dossier, policy, replaying, waivers, workflow
 from approvals.models import ModelVersion, SignOff, Waiver, WaiverSignature
-from approvals.stages import Role
+from approvals.policy_document import parse
+from approvals.stages import Role, Transition
 from approvals.waivable import waivable
 from portal.errors import BadInput, NotPermitted, Refused, Stale
 from portal.models import LedgerEntry
@@ -220,7 +221,27 @@ def test_an_approval_that_rests_on_an_exception_is_suspended_the_day_after_it_en
     assert "Rollback plan" in entry.payload
     assert "still not met" in entry.payload
     version = ModelVersion.objects.select_related("model", "policy").get(pk=deployed.version_id)
-    assert "still not met" in workflow.lapsed(version, late)
+    again = policy.decide(
+        dossier.load_case(version), parse(version.policy.text), Transition.REINSTATE, now=late
+    ).blockers
+    assert [one.code for one in again] == ["evidence_missing"]
+    assert "The exception from this ended" in again[0].sentence
+
+
+def test_an_exception_that_the_approval_does_not_rest_on_suspends_nothing(cast, version, ask, sign):
+    """It was never granted, or what it set aside was met in time."""
+    halfway = ask()
+    sign(halfway, Role.RISK_OFFICER)
+    cast.attach(version, "risk_register", b'{"risks": ["one"]}', "risks.json")
+    cast.sign(version, Role.BUSINESS_ANALYST)
+    for _ in range(6):
+        cast.advance(version)
+    granted = ask(of=ModelVersion.objects.get(pk=version.pk))
+    sign(granted, Role.RISK_OFFICER)
+    sign(granted, Role.COMPLIANCE_OFFICER)
+    cast.attach(version, "rollback_plan", b"Back to the earlier version by a switch.", "rollback.md")
+    cast.advance(version)
+    assert workflow.suspend_lapsed(now=timezone.now() + timedelta(days=60)) == ()
 
 
 def test_a_revoked_exception_suspends_at_once_and_only_the_right_people_revoke(cast, deployed):
