@@ -92,3 +92,10 @@ claimed was measured on those very rows, so it says how well the model remembers
 **Recommendation.** Do not approve. A warning needs facts about how the running loan develops, and claims measured on
 held-out rows.
 """
+
+WHY_AN_EXCEPTION = (
+    "The probabilities do not fit the outcomes, and nobody reads them as such: only the order of customers decides "
+    "whom to call. The next version is calibrated."
+)
+MEANWHILE = "Scores are shown as ranks, never as probabilities; the call list is read by two people each morning."
+SAMIRA_ON_EXCEPTION = "Ranks alone do not need calibrated probabilities. Sixty days, and not a day more."

@@ -24,9 +24,10 @@ from approvals import (
     registration,
     running,
     signing_off,
+    waivers,
     workflow,
 )
-from approvals.models import CheckRun, Comment, Finding, MitigationPlan, ModelVersion, RegisteredModel, SignOff
+from approvals.models import CheckRun, Comment, Finding, MitigationPlan, ModelVersion, RegisteredModel, SignOff, Waiver
 from approvals.models.checks import RunStatus, Verdict
 from approvals.models.findings import FindingStatus, Severity
 from approvals.stages import Role, Stage, Tier
@@ -208,6 +209,19 @@ class Scene:
             proof=Proof(self.house.password),
             http_request=_local_request(),
             to=to,
+        )
+
+    def sign_exception(self, waiver: Waiver, person: Person, comment: str) -> None:
+        """Somebody signs an exception as they see it now."""
+        signer = user(person)
+        waivers.sign(
+            waiver_id=waiver.pk,
+            actor=signer,
+            proof=Proof(self.house.password),
+            comment=comment,
+            seen_digest=waivers.prepare(waiver=waiver, actor=signer).digest,
+            idempotency_key=f"demo-exception-{waiver.pk}-{signer.pk}",
+            http_request=_local_request(),
         )
 
     def is_refused_to_sign(self, person: Person, stage: Stage, role: Role) -> str:

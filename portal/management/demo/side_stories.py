@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
+from django.utils import timezone
+
+from approvals import waivers
+from approvals.models import Waiver
 from approvals.models.checks import Verdict
 from approvals.stages import Stage, Tier
+from approvals.waivable import waivable
 from portal.management.demo import comments, texts
-from portal.management.demo.cast import ADA, HENRIK, MATEO, PRIYA, ROSA, TOMASZ, Person
+from portal.management.demo.cast import ADA, HENRIK, MATEO, PRIYA, ROSA, SAMIRA, TOMASZ, Person, user
 from portal.management.demo.scenes import House, Scene
 from portal.management.demo.steps import Step
 from portal.management.demo.story import advances, checks
@@ -48,6 +54,12 @@ def early_warning(house: House) -> list[Step]:
         Step(f"Ada runs the checks of performance and calibration of {scene.text.name}", partial(_claims_fail, scene)),
         Step("Ada tries to move on in spite of it and is refused", scene.is_refused_to_advance),
         Step("Ada says what she will do", partial(scene.comment, ADA, comments.DEVELOPER_ON_WARNING)),
+        Step(
+            "Ada asks for an exception from the calibration until it is trained again", partial(_asks_exception, scene)
+        ),
+        Step(
+            f"{SAMIRA.full_name} signs the exception; a second signature is missing", partial(_signs_exception, scene)
+        ),
     ]
 
 
@@ -73,6 +85,27 @@ def _report(scene: Scene) -> None:
 def _claims_fail(scene: Scene) -> str:
     scene.check(performance=Verdict.FAILED, calibration=Verdict.FAILED)
     return str(scene.latest_run("performance").sentences[0])
+
+
+def _asks_exception(scene: Scene) -> None:
+    version = scene.version()
+    if not Waiver.objects.filter(version=version).exists():
+        wanted = next(one for one in waivable(version) if one.title == "Calibration")
+        waivers.ask(
+            version_id=version.pk,
+            actor=user(ADA),
+            key=wanted.key,
+            reason=comments.WHY_AN_EXCEPTION,
+            meanwhile=comments.MEANWHILE,
+            expires_on=timezone.now().date() + timedelta(days=60),
+        )
+
+
+def _signs_exception(scene: Scene) -> None:
+    waiver = Waiver.objects.select_related("version__model", "version__policy").get(version=scene.version())
+    signer = user(SAMIRA)
+    if not waiver.signatures.filter(signer=signer).exists():
+        scene.sign_exception(waiver, SAMIRA, comments.SAMIRA_ON_EXCEPTION)
 
 
 def _submitted(scene: Scene, train: Callable[[], TrainedModel]) -> list[Step]:
