@@ -21,21 +21,17 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from modelcards.detached import NotReadable, Signature, read_signature
 from portal.merkle import read_bundle, verify_bundle
 
 LISTED = "signed by"
 SIGNED = "approvals.signoff.signed"
-SHA256, MESSAGE_DIGEST = "2.16.840.1.101.3.4.2.1", "1.2.840.113549.1.9.4"
 SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier")
 BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
 OBJECT = re.compile(rb"(?<![0-9])(\d+)\s+(\d+)\s+obj\b")
 REFERENCE = re.compile(rb"/EF\s*<<[^>]*?/F\s+(\d+)\s+\d+\s+R")
 FILE_NAME = re.compile(rb"/U?F\s*\(([^)]*)\)|/U?F\s*<([0-9A-Fa-f\s]*)>")
-
-
-class NotReadable(ValueError):
-    """The file is not what it should be; the sentence says how."""
 
 
 @dataclass(frozen=True)
@@ -45,90 +41,6 @@ class Fact:
     name: str
     holds: bool | None
     sentence: str
-
-
-@dataclass(frozen=True)
-class Element:
-    """One element of DER: its tag, its content, and all of its bytes."""
-
-    tag: int
-    content: bytes
-    raw: bytes
-
-    def children(self) -> list["Element"]:
-        """The elements inside."""
-        return list(elements(self.content))
-
-
-def elements(data: bytes) -> Iterator[Element]:
-    """The elements of DER one after the other. Raises NotReadable for what is none."""
-    at = 0
-    while at < len(data):
-        start, tag = at, data[at]
-        if at + 2 > len(data):
-            raise NotReadable("The signature ends in the middle of an element.")
-        length, at = data[at + 1], at + 2
-        if length & 0x80:
-            width = length & 0x7F
-            length, at = int.from_bytes(data[at : at + width], "big"), at + width
-            if not 1 <= width <= 4:
-                raise NotReadable("The signature holds an element of indefinite or absurd length.")
-        if at + length > len(data):
-            raise NotReadable("The signature ends in the middle of an element.")
-        yield Element(tag, data[at : at + length], data[start : at + length])
-        at += length
-
-
-def object_identifier(content: bytes) -> str:
-    """An object identifier in dots."""
-    numbers, value = [content[0] // 40, content[0] % 40] if content[0] < 120 else [2, content[0] - 80], 0
-    for byte in content[1:]:
-        value = value << 7 | byte & 0x7F
-        if not byte & 0x80:
-            numbers.append(value)
-            value = 0
-    return ".".join(map(str, numbers))
-
-
-@dataclass(frozen=True)
-class Signature:
-    """A CMS signature: its signer's certificate, the others, what was signed and when it says so."""
-
-    certificate: x509.Certificate
-    others: tuple[x509.Certificate, ...]
-    attributes: bytes
-    message_digest: bytes
-    value: bytes
-
-
-def read_signature(der: bytes) -> Signature:
-    """A detached CMS SignedData with one signer and SHA-256. Raises NotReadable."""
-    first = next(elements(der))
-    if der[len(first.raw) :].strip(b"\0"):
-        raise NotReadable("Something stands behind it.")
-    outer = first.children()
-    signed = outer[1].children()[0].children()
-    certificates = [
-        x509.load_der_x509_certificate(one.raw) for part in signed if part.tag == 0xA0 for one in part.children()
-    ]
-    signers = next(part for part in reversed(signed) if part.tag == 0x31).children()
-    if len(signers) != 1 or not certificates:
-        raise NotReadable("The signature does not have exactly one signer with a certificate.")
-    parts = signers[0].children()
-    serial = int.from_bytes(parts[1].children()[1].content, "big")
-    certificate = next((one for one in certificates if one.serial_number == serial), None)
-    attributes = next((part for part in parts if part.tag == 0xA0), None)
-    if certificate is None or attributes is None or object_identifier(parts[2].children()[0].content) != SHA256:
-        raise NotReadable("The signature names no certificate, no signed attributes, or another digest than SHA-256.")
-    found = {object_identifier(one.children()[0].content): one.children()[1] for one in attributes.children()}
-    value = next(part for part in reversed(parts) if part.tag == 0x04).content
-    return Signature(
-        certificate=certificate,
-        others=tuple(one for one in certificates if one is not certificate),
-        attributes=b"\x31" + attributes.raw[1:],
-        message_digest=found[MESSAGE_DIGEST].children()[0].content,
-        value=value,
-    )
 
 
 def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
@@ -153,8 +65,10 @@ def signature_facts(pdf: bytes, authority: bytes | None) -> Iterator[Fact]:
         yield Fact("Whole file", False, "The signature does not cover the whole file: something was added or cut off.")
         return
     try:
-        signature = read_signature(binascii.unhexlify(pdf[before + 1 : after - 1]))
-    except (ValueError, IndexError, KeyError, StopIteration) as problem:
+        written = binascii.unhexlify(pdf[before + 1 : after - 1])
+        signature = read_signature(written)
+        name = signature.certificate.subject.rfc4514_string()
+    except (ValueError, IndexError, KeyError, StopIteration, x509.InvalidVersion) as problem:
         yield Fact("Signature", False, f"The signature cannot be read: {problem}")
         return
     yield Fact("Whole file", True, "The signature covers every byte of the file but itself.")
@@ -162,7 +76,6 @@ def signature_facts(pdf: bytes, authority: bytes | None) -> Iterator[Fact]:
     words = "The file is unchanged since it was signed." if same else "The file was changed after it was signed."
     yield Fact("Unchanged", same, words)
     holds = _holds(signature) and _may_sign(signature.certificate)
-    name = signature.certificate.subject.rfc4514_string()
     yield Fact("Signature", holds, f"The signature of {name} {'holds' if holds else 'does not hold'}.")
     yield _authority_fact(signature, authority)
 
@@ -185,20 +98,19 @@ def _may_sign(certificate: x509.Certificate) -> bool:
     """Whether the certificate is for signatures and was not made for an authority."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
         return False
     return usage.digital_signature or usage.content_commitment
 
 
 def _authority_fact(signature: Signature, authority: bytes | None) -> Fact:
     if authority is None:
-        known = signature.others[0] if signature.others else signature.certificate
-        fingerprint = known.fingerprint(hashes.SHA256()).hex()
+        fingerprint = signature.certificate.fingerprint(hashes.SHA256()).hex()
         return Fact(
             "Authority",
             None,
-            "No certificate of the authority was given (--authority), so who signed is not known. The file names one "
-            f"with the SHA-256 fingerprint {fingerprint}; compare it with what you were given by another way.",
+            "No certificate of the authority was given (--authority), so who signed is not known. The "
+            f"signer's certificate has the SHA-256 fingerprint {fingerprint}.",
         )
     root = x509.load_pem_x509_certificate(authority)
     try:
