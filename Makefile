@@ -19,7 +19,7 @@ run:
 
 test: debian-packages
 	@$(PYTHON) .ci/prepare dev
-	@$(TESTS) --validation docs/validation.md
+	@$(TESTS) --validation=docs/validation.md
 	@.venv/bin/python tests/postgresql.py -- $(TESTS) -m both_engines
 
 check:
