@@ -1,23 +1,20 @@
 """A Vega-Lite specification as clean SVG with a title. Loads nothing from outside; never runs in a web request.
 
-`clean_svg` is an allow-list: what it lets through holds no script, style, link, picture or foreign element.
+Texts that come from tables are made drawable and cut before they are drawn. `clean_svg` is an allow-list: what it lets
+through holds no script, style, link, picture or foreign element.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import vl_convert
+from approvals.checks.base import ChartSpecification
+from approvals.drawing import DrawingError, draw
 
-FONTS = Path(__file__).resolve().parent.parent / "modelcards" / "fonts"
 FONT = "Card Sans, DejaVu Sans, sans-serif"
-VEGA_LITE = "6.4"
 SVG = "http://www.w3.org/2000/svg"
 
 INK, MUTED, GRID = "#1b2733", "#52606d", "#d9dee3"
@@ -64,7 +61,8 @@ ATTRIBUTES = frozenset(
 )
 NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 LONGEST_SVG = 2_000_000
-_one_at_a_time = threading.Lock()
+LONGEST_LABEL = 120
+LONGEST_DESCRIPTION = 4000
 
 
 class ChartError(Exception):
@@ -79,18 +77,71 @@ def _without_invalid(text: str) -> str:
     return NOT_IN_XML.sub("\ufffd", text)
 
 
+def drawn(
+    charts: Iterable[ChartSpecification], *, still_wanted: Callable[[], bool]
+) -> tuple[list[dict[str, str]], tuple[str, ...]]:
+    """The charts as titles, descriptions and SVG, and a sentence for each that could not be drawn.
+
+    `still_wanted` is asked before each, so that whoever holds a lease can renew it; False leaves the rest out.
+    """
+    found, problems = [], []
+    for chart in charts:
+        if not still_wanted():
+            break
+        title, description = (
+            _cut(_without_invalid(text), LONGEST_DESCRIPTION) for text in (chart.title, chart.description)
+        )
+        try:
+            svg = render_chart(chart.specification, title=title, description=description)
+        except ChartError as failure:
+            problems.append(failure.sentence)
+        else:
+            found.append({"title": title, "description": description, "svg": svg})
+    return found, tuple(problems)
+
+
 def render_chart(specification: dict[str, Any], *, title: str, description: str) -> str:
     """The chart as an SVG text whose title and description serve a reader without the picture. Raises ChartError."""
     if _names_an_address(specification):
         raise ChartError(f"The chart “{title}” asks for data from an address; put the values into the specification.")
-    complete = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", **specification}
-    _use_our_fonts()
+    plain = _Labels().drawable({name: value for name, value in specification.items() if name != "description"})
+    complete = {"$schema": "https://vega.github.io/schema/vega-lite/v6.json", **plain}
     try:
-        with _one_at_a_time:
-            svg = vl_convert.vegalite_to_svg(complete, vl_version=VEGA_LITE, config=CONFIG, allowed_base_urls=[])
-    except ValueError as error:
-        raise ChartError(f"The chart “{title}” cannot be drawn: {' '.join(str(error).split())[:300]}") from error
+        svg = draw(complete, CONFIG)
+    except DrawingError as error:
+        raise ChartError(f"The chart “{title}” cannot be drawn: {error}.") from error
     return clean_svg(svg, title=title, description=description)
+
+
+class _Labels:
+    """Texts as they can be drawn: without what no drawing can hold, cut, and still different where they differ."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+        self._taken: set[str] = set()
+
+    def drawable(self, value: Any) -> Any:
+        """The same value with drawable texts, names of fields included."""
+        if isinstance(value, dict):
+            return {self._label(key): self.drawable(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.drawable(item) for item in value]
+        return self._label(value) if isinstance(value, str) else value
+
+    def _label(self, text: str) -> str:
+        if text not in self._known:
+            short = _cut(_without_invalid(text), LONGEST_LABEL)
+            count = 1
+            while short in self._taken:
+                count += 1
+                short = f"({count}) {_cut(_without_invalid(text), LONGEST_LABEL - 8)}"
+            self._known[text] = short
+            self._taken.add(short)
+        return self._known[text]
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def clean_svg(
@@ -155,9 +206,3 @@ def _names_an_address(value: Any) -> bool:
     if isinstance(value, dict):
         return any(key in {"url", "href"} or _names_an_address(item) for key, item in value.items())
     return isinstance(value, list | tuple) and any(_names_an_address(item) for item in value)
-
-
-@cache
-def _use_our_fonts() -> None:
-    if FONTS.is_dir():
-        vl_convert.register_font_directory(str(FONTS))

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from approvals import case as cases
 from approvals import checking, checks
-from approvals.charts import ChartError, render_chart
+from approvals.charts import drawn
 from approvals.checks._readings import reading_as_json
 from approvals.checks.base import Check, Input, ParameterError, Reading, build
 from approvals.models import CheckRun, Evidence
@@ -124,21 +124,9 @@ def _judge(run: CheckRun, token: uuid.UUID, check: Check, reading: Reading) -> b
     judgement = check.judge(reading, thresholds)
     plain = reading_as_json(reading, with_log=False)
     plain["failed_measures"] = [measure.as_json() for measure in judgement.failed_measures]
-    charts, problems = _draw(reading)
+    charts, problems = drawn(reading.charts, still_wanted=lambda: checking.renew(run.pk, token, now=timezone.now()))
     log = "\n".join((*reading.log, *problems))
     return _give(run, token, judgement.verdict, judgement.sentences, plain, charts, log)
-
-
-def _draw(reading: Reading) -> tuple[list[dict[str, str]], tuple[str, ...]]:
-    drawn, problems = [], []
-    for chart in reading.charts:
-        try:
-            svg = render_chart(chart.specification, title=chart.title, description=chart.description)
-        except ChartError as failure:
-            problems.append(failure.sentence)
-        else:
-            drawn.append({"title": chart.title, "description": chart.description, "svg": svg})
-    return drawn, tuple(problems)
 
 
 def _give(

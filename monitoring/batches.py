@@ -134,6 +134,10 @@ def _watched(version: ModelVersion) -> dict[str, Any]:
 
 def _require_new(version: ModelVersion, upload: files.Upload) -> None:
     known = StoredFile.objects.filter(sha256=upload.sha256).first()
+    if known and Monitor.objects.filter(version=version, reference__file=known).exists():
+        raise BadInput(
+            "These bytes are the evaluation table that was approved, not what the version met.", field="file"
+        )
     earlier = known and Batch.objects.filter(version=version, file=known).first()
     if earlier:
         raise BadInput(f"These bytes are the batch “{earlier.name}” already.", field="file")

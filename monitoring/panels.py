@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models import F
+from django.utils import timezone
 
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
@@ -25,7 +27,7 @@ TONES = {
 
 @dataclass(frozen=True)
 class MonitorLine:
-    """One monitor with its newest reading."""
+    """One monitor with the reading that it stands on."""
 
     title: str
     state: str
@@ -53,8 +55,8 @@ def monitoring_panel(version: ModelVersion, user: User) -> Panel | None:
 
 
 def monitor_line(row: Monitor) -> MonitorLine:
-    """The newest reading in words."""
-    reading = Reading.objects.filter(monitor=row).order_by("-pk").first()
+    """How the monitor stands in words."""
+    reading = standing_reading(row)
     state, tone, sentence, at = _standing(row, reading)
     return MonitorLine(
         title=title_of(row),
@@ -67,6 +69,15 @@ def monitor_line(row: Monitor) -> MonitorLine:
         url=reading.get_absolute_url() if reading else "",
         at=at,
     )
+
+
+def standing_reading(row: Monitor) -> Reading | None:
+    """The reading of the latest window, whenever it came; of the clock, that for the window which is missed now."""
+    readings = Reading.objects.filter(monitor=row)
+    kind = monitors.find(row.key)
+    if kind is not None and not kind.needs_batch:
+        return readings.filter(overdue_since=staleness.overdue_since(row)).order_by("-pk").first()
+    return readings.order_by(F("batch__window_end").desc(nulls_last=True), "-pk").first()
 
 
 @dataclass(frozen=True)
@@ -100,7 +111,10 @@ def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, dat
     kind = monitors.find(row.key)
     if reading is None:
         if kind is not None and not kind.needs_batch:
-            return "On time", "ok", f"A batch is due by {staleness.overdue_since(row):%d %b %Y}.", None
+            due = staleness.overdue_since(row)
+            if due > timezone.now():
+                return "On time", "ok", f"A batch is due by {due:%d %b %Y}.", None
+            return "Overdue", "bad", f"A batch was due by {due:%d %b %Y}.", None
         return "No batch yet", "unknown", "Nothing is known until the first batch arrives.", None
     return _outcome(reading)
 

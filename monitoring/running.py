@@ -19,7 +19,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from approvals.canonical import digest
-from approvals.charts import ChartError, render_chart
+from approvals.charts import drawn
 from approvals.checks._readings import reading_as_json
 from approvals.checks.base import Input, ParameterError, build
 from approvals.checks.base import Reading as Measured
@@ -64,7 +64,7 @@ def execute(reading_id: int) -> bool:
         sentence = f"This portal has no monitor “{row.monitor.key}”."
         return finish(row.pk, token, result=Result(ReadingVerdict.ERROR, (sentence,)), now=timezone.now())
     try:
-        result = _judged(row, kind, _measure(row, token, kind))
+        result = _judged(row, token, kind, _measure(row, token, kind))
     except SandboxError as failure:
         if failure.kind == "stopped":
             return False
@@ -92,25 +92,25 @@ def claim(reading_id: int, *, now: datetime) -> uuid.UUID | None:
     return token if taken else None
 
 
+def _renew(reading_id: int, token: uuid.UUID, *, now: datetime, **told: Any) -> bool:
+    """Hold the lease a little longer; False if it is not ours any more."""
+    mine = Reading.objects.filter(pk=reading_id, token=token, status=RunStatus.RUNNING)
+    return bool(mine.update(heartbeat_at=now, lease_until=now + LEASE, **told))
+
+
 def _measure(row: Reading, token: uuid.UUID, kind: type[MonitorKind]) -> Measured:
     alive, last_beat = True, timezone.now()
 
-    def mine() -> Any:
-        return Reading.objects.filter(pk=row.pk, token=token, status=RunStatus.RUNNING)
-
     def on_progress(percent: int, text: str) -> None:
         nonlocal alive
-        now = timezone.now()
-        alive = bool(
-            mine().update(progress=percent, progress_text=text[:200], heartbeat_at=now, lease_until=now + LEASE)
-        )
+        alive = _renew(row.pk, token, now=timezone.now(), progress=percent, progress_text=text[:200])
 
     def should_stop() -> bool:
         nonlocal alive, last_beat
         now = timezone.now()
         if now - last_beat > LEASE / 4:
             last_beat = now
-            alive = bool(mine().update(heartbeat_at=now, lease_until=now + LEASE))
+            alive = _renew(row.pk, token, now=now)
         return not alive
 
     root = Path(settings.VAR) / "run"
@@ -159,7 +159,7 @@ def _days_without(row: Reading) -> int:
     return row.monitor.every_days + max(1, (row.requested_at - since).days)
 
 
-def _judged(row: Reading, kind: type[MonitorKind], measured: Measured) -> Result:
+def _judged(row: Reading, token: uuid.UUID, kind: type[MonitorKind], measured: Measured) -> Result:
     monitor = kind()
     thresholds = build(kind.Thresholds, row.monitor.thresholds, owner=kind.title)
     judgement = monitor.judge(measured, thresholds)
@@ -167,14 +167,7 @@ def _judged(row: Reading, kind: type[MonitorKind], measured: Measured) -> Result
     numbers = reading_as_json(measured, with_log=False)
     numbers["headline"] = headline.as_json() if headline else None
     numbers["failed_measures"] = [measure.as_json() for measure in judgement.failed_measures]
-    charts, problems = [], []
-    for chart in measured.charts:
-        try:
-            svg = render_chart(chart.specification, title=chart.title, description=chart.description)
-        except ChartError as failure:
-            problems.append(failure.sentence)
-        else:
-            charts.append({"title": chart.title, "description": chart.description, "svg": svg})
+    charts, problems = drawn(measured.charts, still_wanted=lambda: _renew(row.pk, token, now=timezone.now()))
     return Result(judgement.verdict, judgement.sentences, numbers, charts, "\n".join((*measured.log, *problems)))
 
 

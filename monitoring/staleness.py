@@ -5,19 +5,28 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
+from approvals.models.checks import RunStatus
 from approvals.stages import Stage
 from monitoring import monitors
 from monitoring.batches import READ_TASK
-from monitoring.models import Batch, Monitor, Reading
+from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
 from portal import hints
+
+SAYS_SOMETHING = (ReadingVerdict.OK, ReadingVerdict.BREACH)
+STILL_READ = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
 def overdue_since(monitor: Monitor) -> datetime:
-    """From when on a batch is overdue: the end of the last covered day, or the start of monitoring, plus the days."""
-    newest = Batch.objects.filter(version_id=monitor.version_id).aggregate(newest=Max("window_end"))["newest"]
+    """From when on a batch is overdue: the end of the last covered day, or the start of monitoring, plus the days.
+
+    A batch that no monitor could read covers no day; one that is still being read does until the answer is there.
+    """
+    says_something = Q(readings__verdict__in=SAYS_SOMETHING) | Q(readings__status__in=STILL_READ)
+    batches = Batch.objects.filter(says_something, version_id=monitor.version_id)
+    newest = batches.aggregate(newest=Max("window_end"))["newest"]
     start = monitor.created_at
     if newest is not None:
         start = max(start, datetime.combine(newest, time.max, tzinfo=UTC))

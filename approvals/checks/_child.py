@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from approvals.checks._confinement import close_file_system, die_with_parent, leave_network, limit_resources
 from approvals.checks._readings import reading_as_json
 from approvals.checks.base import Check, CheckInputError, Input, Job, ParameterError, build
+from approvals.confinement import close_file_system, die_with_parent, leave_network, limit_resources
 
 
 def main() -> None:

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from approvals.checks._charts import bars
-from approvals.checks._verdicts import number, reason_of
-from approvals.checks.base import ChartSpecification, NumberTable
+from approvals.checks._verdicts import Rule, at_most, number, reason_of
+from approvals.checks.base import ChartSpecification, NumberTable, Reading
 from approvals.measures.drift import ReferenceBins, categorical_drift, numeric_drift, reference_bins
 from approvals.measures.labels import value_text
 from approvals.measures.values import Measure
@@ -84,6 +84,19 @@ def named(item: ColumnDrift) -> tuple[Measure, ...]:
     return tuple(
         replace(item.found[key], name=f"{name} of {item.column}") for key, name in NAMES.items() if key in item.found
     )
+
+
+def missing_rules(reading: Reading, limit: float) -> list[Rule]:
+    """Rules that hold under any policy: what is missing or infinite now, and was not then, is in no distribution."""
+    return [
+        at_most(f"{NAMES['missing_change']} of {column}", limit)
+        for column in reading.details.get("columns", ())
+        if any(
+            measure.name == f"{NAMES['missing_change']} of {column}"
+            and (measure.value is None or measure.value > limit)
+            for measure in reading.measures
+        )
+    ]
 
 
 def drift_table(columns: Sequence[ColumnDrift]) -> NumberTable:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.checks._evaluation import Declaration, declaration_of, opened
-from approvals.checks.base import Job
+from approvals.checks.base import CheckInputError, Job
+from approvals.measures.labels import Value, same_value, value_text
 from approvals.measures.tables import Table
 from monitoring.monitors.base import BATCH, REFERENCE
 
@@ -43,6 +44,38 @@ def watched_columns(declared: Declaration) -> tuple[str, ...]:
     """Columns that every batch must have: all declared ones but the label, which comes late, and the key."""
     named = (declared.prediction, declared.score, *declared.groups, *declared.features)
     return tuple(dict.fromkeys(name for name in named if name))
+
+
+CLASSES = 2
+
+
+def approved_classes(pair: Pair) -> tuple[Value, ...]:
+    """The values that labels and predictions had at approval; none where they were not two classes."""
+    found: list[Value] = []
+    for column in (pair.declared.label, pair.declared.prediction):
+        for value in pair.reference.levels(column, limit=200_000):
+            if value is not None and not any(same_value(value, known) for known in found):
+                found.append(value)
+            if len(found) > CLASSES:
+                return ()
+    return tuple(found)
+
+
+def require_approved_coding(pair: Pair, column: str) -> None:
+    """Raise CheckInputError if a column of classes has a value that no class had at approval: 1, 2 are not 0, 1."""
+    known = approved_classes(pair)
+    if not known:
+        return
+    odd = [
+        value_text(value) or ""
+        for value in pair.batch.levels(column, limit=200_000)
+        if value is not None and not any(same_value(value, approved) for approved in known)
+    ]
+    if odd:
+        raise CheckInputError(
+            f"The column “{column}” of {pair.batch.name} has the values {', '.join(odd[:5])}, but at approval the "
+            f"classes were {' and '.join(value_text(value) or '' for value in known)}; code the batch alike."
+        )
 
 
 def is_number(table: Table, column: str) -> bool:

@@ -42,13 +42,19 @@ class MonitorKind(Check):
     required: ClassVar[tuple[Rule, ...]] = ()
     """Rules that hold under any policy."""
 
+    def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
+        """What holds under any policy: that the rows which decide are there. Policies may only set how many."""
+        del reading, thresholds
+        return self.required
+
     @abstractmethod
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         """The policy's thresholds as rules on the measures of this reading."""
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         """Breach if one rule fails, else not computable if one cannot be judged, else ok."""
-        found = judge_by(reading, self.rules(reading, thresholds), required=self.required)
+        required = self.required_rules(reading, thresholds)
+        found = judge_by(reading, self.rules(reading, thresholds), required=required)
         sentences = tuple(sentence.replace("this check", "this monitor") for sentence in found.sentences)
         return Judgement(VERDICTS[found.verdict], sentences, found.failed_measures)
 
@@ -57,7 +63,7 @@ class MonitorKind(Check):
         by_name = {measure.name: measure for measure in reading.measures}
         found = [
             Headline(rule.measure, value, float(rule.limit), rule.at_least)
-            for rule in (*self.rules(reading, thresholds), *self.required)
+            for rule in (*self.rules(reading, thresholds), *self.required_rules(reading, thresholds))
             if rule.limit is not None and (value := _value(by_name.get(rule.measure))) is not None
         ]
         return max(found, key=_trouble, default=None)
@@ -68,7 +74,7 @@ class MonitorKind(Check):
         owner = f"The monitor “{cls.title}”"
         build(cls.Parameters, parameters, owner=owner)
         limits = build(cls.Thresholds, thresholds, owner=owner)
-        names = [item.name for item in fields(cls.Thresholds)]
+        names = [item.name for item in fields(cls.Thresholds) if item.default is None]
         if names and all(getattr(limits, name) is None for name in names):
             raise ParameterError(f"{owner} needs a threshold: one of {', '.join(names)}.")
 

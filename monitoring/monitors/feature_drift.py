@@ -11,7 +11,7 @@ from typing import Any
 
 from approvals.checks._verdicts import Rule, at_most
 from approvals.checks.base import CheckInputError, Job, Reading, Report
-from monitoring.monitors._drift import by_trouble, drift_charts, drift_of, drift_table, named
+from monitoring.monitors._drift import by_trouble, drift_charts, drift_of, drift_table, missing_rules, named
 from monitoring.monitors._tables import both
 from monitoring.monitors.base import MonitorKind
 
@@ -26,16 +26,20 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Largest PSI of any column; 0.10 and 0.25 are customary."""
+    """Largest PSI of any column; 0.10 and 0.25 are customary. PSI compares values that are there.
+
+    Values that are missing or infinite breach if their share rose by more than is allowed here.
+    """
 
     max_psi: float | None = None
+    max_missing_change: float = 0.05
 
 
 class FeatureDrift(MonitorKind):
     """PSI, distances and tests of every feature against the approved table."""
 
     title = "Feature drift"
-    version = "1"
+    version = "2"
     Parameters = Parameters
     Thresholds = Thresholds
 
@@ -60,3 +64,6 @@ class FeatureDrift(MonitorKind):
 
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         return [at_most(f"PSI of {column}", thresholds.max_psi) for column in reading.details.get("columns", ("?",))]
+
+    def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
+        return missing_rules(reading, thresholds.max_missing_change)

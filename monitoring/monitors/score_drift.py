@@ -8,7 +8,7 @@ from typing import Any
 
 from approvals.checks._verdicts import Rule, at_most
 from approvals.checks.base import CheckInputError, Job, Reading, Report
-from monitoring.monitors._drift import drift_charts, drift_of, drift_table, named
+from monitoring.monitors._drift import drift_charts, drift_of, drift_table, missing_rules, named
 from monitoring.monitors._tables import both
 from monitoring.monitors.base import MonitorKind
 
@@ -22,16 +22,20 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Largest PSI of the score; 0.10 and 0.25 are customary."""
+    """Largest PSI of the score; 0.10 and 0.25 are customary. PSI compares values that are there.
+
+    Values that are missing or infinite breach if their share rose by more than is allowed here.
+    """
 
     max_psi: float | None = None
+    max_missing_change: float = 0.05
 
 
 class ScoreDrift(MonitorKind):
     """PSI, distances and tests of the score against the approved table."""
 
     title = "Score drift"
-    version = "1"
+    version = "2"
     Parameters = Parameters
     Thresholds = Thresholds
 
@@ -54,3 +58,6 @@ class ScoreDrift(MonitorKind):
 
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         return [at_most(f"PSI of {column}", thresholds.max_psi) for column in reading.details.get("columns", ("?",))]
+
+    def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
+        return missing_rules(reading, thresholds.max_missing_change)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.charts import ATTRIBUTES, ELEMENTS, SVG, ChartError, clean_svg, render_chart
+from approvals.charts import ATTRIBUTES, ELEMENTS, SVG, ChartError, clean_svg, drawn, render_chart
+from approvals.checks.base import ChartSpecification
 
 BARS = {
     "width": 200,
@@ -148,3 +149,37 @@ def test_whatever_comes_in_only_known_names_go_out(text):
     for element in ET.fromstring(cleaned).iter():
         assert element.tag.removeprefix(f"{{{SVG}}}") in ELEMENTS
         assert set(element.attrib) <= ATTRIBUTES
+
+
+def labelled(*names):
+    values = [{"group": name, "rate": 0.5 + 0.1 * place} for place, name in enumerate(names)]
+    return {**BARS, "data": {"values": values}}
+
+
+@pytest.mark.parametrize("character", ["\0", "\x01", "\x0b", "\x1b", "\x1f", "\ufffe", "\uffff", "\ud800"])
+def test_a_character_that_no_drawing_can_hold_is_shown_as_such_and_ends_no_process(character):
+    svg = render_chart(labelled(f"fe{character}male", "male"), title="t", description="d")
+    assert "fe\ufffdmale" in svg
+
+
+def test_long_labels_are_cut_and_stay_different():
+    svg = render_chart(labelled("x" * 100_000, "x" * 100_001, "short"), title="t", description="d")
+    names = {text for text in ET.fromstring(svg).itertext() if "xxx" in text or text == "short"}
+    assert len(names) == 3
+    assert max(map(len, names)) <= 120
+
+
+def test_what_ends_the_drawing_process_costs_one_chart_and_the_next_is_drawn():
+    too_slow = {**BARS, "data": {"sequence": {"start": 0, "stop": 50_000_000}}}
+    charts = [ChartSpecification("Slow", "d", too_slow), ChartSpecification("Good", "d", BARS)]
+    found, problems = drawn(charts, still_wanted=lambda: True)
+    assert [chart["title"] for chart in found] == ["Good"]
+    assert len(problems) == 1
+    assert problems[0].startswith("The chart “Slow” cannot be drawn: ")
+
+
+def test_nothing_is_drawn_once_it_is_not_wanted_any_more():
+    charts = [ChartSpecification("One", "d", BARS), ChartSpecification("Two", "d", BARS)]
+    answers = iter([True, False])
+    found, problems = drawn(charts, still_wanted=lambda: next(answers))
+    assert ([chart["title"] for chart in found], problems) == (["One"], ())

@@ -19,11 +19,11 @@ MONITORS = [
 def deploy(cast):
     """Bring a version into monitoring under a policy with these monitors."""
 
-    def bring(monitors=MONITORS):
+    def bring(monitors=MONITORS, columns=TABLE):
         cast.publish(monitors=monitors)
         version = cast.version()
         cast.artifact(version)
-        cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
+        cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **columns)
         for _ in range(7):
             cast.advance(version)
         return ModelVersion.objects.get(pk=version.pk)

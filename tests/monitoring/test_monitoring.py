@@ -10,16 +10,17 @@ import pytest
 from approvals import findings, workflow
 from approvals.models import Finding, ModelVersion, Policy, SignOff, StoredFile
 from approvals.stages import Role
-from monitoring import batches, running, staleness
+from monitoring import batches, panels, running, staleness
 from monitoring.models import Batch, Monitor, Reading
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
-from tests.cast import tiny_table
+from tests.cast import TABLE, tiny_table
+from tests.monitoring.conftest import MONITORS
 
 START, END = date(2026, 9, 1), date(2026, 9, 30)
 
 
-def deliver(cast, version, table, *, by=None, name="September", start=START, end=END):
+def deliver(cast, version, table, *, by=None, name="September", start=START, end=END, now=None):
     return batches.receive(
         version_id=version.pk,
         actor=by or cast.submitter,
@@ -27,6 +28,7 @@ def deliver(cast, version, table, *, by=None, name="September", start=START, end
         name=name,
         window_start=start,
         window_end=end,
+        now=now,
     )
 
 
@@ -34,6 +36,14 @@ def read_all(batch):
     for row in Reading.objects.filter(batch=batch):
         assert running.execute(row.pk)
     return {row.monitor.key: row for row in Reading.objects.filter(batch=batch).select_related("monitor")}
+
+
+def read(batch, key):
+    """The reading of one monitor."""
+    row = Reading.objects.get(batch=batch, monitor__key=key)
+    assert running.execute(row.pk)
+    row.refresh_from_db()
+    return row
 
 
 def changed(table, **columns):
@@ -132,7 +142,7 @@ def test_a_batch_like_the_approved_table_breaches_nothing(cast, deploy):
 
 def test_psi_is_the_sum_over_the_deciles_of_the_approved_table(cast, deploy):
     batch = deliver(cast, deploy(), changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3))
-    row = read_all(batch)["feature_drift"]
+    row = read(batch, "feature_drift")
     then = np.array([int(r["amount"]) for r in csv.DictReader(io.StringIO(tiny_table().decode()))])
     now = np.array([int(r["amount"]) * 3 for r in csv.DictReader(io.StringIO(tiny_table(seed=2).decode()))])
     cuts = np.unique(np.quantile(then, np.linspace(0.1, 0.9, 9)))
@@ -150,8 +160,8 @@ def test_psi_is_the_sum_over_the_deciles_of_the_approved_table(cast, deploy):
 def test_a_breach_opens_one_finding_and_tells_the_owner(cast, deploy):
     version = deploy()
     shifted = [changed(tiny_table(seed=seed), amount=lambda row: int(row["amount"]) * 3) for seed in (2, 3)]
-    read_all(deliver(cast, version, shifted[0]))
-    read_all(deliver(cast, version, shifted[1], name="October"))
+    read(deliver(cast, version, shifted[0]), "feature_drift")
+    read(deliver(cast, version, shifted[1], name="October"), "feature_drift")
     finding = Finding.objects.get()
     assert (finding.source, finding.owner, finding.severity) == ("monitor", cast.owner, 3)
     assert "PSI of amount" in finding.title
@@ -160,7 +170,8 @@ def test_a_breach_opens_one_finding_and_tells_the_owner(cast, deploy):
     findings.close_finding(
         finding_id=finding.pk, actor=cast.signers[Role.MODEL_VALIDATOR], evidence="Recalibrated for larger amounts."
     )
-    read_all(deliver(cast, version, changed(tiny_table(seed=9), amount=lambda row: int(row["amount"]) * 3)))
+    tripled = changed(tiny_table(seed=9), amount=lambda row: int(row["amount"]) * 3)
+    read(deliver(cast, version, tripled), "feature_drift")
     assert Finding.objects.count() == 2
 
 
@@ -172,14 +183,14 @@ def test_a_monitor_that_suspends_ends_the_approval_at_once(cast, deploy):
 
 
 def test_a_batch_without_outcomes_waits_and_is_never_ok(cast, deploy):
-    readings = read_all(deliver(cast, deploy(), changed(tiny_table(seed=2), y_true=None)))
-    assert readings["performance"].verdict == "no_labels"
-    assert readings["feature_drift"].verdict == "ok"
+    batch = deliver(cast, deploy(), changed(tiny_table(seed=2), y_true=None))
+    assert read(batch, "performance").verdict == "no_labels"
+    assert read(batch, "feature_drift").verdict == "ok"
 
 
 def test_groups_that_are_too_small_are_not_computable_and_somebody_is_told(cast, deploy):
-    readings = read_all(deliver(cast, deploy(), changed(tiny_table(seed=2), sex=lambda _: "female")))
-    assert readings["fairness"].verdict == "not_computable"
+    reading = read(deliver(cast, deploy(), changed(tiny_table(seed=2), sex=lambda _: "female")), "fairness")
+    assert reading.verdict == "not_computable"
     assert Notification.objects.filter(user=cast.owner, text__contains="gave no answer").exists()
 
 
@@ -216,3 +227,134 @@ def test_a_version_that_nobody_feeds_is_a_breach_once_per_window(cast, deploy):
     assert Finding.objects.get().severity == 2
     workflow.retire(version_id=version.pk, actor=cast.owner, reason="No longer needed at all.")
     assert staleness.check(now=now + timedelta(days=400)) == ()
+
+
+ALIKE = tiny_table(rows=600, seed=2)
+
+
+def women_only(value):
+    return lambda row: value if row["sex"] == "female" else row["sex"]
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "why"),
+    [
+        (lambda row: str(int(row["y_pred"]) + 1), "not_computable", "at approval the classes were 0 and 1"),
+        (lambda row: "7" if row["sex"] == "female" else row["y_pred"], "not_computable", "has the values 7"),
+        (lambda row: "yes" if row["y_pred"] == "1" else "no", "not_computable", "no, yes"),
+        (lambda row: "true" if row["y_pred"] == "1" else "false", "ok", "at or above"),
+        (lambda row: f"{row['y_pred']}.0", "ok", "at or above"),
+    ],
+)
+def test_predictions_that_are_coded_otherwise_than_at_approval_say_nothing_about_groups(
+    cast, deploy, code, verdict, why
+):
+    batch = deliver(cast, deploy(), changed(ALIKE, y_true=None, y_pred=code))
+    reading = read(batch, "fairness")
+    assert reading.verdict == verdict
+    assert why in reading.sentences[0]
+    assert read(batch, "data_quality").verdict == ("ok" if verdict == "ok" else "breach")
+
+
+def test_outcomes_that_are_coded_otherwise_than_at_approval_say_nothing_about_performance(cast, deploy):
+    one_two = {name: (lambda row, name=name: str(int(row[name]) + 1)) for name in ("y_true", "y_pred")}
+    reading = read(deliver(cast, deploy(), changed(ALIKE, **one_two)), "performance")
+    assert (reading.verdict, "code the batch alike" in reading.sentences[0]) == ("not_computable", True)
+
+
+@pytest.mark.parametrize(
+    ("keeps", "verdict"),
+    [
+        (lambda row: int(row["id"]) < 3, "no_labels"),
+        (lambda row: row["y_true"] == row["y_pred"] and int(row["id"]) < 100, "no_labels"),
+        (lambda row: int(row["id"]) % 20 != 0, "ok"),
+    ],
+)
+def test_performance_is_judged_once_enough_outcomes_are_known(cast, deploy, keeps, verdict):
+    table = changed(ALIKE, y_true=lambda row: row["y_true"] if keeps(row) else "")
+    reading = read(deliver(cast, deploy(), table), "performance")
+    assert reading.verdict == verdict
+    if verdict == "no_labels":
+        assert "of 600 rows are known; at least 30 and 90 % are needed" in reading.sentences[0]
+
+
+def test_rows_with_an_outcome_but_without_a_score_breach(cast, deploy):
+    table = changed(ALIKE, y_score=lambda row: "" if row["id"] == "7" else row["y_score"])
+    reading = read(deliver(cast, deploy(), table), "performance")
+    assert (reading.verdict, "rows left out" in reading.sentences[0]) == ("breach", True)
+
+
+@pytest.mark.parametrize(
+    ("sex", "verdict", "why"),
+    [
+        (women_only(""), "breach", "Share of rows of unknown sex"),
+        (women_only("unknown"), "breach", "Share of rows of unknown sex"),
+        (lambda row: "diverse" if row["sex"] == "female" and int(row["id"]) > 40 else row["sex"], "not_computable", ""),
+        (lambda row: "" if int(row["id"]) % 25 == 0 else row["sex"], "ok", ""),
+    ],
+)
+def test_nobody_stays_within_limits_by_leaving_a_group_out(cast, deploy, sex, verdict, why):
+    reading = read(deliver(cast, deploy(), changed(ALIKE, sex=sex)), "fairness")
+    assert reading.verdict == verdict
+    assert why in reading.sentences[0]
+    if verdict == "not_computable":
+        assert "The group “female” by sex has" in reading.sentences[0]
+
+
+@pytest.mark.parametrize("nothing", ["", "inf", "-inf"])
+def test_values_that_are_missing_or_infinite_are_no_distribution(cast, deploy, nothing):
+    table = changed(ALIKE, amount=lambda row: nothing if int(row["id"]) % 2 else row["amount"])
+    batch = deliver(cast, deploy(), table)
+    assert read(batch, "data_quality").verdict == "breach"
+    drift = read(batch, "feature_drift")
+    assert drift.verdict == "breach"
+    assert "missing share of amount" in drift.sentences[0]
+
+
+def test_rows_of_the_approved_table_are_no_batch(cast, deploy):
+    version = deploy()
+    with pytest.raises(BadInput, match="the evaluation table that was approved"):
+        deliver(cast, version, tiny_table())
+    disguised = changed(tiny_table(), id=lambda row: f"x{row['id']}", y_true=lambda _: "")
+    reading = read(deliver(cast, version, disguised), "data_quality")
+    assert reading.verdict == "breach"
+    assert "rows that the approved table holds" in reading.sentences[0]
+
+
+@pytest.mark.parametrize("character", ["\x01", "\x1b", "\ufffe"])
+def test_a_breach_is_not_lost_to_a_character_that_cannot_be_drawn(cast, deploy, character):
+    columns = {**TABLE, "features": ["amount", "sex"]}
+    version = deploy(MONITORS, columns)
+    table = changed(ALIKE, sex=lambda row: f"{row['sex']}{character}" + "x" * 20_000)
+    reading = read(deliver(cast, version, table), "feature_drift")
+    assert reading.verdict == "breach"
+    assert len(reading.charts) == 2
+
+
+def test_an_old_batch_that_comes_late_does_not_stand_for_the_present(cast, deploy):
+    version = deploy()
+    shifted = changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3)
+    january = {"name": "January", "start": date(2026, 1, 1), "end": date(2026, 1, 31)}
+    october = {"name": "October", "start": END, "end": END + timedelta(days=20)}
+    read(deliver(cast, version, shifted), "feature_drift")
+    read(deliver(cast, version, ALIKE, **january), "feature_drift")
+    drift = Monitor.objects.get(key="feature_drift")
+    assert panels.monitor_line(drift).state == "Breach"
+    read(deliver(cast, version, tiny_table(rows=600, seed=4), **october), "feature_drift")
+    assert panels.monitor_line(drift).state == "Within limits"
+
+
+def test_a_batch_that_nobody_can_read_covers_no_day(cast, deploy):
+    version = deploy()
+    monitor = Monitor.objects.get(key="staleness")
+    due, later = staleness.overdue_since(monitor), version.stage_entered_at + timedelta(days=40)
+    window = {"start": later.date(), "end": later.date(), "now": later}
+    (ordered,) = staleness.check(now=later)
+    assert running.execute(ordered)
+    assert panels.monitor_line(monitor).state == "Breach"
+    read_all(deliver(cast, version, ALIKE + b"cut,off\n", **window))
+    assert staleness.overdue_since(monitor) == due
+    assert panels.monitor_line(monitor).state == "Breach"
+    read_all(deliver(cast, version, ALIKE, name="late", **window))
+    assert staleness.overdue_since(monitor) > due
+    assert panels.monitor_line(monitor).state == "On time"

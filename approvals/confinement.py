@@ -1,4 +1,4 @@
-"""What a measuring process gives up before it opens a file: memory, time, the network, writing, reading secrets.
+"""What a limited process gives up before it opens a file: memory, time, the network, writing, reading secrets.
 
 Uses only the standard library and Linux system calls. What the machine does not allow is said, never hidden.
 """
@@ -107,7 +107,7 @@ def close_file_system(*, readable: Iterable[Path], writable: Iterable[Path]) -> 
 
 def _code_paths() -> Iterable[Path]:
     """Where Python looks for code, without the project's root: secrets lie next to the code there."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[1]
     yield from (Path(place) for place in (sys.prefix, sys.base_prefix))
     yield from (Path(place) for place in sysconfig.get_paths().values())
     yield from (Path(place) for place in sys.path if place and Path(place).resolve() != root)
