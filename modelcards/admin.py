@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
 from typing import Any, ClassVar
 
 from django import forms
@@ -19,14 +20,19 @@ from approvals.admin.acting import do, person, version_for
 from approvals.panels import VERSION_PAGE
 from modelcards import exporters, issuing, panels, records
 from modelcards.auditor_script import auditor_script
+from modelcards.inspection import inspect
 from modelcards.models import ModelCard
 from modelcards.signing import root_path
 from modelcards.verification import LARGEST, CardReport
 from portal import checkpoints
 from portal.admin import ScopedAdmin, row_number
-from portal.errors import DomainError, NotPermitted
+from portal.errors import DomainError, NotPermitted, Unavailable
 
 VERSION_PAGE.append(panels.cards_panel)
+
+PATIENCE = 10.0
+"""Seconds that a person waits while others have their files verified."""
+_verifying = BoundedSemaphore(2)  # so that files made to be slow never take all threads of the web server
 
 
 @admin.register(ModelCard)
@@ -153,14 +159,28 @@ class VerifyForm(forms.Form):
 def verify(request: HttpRequest) -> HttpResponse:
     """Upload a card and read whether it holds. Says nothing about models beyond what the file itself contains."""
     form = VerifyForm(request.POST or None, request.FILES or None)
-    report = _report(form.cleaned_data["file"]) if form.is_bound and form.is_valid() else None
+    report = None
+    if form.is_bound and form.is_valid():
+        try:
+            report = _report(form.cleaned_data["file"])
+        except Unavailable as error:
+            form.add_error("file", error.sentence)
     context = {**admin.site.each_context(request), "title": "Verify a model card", "form": form, "report": report}
     return render(request, "modelcards/admin_verify.html", context)
 
 
 def _report(pdf: bytes) -> CardReport:
-    report = records.verify_file(pdf, roots=records.trusted_roots(), keys=records.trusted_keys())
-    return records.compared(pdf, report)
+    if not _verifying.acquire(timeout=PATIENCE):
+        raise Unavailable("Other files are being verified at this moment; try again in a minute.")
+    try:
+        return _verified(pdf)
+    finally:
+        _verifying.release()
+
+
+def _verified(pdf: bytes) -> CardReport:
+    found = inspect(pdf, roots=records.trusted_roots(), keys=records.trusted_keys())
+    return records.compared(pdf, found.report)
 
 
 @require_GET

@@ -1,17 +1,15 @@
 """What this portal itself knows about a card file: the roots and keys to trust, and whether its records agree.
 
-Reads only. The file is judged by verification.py first; nothing here makes a wrong file right.
+Reads only. The file is judged by verification.py first, in a limited process; nothing here makes a wrong file right.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pikepdf
 from django.conf import settings
 
 from approvals.models.checks import RunStatus
@@ -19,25 +17,10 @@ from modelcards.card import Card
 from modelcards.events import Event
 from modelcards.models import ModelCard
 from modelcards.signing import root_path
-from modelcards.verification import ATTACHED, NAMESPACE, UNREADABLE, CardReport, Fact, verify_card
+from modelcards.verification import CardReport, Fact
 from portal import checkpoints
 from portal.errors import Unavailable
 from portal.models import LedgerEntry
-
-MARKS = (NAMESPACE.encode(), b"PortalSeal")
-
-
-def looks_like_a_card(pdf: bytes) -> bool:
-    """Whether a file claims to be a card at all, changed or not; anything else is not judged."""
-    if not pdf.startswith(b"%PDF-"):
-        return False
-    if any(mark in pdf for mark in MARKS):
-        return True
-    try:
-        with pikepdf.open(io.BytesIO(pdf)) as opened:
-            return ATTACHED[0] in opened.attachments
-    except UNREADABLE:
-        return False
 
 
 def trusted_roots() -> list[bytes] | None:
@@ -52,15 +35,6 @@ def trusted_keys() -> list[str]:
         return checkpoints.trusted_vkeys()
     except (OSError, ValueError, Unavailable):
         return []
-
-
-def verify_file(pdf: bytes, *, roots: Sequence[bytes] | None, keys: Sequence[str]) -> CardReport:
-    """Verify against the roots and whichever of the keys signed the card's checkpoint."""
-    report = verify_card(pdf, roots=roots, vkey=keys[0] if keys else None)
-    stated = report.card.ledger.vkey if report.card is not None and report.card.ledger is not None else ""
-    if keys and stated != keys[0] and stated in keys:
-        return verify_card(pdf, roots=roots, vkey=stated)
-    return report
 
 
 def compared(pdf: bytes, report: CardReport) -> CardReport:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandError
 
 from modelcards import records
+from modelcards.inspection import inspect
 from modelcards.verification import LARGEST, CardReport, Fact
 from portal import auditing
 from portal.errors import BadInput
@@ -40,16 +41,15 @@ class Command(BaseCommand):
                 raise CommandError("Name a card, or give --ledger to check the whole ledger.", returncode=UNREADABLE)
             self._end(self._ledger())
         pdf = _read(card)
-        if len(pdf) > LARGEST or not records.looks_like_a_card(pdf):
-            raise CommandError(f"{card} is not a model card, or cannot be read as one.", returncode=UNREADABLE)
         roots = [_read(root)] if root else records.trusted_roots()
         keys = [key] if key else records.trusted_keys()
         try:
-            report = records.verify_file(pdf, roots=roots, keys=keys)
+            found = inspect(pdf, roots=roots, keys=keys)
         except BadInput as problem:
             raise CommandError(problem.sentence, returncode=UNREADABLE) from problem
-        if ledger:
-            report = records.compared(pdf, report)
+        if not found.claims_to_be_a_card:
+            raise CommandError(f"{card} is not a model card, or cannot be read as one.", returncode=UNREADABLE)
+        report = records.compared(pdf, found.report) if ledger else found.report
         self._say(report)
         self._end(HOLDS if report.ok else WRONG)
 

@@ -1,0 +1,119 @@
+"""Verifies a stranger's file in a process that has little memory, little time, no network and no secrets.
+
+A file of two hundred bytes can ask a reader for gigabytes or for hours. No card does, so that is an answer too.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+
+from approvals.confinement import close_file_system, leave_network, limit_resources
+from modelcards.card import Card
+from modelcards.verification import ATTACHED, NAMESPACE, UNREADABLE, CardReport, Fact, verify_card
+from portal.errors import BadInput
+
+PROJECT = Path(__file__).resolve().parent.parent
+MEMORY_MB, PROCESSOR_SECONDS, SECONDS = 768, 10, 30
+LARGEST_FILE_MB = 64
+MARKS = (NAMESPACE.encode(), b"PortalSeal")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file is: whether it claims to be a card at all, changed or not, and the report about it."""
+
+    claims_to_be_a_card: bool
+    report: CardReport
+
+
+def inspect(pdf: bytes, *, roots: Sequence[bytes] | None, keys: Sequence[str]) -> Inspection:
+    """Verify a file against the roots and whichever of the keys signed the card's checkpoint.
+
+    Raises BadInput if a root is no certificate. A file that cannot be read within the limits does not verify.
+    """
+    order = {"roots": None if roots is None else [root.decode("latin-1") for root in roots], "keys": list(keys)}
+    try:
+        with tempfile.TemporaryDirectory(prefix="inspection-") as scratch:
+            child = subprocess.run(
+                [sys.executable, "-s", "-P", "-m", "modelcards.inspection"],
+                input=json.dumps(order).encode() + b"\n" + pdf,
+                capture_output=True,
+                cwd=scratch,
+                env={"PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "HOME": scratch},
+                timeout=SECONDS,
+                check=False,
+            )
+        answer = json.loads(child.stdout)
+    except (subprocess.TimeoutExpired, ValueError):
+        return Inspection(claims_to_be_a_card=_is_marked(pdf), report=_unreadable())
+    if "refused" in answer:
+        raise BadInput(str(answer["refused"]), field="roots")
+    card = None if answer["card"] is None else Card.from_json(json.loads(answer["card"]))
+    facts = tuple(Fact(*fact) for fact in answer["facts"])
+    return Inspection(claims_to_be_a_card=bool(answer["claims"]), report=CardReport(facts, card))
+
+
+def _unreadable() -> CardReport:
+    sentence = "Reading the file needs more time or memory than any card does, so it was stopped."
+    unread = Fact("Content", None, "The content was not looked at.")
+    return CardReport((Fact("Signature", False, sentence), unread))
+
+
+def _is_marked(pdf: bytes) -> bool:
+    return any(mark in pdf for mark in MARKS)
+
+
+def _claims_to_be_a_card(pdf: bytes) -> bool:
+    if not pdf.startswith(b"%PDF-"):
+        return False
+    if _is_marked(pdf):
+        return True
+    try:
+        with pikepdf.open(io.BytesIO(pdf)) as opened:
+            return ATTACHED[0] in opened.attachments
+    except UNREADABLE:
+        return False
+
+
+def _verified(pdf: bytes, roots: Sequence[bytes] | None, keys: Sequence[str]) -> CardReport:
+    report = verify_card(pdf, roots=roots, vkey=keys[0] if keys else None)
+    stated = report.card.ledger.vkey if report.card is not None and report.card.ledger is not None else ""
+    if keys and stated != keys[0] and stated in keys:
+        return verify_card(pdf, roots=roots, vkey=stated)
+    return report
+
+
+def _answer(pdf: bytes, roots: Sequence[bytes] | None, keys: Sequence[str]) -> dict[str, Any]:
+    try:
+        report = _verified(pdf, roots, keys)
+    except BadInput as problem:
+        return {"refused": problem.sentence}
+    return {
+        "claims": _claims_to_be_a_card(pdf),
+        "facts": [[fact.name, fact.holds, fact.sentence] for fact in report.facts],
+        "card": None if report.card is None else report.card.canonical().decode(),
+    }
+
+
+def main() -> None:
+    """Be the child: an order as one line of JSON and the file behind it, the report as JSON."""
+    leave_network()
+    close_file_system(readable=[PROJECT / "modelcards"], writable=[])
+    limit_resources(memory_mb=MEMORY_MB, cpu_seconds=PROCESSOR_SECONDS, file_mb=LARGEST_FILE_MB)
+    order = json.loads(sys.stdin.buffer.readline())
+    roots = None if order["roots"] is None else [root.encode("latin-1") for root in order["roots"]]
+    json.dump(_answer(sys.stdin.buffer.read(), roots, order["keys"]), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
