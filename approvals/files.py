@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import rfc8785
 from django.conf import settings
 from django.utils import timezone
 
 from approvals.artifacts import describe_artifact
+from approvals.canonical import canonical_text
 from approvals.checks._columns import TableColumns
 from approvals.checks.base import Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
@@ -35,6 +37,9 @@ NO_ROOM = (
     "administrator."
 )
 TEXT_LIMIT = 1 << 20
+PRINTED_LIMIT = 200_000
+"""Bytes of a document that the model card prints, which is for people and is made within minutes."""
+DEEPEST = 20
 PROBE_LIMITS = Limits(memory_mb=1024, cpu_seconds=20, wall_seconds=30, file_mb=1)
 
 
@@ -146,7 +151,7 @@ def judge_upload(kind: str, upload: Upload, *, name: str, details: Mapping[str, 
         return _json(kind, upload)
     if kind == EvidenceKind.CARD_DRAFT:
         return "application/pdf"
-    return _document(upload)
+    return _document(upload, limit=PRINTED_LIMIT if kind == EvidenceKind.MONITORING_PLAN else TEXT_LIMIT)
 
 
 def _json(kind: str, upload: Upload) -> str:
@@ -159,25 +164,53 @@ def _json(kind: str, upload: Upload) -> str:
 
 
 def read_json(path: Path, *, size: int) -> dict[str, Any]:
-    """A JSON object of at most one megabyte. Raises BadInput with a sentence otherwise."""
-    if size > TEXT_LIMIT:
-        raise BadInput("The JSON file is larger than 1 MB.", field="file")
+    """A JSON object that a card can print and RFC 8785 can write. Raises BadInput with a sentence otherwise."""
+    if size > PRINTED_LIMIT:
+        raise BadInput(
+            f"The JSON file is larger than the {PRINTED_LIMIT // 1000} kB that a model card prints; "
+            "summarise it and attach the whole as another document.",
+            field="file",
+        )
     try:
         content = json.loads(path.read_text("utf-8"))
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadInput(f"The file is not valid JSON: {error}.", field="file") from error
     if not isinstance(content, dict):
         raise BadInput("The JSON file must hold one object with named entries.", field="file")
+    if _depth(content) > DEEPEST:
+        raise BadInput(f"The JSON file nests its entries more than {DEEPEST} deep.", field="file")
+    try:
+        canonical_text(content)
+    except rfc8785.CanonicalizationError as error:
+        raise BadInput(
+            "The JSON file holds a value that programs read differently: a number beyond 2^53, one that is not finite, "
+            f"or half a character ({error}).",
+            field="file",
+        ) from error
     return content
 
 
-def _document(upload: Upload) -> str:
+def _depth(content: Any) -> int:
+    """How deep lists and objects stand in each other."""
+    level, depth = [content], 0
+    while level:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth - 1
+
+
+def _document(upload: Upload, *, limit: int) -> str:
     with upload.path.open("rb") as source:
         head = source.read(5)
     if head == b"%PDF-":
         return "application/pdf"
-    if upload.size > TEXT_LIMIT:
-        raise BadInput("The text is larger than 1 MB; attach it as PDF.", field="file")
+    if upload.size > limit:
+        raise BadInput(f"The text is larger than {limit // 1000:,} kB; attach it as PDF.", field="file")
     try:
         text = upload.path.read_text("utf-8")
     except UnicodeDecodeError as error:

@@ -30,13 +30,14 @@ from approvals.stages import REVIEW_STAGES, Stage
 from modelcards import content, exporters, signing
 from modelcards.card import Card, CardStatus
 from modelcards.events import Event
+from modelcards.exporters.pdf import PdfExporter
 from modelcards.models import ModelCard
 from modelcards.verification import verify_card
 from portal import checkpoints, hints, ledger, notify
 from portal.errors import DomainError, NotPermitted, Refused, Unavailable
 
-LEASE = timedelta(minutes=2)  # longer than any one step; each step renews it
-"""Longer than the longest rendering, which is stopped after four minutes."""
+LEASE = timedelta(minutes=2)
+"""Renewed at each step and, while printing, every few seconds: so a worker that died is replaced soon."""
 ATTEMPTS = 3
 HINT_AGAIN = timedelta(seconds=20)
 TASK = "modelcards.tasks.issue"
@@ -116,13 +117,19 @@ def execute(card_id: int) -> bool:
         card, pdf = make(row, partial(report_progress, row.pk, token))
     except LeaseLostError:
         return False
-    except DomainError as error:
-        return _fail(row.pk, token, error.sentence)
-    except rfc8785.CanonicalizationError as error:
-        return _fail(row.pk, token, f"An attached document holds what no card can carry: {error}.")
-    except OSError as failure:
-        return _fail(row.pk, token, f"A file that the card is made from cannot be read: {failure.strerror}.")
+    except (DomainError, rfc8785.CanonicalizationError, RecursionError, MemoryError, OSError) as failure:
+        return _fail(row.pk, token, _reason(failure))
     return store(row.pk, token, card, pdf)
+
+
+def _reason(failure: Exception) -> str:
+    if isinstance(failure, DomainError):
+        return failure.sentence
+    if isinstance(failure, rfc8785.CanonicalizationError):
+        return f"An attached document holds what no card can carry: {failure}."
+    if isinstance(failure, OSError):
+        return f"A file that the card is made from cannot be read: {failure.strerror}."
+    return f"An attached document is too deep or too large for a card ({type(failure).__name__})."
 
 
 def claim(card_id: int, now: datetime) -> uuid.UUID | None:
@@ -160,12 +167,12 @@ def _to_nobody(_percent: int, _text: str) -> None:
 
 def make(row: ModelCard, report: Callable[[int, str], None] = _to_nobody) -> tuple[Card, bytes]:
     """The document and its file; an issued one is signed and has verified. Raises DomainError with the reason."""
-    now, printer = timezone.now(), exporters.load()["pdf"]()
+    now, printer = timezone.now(), PdfExporter()
     report(5, "Collecting what the card says")
     if row.kind == CardStatus.DRAFT:
         card = content.build(row.version, number=row.number, status=CardStatus.DRAFT, now=now)
         report(20, "Printing")
-        return card, printer.export(card)
+        return card, printer.printed(card, meanwhile=lambda: report(20, "Printing"))
     if row.version.stage != Stage.MONITORING:
         raise Refused(f"The approval does not hold now: the version is {row.version.get_stage_display().lower()}.")
     identity = signing.ensure_signing_identity(settings.VAR, organisation=settings.ORGANISATION)
@@ -179,7 +186,7 @@ def make(row: ModelCard, report: Callable[[int, str], None] = _to_nobody) -> tup
         seal=identity.facts,
     )
     report(20, "Printing")
-    printed = printer.export(card)
+    printed = printer.printed(card, meanwhile=lambda: report(20, "Printing"))
     report(80, "Signing")
     pdf = signing.sign_pdf(printed, identity=identity, reason=f"Issue of model card {card.number}")
     report(90, "Verifying")

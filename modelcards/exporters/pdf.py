@@ -14,8 +14,11 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -30,6 +33,7 @@ from portal.errors import Unavailable
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 240
+BEAT_SECONDS = 10
 MEMORY = 2 * 1024**3
 NAMESPACE = "urn:model-approval-portal:card:1#"
 REFUSED = 3
@@ -76,6 +80,13 @@ class PdfExporter(Exporter):
     suffix = ".pdf"
 
     def export(self, card: Card) -> bytes:
+        return self.printed(card, meanwhile=_wait)
+
+    def printed(self, card: Card, *, meanwhile: Callable[[], None]) -> bytes:
+        """The same, calling `meanwhile` every few seconds: printing takes minutes at most, and what it raises ends it.
+
+        Raises Unavailable with the reason if the card cannot be printed.
+        """
         files = {"card.json": card.canonical()}
         if card.ledger is not None:
             files["ledger-proof.json"] = rfc8785.dumps(card.ledger.proof)
@@ -86,10 +97,14 @@ class PdfExporter(Exporter):
             "digest": card.digest(),
             "number": card.number,
         }
-        return _normal(_print_in_child(json.dumps(order).encode()))
+        return _normal(_print_in_child(json.dumps(order).encode(), meanwhile))
 
 
-def _print_in_child(order: bytes, *, seconds: int = SECONDS) -> bytes:
+def _wait() -> None:
+    """Nobody has to be told."""
+
+
+def _print_in_child(order: bytes, meanwhile: Callable[[], None] = _wait, *, seconds: int = SECONDS) -> bytes:
     with tempfile.TemporaryDirectory(prefix="card-") as folder:
         fonts = Path(folder, "fonts.conf")
         fonts.write_text(FONTCONFIG.format(fonts=escape(str(FONTS)), cache=escape(folder)), encoding="utf-8")
@@ -102,27 +117,43 @@ def _print_in_child(order: bytes, *, seconds: int = SECONDS) -> bytes:
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         command = [sys.executable, "-m", "modelcards.exporters.pdf"]
+        with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=PROJECT, env=environment) as child:
+            try:
+                printed, complaints = _answer(child, order, meanwhile, time.monotonic() + seconds)
+            except TimeoutError as late:
+                raise Unavailable(
+                    f"Printing the card took more than {seconds} seconds and was stopped; shorten its texts and "
+                    "tables.",
+                    code="card-too-slow",
+                ) from late
+            finally:
+                child.kill()
+    if child.returncode == 0 and printed.startswith(b"%PDF-"):
+        return printed
+    raise Unavailable(_why(child.returncode, complaints), code="card-not-printed")
+
+
+def _answer(
+    child: subprocess.Popen[bytes], order: bytes, meanwhile: Callable[[], None], deadline: float
+) -> tuple[bytes, bytes]:
+    """What the child wrote and what it complained about. Raises TimeoutError after the deadline."""
+    given: bytes | None = order
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
         try:
-            child = subprocess.run(
-                command, input=order, capture_output=True, cwd=PROJECT, env=environment, timeout=seconds, check=False
-            )
-        except subprocess.TimeoutExpired as late:
-            raise Unavailable(
-                f"Printing the card took more than {seconds} seconds and was stopped; shorten its texts and tables.",
-                code="card-too-slow",
-            ) from late
-    if child.returncode == 0 and child.stdout.startswith(b"%PDF-"):
-        return child.stdout
-    raise Unavailable(_why(child), code="card-not-printed")
+            return child.communicate(given, timeout=min(BEAT_SECONDS, left))
+        except subprocess.TimeoutExpired:
+            given = None
+            meanwhile()
 
 
-def _why(child: subprocess.CompletedProcess[bytes]) -> str:
-    last = child.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
-    if child.returncode == REFUSED:
+def _why(code: int, complaints: bytes) -> str:
+    last = complaints.decode("utf-8", "replace").strip().rpartition("\n")[2][:300]
+    if code == REFUSED:
         return f"The card was not printed: {last}"
-    return (
-        f"The card was not printed: the printing process ended with code {child.returncode} ({last or 'no message'})."
-    )
+    return f"The card was not printed: the printing process ended with code {code} ({last or 'no message'})."
 
 
 def _normal(pdf: bytes) -> bytes:

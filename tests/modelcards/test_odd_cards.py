@@ -1,6 +1,7 @@
 """What cannot become a card ends with a sentence and never hangs; what is finished is neither changed nor mixed up."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -9,7 +10,7 @@ from django.utils import timezone
 from approvals.models import Evidence
 from modelcards import issuing
 from modelcards.models import ModelCard
-from portal.errors import Refused, Unavailable
+from portal.errors import BadInput, Refused, Unavailable
 from portal.models import LedgerEntry
 from tests.modelcards.approvals import GATES, in_scoping, issued
 
@@ -32,13 +33,53 @@ def test_a_draft_without_an_artifact_is_refused_and_recorded(cast):
     assert LedgerEntry.objects.filter(event="approvals.act.refused").count() == 1
 
 
-@pytest.mark.parametrize("source", [{"name": "half a character \ud800"}, {"name": "rows", "rows": 10**30}])
-def test_a_document_that_no_card_can_carry_ends_the_draft_with_a_sentence(cast, source):
+def nested(depth):
+    value = "end"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ({"name": "half a character \ud800"}, "half a character"),
+        ({"name": "rows", "rows": 10**30}, "beyond 2"),
+        ({"name": "rows", "rows": float("inf")}, "not finite"),
+        (nested(400), "nests its entries more than 20 deep"),
+        (["a line"] * 40_000, "larger than the 200 kB that a model card prints"),
+    ],
+    ids=["surrogate", "integer", "infinite", "deep", "long"],
+)
+def test_a_document_that_no_card_can_carry_is_refused_at_its_upload(cast, source, why):
     version = in_scoping(cast)
-    cast.attach(version, "data_lineage", json.dumps({"sources": [source], **LINEAGE}).encode(), "lineage.json")
-    row = drafted(cast, version)
-    assert (row.status, row.pdf) == ("crashed", None)
-    assert "no card can carry" in row.error
+    lineage = json.dumps({"sources": [source], **LINEAGE}).encode()
+    with pytest.raises(BadInput, match=why):
+        cast.attach(version, "data_lineage", lineage, "lineage.json")
+    assert not Evidence.objects.filter(version=version, kind="data_lineage").exists()
+
+
+def test_a_plan_that_no_card_can_print_in_time_is_refused_at_its_upload(cast):
+    version = in_scoping(cast)
+    with pytest.raises(BadInput, match="larger than 200 kB; attach it as PDF"):
+        cast.attach(version, "monitoring_plan", b"- a line\n" * 110_000, "plan.md")
+
+
+def test_printing_tells_meanwhile_that_it_lives_and_ends_when_nobody_wants_it(cast):
+    version = in_scoping(cast)
+    cast.attach(version, "monitoring_plan", b"- a line\n" * 20_000, "plan.md")
+    row = issuing.request_draft(version_id=version.pk, actor=cast.submitter)
+    mine, beats = issuing.claim(row.pk, timezone.now()), []
+
+    def beat(percent, text):
+        beats.append(text)
+        if beats.count("Printing") > 1:
+            assert issuing.claim(row.pk, timezone.now() + timedelta(minutes=5))
+        issuing.report_progress(row.pk, mine, percent, text)
+
+    fresh = ModelCard.objects.select_related("version__model", "version__policy").get(pk=row.pk)
+    with pytest.raises(issuing.LeaseLostError):
+        issuing.make(fresh, beat)
 
 
 def test_a_document_that_is_gone_ends_the_draft_with_a_sentence(cast):
