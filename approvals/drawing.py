@@ -6,6 +6,7 @@ limited and not its address space.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -52,10 +53,10 @@ class _Program:
             try:
                 answer = json.loads(self._asked(process, line + b"\n"))
             except (OSError, ValueError) as error:
-                self._end()
+                self.end()
                 raise DrawingError("the drawing program ended before it was done") from error
             except TimeoutError as error:
-                self._end()
+                self.end()
                 raise DrawingError(f"it took more than {SECONDS} seconds") from error
         if "svg" in answer:
             return str(answer["svg"])
@@ -65,7 +66,7 @@ class _Program:
         if self._owner != os.getpid():
             self._process, self._owner = None, os.getpid()  # a forked copy belongs to the process that started it
         if self._process is None or self._process.poll() is not None:
-            self._end()
+            self.end()
             self._process = subprocess.Popen(
                 [sys.executable, "-s", "-P", "-m", "approvals.drawing"],
                 stdin=subprocess.PIPE,
@@ -94,7 +95,10 @@ class _Program:
                 answer += chunk
         return bytes(answer)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the drawing process if it is ours; the next drawing starts another."""
+        if self._owner != os.getpid():
+            return
         process, self._process = self._process, None
         if process is None:
             return
@@ -107,6 +111,7 @@ class _Program:
 
 
 _program = _Program()
+atexit.register(_program.end)
 
 
 def draw(specification: dict[str, Any], configuration: dict[str, Any]) -> str:

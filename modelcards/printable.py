@@ -22,6 +22,7 @@ OWN = ("CardSans-Regular.ttf", "CardSans-Italic.ttf", "CardSans-Bold.ttf", "Card
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 KEPT = frozenset("\n\t")
+BLANKS = frozenset(" \N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}")
 RAW = frozenset({"svg", "proof"})
 
 TAGS = {"p", "ul", "ol", "li", "strong", "em", "code", "pre", "blockquote", "br"}
@@ -82,14 +83,17 @@ def _walk(value: Any) -> Any:
 
 @cache
 def _coverage() -> frozenset[int]:
-    """Code points that print in every face: in all of our own, or in both weights of the fallback."""
+    """Code points that leave ink in every face: in all of our own, or in both weights of the fallback."""
     own, fallback = (frozenset.intersection(*(_code_points(name) for name in names)) for names in (OWN, FALLBACK))
     return own | fallback
 
 
 def _code_points(name: str) -> frozenset[int]:
     with TTFont(FONTS / name, lazy=True) as font:
-        return frozenset(font.getBestCmap())
+        shapes = font["glyf"]
+        return frozenset(
+            code for code, glyph in font.getBestCmap().items() if chr(code) in BLANKS or shapes[glyph].numberOfContours
+        )
 
 
 @cache

@@ -8,15 +8,30 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import BinaryIO
 
 MOST_NAMED, DEEPEST = 10, 64
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _LONGEST_VARINT = 10
-_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training", "com.microsoft")
+_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training")
+_CONTRIBUTED = "com.microsoft"
 
 # Field numbers of onnx.proto3. Values are the message that a field holds, or None where there is nothing to look into.
-_MODEL = {1: None, 2: None, 3: None, 4: None, 5: None, 6: None, 7: "graph", 8: None, 14: None, 20: None, 25: "function"}
+_MODEL = {
+    1: None,
+    2: None,
+    3: None,
+    4: None,
+    5: None,
+    6: None,
+    7: "graph",
+    8: None,
+    14: None,
+    20: "training",
+    25: "function",
+}
 _FIELDS: dict[str, dict[int, str | None]] = {
     "model": {**_MODEL, 26: None},
     "graph": {
@@ -40,6 +55,7 @@ _FIELDS: dict[str, dict[int, str | None]] = {
         1: None, 2: None, 3: None, 4: None, 5: "tensor", 6: "graph", 7: None, 8: None, 9: None, 10: "tensor",
         11: "graph", 13: None, 14: None, 15: None, 20: None, 21: None, 22: "sparse", 23: "sparse",
     },
+    "training": {1: "graph", 2: "graph", 3: None, 4: None},
     "sparse": {1: "tensor", 2: "tensor", 3: None},
     "tensor": {**dict.fromkeys(range(1, 13)), 13: "external", 14: None, 16: None},
     "external": {1: None, 2: None},
@@ -73,6 +89,12 @@ def onnx_report(stream: BinaryIO) -> OnnxReport:
     return report
 
 
+@cache
+def _contributed() -> frozenset[str]:
+    lines = Path(__file__).with_name("onnx_contributed_operators.txt").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
 class _Scan:
     def __init__(self, content: mmap.mmap, report: OnnxReport) -> None:
         self._content = content
@@ -103,9 +125,11 @@ class _Scan:
 
     def _operator(self, domain: str, name: str) -> None:
         full = f"{domain}.{name}" if domain else name
-        if full not in self._report.operators and domain not in _DOMAINS and len(self._report.problems) < MOST_NAMED:
+        known = domain in _DOMAINS or (domain == _CONTRIBUTED and name in _contributed())
+        if full not in self._report.operators and not known and len(self._report.problems) < MOST_NAMED:
             self._report.problems.append(
-                f"The ONNX file uses the operator {full}, which is not standard and needs code from elsewhere."
+                f"The ONNX file uses the operator {full}, which is not standard: "
+                "it may need code or files from elsewhere."
             )
         self._report.operators[full] = self._report.operators.get(full, 0) + 1
 

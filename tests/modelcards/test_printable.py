@@ -12,7 +12,14 @@ from tests.modelcards.cards import card
 
 @pytest.mark.parametrize(
     "text",
-    ["plain", "Łódź, Ελληνικά, Кирилица, Tiếng Việt", "≥ ≤ → ✓ ✗ − – “ ” €", "שלום", "two\nlines\tand a tab"],
+    [
+        "plain",
+        "Łódź, Ελληνικά, Кирилица, Tiếng Việt",
+        "≥ ≤ → ✓ ✗ − – “ ” €",
+        "שלום",
+        "1\u202f000\u00a0€",
+        "two\nlines\tand a tab",
+    ],
 )
 def test_readable_text_stays_as_it_is(text):
     assert show(text) == text
@@ -30,6 +37,8 @@ def test_readable_text_stays_as_it_is(text):
         ("tag \U000e0041", "tag [U+E0041]"),
         ("lone \ud800", "lone [U+D800]"),
         ("line\u2028end", "line[U+2028]end"),
+        ("Dubois\ufe00\u034f", "Dubois[U+FE00][U+034F]"),
+        ("\u2800\u3000\u2003", "[U+2800][U+3000][U+2003]"),
     ],
 )
 def test_what_hides_or_has_no_glyph_is_made_visible(text, shown):

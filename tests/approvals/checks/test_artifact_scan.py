@@ -96,11 +96,15 @@ def field(number, content):
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
-def onnx(operator=b"Gemm", domain=b"", tensor=b""):
+def onnx(operator=b"Gemm", domain=b"", tensor=b"", training=b""):
+    graph = onnx_graph(operator, domain, tensor)
+    return field(1, 8) + field(2, b"test") + field(7, graph) + field(8, field(1, b"") + field(2, 17)) + training
+
+
+def onnx_graph(operator=b"Gemm", domain=b"", tensor=b""):
     node = field(1, b"x") + field(2, b"y") + field(4, operator) + (field(7, domain) if domain else b"")
     weights = field(1, 2) + field(2, 1) + field(8, b"w") + field(9, b"\0" * 8) + tensor
-    graph = field(1, node) + field(2, b"g") + field(5, weights)
-    return field(1, 8) + field(2, b"test") + field(7, graph) + field(8, field(1, b"") + field(2, 17))
+    return field(1, node) + field(2, b"g") + field(5, weights)
 
 
 @pytest.fixture(scope="session")
@@ -294,6 +298,22 @@ class TestOnnx:
     def test_numbers_in_other_files_are_refused(self, scan):
         place = field(13, field(1, b"location") + field(2, b"../../etc/passwd")) + field(14, 1)
         assert "'../../etc/passwd'" in scan(onnx(tensor=place), "model.onnx").sentences[0]
+
+    @pytest.mark.parametrize("operator", [b"EPContext", b"PythonOp", b"Snpe", b"InventedYesterday"])
+    def test_contributed_operators_that_load_or_call_something_are_named(self, scan, operator):
+        found = scan(onnx(operator, b"com.microsoft"), "model.onnx")
+        assert f"uses the operator com.microsoft.{operator.decode()}" in found.sentences[0]
+
+    def test_contributed_operators_that_only_compute_are_taken(self, scan):
+        assert scan(onnx(b"FusedMatMul", b"com.microsoft"), "model.onnx").verdict == "passed"
+
+    @pytest.mark.parametrize("place", [1, 2])
+    def test_graphs_for_training_are_looked_into(self, scan, place):
+        outside = field(13, field(1, b"location") + field(2, b"/etc/passwd"))
+        training = field(20, field(place, onnx_graph(b"RunShell", b"evil", outside)))
+        said = " ".join(scan(onnx(training=training), "model.onnx").sentences)
+        assert "evil.RunShell" in said
+        assert "'/etc/passwd'" in said
 
     @pytest.mark.parametrize("cut", [1, 7, 20])
     def test_a_damaged_file_is_refused(self, scan, cut):
