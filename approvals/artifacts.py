@@ -42,7 +42,8 @@ UNFAMILIAR = (ZIP, UNKNOWN)
 _INSTEAD = "attach the model as skops, safetensors or ONNX instead."
 _HEAD = 4096
 _LONGEST_SAFETENSORS_HEADER = 100 * 1024 * 1024
-_MOST_MEMBERS_LISTED = 20_000
+_LONGEST_ZIP_END = 22 + 0xFFFF
+_LARGEST_DIRECTORY = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def describe_artifact(path: Path, name: str) -> ArtifactDescription:
 def _unfamiliar(path: Path, name: str, found: str, expected: str | None) -> str:
     """Why a file that is no known format is refused; nothing is said about it that was not seen."""
     if found == ZIP and not _has_directory(path):
-        return f"{name} is a zip archive that is damaged or was cut off; export the model anew."
+        return f"{name} is a zip archive that is damaged, was cut off or has far too many members; export it anew."
     if expected:
         article = "an" if expected == ONNX else "a"
         return f"{name} is named like {article} {LABELS[expected]}, but it is damaged or something else; {_INSTEAD}"
@@ -80,11 +81,31 @@ def _unfamiliar(path: Path, name: str, found: str, expected: str | None) -> str:
 
 
 def _has_directory(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return bool(_members(stream))
+
+
+def _members(stream: BinaryIO) -> list[str]:
+    """Names in the directory of a zip archive; none if it is broken, or larger than a web request may read."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return bool(archive.namelist())
+        if not _directory_is_small(stream):
+            return []
+        with zipfile.ZipFile(stream) as archive:
+            return archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
+        return []
+
+
+def _directory_is_small(stream: BinaryIO) -> bool:
+    """By the record at the archive's end. Directories of the 64-bit kind are for files beyond what is taken here."""
+    size = stream.seek(0, 2)
+    stream.seek(max(0, size - _LONGEST_ZIP_END))
+    tail = stream.read()
+    place = tail.rfind(b"PK\x05\x06")
+    if place < 0 or b"PK\x06\x07" in tail[max(0, place - 20) : place]:
         return False
+    (length,) = struct.unpack_from("<I", tail, place + 12)
+    return int(length) <= _LARGEST_DIRECTORY
 
 
 def format_of(path: Path) -> str:
@@ -108,11 +129,7 @@ def sniff(head: bytes, *, size: int, stream: BinaryIO | None = None) -> str:
 
 
 def _zip_format(stream: BinaryIO) -> str:
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            names = archive.namelist()[:_MOST_MEMBERS_LISTED]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error):
-        return ZIP
+    names = _members(stream)
     if any(name.endswith((".pkl", ".pickle")) for name in names):
         return TORCH
     if "schema.json" in names:

@@ -156,7 +156,7 @@ def test_a_parquet_table_is_judged_by_its_columns_before_it_replaces_a_good_one(
 @pytest.mark.parametrize(
     ("content", "name", "why"),
     [
-        (b"PK\x03\x04" + b"0" * 60, "model.skops", "is a zip archive that is damaged or was cut off"),
+        (b"PK\x03\x04" + b"0" * 60, "model.skops", "is a zip archive that is damaged, was cut off"),
         (b"\x89PNG\r\n\x1a\n" + b"0" * 60, "model.png", "of a format that this portal does not know"),
         (b"\x08\x07\x99" + b"0" * 60, "model.onnx", "named like an ONNX model, but it is damaged or something else"),
         (b"only words", "model.skops", "named like a skops file, but it is damaged or something else"),

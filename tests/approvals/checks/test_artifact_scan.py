@@ -391,3 +391,13 @@ def test_an_upload_gets_a_sentence(tmp_path):
     assert description.problems == (f"model.pkl is a Python pickle, which may run code when it is loaded; {instead}",)
     path.write_bytes(onnx())
     assert describe_artifact(path, "model.onnx").problems == ()
+
+
+def test_a_directory_too_long_for_a_request_is_not_read(tmp_path):
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(60_000):
+            archive.writestr(f"a{number:030}", b"")
+    described = describe_artifact(path, "model.skops")
+    assert described.format == "zip"
+    assert "far too many members" in described.problems[0]
