@@ -137,6 +137,16 @@ def total_variation(reference: ReferenceBins, current: Source) -> Measure:
     return _measure("total_variation", value, reference, counts, _binning(reference))
 
 
+def largest_change(reference: ReferenceBins, current: Source) -> Measure:
+    """Largest |a - e| of one bin or level (L-infinity distance), in [0, 1]. Not computable without current values."""
+    pair = _pair(reference, current)
+    if pair is None:
+        return _no_current("l_infinity", reference, _binning(reference))
+    before, now, counts = pair
+    value = float(np.abs(before / before.sum() - now / now.sum()).max())
+    return _measure("l_infinity", value, reference, counts, _binning(reference))
+
+
 def chi_square(reference: ReferenceBins, current: Source) -> tuple[Measure, Measure]:
     """Pearson's chi-square statistic of the 2 x k table, without Yates's correction, and its p.
 

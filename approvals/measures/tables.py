@@ -149,6 +149,17 @@ class Table:
         selected = ", ".join(self._sql(name) for name in chosen)
         return self.rows - int(self._fetch(f"SELECT COUNT(*) FROM (SELECT DISTINCT {selected} FROM t) AS d")[0][0])
 
+    def rows_with_missing(self) -> int:
+        """Rows in which at least one cell is missing."""
+        missing = " OR ".join(f"c{position} IS NULL" for position in range(len(self.columns)))
+        return int(self._fetch(f"SELECT COUNT(*) FROM t WHERE {missing}")[0][0])
+
+    def rows_in_duplicate_groups(self) -> int:
+        """Rows that have at least one equal over all columns, missing equal to missing; the first of each counts."""
+        selected = ", ".join(f"c{position}" for position in range(len(self.columns)))
+        groups = f"SELECT COUNT(*) AS n FROM t GROUP BY {selected} HAVING COUNT(*) > 1"
+        return int(self._fetch(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM ({groups}) AS g")[0][0])
+
     def row_digests(self, *columns: str) -> NDArray[np.bytes_]:
         """A 16-byte digest per row over `columns`, in file order; equal rows of two files have equal digests."""
         parts = ", ".join(self._digest_part(name) for name in columns)

@@ -1,0 +1,1 @@
+"""Measure tables at the command line."""

@@ -1,0 +1,69 @@
+"""What the commands that measure tables share: opening a file, bad input as exit status 2, and the answer as text."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from approvals.measures.tables import Table, TableError, open_table
+
+BAD_INPUT = 2
+
+
+class TableCommand(BaseCommand):
+    """Measures files without a database. Exit status 0: measured. 2: the input cannot be measured, with a sentence."""
+
+    requires_system_checks: list[str] = []  # noqa: RUF012  (Django declares it so)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """What every one of these commands takes."""
+        parser.add_argument("--json", action="store_true", help="answer in JSON instead of lines")
+
+    def answer(self, measured: Callable[[], dict[str, Any]], *, as_json: bool) -> None:
+        """Measure and print. What the engine cannot measure ends with its sentence and exit status 2."""
+        try:
+            report = measured()
+        except TableError as error:
+            raise CommandError(error.sentence, returncode=BAD_INPUT) from error
+        except OSError as error:
+            raise CommandError(f"{error.filename} cannot be read: {error.strerror}.", returncode=BAD_INPUT) from error
+        if as_json:
+            self.stdout.write(json.dumps(report, ensure_ascii=False, indent=2, allow_nan=False))
+        else:
+            self.stdout.write("\n".join(_lines(report)))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Table]:
+    """The table in a file, with what is wrong with it as TableError."""
+    if path.is_dir():
+        raise TableError(f"{path} is a folder; name one file.")
+    if not path.exists():
+        raise TableError(f"There is no file {path}.")
+    with open_table(path) as table:
+        yield table
+
+
+def _lines(value: Any, indent: int = 0) -> Iterator[str]:
+    for name, item in value.items():
+        if isinstance(item, dict) and item:
+            yield f"{' ' * indent}{name}:"
+            yield from _lines(item, indent + 2)
+        else:
+            yield f"{' ' * indent}{name}: {_shown(item)}"
+
+
+def _shown(item: Any) -> str:
+    if item is None:
+        return "not computable"
+    if isinstance(item, list):
+        return ", ".join(map(_shown, item)) or "none"
+    if isinstance(item, dict):
+        return "none"
+    return f"{item:.6g}" if isinstance(item, float) else str(item)

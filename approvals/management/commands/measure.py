@@ -1,0 +1,82 @@
+"""Performance and fairness of a table of predictions, by the functions that the portal's checks use."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from approvals.management.commands._tables import TableCommand, opened
+from approvals.measures.report import fairness_reports, intersections, performance_report
+from approvals.measures.tables import TableError
+
+DRAWS = 2000
+
+
+class Command(TableCommand):
+    """`manage.py measure TABLE --label y_true --prediction y_pred --score y_score --group sex --group age --json`."""
+
+    help = "Measure performance and fairness of a table (CSV or Parquet). No database is needed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The table and what its columns mean."""
+        super().add_arguments(parser)
+        parser.add_argument("table", type=Path)
+        parser.add_argument("--label", required=True, help="column of what happened")
+        parser.add_argument("--prediction", required=True, help="column of what was predicted")
+        parser.add_argument("--score", help="column of the score")
+        parser.add_argument(
+            "--group",
+            action="append",
+            default=[],
+            help="column of groups, or several with commas for their intersection; repeat it. "
+            "Of several single columns the full intersection is measured, too",
+        )
+        parser.add_argument(
+            "--reference", action="append", default=[], metavar="COLUMN=VALUE", help="group to compare with; repeat it"
+        )
+        parser.add_argument("--positive", default="1", help="value of label and prediction that is positive (1)")
+        parser.add_argument("--favourable", default="1", help="prediction that is favourable to a person (1)")
+        parser.add_argument("--small-group", type=int, default=30, help="fewest rows of a group that is compared (30)")
+        parser.add_argument(
+            "--draws", type=int, default=DRAWS, help=f"draws of the bootstrap ({DRAWS}); 0: no intervals"
+        )
+        parser.add_argument("--seed", type=int, default=0)
+
+    def handle(self, **options: Any) -> None:
+        """Measure and answer."""
+        self.answer(lambda: _report(**options), as_json=options["json"])
+
+
+def _report(**options: Any) -> dict[str, Any]:
+    attributes = intersections([tuple(names.split(",")) for names in options["group"]])
+    columns = {name: options[name] for name in ("label", "prediction", "score", "draws", "seed")}
+    with opened(options["table"]) as table:
+        report: dict[str, Any] = {
+            "table": table.name,
+            "rows": table.rows,
+            "performance": performance_report(table, positive=options["positive"], **columns),
+        }
+        if attributes:
+            report |= fairness_reports(
+                table,
+                attributes=attributes,
+                favourable=options["favourable"],
+                reference=_references(options["reference"], attributes),
+                small_group=options["small_group"],
+                **columns,
+            )
+    return report
+
+
+def _references(given: list[str], attributes: list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[str, ...]] | None:
+    """The group to compare with, for each attribute or intersection all of whose columns are named."""
+    values = {}
+    for text in given:
+        column, equals, value = text.partition("=")
+        if not equals or not any(column in names for names in attributes):
+            raise TableError(
+                f"“{text}” names no reference group; write it as COLUMN=VALUE of a column given as --group."
+            )
+        values[column] = value
+    return {names: tuple(values[name] for name in names) for names in attributes if values.keys() >= set(names)} or None

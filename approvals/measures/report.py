@@ -1,0 +1,282 @@
+"""Whole reports of tables as plain JSON values: performance and fairness, drift, profile. Judges nothing.
+
+Keys are those of the reference cases in tests/reference. A value that has none is null, and `not_computable` beside it
+says why; `intervals` holds low, high, level and method.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from approvals.measures.calibration import Closed, calibration_measures
+from approvals.measures.drift import categorical_drift, largest_change, numeric_drift, reference_bins
+from approvals.measures.fairness import Group, GroupTable, group_fairness
+from approvals.measures.labels import Value, value_text
+from approvals.measures.performance import binary_performance
+from approvals.measures.quality import leakage, missingness_leakage, profile, repeated_keys, row_overlap
+from approvals.measures.tables import Table, TableError
+from approvals.measures.values import Measure
+
+PERFORMANCE = (
+    *("n", "rows_left_out", "tn", "fp", "fn", "tp", "accuracy", "balanced_accuracy", "precision", "recall", "f1"),
+    *("specificity", "fpr", "fnr", "npv", "mcc", "cohen_kappa", "prevalence", "selection_rate", "roc_auc", "gini"),
+    *("average_precision", "pr_auc_trapezoid", "ks", "log_loss", "brier"),
+)
+NAMES = {"ks": "ks_max_tpr_minus_fpr"}
+BINNINGS: tuple[tuple[str, int, Closed], ...] = (
+    ("ece", 10, "right"),
+    ("mce", 10, "right"),
+    ("ece", 15, "right"),
+    ("ece", 10, "left"),
+)
+GROUP_RATES = ("selection_rate", "favourable_rate", "accuracy", "tpr", "fpr", "fnr", "tnr", "precision", "base_rate")
+CALIBRATION = {"ece": "ece_10_equal_width_right_closed"}
+CALIBRATED = ("mean_score", "base_rate", "calibration_in_the_large", "ece", "brier", "roc_auc")
+NUMERIC_DRIFT = {
+    "ks": "ks_statistic",
+    "ks_p": "ks_p_auto",
+    "wasserstein": "wasserstein",
+    "wasserstein_normalised": "wasserstein_over_ref_std_ddof0",
+    "psi": "psi_ref_deciles_floor_1e4",
+    "js_distance": "js_distance_base2_on_deciles",
+    "missing_change": "missing_share_change",
+}
+CATEGORICAL_DRIFT = {
+    "chi_square": "chi2",
+    "chi_square_p": "chi2_p",
+    "psi": "psi_floor_1e4",
+    "js_distance": "js_distance_base2",
+    "total_variation": "total_variation",
+    "new_levels": "rows_with_new_categories",
+    "missing_change": "missing_share_change",
+}
+Report = dict[str, Any]
+
+
+def performance_report(
+    table: Table,
+    *,
+    label: str,
+    prediction: str,
+    score: str | None = None,
+    positive: Value = 1,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Report:
+    """Everything that `binary_performance` and `calibration_measures` say. TableError for unusable columns."""
+    found = binary_performance(
+        table, label=label, prediction=prediction, score=score, positive=positive, draws=draws, seed=seed
+    )
+    named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
+    if score:
+        counts = table.score_counts(score, label, positive=positive)[()]
+        for key, bins, closed in BINNINGS:
+            calibrated = calibration_measures(counts, bins=bins, closed=closed)
+            named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]
+    return _block(named)
+
+
+def fairness_reports(  # noqa: PLR0913 - the columns and the declared settings of one use
+    table: Table,
+    *,
+    label: str,
+    prediction: str,
+    attributes: Sequence[Sequence[str]],
+    score: str | None = None,
+    favourable: Value = 1,
+    reference: Mapping[tuple[str, ...], tuple[str, ...]] | None = None,
+    small_group: int = 30,
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, Report]:
+    """One report per attribute or intersection, named fairness_sex or fairness_sex_x_age. TableError as in fairness."""
+    found = group_fairness(
+        table,
+        label=label,
+        prediction=prediction,
+        attributes=attributes,
+        score=score,
+        favourable=favourable,
+        reference_group=reference,
+        small_group=small_group,
+        draws=draws,
+        seed=seed,
+    )
+    return {
+        f"fairness_{'_x_'.join(part.attributes)}": _fairness(part, small_group, scored=bool(score)) for part in found
+    }
+
+
+def intersections(attributes: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """What was asked for and, of several single columns, their full intersection."""
+    asked = list(dict.fromkeys(tuple(names) for names in attributes))
+    alone = tuple(names[0] for names in asked if len(names) == 1)
+    return list(dict.fromkeys([*asked, *([alone] if len(alone) > 1 else [])]))
+
+
+def _fairness(part: GroupTable, small_group: int, *, scored: bool) -> Report:
+    groups = {group.label: group for group in part.groups}
+    report: Report = {
+        "rows_left_out": part.rows_left_out,
+        "unknown_rows": part.unknown_rows,
+        "by_group": {label: _group(group) for label, group in groups.items()},
+        "impact_ratio_vs_highest": _impact_ratios(part.groups),
+        "reference_group": None if part.reference is None else " | ".join(part.reference),
+        **_block(part.all_groups),
+        f"groups_with_n_at_least_{small_group}": _block(part.disparities),
+        "comparisons": {" | ".join(item.values): _comparison(item) for item in part.comparisons},
+    }
+    if scored:
+        report["calibration_within_groups"] = {
+            label: _block({CALIBRATION.get(name, name): group.measures[name] for name in CALIBRATED})
+            for label, group in groups.items()
+            if "ece" in group.measures
+        }
+    return report
+
+
+def _group(group: Group) -> Report:
+    facts: Report = {"count": group.n, "tp": group.tp, "fp": group.fp, "fn": group.fn, "tn": group.tn}
+    marks = {"small": group.small, "unknown": group.unknown}
+    return {**facts, **marks, **_block({name: group.measures[name] for name in GROUP_RATES})}
+
+
+def _impact_ratios(groups: Iterable[Group]) -> dict[str, float | None]:
+    """Favourable rate of each known group divided by the highest; null where that is 0 or there is one group only."""
+    rates = {group.label: Fraction(group.favourable, group.n) for group in groups if group.n and not group.unknown}
+    highest = max(rates.values(), default=Fraction(0))
+    usable = highest and len(rates) > 1
+    return {label: float(rate / highest) if usable else None for label, rate in rates.items()}
+
+
+def _comparison(item: Any) -> Report:
+    measures = {
+        "difference": item.difference,
+        "ratio": item.ratio,
+        "z_pooled": item.z,
+        "p_two_sided_z": item.p_z,
+        "fisher_p_two_sided": item.p_fisher,
+    }
+    facts = {"reference": " | ".join(item.reference), "k1": item.k1, "n1": item.n1, "k2": item.k2, "n2": item.n2}
+    return {**facts, "below_four_fifths": item.adverse, "small": item.small, **_block(measures)}
+
+
+def drift_report(
+    reference: Table, current: Table, *, columns: Sequence[str] = (), categories: Sequence[str] = ()
+) -> Report:
+    """Drift of each column that both tables have (or of the named ones), and rows of `current` in `reference`.
+
+    A column of numbers is measured on deciles, one of anything else, or named in `categories`, on its levels.
+    """
+    shared = list(columns) or [name for name in reference.names if name in current.names]
+    if not shared:
+        raise TableError(f"The tables “{reference.name}” and “{current.name}” have no column in common.")
+    for table in (reference, current):
+        table.require(*shared, *categories)
+    overlap = row_overlap(current, reference, shared)
+    return {
+        "n_ref": reference.rows,
+        "n_cur": current.rows,
+        "columns_only_in_reference": [name for name in reference.names if name not in current.names],
+        "columns_only_in_current": [name for name in current.names if name not in reference.names],
+        "rows_of_current_in_reference": overlap.value,
+        "columns": {
+            name: _drift_of_levels(reference, current, name)
+            if name in categories or reference.column(name).kind != "number"
+            else _drift_of_numbers(reference, current, name)
+            for name in shared
+        },
+    }
+
+
+def _drift_of_levels(reference: Table, current: Table, column: str) -> Report:
+    stored = reference_bins(reference, column=column, kind="category")
+    found = categorical_drift(reference, current, column=column, stored=stored)
+    now = {value_text(value): rows for value, rows in current.levels(column, limit=200_000).items()}
+    named = {name: found[key] for key, name in CATEGORICAL_DRIFT.items()}
+    named["l_infinity"] = largest_change(stored, current)
+    levels = [*stored.levels, *sorted(level for level in now if level and level not in stored.levels)]
+    before = dict(zip(stored.levels, stored.counts, strict=True))
+    distance = found["js_distance"].value
+    return {
+        "kind": "category",
+        "categories": levels,
+        "counts_ref": [before.get(level, 0) for level in levels],
+        "counts_cur": [now.get(level, 0) for level in levels],
+        "df": found["chi_square"].count("degrees_of_freedom"),
+        "js_distance_basee": None if distance is None else distance * float(np.sqrt(np.log(2.0))),
+        **_block(named),
+    }
+
+
+def _drift_of_numbers(reference: Table, current: Table, column: str) -> Report:
+    before, now = reference.numbers(column), current.numbers(column)
+    stored = reference_bins(before, column=column, kind="number")
+    found = numeric_drift(before, now, column=column, stored=stored)
+    present, lately = before[np.isfinite(before)], now[np.isfinite(now)]
+    counts = np.bincount(np.searchsorted(np.asarray(stored.cuts), lately), minlength=len(stored.cuts) + 1)
+    distance = found["js_distance"].value
+    return {
+        "kind": "number",
+        "n_ref": int(present.size),
+        "n_cur": int(lately.size),
+        "mean_ref": float(np.mean(present)),
+        "mean_cur": float(np.mean(lately)) if lately.size else None,
+        "std_ref_ddof1": float(np.std(present, ddof=1)) if present.size > 1 else None,
+        "decile_cuts": list(stored.cuts),
+        "decile_counts_ref": list(stored.counts),
+        "decile_counts_cur": [int(count) for count in counts],
+        "js_divergence_base2_on_deciles": None if distance is None else float(distance) ** 2,
+        **_block({name: found[key] for key, name in NUMERIC_DRIFT.items()}),
+    }
+
+
+def profile_report(table: Table, *, label: str | None = None, positive: Value = 1, key: Sequence[str] = ()) -> Report:
+    """Rows, missing cells, duplicates, constants, different values and ranges; with a label also leakage per column."""
+    columns = profile(table)
+    missing = {item.column.name: dict(item.missing.counts)["k"] for item in columns}
+    cells = table.rows * len(columns)
+    duplicates, in_groups = table.duplicates(), table.rows_in_duplicate_groups()
+    report: Report = {
+        "rows": table.rows,
+        "columns": len(columns),
+        "total_missing_cells": sum(missing.values()),
+        "missing_share_overall": sum(missing.values()) / cells,
+        "missing_by_column": {name: [count, count / table.rows] for name, count in missing.items() if count},
+        "rows_with_any_missing": table.rows_with_missing(),
+        "duplicate_rows_beyond_first": duplicates,
+        "rows_in_duplicate_groups": in_groups,
+        "duplicate_share": duplicates / table.rows,
+        "constant_columns": [item.column.name for item in columns if item.constant],
+        "all_unique_columns": [item.column.name for item in columns if item.distinct == table.rows],
+        "n_unique": {item.column.name: item.distinct for item in columns},
+        "kinds": {item.column.name: item.column.kind for item in columns},
+        "ranges": {item.column.name: vars(item.summary) for item in columns if item.summary},
+    }
+    if key:
+        report["unique_id_violations_rows_beyond_first"] = repeated_keys(table, *key).value
+    if label:
+        report["label_leakage_abs_auc"] = _block(leakage(table, label, positive=positive, exclude=key))
+        missing_found = missingness_leakage(table, label, positive=positive, exclude=key)
+        report["label_leakage_abs_auc_of_missingness"] = _block(missing_found)
+    return report
+
+
+def _block(measures: Mapping[str, Measure]) -> Report:
+    """Values by name, then the intervals and the reasons of those that have them."""
+    intervals = {
+        name: {"low": item.low, "high": item.high, "level": item.level, "method": item.method}
+        for name, item in measures.items()
+        if item.low is not None
+    }
+    reasons = {name: item.reason for name, item in measures.items() if not item.computable}
+    values: Report = {name: item.value for name, item in measures.items()}
+    extra = itertools.chain(
+        [("intervals", intervals)] if intervals else [], [("not_computable", reasons)] if reasons else []
+    )
+    return {**values, **dict(extra)}

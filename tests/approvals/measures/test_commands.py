@@ -1,0 +1,173 @@
+"""`manage.py measure`, `compare` and `profile`: the reference cases under their own names, and what bad input gets."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+ROOT = Path(__file__).parents[3]
+COLUMNS = ("--label", "y_true", "--prediction", "y_pred", "--score", "y_score", "--draws", "0")
+
+
+def close(value):
+    return pytest.approx(value, abs=1e-9, rel=1e-9)
+
+
+def differing(found, expected, place=""):
+    """Places at which a report is not what was recorded; names that nobody recorded are no matter."""
+    if isinstance(expected, dict):
+        return [bad for name, item in expected.items() for bad in differing(found[name], item, f"{place}/{name}")]
+    if isinstance(expected, list):
+        pairs = zip(found, expected, strict=True)
+        return [bad for number, pair in enumerate(pairs) for bad in differing(*pair, f"{place}/{number}")]
+    return [] if found == (close(expected) if isinstance(expected, int | float) else expected) else [place]
+
+
+def answer(*arguments):
+    said = io.StringIO()
+    call_command(*map(str, arguments), "--json", stdout=said)
+    return json.loads(said.getvalue())
+
+
+@pytest.mark.parametrize("case", ["p02_german_credit", "p03_breast_cancer"])
+def test_performance_is_that_of_the_reference_under_the_same_names(reference, case):
+    expected = reference(f"{case}.expected.json")["expected"]["performance"]
+    found = answer("measure", reference(f"{case}.csv"), *COLUMNS)["performance"]
+    same = expected.keys() - {"ks_scipy_ks_2samp"}
+    assert {name: found[name] for name in same} == close({name: expected[name] for name in same})
+
+
+@pytest.mark.parametrize(
+    ("groups", "block"),
+    [
+        (("sex",), "fairness_sex"),
+        (("foreign_worker",), "fairness_foreign_worker"),
+        (("sex", "age_group"), "fairness_sex_x_age"),
+    ],
+)
+def test_fairness_is_that_of_the_reference_under_the_same_names(reference, groups, block):
+    expected = reference("p02_german_credit.expected.json")["expected"][block]
+    asked = [part for name in groups for part in ("--group", name)]
+    report = answer("measure", reference("p02_german_credit.csv"), *COLUMNS, *asked)
+    found = report[f"fairness_{'_x_'.join(groups)}"]
+    for label, rates in expected["by_group"].items():
+        assert {name: found["by_group"][label][name] for name in rates} == close(rates)
+    assert found["impact_ratio_vs_highest"] == close(expected["impact_ratio_vs_highest"])
+    disparities = [name for name, value in expected.items() if isinstance(value, float)]
+    assert len(disparities) > 10
+    assert {name: found[name] for name in disparities} == close({name: expected[name] for name in disparities})
+    for label, parts in expected.get("calibration_within_groups", {}).items():
+        same = parts.keys() - {"n"}
+        assert {name: found["calibration_within_groups"][label][name] for name in same} == close(
+            {name: parts[name] for name in same}
+        )
+
+
+def test_a_reference_group_is_the_one_compared_with(reference):
+    found = answer(
+        "measure", reference("p02_german_credit.csv"), *COLUMNS, "--group", "sex", "--reference", "sex=male"
+    )["fairness_sex"]
+    expected = reference("p02_german_credit.expected.json")["expected"]["test_female_vs_male_on_y_pred"]
+    compared = found["comparisons"]["female"]
+    assert found["reference_group"] == "male"
+    names = ("k1", "n1", "k2", "n2", "difference", "ratio", "z_pooled", "p_two_sided_z", "fisher_p_two_sided")
+    assert {name: compared[name] for name in names} == close({name: expected[name] for name in names})
+
+
+def test_what_is_undefined_is_null_with_its_reason(write_csv):
+    table = write_csv(["y", "p", "g"], [[0, 0, "a"], [0, 1, "a"], [0, 0, None], [None, 1, "b"]])
+    report = answer("measure", table, "--label", "y", "--prediction", "p", "--group", "g", "--draws", 0)
+    assert report["performance"]["recall"] is None
+    assert "no row is actually positive" in report["performance"]["not_computable"]["recall"]
+    assert report["fairness_g"]["unknown_rows"] == 1
+    assert report["fairness_g"]["rows_left_out"] == 1
+    assert report["fairness_g"]["demographic_parity_ratio"] is None
+    assert report["fairness_g"]["impact_ratio_vs_highest"] == {"a": None}
+
+
+@pytest.fixture
+def halves(tmp_path):
+    """The reference and the later period of a drift table, without the column that says which."""
+
+    def split(path):
+        header, *lines = path.read_text(encoding="utf-8").splitlines()
+        parts = {"reference": [header.partition(",")[2]], "later": [header.partition(",")[2]]}
+        for line in lines:
+            period, _, rest = line.partition(",")
+            parts["reference" if period == "reference" else "later"].append(rest)
+        for name, part in parts.items():
+            (tmp_path / f"{name}.csv").write_text("\n".join(part), encoding="utf-8")
+        return tmp_path / "reference.csv", tmp_path / "later.csv"
+
+    return split
+
+
+@pytest.mark.parametrize(
+    ("table", "blocks"),
+    [("breast_cancer", ["breast_cancer"]), ("titanic", ["titanic_numeric", "titanic_categorical"])],
+)
+def test_drift_is_that_of_the_reference_under_the_same_names(reference, halves, table, blocks):
+    recorded = reference("p10_drift.expected.json")["expected"]
+    category = ("--category", "Pclass") if table == "titanic" else ()
+    found = answer("compare", *halves(reference(f"p10_drift_{table}.csv")), *category)["columns"]
+    for block in blocks:
+        for column, expected in recorded[block].items():
+            same = {name: value for name, value in expected.items() if name != "ks_p_asymp"}
+            assert not differing(found[column], same), column
+
+
+@pytest.mark.parametrize("case", ["titanic", "toy"])
+def test_a_profile_is_that_of_the_reference_under_the_same_names(reference, case):
+    expected = reference("p11_data_quality.expected.json")["expected"]
+    recorded = expected["titanic"] if case == "titanic" else expected["toy"]["pandas_default_na_parsing"]
+    found = answer("profile", reference(f"p11_dq_{case}.csv"))
+    assert not differing(found, recorded)
+
+
+def test_a_profile_with_a_label_and_a_key_says_what_leaks_and_what_repeats(reference):
+    expected = reference("p11_data_quality.expected.json")["expected"]["toy"]
+    found = answer("profile", reference("p11_dq_toy.csv"), "--label", "target", "--key", "id")
+    leaks = expected["label_leakage_abs_auc"]
+    assert {name: found["label_leakage_abs_auc"][name] for name in leaks} == close(leaks)
+    name = "unique_id_violations_rows_beyond_first"
+    assert found[name] == expected[name]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("profile", "nowhere.csv"), "There is no file nowhere.csv"),
+        (("profile", "."), "is a folder"),
+        (("measure", "TABLE", "--label", "y", "--prediction", "p"), "no column “y”"),
+        (("measure", "TABLE", "--label", "a", "--prediction", "b"), "must have two values"),
+        (
+            ("measure", "TABLE", "--label", "c", "--prediction", "c", "--group", "g", "--reference", "g:x"),
+            "COLUMN=VALUE",
+        ),
+        (("measure", "TABLE", "--label", "c", "--prediction", "c", "--group", "g", "--reference", "g=z"), "no rows"),
+        (("compare", "TABLE", "TABLE", "--column", "z"), "no column “z”"),
+    ],
+)
+def test_bad_input_ends_with_two_and_a_sentence(write_csv, arguments, why):
+    table = write_csv(["a", "b", "c", "g"], [[1, 2, 0, "x"], [2, 3, 1, "y"], [3, 4, 1, "x"]])
+    with pytest.raises(CommandError, match=why) as refused:
+        call_command(*(str(table) if part == "TABLE" else part for part in arguments))
+    assert refused.value.returncode == 2
+
+
+def test_no_database_is_needed(reference, tmp_path):
+    """In a process of its own, whose database cannot be reached."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "profile", str(reference("p11_dq_toy.csv"))],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PORTAL_VAR": str(tmp_path), "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "LC_ALL": "C.UTF-8"},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "constant_columns: country" in done.stdout
