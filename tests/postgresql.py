@@ -94,10 +94,11 @@ def private_folder() -> Path:
 
 
 def started(postgresql: Installation, folder: Path, log: int) -> "subprocess.Popen[bytes]":
-    """Make the data folder, start the server and return its process when it takes connections."""
+    """Start the server, with its data folder made if there is none, and return it when it takes connections."""
     data = str(folder / "data")
+    fresh = not (folder / "data").exists()
     options = ("--username=portal", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-    if postgresql.start("initdb", "-D", data, *options, log=log).wait() != 0:
+    if fresh and postgresql.start("initdb", "-D", data, *options, log=log).wait() != 0:
         raise NoServerError("initdb failed")
     settings = {
         "listen_addresses": "",
@@ -109,12 +110,17 @@ def started(postgresql: Installation, folder: Path, log: int) -> "subprocess.Pop
     server = postgresql.start("postgres", "-D", data, *words, log=log)
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        made = postgresql.start("createdb", "-h", str(folder), "-U", "portal", "portal", log=log)
-        if made.wait() == 0:
+        question = ("createdb", "portal") if fresh else ("psql", "--command=SELECT 1", "portal")
+        if postgresql.start(question[0], "-h", str(folder), "-U", "portal", *question[1:], log=log).wait() == 0:
             return server
         time.sleep(0.1)
     stop(server)
     raise NoServerError("the server did not start")
+
+
+def address(folder: Path) -> str:
+    """DATABASE_URL of the server whose socket is in the folder."""
+    return f"postgresql://portal@{quote(str(folder), safe='')}/portal"
 
 
 def stop(server: "subprocess.Popen[bytes]") -> None:
@@ -138,8 +144,7 @@ def run_with_server(command: list[str]) -> int:
             lines = (folder / "log").read_text(errors="replace").strip().splitlines()
             raise NoServerError(": ".join([str(error), *lines[-1:]])) from None
         try:
-            url = f"postgresql://portal@{quote(str(folder), safe='')}/portal"
-            return subprocess.call(command, env={**os.environ, "DATABASE_URL": url})
+            return subprocess.call(command, env={**os.environ, "DATABASE_URL": address(folder)})
         finally:
             stop(server)
     finally:
