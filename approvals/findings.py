@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.utils import timezone
 from approvals import permissions, refusals, voiding
 from approvals.events import Event
 from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
-from approvals.models.checks import Verdict
+from approvals.models.checks import RunStatus, Verdict
 from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.stages import ENDS, Role
 from portal import ledger, notify
@@ -161,6 +162,32 @@ def accept_finding(*, finding_id: int, actor: User, reason: str, until: date, no
             row.save()
         _record(Event.FINDING_ACCEPTED, row, version, actor, reason, {"until": until.isoformat()})
     return row
+
+
+@dataclass(frozen=True)
+class Retest:
+    """The measure of a plan as a later run found it, and whether it failed again."""
+
+    run: CheckRun
+    measure: dict[str, Any]
+    failed: bool
+
+
+def retest(plan: MitigationPlan) -> Retest | None:
+    """The newest finished run after the failed one that measured what the plan is about; None if there is none."""
+    later = CheckRun.objects.filter(
+        version_id=plan.version_id,
+        check_key=plan.failed_run.check_key,
+        pk__gt=plan.failed_run_id,
+        status=RunStatus.FINISHED,
+    ).order_by("-pk")
+    for run in later:
+        reading = run.reading or {}
+        found = next((item for item in reading.get("measures", ()) if item["name"] == plan.measure), None)
+        if found is not None:
+            again = any(item["name"] == plan.measure for item in reading.get("failed_measures", ()))
+            return Retest(run, found, again or found.get("value") is None)
+    return None
 
 
 def record_mitigation(

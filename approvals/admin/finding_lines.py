@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from approvals import permissions
+from approvals import findings, permissions
 from approvals.admin.version_lines import BAD, OK, ORDER, WAIT, name_of, requirements_of
 from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
 from approvals.models.checks import Verdict
@@ -43,6 +44,9 @@ class MitigationLine:
     measure: str
     check: str
     before: str
+    after: str
+    state: str
+    tone: str
     plan: str
     owner: str
     due_on: date | None
@@ -93,10 +97,27 @@ def mitigation_lines(version: ModelVersion, *, may_record: bool) -> tuple[Mitiga
     lines = []
     for (check, measure), (run, numbers) in failed.items():
         url = reverse("admin:approvals_modelversion_mitigate", args=[version.pk, run.pk]) if may_record else ""
-        value = numbers.get("value")
-        before = f"{value:.3f}" if isinstance(value, float) else str(value)
         recorded = plans.get((check, measure), [])
         if not recorded:
-            lines.append(MitigationLine(measure, check, before, "", "", None, url))
-        lines += [MitigationLine(measure, check, before, p.plan, name_of(p.owner), p.due_on, "") for p in recorded]
+            before = value_of(numbers)
+            lines.append(MitigationLine(measure, check, before, "", "No plan", BAD, "", "", None, url))
+        lines += [_planned(plan, check) for plan in recorded]
     return tuple(lines)
+
+
+def _planned(plan: MitigationPlan, check: str) -> MitigationLine:
+    """A plan with the measure before, and after where a later run measured it again."""
+    again = findings.retest(plan)
+    if again is None:
+        after, state, tone = "", "Planned", WAIT
+    else:
+        after = value_of(again.measure)
+        state, tone = ("Failed again", BAD) if again.failed else ("Repaired", OK)
+    before, owner = value_of(plan.before), name_of(plan.owner)
+    return MitigationLine(plan.measure, check, before, after, state, tone, plan.plan, owner, plan.due_on, "")
+
+
+def value_of(measure: Mapping[str, Any]) -> str:
+    """A measured number as pages write it."""
+    value = measure.get("value")
+    return "not computable" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"

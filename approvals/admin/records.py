@@ -17,7 +17,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET, require_safe
 
-from approvals import checks, dossier, evidence, permissions, timeline
+from approvals import checks, dossier, evidence, findings, permissions, timeline
 from approvals.admin.acting import person
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
 from approvals.models import CheckRun, Evidence, EvidenceKind, Finding, MitigationPlan, SignOff
@@ -252,8 +252,10 @@ class MitigationPlanAdmin(VersionRecordAdmin):
     empty_sentence = "No mitigation plan that you may see."
 
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """The failed measure in words."""
-        return {"before": _measure(row.before, {})}
+        """The failed measure in words, and what a later run found."""
+        again = findings.retest(row)
+        after = _measure(again.measure, {}) if again else {}
+        return {"before": _measure(row.before, {}), "again": again, "after": after}
 
 
 __all__ = ["CheckRunAdmin", "EvidenceAdmin", "FindingAdmin", "MitigationPlanAdmin", "SignOffAdmin"]

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from approvals import checking, findings, permissions, workflow
 from approvals.checking import Result
-from approvals.models import Finding, MitigationPlan
+from approvals.models import CheckRun, Finding, MitigationPlan
 from approvals.models.findings import Severity
 from approvals.stages import Role
 from portal.errors import BadInput, NotPermitted, Refused
@@ -185,11 +185,13 @@ class TestMitigation:
             cast.advance(version)
         return version
 
-    def run(self, cast, version, verdict, failed=()):
+    def run(self, cast, version, verdict, failed=(), measured=()):
         run = checking.request_check(version_id=version.pk, check_key="performance", actor=cast.submitter)
         now = timezone.now()
         token = checking.claim(run.pk, now=now)
-        result = Result(verdict, ("So.",), {"failed_measures": list(failed)}, [], {}, "")
+        result = Result(
+            verdict, ("So.",), {"measures": [*failed, *measured], "failed_measures": list(failed)}, [], {}, ""
+        )
         assert checking.finish(run.pk, token, result=result, now=now)
         return run
 
@@ -263,6 +265,31 @@ class TestMitigation:
         self.run(cast, version, "passed")
         cast.sign(version, Role.MODEL_VALIDATOR)
         cast.advance(version)
+
+    def test_a_plan_shows_the_measure_before_and_after(self, cast, version, client):
+        client.force_login(cast.auditor)
+
+        def shown():
+            page = client.get(version.get_absolute_url()).content.decode()
+            part = page[page.index('id="mitigations"') :]
+            return part[: part.index("</section>")]
+
+        self.run(cast, version, "failed", [MEASURE])
+        assert "No plan" in shown()
+        row = self.plan(cast, CheckRun.objects.get())
+        assert findings.retest(row) is None
+        assert "Planned" in shown()
+        assert "was 0.660, not re-tested yet" in shown()
+        cast.attach(version, "evaluation_table", tiny_table(seed=2), "evaluation.csv", **TABLE)
+        self.run(cast, version, "failed", [{**MEASURE, "value": 0.7}])
+        assert "Failed again" in shown()
+        cast.attach(version, "evaluation_table", tiny_table(seed=3), "evaluation.csv", **TABLE)
+        self.run(cast, version, "passed", measured=[{**MEASURE, "value": 0.91}])
+        assert "was 0.660, is 0.910" in shown()
+        assert "Repaired" in shown()
+        page = client.get(f"/approvals/mitigationplan/{row.pk}/change/").content.decode()
+        assert "0.910" in page
+        assert "no longer failed" in page
 
     def test_a_pass_without_a_plan_does_not_cover_an_earlier_failure(self, cast, version):
         self.run(cast, version, "failed", [MEASURE])
