@@ -83,7 +83,7 @@ def _report(scene: Scene) -> None:
 
 
 def _claims_fail(scene: Scene) -> str:
-    scene.check(performance=Verdict.FAILED, calibration=Verdict.FAILED)
+    scene.check(performance=Verdict.FAILED, calibration=Verdict.FAILED, reproducibility=Verdict.PASSED)
     return str(scene.latest_run("performance").sentences[0])
 
 

@@ -23,6 +23,7 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from portal.management.demo.applications import (
     CATEGORIES,
@@ -281,8 +282,11 @@ def _fitted(recipe: Recipe, rows: Sequence[Row], weights: Floats | None) -> Any:
 def score(model: Any, rows: Sequence[Row], features: Sequence[str]) -> tuple[Row, ...]:
     """The rows with the model's score for 1, in millionths, and its decision."""
     values = matrix(rows, features)
-    scores = [f"{value:.6f}" for value in model.predict_proba(values)[:, 1]]
-    return with_columns(rows, y_score=scores, y_pred=[int(value) for value in model.predict(values)])
+    # Which of two equally near neighbours counts depends on the number of threads; the portal scores again with one.
+    with threadpool_limits(limits=1):
+        scores = [f"{value:.6f}" for value in model.predict_proba(values)[:, 1]]
+        decisions = [int(value) for value in model.predict(values)]
+    return with_columns(rows, y_score=scores, y_pred=decisions)
 
 
 def _training_table(recipe: Recipe, rows: Sequence[Row], weights: Floats | None) -> bytes:

@@ -1,0 +1,157 @@
+"""Runs an artifact on rows, after its file was found to hold nothing but known types and operators.
+
+Only the child process of a check calls this: it has little memory, no network and nothing to read but its inputs.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from approvals.checks.base import CheckInputError
+from approvals.measures.labels import same_value, value_text
+
+Columns = Mapping[str, NDArray[Any]]
+CLASSES = 2
+ONNX_NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What an artifact says about rows: scores of the positive class, decisions as text; None: it gives none."""
+
+    scores: NDArray[Any] | None
+    decisions: list[str] | None
+
+
+class Scorer(ABC):
+    """A loaded artifact."""
+
+    program: str
+    """Library and version that ran it."""
+
+    @abstractmethod
+    def score(self, columns: Columns, rows: int) -> Scored:
+        """Scores and decisions of rows given as columns in the declared order."""
+
+
+class SkopsScorer(Scorer):
+    """A scikit-learn estimator. It is given the declared features as the columns of one matrix, in their order."""
+
+    def __init__(self, path: Path, trusted: Sequence[str]) -> None:
+        # Loading scikit-learn takes a second, and only this check needs it.
+        import sklearn  # noqa: PLC0415
+        import skops.io  # noqa: PLC0415
+
+        unknown = [name for name in skops.io.get_untrusted_types(file=path) if name not in trusted]
+        if unknown:
+            raise CheckInputError(f"The artifact holds {unknown[0]}, which is not loaded here.")
+        self._model = skops.io.load(path, trusted=[*skops.io.get_untrusted_types(file=path)])
+        self.program = f"scikit-learn {sklearn.__version__}"
+        if not callable(getattr(self._model, "predict", None)):
+            raise CheckInputError("The artifact is no estimator: it has no predict.")
+        if len(getattr(self._model, "classes_", ())) == 0:
+            raise CheckInputError("The artifact is no classifier; the predictions of classifiers are reproduced.")
+
+    def score(self, columns: Columns, rows: int) -> Scored:
+        matrix = _matrix(columns, rows)
+        decided = [value_text(value) or "" for value in np.asarray(self._model.predict(matrix)).tolist()]
+        classes = list(getattr(self._model, "classes_", ()))
+        positive = [place for place, name in enumerate(classes) if same_value(_plain(name), 1)]
+        if len(classes) != CLASSES or len(positive) != 1 or not hasattr(self._model, "predict_proba"):
+            return Scored(None, decided)
+        return Scored(np.asarray(self._model.predict_proba(matrix), dtype=np.float64)[:, positive[0]], decided)
+
+
+class OnnxScorer(Scorer):
+    """An ONNX graph: one matrix of the declared features, or one input for each of them by name."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime  # noqa: PLC0415  (a large library that only this check needs)
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                path.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise CheckInputError(f"ONNX Runtime does not load the artifact: {str(error)[:300]}") from error
+        self.program = f"ONNX Runtime {onnxruntime.__version__}"
+
+    def score(self, columns: Columns, rows: int) -> Scored:
+        try:
+            answers = self._session.run(None, self._inputs(columns, rows))
+        except CheckInputError:
+            raise
+        except Exception as error:
+            raise CheckInputError(f"ONNX Runtime cannot run the artifact on the rows: {str(error)[:300]}") from error
+        scores = [found for answer in answers if (found := _probabilities(answer)) is not None]
+        decided = [texts for answer in answers if (texts := _labels(answer)) is not None]
+        return Scored(scores[0] if scores else None, decided[0] if decided else None)
+
+    def _inputs(self, columns: Columns, rows: int) -> dict[str, Any]:
+        wanted = {piece.name: piece.type for piece in self._session.get_inputs()}
+        if wanted.keys() <= columns.keys():
+            return {name: _typed(columns[name], kind, name).reshape(-1, 1) for name, kind in wanted.items()}
+        if len(wanted) == 1:
+            [(name, kind)] = wanted.items()
+            return {name: _typed(_matrix(columns, rows), kind, name)}
+        missing = ", ".join(name for name in wanted if name not in columns)
+        raise CheckInputError(f"The artifact asks for {missing}, which is no declared feature of the table.")
+
+
+def _typed(values: NDArray[Any], kind: str, name: str) -> NDArray[Any]:
+    if kind == "tensor(string)":
+        texts: NDArray[Any] = np.frompyfunc(lambda item: "" if item is None else str(item), 1, 1)(values).astype(str)
+        return texts
+    if kind not in ONNX_NUMBERS:
+        raise CheckInputError(f"The input {name} of the artifact is a {kind}, which no column of a table is.")
+    try:
+        numbers: NDArray[Any] = values.astype(ONNX_NUMBERS[kind])
+    except (TypeError, ValueError) as error:
+        raise CheckInputError(f"The input {name} of the artifact wants numbers, and the table has texts.") from error
+    return numbers
+
+
+def _matrix(columns: Columns, rows: int) -> NDArray[Any]:
+    """The columns side by side: numbers if all are, else objects."""
+    kinds = {column.dtype.kind for column in columns.values()}
+    whole = np.empty((rows, len(columns)), dtype=np.float64 if kinds <= {"f"} else object)
+    for place, column in enumerate(columns.values()):
+        whole[:, place] = column
+    return whole
+
+
+def _probabilities(answer: Any) -> NDArray[Any] | None:
+    """The positive class of an output of scores: pairs, one number each, or a list of classes with theirs."""
+    if isinstance(answer, list):
+        return np.array([_of_positive(item) for item in answer], dtype=np.float64)
+    values = np.asarray(answer)
+    if values.dtype.kind != "f":
+        return None
+    if values.ndim == CLASSES and values.shape[1] == CLASSES:
+        return values[:, 1].astype(np.float64)
+    return values.reshape(-1).astype(np.float64) if values.size == len(values) else None
+
+
+def _of_positive(item: Any) -> float:
+    return next((float(value) for name, value in dict(item).items() if same_value(_plain(name), 1)), float("nan"))
+
+
+def _labels(answer: Any) -> list[str] | None:
+    values = np.asarray(answer) if not isinstance(answer, list) else np.empty(0)
+    if values.dtype.kind not in "iubOSU" or not values.size:
+        return None
+    return [value_text(value) or "" for value in values.reshape(-1).tolist()]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
