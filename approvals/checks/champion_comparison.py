@@ -1,0 +1,125 @@
+"""Is the submitted model better than the one it would replace? Both predictions stand in the evaluation table.
+
+What is compared is paired, because both err on the same rows: McNemar for decisions, DeLong for ROC AUC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from approvals.checks._evaluation import LEFT_OUT, declaration_of, left_out_share, missing_rules, opened
+from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
+from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
+from approvals.measures.outcomes import Outcomes, outcomes
+from approvals.measures.paired import accuracy_difference, auc_difference, brier_difference
+from approvals.measures.values import Measure, not_computable
+
+NAMES = {
+    "accuracy_difference": "accuracy minus the champion's",
+    "mcnemar_p": "p that accuracy is the same (McNemar)",
+    "roc_auc_difference": "ROC AUC minus the champion's",
+    "delong_p": "p that ROC AUC is the same (DeLong)",
+    "brier_difference": "Brier score minus the champion's",
+}
+LOWEST = "lower end of the interval of {}"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Columns of the evaluation table that hold what the model in use decided, and its score, on the same rows."""
+
+    champion_prediction: str = ""
+    champion_score: str = ""
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What is asked; None is not asked. Differences are submitted minus champion; a Brier difference is best below 0.
+
+    `..._low` is asked of the lower end of the interval: at -0.01 the model is at most a hundredth worse, surely.
+    Rows without label, or without a prediction or score of either model, fail above the share allowed here.
+    """
+
+    min_accuracy_difference: float | None = None
+    min_accuracy_difference_low: float | None = None
+    min_roc_auc_difference: float | None = None
+    min_roc_auc_difference_low: float | None = None
+    max_brier_difference: float | None = None
+    max_left_out_share: float = 0.0
+
+
+class ChampionComparison(Check):
+    """Accuracy, ROC AUC and Brier score against the model in use, paired."""
+
+    title = "Comparison with the model in use"
+    version = "1"
+    inputs = ("evaluation_table",)
+    Parameters = Parameters
+    Thresholds = Thresholds
+
+    def measure(self, job: Job, report: Report) -> Reading:
+        piece, asked = job.input("evaluation_table"), job.parameters
+        declared = declaration_of(piece)
+        if not asked.champion_prediction:
+            raise CheckInputError("The policy names no column with the predictions of the model in use.")
+        report(0.0, "Reading the evaluation table")
+        with opened(piece, job) as table:
+            ours = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
+            theirs = outcomes(
+                table, label=declared.label, prediction=asked.champion_prediction, score=asked.champion_score or None
+            )
+        both = ours.known & theirs.known
+        used, rows = int(both.sum()), int(both.size)
+        measures = _differences(ours, theirs, both, asked.level)
+        lines = tuple((m.name, number(m.value) if m.computable else reason_of(m), interval_text(m)) for m in measures)
+        return Reading(
+            measures=(*measures, *_lower_ends(measures), left_out_share(used=used, rows=rows)),
+            looked_at=(
+                f"{used:,} rows that have a label and what both models said about them.",
+                f"The model in use is column “{asked.champion_prediction}”.",
+            ),
+            not_looked_at=(
+                "Whether the columns of the model in use are what it really said.",
+                "Groups; see the check of group fairness.",
+            ),
+            tables=(NumberTable("Submitted minus champion", ("Measure", "Value", "Interval"), lines),),
+        )
+
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
+        accuracy, auc = NAMES["accuracy_difference"], NAMES["roc_auc_difference"]
+        rules = [
+            at_least(accuracy, thresholds.min_accuracy_difference),
+            at_least(LOWEST.format(accuracy), thresholds.min_accuracy_difference_low),
+            at_least(auc, thresholds.min_roc_auc_difference),
+            at_least(LOWEST.format(auc), thresholds.min_roc_auc_difference_low),
+            at_most(NAMES["brier_difference"], thresholds.max_brier_difference),
+        ]
+        return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+
+
+def _differences(ours: Outcomes, theirs: Outcomes, both: Any, level: float) -> tuple[Measure, ...]:
+    found = list(accuracy_difference(ours.correct[both], theirs.correct[both], level=level))
+    actual = ours.actual[both]
+    if ours.score is None or theirs.score is None:
+        reason = "Not computable: one of the models has no score column."
+        found += [not_computable(name, reason) for name in ("roc_auc_difference", "delong_p", "brier_difference")]
+    else:
+        first, second = np.asarray(ours.score[both]), np.asarray(theirs.score[both])
+        found += auc_difference(actual, first, second, level=level)
+        found.append(brier_difference(actual, first, second, level=level))
+    return tuple(replace(measure, name=NAMES[measure.name]) for measure in found)
+
+
+def _lower_ends(measures: tuple[Measure, ...]) -> list[Measure]:
+    found = []
+    for measure in measures:
+        if measure.name in (NAMES["accuracy_difference"], NAMES["roc_auc_difference"]):
+            name = LOWEST.format(measure.name)
+            reason = measure.reason or "Not computable: the difference has no interval."
+            low = measure.low
+            found.append(not_computable(name, reason, n=measure.n) if low is None else Measure(name, low, measure.n))
+    return found

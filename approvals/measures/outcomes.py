@@ -1,0 +1,86 @@
+"""Label, prediction and score of each row as arrays, for measures that compare rows and not counts."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from approvals.measures.labels import Value, coded_alike, positive_level, same_value
+from approvals.measures.scores import Floats
+from approvals.measures.tables import Table
+
+Booleans = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """One array per column, in file order. `known` marks rows that have a label and every prediction and score."""
+
+    actual: Booleans
+    predicted: Booleans
+    score: Floats | None
+    known: Booleans
+
+    @property
+    def correct(self) -> Booleans:
+        """Whether the prediction is the label; meaningful where known."""
+        return np.asarray(self.actual == self.predicted)
+
+
+def outcomes(table: Table, *, label: str, prediction: str, score: str | None = None, positive: Value = 1) -> Outcomes:
+    """The rows of a two-valued prediction. TableError for columns that cannot be used or are not coded alike."""
+    coded_alike(label, table.levels(label), prediction, table.levels(prediction))
+    actual, has_label = _positive(table, label, positive)
+    predicted, has_prediction = _positive(table, prediction, positive)
+    known = has_label & has_prediction
+    values = None
+    if score:
+        values = table.numbers(score)
+        known = known & np.isfinite(values)
+    return Outcomes(actual, predicted, values, known)
+
+
+def _positive(table: Table, column: str, positive: Value) -> tuple[Booleans, Booleans]:
+    """Which rows have the positive value, and which have any."""
+    chosen = positive_level(column, table.levels(column), positive)
+    texts = table.texts(column)
+    meaning = {text: same_value(text, chosen) for text in set(texts) if text is not None}
+    found = np.fromiter((meaning.get(text, False) if text is not None else False for text in texts), np.bool_)
+    present = np.fromiter((text is not None for text in texts), np.bool_)
+    return found, present
+
+
+def codes(table: Table, column: str, *, quantiles: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """A number from 0 per row and what each stands for; -1 where missing.
+
+    A column of numbers with more than `quantiles` different values is cut at its quantiles, equal cuts dropped.
+    """
+    if table.column(column).kind == "number" and table.distinct(column) > quantiles:
+        return _binned(table.numbers(column), quantiles)
+    texts = table.texts(column)
+    names = sorted({text for text in texts if text is not None}, key=_sorting)
+    place: dict[Any, int] = {name: number for number, name in enumerate(names)}
+    return np.fromiter((place.get(text, -1) for text in texts), np.int64), tuple(names)
+
+
+def _sorting(text: str) -> tuple[bool, float, str]:
+    try:
+        return False, float(text), text
+    except ValueError:
+        return True, 0.0, text
+
+
+def _binned(values: Floats, quantiles: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    present = np.isfinite(values)
+    cuts = np.unique(np.quantile(values[present], np.linspace(0.0, 1.0, quantiles + 1))[1:-1])
+    found = np.where(present, np.searchsorted(cuts, values, side="left"), -1).astype(np.int64)
+    ends = ["", *(f"{cut:g}" for cut in cuts), ""]
+    names = [
+        f"up to {high}" if not low else f"above {low}" if not high else f"above {low} to {high}"
+        for low, high in itertools.pairwise(ends)
+    ]
+    return found, tuple(names)

@@ -1,0 +1,111 @@
+"""Two predictions of the same rows: is one better? Everything is paired, because they err on the same rows."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from approvals.measures.intervals import Interval
+from approvals.measures.outcomes import Booleans
+from approvals.measures.performance import with_interval
+from approvals.measures.scores import Floats
+from approvals.measures.values import Counts, Measure, not_computable
+
+NO_ROWS = "Not computable: no row has a label and both predictions."
+
+
+def accuracy_difference(correct: Booleans, other: Booleans, *, level: float = 0.95) -> tuple[Measure, Measure]:
+    """Accuracy of the first minus that of the second, in [-1, 1], and the two-sided exact p of McNemar (1947).
+
+    The interval is Wald's for paired proportions (Agresti 2013, section 11.1): with b rows that only the first has
+    right and c that only the second has, (b - c)/n and variance (b + c - (b - c)^2/n)/n^2. p is binomial on b of b + c;
+    1 when both err on the same rows. Not computable without rows.
+    """
+    n, b, c = int(correct.size), int((correct & ~other).sum()), int((~correct & other).sum())
+    counts: Counts = (("only_first_right", b), ("only_second_right", c), ("both_right", int((correct & other).sum())))
+    if not n:
+        names = ("accuracy_difference", "mcnemar_p")
+        return not_computable(names[0], NO_ROWS, counts, n=0), not_computable(names[1], NO_ROWS, counts, n=0)
+    difference = (b - c) / n
+    half = _z(level) * math.sqrt(max(b + c - (b - c) ** 2 / n, 0.0)) / n
+    interval = Interval(max(-1.0, difference - half), min(1.0, difference + half), level, "Wald interval, paired")
+    p = 1.0 if b + c == 0 else float(_stats().binomtest(b, b + c, 0.5).pvalue)
+    return (
+        with_interval("accuracy_difference", difference, n, interval, counts=counts),
+        Measure("mcnemar_p", p, n, method="exact binomial, two-sided", counts=counts),
+    )
+
+
+def auc_difference(actual: Booleans, score: Floats, other: Floats, *, level: float = 0.95) -> tuple[Measure, Measure]:
+    """ROC AUC of the first score minus that of the second, in [-1, 1], and its two-sided p (DeLong et al. 1988).
+
+    The covariance of both areas on the same rows is DeLong's, computed from midranks (Sun & Xu 2014). Not computable
+    with fewer than two positives or negatives; p is not computable when the difference has no variance.
+    """
+    n, positives, negatives = int(actual.size), int(actual.sum()), int((~actual).sum())
+    counts: Counts = (("positives", positives), ("negatives", negatives))
+    names = ("roc_auc_difference", "delong_p")
+    if positives < 2 or negatives < 2:
+        reason = "Not computable: fewer than two rows are positive, or fewer than two negative."
+        return not_computable(names[0], reason, counts, n=n), not_computable(names[1], reason, counts, n=n)
+    first, second = _components(actual, score), _components(actual, other)
+    difference = float(np.mean(first[0]) - np.mean(second[0]))
+    variance = float(
+        np.var(first[0] - second[0], ddof=1) / positives + np.var(first[1] - second[1], ddof=1) / negatives
+    )
+    if variance <= 0.0:
+        reason = "Not computable: both scores rank the rows alike, so the difference has no variance."
+        return (
+            with_interval(names[0], difference, n, None, method="paired, no variance", counts=counts),
+            not_computable(names[1], reason, counts, n=n),
+        )
+    half = _z(level) * math.sqrt(variance)
+    interval = Interval(max(-1.0, difference - half), min(1.0, difference + half), level, "DeLong interval, paired")
+    p = 2.0 * NormalDist().cdf(-abs(difference) / math.sqrt(variance))
+    return (
+        with_interval(names[0], difference, n, interval, counts=counts),
+        Measure(names[1], p, n, method="normal, two-sided", counts=counts),
+    )
+
+
+def brier_difference(actual: Booleans, score: Floats, other: Floats, *, level: float = 0.95) -> Measure:
+    """Brier score of the first minus that of the second, in [-1, 1]; below 0 the first is better.
+
+    Normal interval of the mean difference per row. Not computable without rows or with scores outside 0 to 1.
+    """
+    name, n = "brier_difference", int(actual.size)
+    outside = int(((score < 0) | (score > 1) | (other < 0) | (other > 1)).sum())
+    if not n or outside:
+        reason = "Not computable: some scores are outside 0 to 1, so they are no probabilities." if n else NO_ROWS
+        return not_computable(name, reason, (("rows_outside", outside),), n=n)
+    gaps = (score - actual) ** 2 - (other - actual) ** 2
+    mean = float(np.mean(gaps))
+    if n == 1:
+        return with_interval(name, mean, n, None, method="mean over rows")
+    half = _z(level) * math.sqrt(float(np.var(gaps, ddof=1)) / n)
+    return with_interval(name, mean, n, Interval(mean - half, mean + half, level, "normal interval, paired"))
+
+
+def _components(actual: Booleans, score: Floats) -> tuple[Floats, Floats]:
+    """For each positive the share of negatives below it, for each negative the share of positives above it."""
+    rank = _stats().rankdata
+    positives, negatives = score[actual], score[~actual]
+    both = rank(np.concatenate([positives, negatives]))
+    m, n = positives.size, negatives.size
+    below = (both[:m] - rank(positives)) / n
+    above = 1.0 - (both[m:] - rank(negatives)) / m
+    return np.asarray(below), np.asarray(above)
+
+
+def _z(level: float) -> float:
+    return NormalDist().inv_cdf((1.0 + level) / 2.0)
+
+
+def _stats() -> Any:
+    # Loading scipy.stats takes seconds, and most processes never ask for it.
+    from scipy import stats  # noqa: PLC0415
+
+    return stats

@@ -1,0 +1,137 @@
+"""The model in use, slices of the data and windows of time: what is measured, judged, and refused."""
+
+import numpy as np
+import pytest
+
+from approvals.checks.base import CheckInputError
+from approvals.checks.champion_comparison import ChampionComparison
+from approvals.checks.slice_performance import SlicePerformance
+from approvals.checks.stability_over_time import StabilityOverTime
+
+DECLARED = {"label": "y", "prediction": "p", "score": "s", "groups": ["region"], "features": ["age"]}
+ROWS = 1200
+CHAMPION = {"champion_prediction": "old_p", "champion_score": "old_s"}
+WINDOWS = {"time": "when", "windows": 4}
+
+
+@pytest.fixture
+def evaluation(piece):
+    """Rows in order of time; accuracy falls for old people in the south, and in the last quarter if asked."""
+
+    def attach(*, late=0.0, blank=0, **details):
+        drawn = np.random.default_rng(7)
+        lines = ["when,region,age,y,p,s,old_p,old_s"]
+        for place in range(ROWS):
+            region, age = drawn.choice(["north", "south"]), int(drawn.integers(18, 80))
+            actual = int(drawn.random() < 0.5)
+            harder = 0.35 * (region == "south" and age > 62) + late * (place >= 3 * ROWS // 4)
+            score = float(np.clip(drawn.normal(0.5 + (0.3 - 0.6 * harder) * (2 * actual - 1), 0.15), 0, 1))
+            old = float(np.clip(drawn.normal(0.5 + 0.15 * (2 * actual - 1), 0.2), 0, 1))
+            day = f"2026-{1 + place // 100:02}-{1 + place % 28:02}"
+            decided = "" if place < blank else int(score > 0.5)
+            lines.append(f"{day},{region},{age},{actual},{decided},{score:.4f},{int(old > 0.5)},{old:.4f}")
+        return piece("evaluation_table", "\n".join(lines) + "\n", details=DECLARED | details)
+
+    return attach
+
+
+def by_name(reading):
+    return {measure.name: measure for measure in reading.measures}
+
+
+class TestChampion:
+    def test_a_better_model_passes_by_the_lower_end_of_the_interval(self, measured, judged, evaluation):
+        reading = measured(ChampionComparison, evaluation(), **CHAMPION)
+        found = by_name(reading)
+        accuracy = found["accuracy minus the champion's"]
+        assert 0 < accuracy.low < accuracy.value
+        assert found["lower end of the interval of accuracy minus the champion's"].value == accuracy.low
+        assert found["p that ROC AUC is the same (DeLong)"].value < 1e-6
+        assert found["Brier score minus the champion's"].value < 0
+        asked = {"min_accuracy_difference_low": 0.0, "min_roc_auc_difference_low": 0.0, "max_brier_difference": 0.0}
+        assert judged(ChampionComparison, reading, **asked).verdict == "passed"
+        assert judged(ChampionComparison, reading, min_accuracy_difference=0.5).verdict == "failed"
+
+    def test_the_model_in_use_against_itself_is_no_better(self, measured, judged, evaluation):
+        reading = measured(ChampionComparison, evaluation(), champion_prediction="p", champion_score="s")
+        assert by_name(reading)["accuracy minus the champion's"].value == 0.0
+        judgement = judged(ChampionComparison, reading, min_roc_auc_difference_low=0.0)
+        assert judgement.verdict == "not_computable"
+        assert "no interval" in judgement.sentences[0]
+
+    def test_without_its_score_only_decisions_are_compared(self, measured, judged, evaluation):
+        reading = measured(ChampionComparison, evaluation(), champion_prediction="old_p")
+        assert judged(ChampionComparison, reading, min_accuracy_difference=0.0).verdict == "passed"
+        assert judged(ChampionComparison, reading, min_roc_auc_difference=0.0).verdict == "not_computable"
+
+    def test_rows_left_out_fail(self, measured, judged, evaluation):
+        reading = measured(ChampionComparison, evaluation(blank=12), **CHAMPION)
+        assert judged(ChampionComparison, reading, min_accuracy_difference=0.0).verdict == "failed"
+
+    @pytest.mark.parametrize(
+        ("asked", "why"), [({}, "names no column"), ({"champion_prediction": "nowhere"}, "no column “nowhere”")]
+    )
+    def test_a_champion_that_is_not_there_is_named(self, measured, evaluation, asked, why):
+        with pytest.raises(CheckInputError, match=why):
+            measured(ChampionComparison, evaluation(), **asked)
+
+
+class TestSlices:
+    def test_the_weak_slice_is_found_named_and_fails(self, measured, judged, evaluation):
+        reading = measured(SlicePerformance, evaluation())
+        judgement = judged(SlicePerformance, reading, max_worse_slices=0)
+        assert judgement.verdict == "failed"
+        assert "region south" in judgement.sentences[-1]
+        assert by_name(reading)["accuracy of the worst slice"].method.startswith("region south and age above 6")
+        assert reading.tables[0].rows[0][0].startswith("region south and age above 6")
+        assert judged(SlicePerformance, reading, min_slice_accuracy=0.05).verdict == "passed"
+        assert judged(SlicePerformance, reading, max_accuracy_gap=0.02).verdict == "failed"
+
+    def test_slices_that_are_too_small_leave_the_question_open(self, measured, judged, evaluation):
+        reading = measured(SlicePerformance, evaluation(), min_rows=5000)
+        judgement = judged(SlicePerformance, reading, min_slice_accuracy=0.1)
+        assert (judgement.verdict, "no slice has 5,000 rows" in judgement.sentences[0]) == ("not_computable", True)
+
+    @pytest.mark.parametrize(
+        ("details", "asked", "why"),
+        [
+            ({"groups": [], "features": []}, {}, "nothing to cut slices by"),
+            ({}, {"columns": ["nowhere"]}, "no column “nowhere”"),
+            ({}, {"columns": ["when", "s", "old_s"], "quantiles": 900}, "Name fewer columns"),
+        ],
+    )
+    def test_columns_that_make_no_slices_are_named(self, measured, evaluation, details, asked, why):
+        with pytest.raises(CheckInputError, match=why):
+            measured(SlicePerformance, evaluation(**details), **asked)
+
+
+class TestStability:
+    def test_a_model_that_decays_in_the_last_window_fails(self, measured, judged, evaluation):
+        steady = measured(StabilityOverTime, evaluation(), **WINDOWS)
+        limits = {"max_accuracy_range": 0.1, "max_roc_auc_range": 0.1, "min_window_accuracy": 0.75}
+        assert judged(StabilityOverTime, steady, **limits).verdict == "passed"
+        decayed = measured(StabilityOverTime, evaluation(late=0.4), **WINDOWS)
+        assert judged(StabilityOverTime, decayed, **limits).verdict == "failed"
+        rows = decayed.tables[0].rows
+        assert [row[0][:7] for row in rows] == ["2026-01", "2026-04", "2026-07", "2026-10"]
+        assert sum(row[1] for row in rows) == ROWS
+        assert min(rows, key=lambda row: row[2]) == rows[-1]
+
+    def test_rows_of_one_moment_stay_together_and_one_window_is_none(self, measured, judged, piece):
+        lines = ["when,y,p,s", *(f"1,{place % 2},{place % 2},0.5" for place in range(40))]
+        table = piece("evaluation_table", "\n".join(lines) + "\n", details={**DECLARED, "groups": [], "features": []})
+        judgement = judged(StabilityOverTime, measured(StabilityOverTime, table, **WINDOWS), max_accuracy_range=1.0)
+        assert (judgement.verdict, "fewer than two windows" in judgement.sentences[0]) == ("not_computable", True)
+
+    @pytest.mark.parametrize(
+        ("asked", "why"),
+        [
+            ({}, "must name the time column"),
+            ({"time": "when", "windows": 1}, "at least two windows"),
+            ({"time": "nowhere"}, "no column “nowhere”"),
+            ({"time": "region"}, "no ISO date"),
+        ],
+    )
+    def test_a_time_that_is_none_is_named(self, measured, evaluation, asked, why):
+        with pytest.raises(CheckInputError, match=why):
+            measured(StabilityOverTime, evaluation(), **asked)
