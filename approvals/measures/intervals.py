@@ -16,6 +16,7 @@ Statistic = Callable[[Floats], Floats]
 
 _BLOCK_CELLS = 4_000_000
 _FEWEST_DRAWS = 100
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,17 @@ def katz_log(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Interva
     return Interval(ratio / factor, ratio * factor, level, "Katz log interval")
 
 
-def normal_mean(mean: float, variance: float | None, n: int, level: float = 0.95) -> Interval | None:
-    """Normal interval of a mean from the sample variance (ddof 1). Undefined for fewer than two rows."""
-    if variance is None or n <= 1:
+def normal_mean(
+    mean: float, variance: float | None, n: int, level: float = 0.95, *, lowest: float = -math.inf
+) -> Interval | None:
+    """Normal interval of a mean from the sample variance (ddof 1), cut at `lowest`, the least that a mean can be.
+
+    Undefined for fewer than two rows, and for rows without any spread, which say nothing about uncertainty.
+    """
+    if variance is None or n <= 1 or math.sqrt(variance) <= _ROUNDING * abs(mean):
         return None
     half = _z(level) * math.sqrt(variance / n)
-    return Interval(mean - half, mean + half, level, "normal approximation of the mean")
+    return Interval(max(lowest, mean - half), mean + half, level, "normal approximation of the mean")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from approvals.measures.reading import TableError
@@ -9,6 +10,7 @@ from approvals.measures.reading import TableError
 Value = str | int | float | bool | None
 
 _EXACT = 1e15
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 _CLASSES = 2
 
 UNKNOWN = "Unknown"
@@ -33,7 +35,7 @@ def group_text(value: Value) -> str:
 
 
 def same_value(left: Value, right: Value) -> bool:
-    """Whether two values mean the same: 1, 1.0, "1", True and "true" do; missing equals nothing."""
+    """Whether two values mean the same: 1, 1.0, "1", "1.0", True and "true" do; missing equals nothing."""
     texts = {_canonical(left), _canonical(right)}
     return None not in texts and len(texts) == 1
 
@@ -42,7 +44,8 @@ def _canonical(value: Value) -> str | None:
     text = value_text(value)
     if text is None:
         return None
-    return {"true": "1", "false": "0"}.get(text.lower(), text)
+    whole = _WHOLE.fullmatch(text)
+    return {"true": "1", "false": "0"}.get(text.lower(), whole[1] if whole else text)
 
 
 def positive_level(column: str, levels: Iterable[Value], positive: Value) -> Value:

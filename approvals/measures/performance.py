@@ -172,8 +172,9 @@ def _f1(cells: Floats) -> Floats:
 
 def _mcc(cells: Floats) -> Floats:
     tp, fp, fn, tn = (cells[:, 0, i] for i in range(4))
-    below = np.sqrt((tp + fp) * (tp + fn)) * np.sqrt((tn + fp) * (tn + fn))
-    return _quotient(tp * tn - fp * fn, below)
+    # One root of the whole product, cut to what a correlation can be: two rounded roots miss -1 and 1.
+    below = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return np.clip(_quotient(tp * tn - fp * fn, below), -1.0, 1.0)
 
 
 def _kappa(cells: Floats) -> Floats:
@@ -240,5 +241,5 @@ def loss_measure(
     if loss is None:
         reason = "some scores are outside 0 to 1, so they are no probabilities" if scored.n else "no row has a score"
         return not_computable(name, f"Not computable: {reason}.", counts, n=scored.n)
-    interval = normal_mean(loss.mean, loss.variance, loss.n, level)
+    interval = normal_mean(loss.mean, loss.variance, loss.n, level, lowest=0.0)
     return with_interval(name, loss.mean, loss.n, interval, counts=counts)

@@ -141,6 +141,8 @@ class MeanLoss:
 
 def brier(counts: ScoreCounts) -> MeanLoss | None:
     """Mean squared difference of score and label (Brier 1950). Undefined without rows or outside [0, 1]."""
+    if not counts.are_probabilities:
+        return None
     return _mean_loss(counts, (counts.scores - 1.0) ** 2, counts.scores**2)
 
 
@@ -155,9 +157,7 @@ def log_loss(counts: ScoreCounts) -> MeanLoss | None:
     return _mean_loss(counts, -np.log(clipped), -np.log(1.0 - clipped))
 
 
-def _mean_loss(counts: ScoreCounts, of_positive: Floats, of_negative: Floats) -> MeanLoss | None:
-    if not counts.are_probabilities:
-        return None
+def _mean_loss(counts: ScoreCounts, of_positive: Floats, of_negative: Floats) -> MeanLoss:
     n = counts.n
     mean = float(np.sum(counts.positives * of_positive) + np.sum(counts.negatives * of_negative)) / n
     if n <= 1:

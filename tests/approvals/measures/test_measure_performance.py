@@ -194,3 +194,26 @@ def test_confusion_rates_agree_with_scikit_learn(rows):
     # scikit-learn answers 0 where one side has one class; we say that it is undefined.
     one_sided = len(set(labels)) == 1 or len(set(called)) == 1
     assert measures["mcc"].value == (None if one_sided else close(matthews))
+
+
+@pytest.mark.parametrize(("fp", "fn"), [(1, 2), (2, 1), (1, 3), (7, 13), (999_983, 3)])
+def test_total_disagreement_is_exactly_minus_one(fp, fn):
+    assert confusion_measures(Confusion(0, fp, fn, 0), draws=0)["mcc"].value == -1.0
+    assert confusion_measures(Confusion(fp, 0, 0, fn), draws=0)["mcc"].value == 1.0
+
+
+def test_a_loss_has_no_interval_below_zero_and_none_without_spread(write_csv):
+    rows = [[1, 1, 0.9]] * 9 + [[0, 1, 0.9]]
+    with open_table(write_csv(["y", "p", "s"], rows)) as table:
+        spread = binary_performance(table, label="y", prediction="p", score="s", draws=0)
+    assert (spread["brier"].low, spread["log_loss"].low) == (0.0, 0.0)
+    rows = [[1, 1, 0.9], [0, 0, 0.1], [1, 1, 0.9]]
+    with open_table(write_csv(["y", "p", "s"], rows)) as table:
+        same = binary_performance(table, label="y", prediction="p", score="s", draws=0)
+    assert (same["brier"].value, same["brier"].low) == (pytest.approx(0.01), None)
+
+
+def test_scores_beyond_any_probability_are_no_warning(write_csv):
+    with open_table(write_csv(["y", "p", "s"], [[1, 1, 1e200], [0, 0, 0.1]])) as table:
+        found = binary_performance(table, label="y", prediction="p", score="s", draws=0)
+    assert "outside 0 to 1" in found["brier"].reason
