@@ -5,6 +5,7 @@ import pytest
 
 from approvals.checks.base import CheckInputError
 from approvals.checks.champion_comparison import ChampionComparison
+from approvals.checks.local_law_144 import LocalLaw144
 from approvals.checks.slice_performance import SlicePerformance
 from approvals.checks.stability_over_time import StabilityOverTime
 
@@ -135,3 +136,39 @@ class TestStability:
     def test_a_time_that_is_none_is_named(self, measured, evaluation, asked, why):
         with pytest.raises(CheckInputError, match=why):
             measured(StabilityOverTime, evaluation(), **asked)
+
+
+class TestLocalLaw144:
+    def test_the_tables_are_those_that_the_rule_prints(self, measured, judged, piece):
+        rows = [
+            ("f", "x", 1, 40),
+            ("f", "x", 0, 60),
+            ("m", "x", 1, 50),
+            ("m", "y", 0, 47),
+            ("m", "y", 1, 1),
+            ("", "x", 1, 2),
+        ]
+        lines = ["sex,race,p,y", *(f"{sex},{race},{p},1" for sex, race, p, n in rows for _ in range(n))]
+        details = {"label": "y", "prediction": "p", "groups": ["sex", "race"]}
+        reading = measured(LocalLaw144, piece("evaluation_table", "\n".join(lines) + "\n", details=details))
+        by_sex, _, both = reading.tables
+        assert by_sex.columns == ("Category", "# of Applicants", "# Selected", "Selection Rate", "Impact Ratio")
+        assert by_sex.rows == (("f", 100, 40, "0.400", "0.769"), ("m", 98, 51, "0.520", "1.000"))
+        assert by_sex.note == "2 individuals with an unknown category are not included."
+        assert [row[0] for row in both.rows] == ["f | x", "f | y", "m | x", "m | y"]
+        assert both.rows[1][3] == "the category has no rows."
+        assert judged(LocalLaw144, reading, min_impact_ratio=0.8).verdict == "failed"
+        assert judged(LocalLaw144, reading, min_impact_ratio=0.01).verdict == "passed"
+        assert judged(LocalLaw144, reading).verdict == "not_computable"
+        assert judged(LocalLaw144, reading, min_impact_ratio=0.01, max_unknown_share=0.001).verdict == "failed"
+
+    def test_scores_are_compared_with_the_median(self, measured, evaluation):
+        reading = measured(LocalLaw144, evaluation(), basis="scoring")
+        assert reading.tables[0].columns == ("Category", "# of Applicants", "Scoring Rate", "Impact Ratio")
+        assert "above the median" in reading.tables[0].note
+
+    def test_a_basis_that_is_none_is_named(self, measured, evaluation):
+        with pytest.raises(CheckInputError, match="The basis is"):
+            measured(LocalLaw144, evaluation(), basis="guessing")
+        with pytest.raises(CheckInputError, match="declares no group columns"):
+            measured(LocalLaw144, evaluation(groups=[]))

@@ -1,0 +1,167 @@
+"""The bias audit tables of New York City's Local Law 144, as the rule prints them, on the attached evaluation table.
+
+Source: 6 RCNY 5-301. The law sets no limit; a policy may. An independent auditor has to make the audit, not the portal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from approvals.checks._evaluation import (
+    LEFT_OUT,
+    Declaration,
+    declaration_of,
+    left_out_share,
+    missing_rules,
+    opened,
+)
+from approvals.checks._verdicts import Rule, judge_by, number, reason_of
+from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
+from approvals.measures.local_law_144 import Category, LawTable, scoring_tables, selection_tables
+from approvals.measures.values import Measure, not_computable
+
+BASES = ("selection", "scoring")
+RATIO = "lowest impact ratio by {}"
+UNKNOWN = "share of rows of unknown {}"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Which tables (none named: the declared groups, alone and together), and on which basis.
+
+    Basis "selection" takes the prediction, "scoring" the score. A justification leaves categories of under 2 % out of
+    the ratios, as the rule allows an auditor; it is printed below the tables.
+    """
+
+    attributes: tuple[tuple[str, ...], ...] = ()
+    basis: str = "selection"
+    justification: str = ""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What is asked; None is not asked. Rows of unknown category, or without outcome, fail above the shares allowed."""
+
+    min_impact_ratio: float | None = None
+    max_unknown_share: float = 0.05
+    max_left_out_share: float = 0.0
+
+
+class LocalLaw144(Check):
+    """Selection or scoring rates and impact ratios by category, with the rows of unknown category stated."""
+
+    title = "Local Law 144 tables"
+    version = "1"
+    inputs = ("evaluation_table",)
+    Parameters = Parameters
+    Thresholds = Thresholds
+
+    def measure(self, job: Job, report: Report) -> Reading:
+        piece, asked = job.input("evaluation_table"), job.parameters
+        declared = declaration_of(piece)
+        attributes = asked.attributes or _declared(declared, piece.name)
+        report(0.0, "Reading the evaluation table")
+        with opened(piece, job) as table:
+            if asked.basis == "selection":
+                found = selection_tables(
+                    table,
+                    selected=declared.prediction,
+                    attributes=attributes,
+                    positive=declared.favourable,
+                    justification=asked.justification,
+                )
+            elif asked.basis == "scoring" and declared.score:
+                found = scoring_tables(
+                    table, score=declared.score, attributes=attributes, justification=asked.justification
+                )
+            else:
+                raise CheckInputError("The basis is “selection”, or “scoring” where the table declares a score.")
+            rows = table.rows
+        return Reading(
+            measures=tuple(measure for item in found for measure in _measures(item, rows)),
+            looked_at=tuple(_looked_at(item, rows) for item in found),
+            not_looked_at=(
+                "Whether categories were reported by people themselves or imputed, which the rule does not accept.",
+                "Independence of the auditor, dates and publication, which the rule asks for besides.",
+            ),
+            tables=tuple(_printed(item) for item in found),
+            details={"tables": [" and ".join(item.attributes) for item in found]},
+        )
+
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
+        names = reading.details.get("tables") or ("undeclared groups",)
+        rules = [Rule(RATIO.format(by), thresholds.min_impact_ratio, at_least=True, exact=_exact_ratio) for by in names]
+        limits = {LEFT_OUT: thresholds.max_left_out_share}
+        limits |= {UNKNOWN.format(by): thresholds.max_unknown_share for by in names}
+        return judge_by(reading, rules, required=missing_rules(reading, limits))
+
+
+def _declared(declared: Declaration, name: str) -> tuple[tuple[str, ...], ...]:
+    if not declared.groups:
+        raise CheckInputError(f"{name} declares no group columns, so there are no categories; declare them.")
+    together = (tuple(declared.groups),) if len(declared.groups) > 1 else ()
+    return (*((group,) for group in declared.groups), *together)
+
+
+def _measures(table: LawTable, rows: int) -> tuple[Measure, ...]:
+    by = " and ".join(table.attributes)
+    compared = [category for category in table.categories if category.impact_ratio.computable]
+    name = RATIO.format(by)
+    if compared:
+        worst = min(compared, key=lambda category: float(category.impact_ratio.value or 0))
+        ratio = Measure(
+            name,
+            worst.impact_ratio.value,
+            sum(category.n for category in compared),
+            method=f"{worst.label}; {worst.impact_ratio.method}",
+            slice=(("attributes", by),),
+            counts=worst.impact_ratio.counts,
+        )
+    else:
+        reason = next((item.impact_ratio.reason for item in table.categories), "Not computable: no known category.")
+        ratio = not_computable(name, reason)
+    used = rows - table.rows_left_out
+    return (
+        ratio,
+        left_out_share(used=used - table.unknown_rows, rows=used or 1, name=UNKNOWN.format(by)),
+        left_out_share(used=used, rows=rows),
+    )
+
+
+def _exact_ratio(measure: Measure) -> Fraction | None:
+    k1, n1, k2, n2 = (measure.count(name) for name in ("k1", "n1", "k2", "n2"))
+    if k1 is None or not n1 or not k2 or not n2:
+        return None
+    return Fraction(k1, n1) / Fraction(k2, n2)
+
+
+def _looked_at(table: LawTable, rows: int) -> str:
+    by = " and ".join(table.attributes)
+    above = "" if table.median is None else f" The median score is {number(table.median)}."
+    return f"{rows - table.rows_left_out - table.unknown_rows:,} rows by {by}.{above}"
+
+
+def _printed(table: LawTable) -> NumberTable:
+    """Columns as in the examples of 6 RCNY 5-301, and the note that the rule asks for below."""
+    selection = table.basis == "selection"
+    columns = ("# of Applicants", "# Selected", "Selection Rate") if selection else ("# of Applicants", "Scoring Rate")
+    notes = [f"{table.unknown_rows:,} individuals with an unknown category are not included."]
+    if table.median is not None:
+        notes.append(f"The scoring rate is the share of scores above the median, {number(table.median)}.")
+    if any(category.excluded for category in table.categories):
+        notes.append(f"Categories of under 2 % of the data are left out of the impact ratios: {table.justification}")
+    return NumberTable(
+        title=f"{table.basis.capitalize()} rates by {' and '.join(table.attributes)}",
+        columns=("Category", *columns, "Impact Ratio"),
+        rows=tuple(_line(category, selection=selection) for category in table.categories),
+        note=" ".join(notes),
+    )
+
+
+def _line(category: Category, *, selection: bool) -> tuple[Any, ...]:
+    rate, ratio = category.rate, category.impact_ratio
+    shown = number(rate.value) if rate.computable else reason_of(rate)
+    counted = (category.n, category.k) if selection else (category.n,)
+    return (category.label, *counted, shown, number(ratio.value) if ratio.computable else reason_of(ratio))
