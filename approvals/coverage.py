@@ -5,7 +5,7 @@ Coverage says what is asked and by which gate. It is never a statement that anyt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -48,6 +48,8 @@ class Framework:
     note: str
     clauses: tuple[Clause, ...]
     questionnaires: Mapping[str, Mapping[str, Any]]
+    gates: Mapping[str, Sequence[Mapping[str, Any]]]
+    """Requirements of its own by stage, which a template takes over."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def _read(path: Path) -> Framework:
             for clause in raw["clauses"]
         ),
         questionnaires=raw.get("questionnaires", {}),
+        gates=raw.get("gates", {}),
     )
 
 
@@ -210,6 +213,8 @@ def template(framework: Framework, *, tier: str) -> str:
     for section, asked in framework.questionnaires.items():
         base["questionnaires"][section] = [dict(question) for question in asked["questions"]]
         base["gates"][asked["stage"]].append({"answers": {"section": section}})
+    for stage, entries in framework.gates.items():
+        base["gates"][stage] += [dict(entry) for entry in entries]
     for clause in coverage(framework, parse(_text(base))):
         for (kind, subject), need in zip(clause.clause.needs, clause.needs, strict=True):
             if not _by(kind, subject, parse(_text(base))) and not need.by:
