@@ -17,8 +17,10 @@ from approvals.measures.calibration import Closed, calibration_measures
 from approvals.measures.drift import categorical_drift, largest_change, numeric_drift, reference_bins
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.labels import Value, value_text
+from approvals.measures.multiclass import multiclass_performance
 from approvals.measures.performance import binary_performance
 from approvals.measures.quality import leakage, missingness_leakage, profile, repeated_keys, row_overlap
+from approvals.measures.regression import group_errors, regression_performance
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure
 
@@ -27,7 +29,7 @@ PERFORMANCE = (
     *("specificity", "fpr", "fnr", "npv", "mcc", "cohen_kappa", "prevalence", "selection_rate", "roc_auc", "gini"),
     *("average_precision", "pr_auc_trapezoid", "ks", "log_loss", "brier"),
 )
-NAMES = {"ks": "ks_max_tpr_minus_fpr"}
+NAMES = {"ks": "ks_max_tpr_minus_fpr", "mape": "mape_fraction"}
 BINNINGS: tuple[tuple[str, int, Closed], ...] = (
     ("ece", 10, "right"),
     ("mce", 10, "right"),
@@ -79,6 +81,65 @@ def performance_report(
             calibrated = calibration_measures(counts, bins=bins, closed=closed)
             named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]
     return _block(named)
+
+
+def multiclass_report(
+    table: Table,
+    *,
+    label: str,
+    prediction: str,
+    scores: Mapping[str, str] | None = None,
+    draws: int = 2000,
+    seed: int = 0,
+) -> Report:
+    """Everything that `multiclass_performance` says, the confusion matrix with its classes, and each class."""
+    found = multiclass_performance(
+        table, label=label, prediction=prediction, scores=scores or None, draws=draws, seed=seed
+    )
+    return {
+        "classes": list(found.confusion.classes),
+        "confusion_matrix": [list(row) for row in found.confusion.cells],
+        **_block(found.overall),
+        "by_class": {name: _block(measures) for name, measures in found.by_class.items()},
+    }
+
+
+def regression_reports(
+    table: Table,
+    *,
+    label: str,
+    prediction: str,
+    attributes: Sequence[Sequence[str]] = (),
+    small_group: int = 30,
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, Report]:
+    """The measures of all rows as overall, of each group as by_sex, and the differences between groups.
+
+    With one attribute these are named group_difference, with several group_difference_sex and so on.
+    """
+    found = {"overall": _block(_renamed(regression_performance(table, label=label, prediction=prediction)))}
+    groups = group_errors(
+        table,
+        label=label,
+        prediction=prediction,
+        attributes=attributes,
+        small_group=small_group,
+        draws=draws,
+        seed=seed,
+    )
+    for part in groups:
+        name = "_x_".join(part.attributes)
+        found[f"by_{name}"] = {
+            group.label: {"small": group.small, "unknown": group.unknown, **_block(_renamed(group.measures))}
+            for group in part.groups
+        }
+        found["group_difference" if len(groups) == 1 else f"group_difference_{name}"] = _block(part.all_groups)
+    return found
+
+
+def _renamed(measures: Mapping[str, Measure]) -> dict[str, Measure]:
+    return {NAMES.get(name, name): measure for name, measure in measures.items()}
 
 
 def fairness_reports(  # noqa: PLR0913 - the columns and the declared settings of one use

@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from approvals.management.commands._tables import TableCommand, opened
-from approvals.measures.report import fairness_reports, intersections, performance_report
-from approvals.measures.tables import TableError
+from approvals.measures.report import (
+    fairness_reports,
+    intersections,
+    multiclass_report,
+    performance_report,
+    regression_reports,
+)
+from approvals.measures.tables import Table, TableError
 
 DRAWS = 2000
+TASKS = ("binary", "multiclass", "regression")
 
 
 class Command(TableCommand):
@@ -25,6 +32,19 @@ class Command(TableCommand):
         parser.add_argument("--label", required=True, help="column of what happened")
         parser.add_argument("--prediction", required=True, help="column of what was predicted")
         parser.add_argument("--score", help="column of the score")
+        parser.add_argument(
+            "--task",
+            choices=TASKS,
+            default=TASKS[0],
+            help="what is predicted: one of two classes, of several, a number",
+        )
+        parser.add_argument(
+            "--class-score",
+            action="append",
+            default=[],
+            metavar="CLASS=COLUMN",
+            help="column of the probability of a class, for --task multiclass; repeat it",
+        )
         parser.add_argument(
             "--group",
             action="append",
@@ -49,24 +69,54 @@ class Command(TableCommand):
 
 
 def _report(**options: Any) -> dict[str, Any]:
-    attributes = intersections([tuple(names.split(",")) for names in options["group"]])
-    columns = {name: options[name] for name in ("label", "prediction", "score", "draws", "seed")}
     with opened(options["table"]) as table:
-        report: dict[str, Any] = {
-            "table": table.name,
-            "rows": table.rows,
-            "performance": performance_report(table, positive=options["positive"], **columns),
-        }
-        if attributes:
-            report |= fairness_reports(
-                table,
-                attributes=attributes,
-                favourable=options["favourable"],
-                reference=_references(options["reference"], attributes),
-                small_group=options["small_group"],
-                **columns,
-            )
+        return {"table": table.name, "rows": table.rows, **MEASURED[options["task"]](table, options)}
+
+
+def _attributes(options: dict[str, Any]) -> list[tuple[str, ...]]:
+    return intersections([tuple(names.split(",")) for names in options["group"]])
+
+
+def _binary(table: Table, options: dict[str, Any]) -> dict[str, Any]:
+    attributes = _attributes(options)
+    columns = {name: options[name] for name in ("label", "prediction", "score", "draws", "seed")}
+    report: dict[str, Any] = {"performance": performance_report(table, positive=options["positive"], **columns)}
+    if attributes:
+        report |= fairness_reports(
+            table,
+            attributes=attributes,
+            favourable=options["favourable"],
+            reference=_references(options["reference"], attributes),
+            small_group=options["small_group"],
+            **columns,
+        )
     return report
+
+
+def _multiclass(table: Table, options: dict[str, Any]) -> dict[str, Any]:
+    if options["group"]:
+        raise TableError("Groups are compared for --task binary and regression.")
+    columns = {name: options[name] for name in ("label", "prediction", "draws", "seed")}
+    return {"performance": multiclass_report(table, scores=_class_scores(options["class_score"]), **columns)}
+
+
+def _regression(table: Table, options: dict[str, Any]) -> dict[str, Any]:
+    columns = {name: options[name] for name in ("label", "prediction", "draws", "seed", "small_group")}
+    return dict(regression_reports(table, attributes=_attributes(options), **columns))
+
+
+MEASURED = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}
+
+
+def _class_scores(given: list[str]) -> dict[str, str]:
+    """Column of each class."""
+    columns = {}
+    for text in given:
+        name, equals, column = text.partition("=")
+        if not equals:
+            raise TableError(f"“{text}” names no column of a class; write it as CLASS=COLUMN.")
+        columns[name] = column
+    return columns
 
 
 def _references(given: list[str], attributes: list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[str, ...]] | None:

@@ -67,6 +67,19 @@ def test_fairness_is_that_of_the_reference_under_the_same_names(reference, group
         )
 
 
+def test_several_classes_are_those_of_the_reference_under_the_same_names(reference):
+    expected = reference("p05_wine_multiclass.expected.json")["expected"]
+    classes = [part for name in range(3) for part in ("--class-score", f"{name}=p{name}")]
+    asked = ("--label", "y_true", "--prediction", "y_pred", "--task", "multiclass", "--draws", 0, *classes)
+    assert not differing(answer("measure", reference("p05_wine_multiclass.csv"), *asked)["performance"], expected)
+
+
+def test_regression_is_that_of_the_reference_under_the_same_names(reference):
+    expected = reference("p04_diabetes_regression.expected.json")["expected"]
+    asked = ("--label", "y_true", "--prediction", "y_pred", "--task", "regression", "--group", "sex", "--draws", 0)
+    assert not differing(answer("measure", reference("p04_diabetes_regression.csv"), *asked), expected)
+
+
 def test_a_reference_group_is_the_one_compared_with(reference):
     found = answer(
         "measure", reference("p02_german_credit.csv"), *COLUMNS, "--group", "sex", "--reference", "sex=male"
@@ -149,6 +162,15 @@ def test_a_profile_with_a_label_and_a_key_says_what_leaks_and_what_repeats(refer
             "COLUMN=VALUE",
         ),
         (("measure", "TABLE", "--label", "c", "--prediction", "c", "--group", "g", "--reference", "g=z"), "no rows"),
+        (
+            ("measure", "TABLE", "--label", "c", "--prediction", "c", "--task", "multiclass", "--group", "g"),
+            "Groups are",
+        ),
+        (
+            ("measure", "TABLE", "--label", "c", "--prediction", "c", "--task", "multiclass", "--class-score", "0"),
+            "CLASS=COLUMN",
+        ),
+        (("measure", "TABLE", "--label", "g", "--prediction", "a", "--task", "regression"), "must hold numbers"),
         (("compare", "TABLE", "TABLE", "--column", "z"), "no column “z”"),
     ],
 )
