@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from approvals.checks.base import CheckInputError
+from approvals.checks.base import CheckInputError, ParameterError
 from approvals.checks.champion_comparison import ChampionComparison
+from approvals.checks.decision_cost import DecisionCost
 from approvals.checks.local_law_144 import LocalLaw144
 from approvals.checks.slice_performance import SlicePerformance
 from approvals.checks.stability_over_time import StabilityOverTime
@@ -172,3 +173,25 @@ class TestLocalLaw144:
             measured(LocalLaw144, evaluation(), basis="guessing")
         with pytest.raises(CheckInputError, match="declares no group columns"):
             measured(LocalLaw144, evaluation(groups=[]))
+
+
+class TestDecisionCost:
+    def test_cost_and_the_threshold_of_least_cost(self, measured, judged, german):
+        reading = measured(DecisionCost, german(), false_positive=5.0, false_negative=1.0)
+        found = by_name(reading)
+        assert found["cost per row of the submitted decisions"].value == pytest.approx((5 * 155 + 86) / 1000)
+        least = found["least cost per row at any threshold"].value
+        assert least < 0.861
+        assert found["cost per row above the least possible"].value == pytest.approx(0.861 - least)
+        assert judged(DecisionCost, reading, max_mean_cost=0.9).verdict == "passed"
+        assert judged(DecisionCost, reading, max_excess_cost=0.01).verdict == "failed"
+        assert sum(row[1] for row in reading.tables[1].rows) == 1000
+
+    def test_without_a_score_there_is_no_other_threshold(self, measured, judged, german):
+        reading = measured(DecisionCost, german(score=""), false_negative=1.0)
+        assert judged(DecisionCost, reading, max_excess_cost=1.0).verdict == "not_computable"
+        assert judged(DecisionCost, reading, max_mean_cost=1.0).verdict == "passed"
+
+    def test_a_policy_that_names_no_cost_is_told(self, measured, german):
+        with pytest.raises(ParameterError, match="must say what decisions cost"):
+            measured(DecisionCost, german())

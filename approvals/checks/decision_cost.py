@@ -1,0 +1,134 @@
+"""What do the decisions cost, by what the policy says each kind of right and wrong decision costs?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from approvals.checks._evaluation import LEFT_OUT, declaration_of, left_out_share, missing_rules, opened
+from approvals.checks._verdicts import at_most, judge_by, number
+from approvals.checks.base import Check, Job, Judgement, NumberTable, ParameterError, Reading, Report
+from approvals.measures.performance import read_confusion
+from approvals.measures.scores import ScoreCounts
+from approvals.measures.thresholds import (
+    CostMatrix,
+    least_cost,
+    lift_table,
+    mean_cost,
+    quantile_thresholds,
+    threshold_table,
+)
+from approvals.measures.values import Measure, not_computable
+
+MEAN = "cost per row of the submitted decisions"
+LEAST = "least cost per row at any threshold"
+EXCESS = "cost per row above the least possible"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Cost of one row of each kind in any one unit; a gain is a negative cost. A row is positive as declared: 1."""
+
+    true_positive: float = 0.0
+    false_positive: float = 0.0
+    false_negative: float = 0.0
+    true_negative: float = 0.0
+    parts: int = 20
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What is asked; None is not asked. Rows without label, prediction or declared score fail above the share."""
+
+    max_mean_cost: float | None = None
+    max_excess_cost: float | None = None
+    max_left_out_share: float = 0.0
+
+
+class DecisionCost(Check):
+    """Mean cost of the decisions, and what other thresholds of the score would cost."""
+
+    title = "Cost of decisions"
+    version = "1"
+    inputs = ("evaluation_table",)
+    Parameters = Parameters
+    Thresholds = Thresholds
+
+    def measure(self, job: Job, report: Report) -> Reading:
+        piece, asked = job.input("evaluation_table"), job.parameters
+        declared = declaration_of(piece)
+        costs = CostMatrix(asked.true_positive, asked.false_positive, asked.false_negative, asked.true_negative)
+        if not any(vars(costs).values()):
+            raise ParameterError("The policy must say what decisions cost: false_positive, false_negative and so on.")
+        report(0.0, "Reading the evaluation table")
+        with opened(piece, job) as table:
+            table.require(declared.label, declared.prediction)
+            cells = {(key[0], key[1]): rows for key, rows in table.counts(declared.label, declared.prediction).items()}
+            confusion = read_confusion(cells, label=declared.label, prediction=declared.prediction, positive=1)
+            scored = table.score_counts(declared.score, declared.label, positive=1)[()] if declared.score else None
+            rows = table.rows
+        left_out = confusion.left_out if scored is None else max(confusion.left_out, rows - scored.n)
+        ours = mean_cost(confusion, costs, name=MEAN)
+        return Reading(
+            measures=(ours, *_least(ours, scored, costs), left_out_share(used=rows - left_out, rows=rows)),
+            looked_at=(
+                f"{confusion.n:,} decisions.",
+                f"A false positive costs {costs.false_positive:g}, a false negative {costs.false_negative:g}.",
+                f"A true positive costs {costs.true_positive:g}, a true negative {costs.true_negative:g}.",
+            ),
+            not_looked_at=("Costs that differ from case to case, and who bears them.",),
+            tables=() if scored is None else tuple(_tables(scored, costs, asked.parts)),
+        )
+
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
+        rules = [at_most(MEAN, thresholds.max_mean_cost), at_most(EXCESS, thresholds.max_excess_cost)]
+        return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+
+
+def _least(ours: Measure, scored: ScoreCounts | None, costs: CostMatrix) -> tuple[Measure, Measure]:
+    if scored is None:
+        reason = "Not computable: no score column was declared, so there is no other threshold."
+        return not_computable(LEAST, reason), not_computable(EXCESS, reason)
+    threshold, least = least_cost(scored, costs)
+    if threshold is None or least.value is None or ours.value is None:
+        reason = least.reason or ours.reason
+        return not_computable(LEAST, reason), not_computable(EXCESS, reason)
+    method = f"threshold {_shown(threshold)}"
+    return (
+        Measure(LEAST, least.value, least.n, method=method, counts=least.counts),
+        Measure(EXCESS, float(ours.value) - float(least.value), ours.n, method=f"against the {method}"),
+    )
+
+
+def _shown(threshold: float) -> str:
+    return "above every score" if math.isinf(threshold) else f"{threshold:.4g}"
+
+
+def _tables(scored: ScoreCounts, costs: CostMatrix, parts: int) -> list[NumberTable]:
+    rows = tuple(
+        (
+            _shown(row.threshold),
+            row.confusion.tp,
+            row.confusion.fp,
+            row.confusion.fn,
+            row.confusion.tn,
+            number(mean_cost(row.confusion, costs).value),
+        )
+        for row in threshold_table(scored, (*quantile_thresholds(scored, parts), math.inf))
+    )
+    lift = tuple(
+        (
+            f"{row.highest_score:.4g} to {row.lowest_score:.4g}",
+            row.n,
+            row.positives,
+            "not computable" if row.lift is None else number(row.lift),
+            "not computable" if row.gain is None else number(row.gain),
+        )
+        for row in lift_table(scored)
+    )
+    cells = ("True positives", "False positives", "False negatives", "True negatives")
+    return [
+        NumberTable("Other thresholds", ("Threshold", *cells, "Cost per row"), rows),
+        NumberTable("Lift, by falling score", ("Scores", "Rows", "Positives", "Lift", "Gain"), lift),
+    ]
