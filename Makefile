@@ -8,7 +8,7 @@ IN_VENV := .venv/bin/python -m
 TESTS := $(IN_VENV) pytest --numprocesses auto --maxprocesses 8
 DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 
-.PHONY: help run test check format benchmark lock debian-packages
+.PHONY: help run test check format benchmark benchmark-measures lock debian-packages
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -39,9 +39,13 @@ format:
 	@$(IN_VENV) ruff format
 	@$(IN_VENV) ruff check --fix
 
+benchmark-measures:
+	@$(PYTHON) .ci/prepare dev
+	@$(IN_VENV) tests.benchmarks.measures
+
 benchmark:
 	@$(PYTHON) .ci/prepare dev
-	@$(IN_VENV) python -m tests.benchmarks.signing_and_ledger
+	@$(IN_VENV) tests.benchmarks.signing_and_ledger
 
 lock:
 	@$(PYTHON) .ci/prepare dev
