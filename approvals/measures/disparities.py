@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from approvals.measures.intervals import Statistic, bootstrap_statistics
+from approvals.measures.intervals import Interval, bootstrap
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats, Integers
 from approvals.measures.values import Counts, Measure, not_computable
 
-Rates = list[Fraction | None]
 Vectors = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
 
 _RATES: dict[str, tuple[Vectors, str]] = {
@@ -23,7 +24,9 @@ _RATES: dict[str, tuple[Vectors, str]] = {
     "accuracy": (((1, 0, 0, 1), (1, 1, 1, 1)), "rows"),
     "precision": (((1, 0, 0, 0), (1, 1, 0, 0)), "predicted positives"),
 }
-_NEGATIVE_RATE: tuple[Vectors, str] = (((0, 0, 1, 1), (1, 1, 1, 1)), "rows")
+_NEGATIVE_RATE: Vectors = ((0, 0, 1, 1), (1, 1, 1, 1))
+_FAVOURABLE = "favourable rate"
+_ROUNDING = 1e-12
 _DIFFERENCES = {
     "demographic_parity_difference": "selection rate",
     "equal_opportunity_difference": "TPR",
@@ -47,68 +50,134 @@ _ODDS = {
 }
 
 
+@dataclass(frozen=True)
+class Among:
+    """Which groups are compared: their row numbers in the cells, and in words for a reason.
+
+    `reference` is the row number of the group that disparate impact is measured against, None for the highest.
+    """
+
+    rows: tuple[int, ...]
+    words: str
+    reference: int | None = None
+    reference_words: str = ""
+
+
 def disparities(
     cells: Integers,
+    among: Sequence[Among],
     *,
-    group_words: str,
     favourable_is_positive: bool = True,
-    reference: int | None = None,
-    reference_words: str = "",
     level: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
-) -> dict[str, Measure]:
+) -> tuple[dict[str, Measure], ...]:
     """Disparities between groups from their cells [groups, (tp, fp, fn, tn)], each group with at least one row.
 
+    One set of measures per entry of `among`, all on the same draws.
     *_difference: highest minus lowest rate, in [0, 1], 0 best; *_ratio: lowest / highest rate, in [0, 1], 1 best.
     demographic_parity: predicted positive; equal_opportunity: TPR; equalized_odds: TPR and FPR, worst case and mean
     (definitions of fairlearn, but an undefined rate is left out, counted as groups_undefined, and never 0).
-    disparate_impact: lowest favourable rate / highest, or / that of the row number `reference` when it is given.
+    disparate_impact: lowest favourable rate / highest, or / that of the group `reference` when it is given.
     Not computable: fewer than two groups with the rate, a highest (reference) rate of 0 for ratios, and for
-    equalized odds whenever one of its parts is. `group_words` says in a reason which groups were meant.
+    equalized odds whenever one of its parts is.
     """
-    favourable = _RATES["selection rate"] if favourable_is_positive else _NEGATIVE_RATE
-    statistics = _statistics(favourable[0], reference)
-    rates = {name: _exact_rates(cells, vectors) for name, (vectors, _) in _RATES.items()}
-    rates["favourable rate"] = _exact_rates(cells, favourable[0])
-    points = _points(rates, reference)
-    computable = {name: statistics[name] for name, point in points.items() if point is not None}
-    intervals = bootstrap_statistics(cells, computable, draws=draws, seed=seed, level=level)
-    n = int(cells.sum())
+    vectors = {name: found for name, (found, _) in _RATES.items()}
+    vectors[_FAVOURABLE] = vectors["selection rate"] if favourable_is_positive else _NEGATIVE_RATE
+    whole = {name: _shares(cells, pair) for name, pair in vectors.items()}
+    chosen = tuple(dict.fromkeys((part.rows, part.reference) for part in among))
+
+    def evaluate(drawn: Floats) -> dict[str, Floats]:
+        rates = {name: _drawn_rates(drawn, pair) for name, pair in vectors.items()}
+        found = {}
+        for i, (rows, reference) in enumerate(chosen):
+            part = {name: rate if len(rows) == len(cells) else rate[:, rows] for name, rate in rates.items()}
+            at = None if reference is None else rows.index(reference)
+            found |= {f"{i} {name}": values for name, values in _statistics(part, at).items()}
+        return found
+
+    intervals = bootstrap(cells, evaluate, draws=draws, seed=seed, level=level) if len(cells) > 1 else {}
+    return tuple(
+        _measures({name: share.of(part.rows) for name, share in whole.items()}, part, f"{i} ", intervals, cells)
+        for part in among
+        for i in [chosen.index((part.rows, part.reference))]
+    )
+
+
+def _measures(
+    shares: Mapping[str, Shares],
+    part: Among,
+    prefix: str,
+    intervals: Mapping[str, Interval | None],
+    cells: Integers,
+) -> dict[str, Measure]:
+    at = None if part.reference is None else part.rows.index(part.reference)
+    n = int(cells[list(part.rows)].sum())
     measures: dict[str, Measure] = {}
-    for name, point in points.items():
-        undefined = max(rates[part].count(None) for part in _parts(name))
-        behind: Counts = (("groups", len(cells)), ("groups_undefined", undefined))
-        method = _method(name, reference_words)
+    for name, point in _points(shares, at).items():
+        undefined = max(shares[rate].undefined for rate in _parts(name))
+        behind: Counts = (("groups", len(part.rows)), ("groups_undefined", undefined))
+        method = _method(name, part.reference_words)
         if point is None:
-            reason = _reason(name, rates, group_words, reference_words)
+            reason = _reason(name, shares, part)
             measures[name] = not_computable(name, reason, behind, n=n, method=method)
         else:
-            measures[name] = with_interval(name, float(point), n, intervals[name], method=method, counts=behind)
+            interval = intervals.get(prefix + name)
+            measures[name] = with_interval(name, float(point), n, interval, method=method, counts=behind)
     return measures
 
 
-def _statistics(favourable: Vectors, reference: int | None) -> dict[str, Statistic]:
-    found: dict[str, Statistic] = {name: _difference(_RATES[rate][0]) for name, rate in _DIFFERENCES.items()}
-    found |= {name: _ratio(_RATES[rate][0]) for name, rate in _RATIOS.items()}
-    true_gap, false_gap = found["equal_opportunity_difference"], found["fpr_difference_between_groups"]
-    true_ratio, false_ratio = found["equal_opportunity_ratio"], found["fpr_ratio_between_groups"]
-    found["equalized_odds_difference_worst_case"] = lambda drawn: np.maximum(true_gap(drawn), false_gap(drawn))
-    found["equalized_odds_difference_mean"] = lambda drawn: (true_gap(drawn) + false_gap(drawn)) / 2.0
-    found["equalized_odds_ratio_worst_case"] = lambda drawn: np.minimum(true_ratio(drawn), false_ratio(drawn))
-    found["disparate_impact"] = _ratio(favourable, reference)
-    return found
+@dataclass(frozen=True, eq=False)
+class Shares:
+    """A rate of every group as whole numbers, above / below; undefined where below is 0."""
+
+    above: Integers
+    below: Integers
+
+    def of(self, rows: Sequence[int]) -> Shares:
+        """The shares of some groups only."""
+        return Shares(self.above[list(rows)], self.below[list(rows)])
+
+    @property
+    def groups(self) -> int:
+        """Groups, with the rate or without."""
+        return int(self.below.size)
+
+    @property
+    def undefined(self) -> int:
+        """Groups without the rate."""
+        return int((self.below == 0).sum())
+
+    def exact(self, position: int) -> Fraction | None:
+        """The rate of one group."""
+        below = int(self.below[position])
+        return Fraction(int(self.above[position]), below) if below else None
+
+    def ends(self, without: int | None = None) -> tuple[Fraction, Fraction] | None:
+        """The exact lowest and highest rate of the defined ones (but that at `without`); None when there is none."""
+        defined = self.below > 0
+        if without is not None:
+            defined[without] = False
+        if not defined.any():
+            return None
+        rates = self.above[defined] / self.below[defined]
+        # Doubles say which few can be the extremes, whole numbers say which are.
+        low, high = (np.flatnonzero(np.abs(rates - end) <= _ROUNDING) for end in (rates.min(), rates.max()))
+        above, below = self.above[defined], self.below[defined]
+        exact = [{Fraction(int(above[i]), int(below[i])) for i in found} for found in (low, high)]
+        return min(exact[0]), max(exact[1])
 
 
-def _exact_rates(cells: Integers, vectors: Vectors) -> Rates:
+def _shares(cells: Integers, vectors: Vectors) -> Shares:
     above, below = (cells @ np.array(vector, dtype=np.int64) for vector in vectors)
-    return [Fraction(int(k), int(n)) if n else None for k, n in zip(above, below, strict=True)]
+    return Shares(above, below)
 
 
-def _points(rates: Mapping[str, Rates], reference: int | None) -> dict[str, Fraction | None]:
+def _points(shares: Mapping[str, Shares], reference: int | None) -> dict[str, Fraction | None]:
     """Exact values, so that a ratio of exactly four fifths is 0.8 and not a last digit below it."""
-    points = {name: _exact_difference(rates[rate]) for name, rate in _DIFFERENCES.items()}
-    points |= {name: _exact_ratio(rates[rate]) for name, rate in _RATIOS.items()}
+    ends = {name: share.ends() if share.groups - share.undefined > 1 else None for name, share in shares.items()}
+    points = {name: _difference(ends[rate]) for name, rate in _DIFFERENCES.items()}
+    points |= {name: _ratio(ends[rate]) for name, rate in _RATIOS.items()}
     gaps = (points["equal_opportunity_difference"], points["fpr_difference_between_groups"])
     ratios = (points["equal_opportunity_ratio"], points["fpr_ratio_between_groups"])
     points |= dict.fromkeys(_ODDS)
@@ -117,79 +186,82 @@ def _points(rates: Mapping[str, Rates], reference: int | None) -> dict[str, Frac
         points["equalized_odds_difference_mean"] = (gaps[0] + gaps[1]) / 2
     if ratios[0] is not None and ratios[1] is not None:
         points["equalized_odds_ratio_worst_case"] = min(ratios[0], ratios[1])
-    points["disparate_impact"] = _exact_ratio(rates["favourable rate"], reference)
+    favourable, compared = shares[_FAVOURABLE], ends[_FAVOURABLE]
+    if reference is not None and compared:
+        others, highest = favourable.ends(without=reference), favourable.exact(reference)
+        compared = (others[0], highest) if others and highest is not None else None
+    points["disparate_impact"] = _ratio(compared)
     return points
 
 
-def _exact_difference(rates: Rates) -> Fraction | None:
-    defined = [rate for rate in rates if rate is not None]
-    return max(defined) - min(defined) if len(defined) > 1 else None
+def _difference(ends: tuple[Fraction, Fraction] | None) -> Fraction | None:
+    return ends[1] - ends[0] if ends else None
 
 
-def _exact_ratio(rates: Rates, reference: int | None = None) -> Fraction | None:
-    defined = [rate for rate in rates if rate is not None]
-    if len(defined) <= 1:
-        return None
+def _ratio(ends: tuple[Fraction, Fraction] | None) -> Fraction | None:
+    return ends[0] / ends[1] if ends and ends[1] else None
+
+
+def _drawn_rates(drawn: Floats, vectors: Vectors) -> Floats:
+    above, below = (
+        functools.reduce(np.add, (drawn[..., i] for i, taken in enumerate(vector) if taken)) for vector in vectors
+    )
+    with np.errstate(invalid="ignore"):
+        return above / below
+
+
+def _statistics(rates: Mapping[str, Floats], reference: int | None) -> dict[str, Floats]:
+    ends = {name: _extremes(rate) for name, rate in rates.items()}
+    found = {name: ends[rate][1] - ends[rate][0] for name, rate in _DIFFERENCES.items()}
+    found |= {name: _quotient(*ends[rate]) for name, rate in _RATIOS.items()}
+    gaps = (found["equal_opportunity_difference"], found["fpr_difference_between_groups"])
+    found["equalized_odds_difference_worst_case"] = np.maximum(*gaps)
+    found["equalized_odds_difference_mean"] = (gaps[0] + gaps[1]) / 2.0
+    found["equalized_odds_ratio_worst_case"] = np.minimum(
+        found["equal_opportunity_ratio"], found["fpr_ratio_between_groups"]
+    )
     if reference is None:
-        highest, others = max(defined), defined
+        found["disparate_impact"] = _quotient(*ends[_FAVOURABLE])
     else:
-        highest, others = defined[reference], [rate for i, rate in enumerate(defined) if i != reference]
-    return min(others) / highest if highest else None
-
-
-def _rates(drawn: Floats, vectors: Vectors) -> Floats:
-    above, below = (drawn @ np.array(vector, dtype=np.float64) for vector in vectors)
-    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+        favourable = rates[_FAVOURABLE]
+        others = np.delete(favourable, reference, axis=1)
+        found["disparate_impact"] = _quotient(others.min(axis=1, initial=np.inf), favourable[:, reference])
+    return found
 
 
 def _extremes(rates: Floats) -> tuple[Floats, Floats]:
     undefined = np.isnan(rates)
+    if not undefined.any():
+        return rates.min(axis=1, initial=np.inf), rates.max(axis=1, initial=-np.inf)
     lowest = np.min(np.where(undefined, np.inf, rates), axis=1, initial=np.inf)
     highest = np.max(np.where(undefined, -np.inf, rates), axis=1, initial=-np.inf)
     enough = (~undefined).sum(axis=1) > 1
     return np.where(enough, lowest, np.nan), np.where(enough, highest, np.nan)
 
 
-def _difference(vectors: Vectors) -> Statistic:
-    def statistic(drawn: Floats) -> Floats:
-        lowest, highest = _extremes(_rates(drawn, vectors))
-        return highest - lowest
-
-    return statistic
-
-
-def _ratio(vectors: Vectors, reference: int | None = None) -> Statistic:
-    def statistic(drawn: Floats) -> Floats:
-        rates = _rates(drawn, vectors)
-        lowest, highest = _extremes(rates)
-        if reference is not None:
-            highest = np.where(np.isnan(highest), np.nan, rates[:, reference])
-            others = np.delete(rates, reference, axis=1)
-            lowest = np.min(np.where(np.isnan(others), np.inf, others), axis=1, initial=np.inf)
-        return np.divide(lowest, highest, out=np.full_like(highest, np.nan), where=highest > 0)
-
-    return statistic
+def _quotient(lowest: Floats, highest: Floats) -> Floats:
+    return np.divide(lowest, highest, out=np.full_like(highest, np.nan), where=highest > 0)
 
 
 def _parts(name: str) -> tuple[str, ...]:
     if name in _ODDS:
         return ("TPR", "FPR")
-    return (_DIFFERENCES.get(name) or _RATIOS.get(name) or "favourable rate",)
+    return (_DIFFERENCES.get(name) or _RATIOS.get(name) or _FAVOURABLE,)
 
 
-def _reason(name: str, rates: Mapping[str, Rates], group_words: str, reference_words: str) -> str:
-    groups = len(rates["accuracy"])
+def _reason(name: str, shares: Mapping[str, Shares], among: Among) -> str:
+    groups = len(among.rows)
     if groups <= 1:
-        return f"Not computable: {groups} of the two groups needed ({group_words})."
+        return f"Not computable: {groups} of the two groups needed ({among.words})."
     for part in _parts(name):
-        defined = groups - rates[part].count(None)
+        defined = groups - shares[part].undefined
         if defined <= 1:
             needed = _RATES[part][1]
-            return f"Not computable: only {defined} of {groups} groups has any {needed} ({group_words})."
+            return f"Not computable: only {defined} of {groups} groups has any {needed} ({among.words})."
     if name != "disparate_impact":
         return f"Not computable: the highest {' or '.join(_parts(name))} is 0."
-    if reference_words:
-        return f"Not computable: the favourable rate of the reference group {reference_words} is 0."
+    if among.reference_words:
+        return f"Not computable: the favourable rate of the reference group {among.reference_words} is 0."
     return "Not computable: the highest favourable rate is 0."
 
 

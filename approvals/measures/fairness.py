@@ -6,15 +6,16 @@ A group whose rate is undefined, too small or unknown never makes a disparity pa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from approvals.measures import scores
 from approvals.measures.calibration import calibration_measures
-from approvals.measures.disparities import disparities, missing_reference
-from approvals.measures.intervals import Interval, fisher, katz_log, newcombe, wilson, z_test
+from approvals.measures.disparities import Among, disparities, missing_reference
+from approvals.measures.intervals import Interval, fisher_each, katz_log, newcombe, wilson, z_test
 from approvals.measures.labels import UNKNOWN, Value, coded_alike, group_text, positive_level, same_value
 from approvals.measures.performance import RATES, Confusion, rate_measure, score_measures, with_interval
 from approvals.measures.scores import ScoreCounts
@@ -147,17 +148,55 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     """
     wanted = [tuple(names) for names in attributes]
     columns = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
-    _check_columns(table, wanted, [label, prediction, *([score] if score else []), *columns])
-    positive_level(prediction, table.levels(prediction), favourable)
+    table.require(label, prediction, *([score] if score else []), *columns)
+    if any(not names or len(set(names)) < len(names) for names in wanted):
+        raise TableError("A comparison of groups needs one or more different columns.")
     settings = _Settings(same_value(positive, favourable), small_group, level, draws, seed)
-    cells = _cells(table, columns, label, prediction, positive)
     found = []
-    for names in wanted:
-        margin = _margin(cells, [columns.index(name) for name in names])
+    for names, cells in _read(table, wanted, columns, label, prediction):
+        margin = _margin(_confusions(cells, label, prediction, positive, favourable))
         scored = _scored(table, score, label, positive, names) if score else {}
         asked = _asked(reference_group, names, margin)
         found.append(_group_table(names, margin, scored, asked, settings))
     return tuple(found)
+
+
+Rows = Mapping[tuple[Value, ...], int]
+
+
+def _read(
+    table: Table, wanted: Sequence[Key], columns: Sequence[str], label: str, prediction: str
+) -> Iterator[tuple[Key, Rows]]:
+    """Rows per group, label and prediction of each comparison, from one reading of the table where that is possible."""
+    try:
+        every: Rows | None = table.counts(*columns, label, prediction) if columns else {}
+    except TableError:
+        every = None  # too many values of all columns together, which no single comparison needs to have
+    for names in wanted:
+        if every is None:
+            _refuse_too_many(table, names)
+            yield names, table.counts(*names, label, prediction)
+            continue
+        positions = [columns.index(name) for name in names]
+        cells: dict[tuple[Value, ...], int] = {}
+        for values, rows in every.items():
+            key = (*(values[position] for position in positions), *values[-2:])
+            cells[key] = cells.get(key, 0) + rows
+        sizes = {name: len({key[i] for key in cells}) for i, name in enumerate(names)}
+        for name, size in sizes.items():
+            if size > MAX_LEVELS:
+                table.levels(name, limit=MAX_LEVELS)  # says so in its own words
+        _refuse_size(names, math.prod(sizes.values()))
+        yield names, cells
+
+
+def _refuse_too_many(table: Table, names: Key) -> None:
+    _refuse_size(names, math.prod(len(table.levels(name, limit=MAX_LEVELS)) for name in names))
+
+
+def _refuse_size(names: Key, size: int) -> None:
+    if size > MAX_GROUPS:
+        raise TableError(f"{' by '.join(names)} makes {size} groups; at most {MAX_GROUPS} can be compared.")
 
 
 def _asked(reference_group: Reference, names: Key, margin: Mapping[Key, Confusion]) -> Key | None:
@@ -170,51 +209,40 @@ def _asked(reference_group: Reference, names: Key, margin: Mapping[Key, Confusio
     return tuple(asked) if asked else None
 
 
-def _check_columns(table: Table, wanted: Iterable[Key], needed: Sequence[str]) -> None:
-    table.require(*needed)
-    for names in wanted:
-        if not names or len(set(names)) < len(names):
-            raise TableError("A comparison of groups needs one or more different columns.")
-        size = 1
-        for name in names:
-            size *= len(table.levels(name, limit=MAX_LEVELS))
-        if size > MAX_GROUPS:
-            raise TableError(f"{' by '.join(names)} makes {size} groups; at most {MAX_GROUPS} can be compared.")
-
-
-def _cells(table: Table, columns: Sequence[str], label: str, prediction: str, positive: Value) -> dict[Key, Confusion]:
-    actual_level = positive_level(label, table.levels(label), positive)
-    called_level = positive_level(prediction, table.levels(prediction), positive)
-    coded_alike(label, table.levels(label), prediction, table.levels(prediction))
-    cells: dict[Key, Confusion] = {}
-    for values, rows in table.counts(*columns, label, prediction).items():
-        *group, actual, called = values
-        if actual is None or called is None:
-            cell = "left_out"
-        elif same_value(actual, actual_level):
-            cell = "tp" if same_value(called, called_level) else "fn"
-        else:
-            cell = "fp" if same_value(called, called_level) else "tn"
-        key = tuple(group_text(value) for value in group)
-        before = cells.get(key, _EMPTY)
-        cells[key] = replace(before, **{cell: getattr(before, cell) + rows})
-    return cells
-
-
 _EMPTY = Confusion(0, 0, 0, 0)
 
 
-def _margin(cells: Mapping[Key, Confusion], positions: Sequence[int]) -> dict[Key, Confusion]:
-    found: dict[Key, Confusion] = {}
-    for key, cell in cells.items():
-        part = tuple(key[position] for position in positions)
-        so_far = found.get(part, _EMPTY)
-        sums = [getattr(so_far, name) + getattr(cell, name) for name in ("tp", "fp", "fn", "tn", "left_out")]
-        found[part] = Confusion(*sums)
-    levels = [sorted({key[i] for key in found} - {UNKNOWN}) for i in range(len(positions))]
+def _confusions(cells: Rows, label: str, prediction: str, positive: Value, favourable: Value) -> dict[Key, list[int]]:
+    """The cells (tp, fp, fn, tn, left out) of every group that has rows."""
+    actual_levels, called_levels = {key[-2] for key in cells}, {key[-1] for key in cells}
+    positive_level(prediction, called_levels, favourable)
+    actual_level = positive_level(label, actual_levels, positive)
+    called_level = positive_level(prediction, called_levels, positive)
+    coded_alike(label, actual_levels, prediction, called_levels)
+    cell_of = {
+        (actual, called): 4
+        if actual is None or called is None
+        else 2 * (not same_value(called, called_level)) + (not same_value(actual, actual_level))
+        for actual in actual_levels
+        for called in called_levels
+    }
+    width = len(next(iter(cells), (None, None))) - 2
+    texts = [{value: group_text(value) for value in {key[i] for key in cells}} for i in range(width)]
+    found: dict[Key, list[int]] = {}
+    for values, rows in cells.items():
+        part = found.setdefault(tuple(text[value] for text, value in zip(texts, values, strict=False)), [0, 0, 0, 0, 0])
+        part[cell_of[values[-2:]]] += rows
+    return found
+
+
+def _margin(found: Mapping[Key, Sequence[int]]) -> dict[Key, Confusion]:
+    """Every combination of known values, with rows or without, then those with an unknown value."""
+    margin = {key: Confusion(*sums) for key, sums in found.items()}
+    width = len(next(iter(margin), ()))
+    levels = [sorted({key[i] for key in margin} - {UNKNOWN}) for i in range(width)]
     for key in itertools.product(*levels):
-        found.setdefault(key, _EMPTY)
-    return dict(sorted(found.items(), key=lambda item: ([value == UNKNOWN for value in item[0]], item[0])))
+        margin.setdefault(key, _EMPTY)
+    return dict(sorted(margin.items(), key=lambda item: ([value == UNKNOWN for value in item[0]], item[0])))
 
 
 def _scored(table: Table, score: str, label: str, positive: Value, names: Key) -> dict[Key, ScoreCounts]:
@@ -242,17 +270,13 @@ def _group_table(
         _group(names, key, cell, scored.get(key), margin[reference] if reference and len(known) > 1 else None, settings)
         for key, cell in margin.items()
     )
-    words = f"known groups of at least {settings.small_group} rows"
+    judged, shown = _disparities(known, large, asked, settings)
     return GroupTable(
         attributes=names,
         groups=groups,
-        disparities=_disparities(large, words, asked, settings),
-        all_groups=_disparities(known, "known groups with rows", asked, settings),
-        comparisons=tuple(
-            _compare(key, cell, reference, margin[reference], settings)
-            for key, cell in known.items()
-            if reference and key != reference
-        ),
+        disparities=judged,
+        all_groups=shown,
+        comparisons=_comparisons(known, reference, settings) if reference else (),
         reference=reference,
         unknown_rows=sum(cell.n for key, cell in margin.items() if UNKNOWN in key),
         rows_left_out=sum(cell.left_out for cell in margin.values()),
@@ -266,21 +290,33 @@ def _highest(groups: Mapping[Key, Confusion], settings: _Settings) -> Key | None
 
 
 def _disparities(
-    groups: Mapping[Key, Confusion], words: str, asked: Key | None, settings: _Settings
-) -> dict[str, Measure]:
-    cells = np.array([[cell.tp, cell.fp, cell.fn, cell.tn] for cell in groups.values()], dtype=np.int64).reshape(-1, 4)
-    position = list(groups).index(asked) if asked and asked in groups else None
-    measures = disparities(
+    known: Mapping[Key, Confusion], large: Mapping[Key, Confusion], asked: Key | None, settings: _Settings
+) -> list[dict[str, Measure]]:
+    """The disparities between the large groups, and those between all known ones."""
+    every = list(known)
+    cells = np.array([[cell.tp, cell.fp, cell.fn, cell.tn] for cell in known.values()], dtype=np.int64).reshape(-1, 4)
+    words = (f"known groups of at least {settings.small_group} rows", "known groups with rows")
+    among = [
+        Among(
+            rows=tuple(i for i, key in enumerate(every) if key in groups),
+            words=meant,
+            reference=every.index(asked) if asked in groups else None,
+            reference_words=" | ".join(asked) if asked and asked in groups else "",
+        )
+        for groups, meant in zip((large, known), words, strict=True)
+    ]
+    found = disparities(
         cells,
-        group_words=words,
+        among,
         favourable_is_positive=settings.favourable_is_positive,
-        reference=position,
-        reference_words=" | ".join(asked) if asked and position is not None else "",
         level=settings.level,
         draws=settings.draws,
         seed=settings.seed,
     )
-    return missing_reference(" | ".join(asked), measures) if asked and position is None else measures
+    return [
+        missing_reference(" | ".join(asked), measures) if asked and part.reference is None else measures
+        for part, measures in zip(among, found, strict=True)
+    ]
 
 
 def _group(
@@ -292,19 +328,22 @@ def _group(
     settings: _Settings,
 ) -> Group:
     level, good = settings.level, _favourable(cell, settings)
-    measures = {name: rate_measure(name, cell, RATES[rate], level=level) for name, rate in _GROUP_RATES.items()}
+    where: Slice = tuple(zip(names, key, strict=True))
+    measures = {
+        name: rate_measure(name, cell, RATES[rate], level=level, slice=where) for name, rate in _GROUP_RATES.items()
+    }
     interval = wilson(good, cell.n, level)
+    name = "favourable_rate"
     if interval is None:
-        measures["favourable_rate"] = not_computable("favourable_rate", "Not computable: there are no rows.", n=0)
+        measures[name] = not_computable(name, "Not computable: there are no rows.", n=0, slice=where)
     else:
         behind = (("k", good), ("n", cell.n))
-        measures["favourable_rate"] = with_interval("favourable_rate", good / cell.n, cell.n, interval, counts=behind)
-    measures["impact_ratio"] = _impact_ratio(good, cell.n, reference, settings, unknown=UNKNOWN in key)
+        measures[name] = with_interval(name, good / cell.n, cell.n, interval, counts=behind, slice=where)
+    others = {"impact_ratio": _impact_ratio(good, cell.n, reference, settings, unknown=UNKNOWN in key)}
     if scored is not None:
         calibrated = calibration_measures(scored, level=level)
-        measures |= {name: calibrated[name] for name in ("mean_score", "calibration_in_the_large", "ece", "brier")}
-        measures["roc_auc"] = score_measures(scored, level=level)["roc_auc"]
-    where: Slice = tuple(zip(names, key, strict=True))
+        others |= {name: calibrated[name] for name in ("mean_score", "calibration_in_the_large", "ece", "brier")}
+        others["roc_auc"] = score_measures(scored, level=level)["roc_auc"]
     return Group(
         values=key,
         n=cell.n,
@@ -313,7 +352,7 @@ def _group(
         fn=cell.fn,
         tn=cell.tn,
         favourable=good,
-        measures={name: replace(measure, slice=where) for name, measure in measures.items()},
+        measures=measures | {name: replace(measure, slice=where) for name, measure in others.items()},
         small=cell.n < settings.small_group,
         unknown=UNKNOWN in key,
     )
@@ -340,12 +379,21 @@ def _ratio(name: str, counts: tuple[int, int, int, int], level: float) -> Measur
     return with_interval(name, (k1 * n2) / (k2 * n1), n1 + n2, interval, counts=behind)
 
 
-def _compare(key: Key, cell: Confusion, reference: Key, other: Confusion, settings: _Settings) -> Comparison:
-    counts = (_favourable(cell, settings), cell.n, _favourable(other, settings), other.n)
+def _comparisons(known: Mapping[Key, Confusion], reference: Key, settings: _Settings) -> tuple[Comparison, ...]:
+    good = {key: (_favourable(cell, settings), cell.n) for key, cell in known.items()}
+    pairs = {key: (*counts, *good[reference]) for key, counts in good.items() if key != reference}
+    exact = fisher_each(list(pairs.values()))
+    return tuple(
+        _compare(key, reference, counts, p, settings) for (key, counts), p in zip(pairs.items(), exact, strict=True)
+    )
+
+
+def _compare(
+    key: Key, reference: Key, counts: tuple[int, int, int, int], exact: float | None, settings: _Settings
+) -> Comparison:
     k1, n1, k2, n2 = counts
-    gap = k1 / n1 - k2 / n2 if n2 else None
-    tested, exact = z_test(*counts), fisher(*counts)
-    z, p = tested or (None, None)
+    z, p = z_test(*counts) or (None, None)
+    gap = k1 / n1 - k2 / n2
     return Comparison(
         values=key,
         reference=reference,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -14,9 +17,14 @@ from approvals.measures.scores import Floats, Integers, ScoreCounts, roc_auc
 Statistic = Callable[[Floats], Floats]
 """From drawn cells [draws, groups, cells] to one number per draw, NaN where undefined."""
 
-_BLOCK_CELLS = 4_000_000
+Evaluation = Callable[[Floats], Mapping[str, Floats]]
+"""From drawn cells [draws, groups, cells] to several statistics, each one number per draw, NaN where undefined."""
+
+_BLOCK_CELLS = 1_000_000
+_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _FEWEST_DRAWS = 100
 _ROUNDING = 1e-12
+_FISHER_TOLERANCE = 1e-14
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,7 @@ class Interval:
     method: str
 
 
+@functools.cache
 def _z(level: float) -> float:
     if not 0.0 < level < 1.0:
         raise ValueError(f"The level of an interval must be between 0 and 1, not {level}.")
@@ -115,30 +124,49 @@ def delong(counts: ScoreCounts, level: float = 0.95) -> DeLong | None:
 def bootstrap_cells(
     cells: Integers, statistic: Statistic, *, draws: int = 2000, seed: int = 0, level: float = 0.95
 ) -> Interval | None:
-    """The interval of one statistic; see `bootstrap_statistics`."""
+    """The interval of one statistic; see `bootstrap`."""
     return bootstrap_statistics(cells, {"": statistic}, draws=draws, seed=seed, level=level)[""]
 
 
 def bootstrap_statistics(
     cells: Integers, statistics: Mapping[str, Statistic], *, draws: int = 2000, seed: int = 0, level: float = 0.95
 ) -> dict[str, Interval | None]:
+    """The interval of each statistic, all on the same draws; see `bootstrap`."""
+
+    def evaluate(drawn: Floats) -> dict[str, Floats]:
+        return {name: statistic(drawn) for name, statistic in statistics.items()}
+
+    return {**dict.fromkeys(statistics), **bootstrap(cells, evaluate, draws=draws, seed=seed, level=level)}
+
+
+def bootstrap(
+    cells: Integers, evaluate: Evaluation, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+) -> dict[str, Interval | None]:
     """Percentile bootstrap of statistics of count cells [groups, cells], seeded, all on the same draws.
 
     Each draw resamples the rows within every group, as a multinomial draw of its cells: the same distribution as
-    resampling rows. No interval for a statistic that is undefined (NaN) in more than one draw of twenty, for an
-    empty group, or for too few draws. The largest gap of many groups is biased upwards, as any maximum is.
+    resampling rows. No interval for a statistic that is undefined (NaN) in more than one draw of twenty, and none at
+    all for an empty group or for too few draws. The largest gap of many groups is biased upwards, as any maximum is.
+    Draws are made in blocks, each with a stream of its own, so that the number of processors changes no result.
     """
     sizes = cells.sum(axis=1)
     if draws < _FEWEST_DRAWS or not cells.size or (sizes == 0).any():
-        return dict.fromkeys(statistics)
-    rng = np.random.default_rng(seed)
-    values: dict[str, list[Floats]] = {name: [] for name in statistics}
-    block = max(1, _BLOCK_CELLS // cells.size)
-    for start in range(0, draws, block):
-        drawn = rng.multinomial(sizes, cells / sizes[:, None], size=(min(block, draws - start), sizes.size))
-        for name, statistic in statistics.items():
-            values[name].append(statistic(drawn.astype(np.float64)))
-    return {name: _percentiles(np.concatenate(parts), draws, seed, level) for name, parts in values.items()}
+        return {}
+    shares = cells / sizes[:, None]
+    length = max(1, _BLOCK_CELLS // cells.size)
+    starts = range(0, draws, length)
+
+    def block(start: int) -> Mapping[str, Floats]:
+        stream = np.random.default_rng((seed, start) if start else seed)
+        drawn = stream.multinomial(sizes, shares, size=(min(length, draws - start), sizes.size))
+        return evaluate(drawn.astype(np.float64))
+
+    if len(starts) == 1:
+        parts = [block(0)]
+    else:
+        with ThreadPoolExecutor(min(len(starts), _PROCESSORS)) as threads:
+            parts = list(threads.map(block, starts))
+    return {name: _percentiles(np.concatenate([part[name] for part in parts]), draws, seed, level) for name in parts[0]}
 
 
 def _percentiles(values: Floats, draws: int, seed: int, level: float) -> Interval | None:
@@ -166,9 +194,39 @@ def fisher(k1: int, n1: int, k2: int, n2: int) -> float | None:
 
     Undefined where the z test is.
     """
-    if min(n1, n2) <= 0 or k1 + k2 in {0, n1 + n2}:
-        return None
-    # Loading scipy.stats takes seconds, and most checks never ask for this test.
-    from scipy import stats  # noqa: PLC0415
+    return fisher_each([(k1, n1, k2, n2)])[0]
 
-    return float(stats.fisher_exact([[k1, n1 - k1], [k2, n2 - k2]])[1])
+
+def fisher_each(comparisons: Sequence[tuple[int, int, int, int]]) -> list[float | None]:
+    """Fisher's exact test of each (k1, n1, k2, n2), all at once; see `fisher`."""
+    found: list[float | None] = [None] * len(comparisons)
+    defined = [i for i, (k1, n1, k2, n2) in enumerate(comparisons) if min(n1, n2) > 0 and 0 < k1 + k2 < n1 + n2]
+    if defined:
+        exact = _two_sided(np.array([comparisons[i] for i in defined], dtype=np.int64).T)
+        for i, p in zip(defined, exact, strict=True):
+            found[i] = float(p)
+    return found
+
+
+def _two_sided(counts: Integers) -> Floats:
+    # Loading scipy.stats takes long, and most checks never ask for this test.
+    from scipy.stats import hypergeom  # noqa: PLC0415
+
+    k1, n1, k2, n2 = counts
+    law = {"M": n1 + n2, "n": k1 + k2, "N": n1}
+    lowest, highest = np.maximum(0, k1 - n2 + k2), np.minimum(n1, k1 + k2)
+    mode = np.clip(((law["n"] + 1) * (n1 + 1.0) / (law["M"] + 2)).astype(np.int64), lowest, highest)
+    observed = hypergeom.pmf(k1, **law)
+    limit = observed * (1.0 + _FISHER_TOLERANCE)
+    is_low = k1 < mode
+    # The first value on the other side of the mode that is no more likely than what was observed.
+    near, far = mode.copy(), np.where(is_low, highest + 1, lowest - 1)
+    while (apart := np.abs(far - near) > 1).any():
+        middle = (near + far) // 2
+        unlikely = hypergeom.pmf(middle, **law) <= limit
+        far = np.where(apart & unlikely, middle, far)
+        near = np.where(apart & ~unlikely, middle, near)
+    below = hypergeom.cdf(np.where(is_low, k1, far), **law)
+    above = hypergeom.sf(np.where(is_low, far, k1) - 1, **law)
+    whole = hypergeom.pmf(mode, **law) <= limit  # the observed table is as likely as any
+    return np.where(whole, 1.0, np.minimum(1.0, below + above))

@@ -13,7 +13,7 @@ from approvals.measures.intervals import Interval, Statistic, bootstrap_cells, d
 from approvals.measures.labels import Value, coded_alike, positive_level, same_value
 from approvals.measures.scores import Floats, MeanLoss, ScoreCounts
 from approvals.measures.tables import Table
-from approvals.measures.values import Counts, Measure, not_computable
+from approvals.measures.values import Counts, Measure, Slice, not_computable
 
 
 @dataclass(frozen=True)
@@ -62,23 +62,38 @@ RATES: dict[str, Rate] = {
 tn/(tn+fp), fpr fp/(tn+fp), fnr fn/(tp+fn), npv tn/(tn+fn), prevalence (tp+fn)/n, selection rate (tp+fp)/n."""
 
 
-def rate_measure(name: str, confusion: Confusion, rate: Rate, *, level: float = 0.95) -> Measure:
+def rate_measure(
+    name: str,
+    confusion: Confusion,
+    rate: Rate,
+    *,
+    level: float = 0.95,
+    slice: Slice = (),  # noqa: A002 - the name of the field
+) -> Measure:
     """One proportion in [0, 1] with its Wilson interval; not computable when its denominator is empty."""
     k, n = rate.k(confusion), rate.n(confusion)
     interval = wilson(k, n, level)
     if interval is None:
-        return not_computable(name, f"Not computable: {rate.empty}.", confusion.counts, n=n)
-    return with_interval(name, k / n, n, interval, counts=(("k", k), ("n", n)))
+        return not_computable(name, f"Not computable: {rate.empty}.", confusion.counts, n=n, slice=slice)
+    return with_interval(name, k / n, n, interval, counts=(("k", k), ("n", n)), slice=slice)
 
 
 def with_interval(
-    name: str, value: float, n: int, interval: Interval | None, *, method: str = "", counts: Counts = ()
+    name: str,
+    value: float,
+    n: int,
+    interval: Interval | None,
+    *,
+    method: str = "",
+    counts: Counts = (),
+    slice: Slice = (),  # noqa: A002 - the name of the field
 ) -> Measure:
     """A measure with an interval where there is one; `method` says how the value itself is defined."""
     if interval is None:
-        return Measure(name, value, n, method=f"{method}; no interval" if method else "no interval", counts=counts)
-    described = f"{method}; {interval.method}" if method else interval.method
-    return Measure(name, value, n, interval.low, interval.high, described, interval.level, counts=counts)
+        said = f"{method}; no interval" if method else "no interval"
+        return Measure(name, value, n, method=said, slice=slice, counts=counts)
+    said = f"{method}; {interval.method}" if method else interval.method
+    return Measure(name, value, n, interval.low, interval.high, said, interval.level, slice, counts=counts)
 
 
 def read_confusion(
