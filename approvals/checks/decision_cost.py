@@ -66,7 +66,7 @@ class DecisionCost(Check):
             table.require(declared.label, declared.prediction)
             cells = {(key[0], key[1]): rows for key, rows in table.counts(declared.label, declared.prediction).items()}
             confusion = read_confusion(cells, label=declared.label, prediction=declared.prediction, positive=1)
-            scored = table.score_counts(declared.score, declared.label, positive=1)[()] if declared.score else None
+            scored = table.score_counts(declared.score, declared.label, positive=1) if declared.score else None
             rows = table.rows
         left_out = confusion.left_out if scored is None else max(confusion.left_out, rows - scored.n)
         ours = mean_cost(confusion, costs, name=MEAN)

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from approvals.measures import scores
 from approvals.measures.intervals import Interval, normal_mean, wilson
 from approvals.measures.labels import Value
 from approvals.measures.performance import loss_measure, with_interval
-from approvals.measures.scores import MeanLoss, ScoreCounts
+from approvals.measures.scores import Closed, Scores
 from approvals.measures.tables import Table
 from approvals.measures.values import Counts, Measure, not_computable
-
-Closed = Literal["right", "left"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +45,11 @@ def reliability_bins(
     closed="right": (low, high], 0 belongs to the first (scikit-learn's calibration_curve); "left": [low, high),
     1 belongs to the last (torchmetrics). TableError for columns that cannot be used.
     """
-    return bin_scores(table.score_counts(score, label, positive=positive)[()], bins=bins, closed=closed, level=level)
+    return bin_scores(table.scores(score, label, positive=positive), bins=bins, closed=closed, level=level)
 
 
 def bin_scores(
-    counts: ScoreCounts, *, bins: int = 10, closed: Closed = "right", level: float = 0.95
+    counts: Scores, *, bins: int = 10, closed: Closed = "right", level: float = 0.95
 ) -> tuple[ReliabilityBin, ...]:
     """The bins of `reliability_bins` from counts per score."""
     if bins < 1:
@@ -61,11 +57,8 @@ def bin_scores(
     if not counts.are_probabilities:
         return ()
     edges = np.linspace(0.0, 1.0, bins + 1)
-    index = np.searchsorted(edges[1:-1], counts.scores, side="left" if closed == "right" else "right")
-    rows = counts.positives + counts.negatives
-    sizes = np.bincount(index, weights=rows, minlength=bins).astype(np.int64)
-    positives = np.bincount(index, weights=counts.positives, minlength=bins).astype(np.int64)
-    totals = np.bincount(index, weights=rows * counts.scores, minlength=bins)
+    binned = counts.binned(bins, closed)
+    sizes, positives, totals = binned.rows, binned.positives, binned.totals
     found = []
     for i in range(bins):
         n, k = int(sizes[i]), int(positives[i])
@@ -100,12 +93,12 @@ def calibration(
     interval; mean_score; base_rate with a Wilson interval; brier. The method names the binning, because another
     binning is another number. Not computable without scored rows or with a score outside [0, 1].
     """
-    counts = table.score_counts(score, label, positive=positive)[()]
+    counts = table.scores(score, label, positive=positive)
     return calibration_measures(counts, bins=bins, closed=closed, level=level)
 
 
 def calibration_measures(
-    counts: ScoreCounts, *, bins: int = 10, closed: Closed = "right", level: float = 0.95
+    counts: Scores, *, bins: int = 10, closed: Closed = "right", level: float = 0.95
 ) -> dict[str, Measure]:
     """The measures of `calibration` from counts per score."""
     behind: Counts = (("positives", counts.positive_rows), ("negatives", counts.negative_rows))
@@ -125,27 +118,18 @@ def calibration_measures(
     measures = {
         "ece": with_interval("ece", ece, counts.n, None, method=binning, counts=behind),
         "mce": with_interval("mce", max(gap for _, gap in gaps), counts.n, None, method=binning, counts=behind),
-        "brier": loss_measure("brier", scores.brier(counts), counts, level=level, counts=behind),
+        "brier": loss_measure("brier", counts.ranks.brier, counts, level=level, counts=behind),
     }
     return measures | _in_the_large(counts, behind, level)
 
 
-def _in_the_large(counts: ScoreCounts, behind: Counts, level: float) -> dict[str, Measure]:
-    n = counts.n
-    mean = _mean(counts, on_positive=counts.scores, on_negative=counts.scores)
-    gap = _mean(counts, on_positive=1.0 - counts.scores, on_negative=-counts.scores)
+def _in_the_large(counts: Scores, behind: Counts, level: float) -> dict[str, Measure]:
+    n, ranks = counts.n, counts.ranks
     base = counts.positive_rows / n
+    gap = base - ranks.score.mean
     parts = {
-        "calibration_in_the_large": (base - mean.mean, normal_mean(base - mean.mean, gap.variance, n, level)),
-        "mean_score": (mean.mean, normal_mean(mean.mean, mean.variance, n, level)),
+        "calibration_in_the_large": (gap, normal_mean(gap, ranks.gap.variance, n, level)),
+        "mean_score": (ranks.score.mean, normal_mean(ranks.score.mean, ranks.score.variance, n, level)),
         "base_rate": (base, wilson(counts.positive_rows, n, level)),
     }
     return {name: with_interval(name, value, n, interval, counts=behind) for name, (value, interval) in parts.items()}
-
-
-def _mean(counts: ScoreCounts, *, on_positive: scores.Floats, on_negative: scores.Floats) -> MeanLoss:
-    mean = float(np.sum(counts.positives * on_positive) + np.sum(counts.negatives * on_negative)) / counts.n
-    squares = np.sum(counts.positives * (on_positive - mean) ** 2) + np.sum(
-        counts.negatives * (on_negative - mean) ** 2
-    )
-    return MeanLoss(mean, float(squares) / (counts.n - 1) if counts.n > 1 else None, counts.n)

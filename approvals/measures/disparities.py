@@ -89,7 +89,7 @@ def disparities(
 
     def evaluate(drawn: Floats) -> dict[str, Floats]:
         rates = {name: _drawn_rates(drawn, pair) for name, pair in vectors.items()}
-        found = {}
+        found: dict[str, Floats] = {}
         for i, (rows, reference) in enumerate(chosen):
             part = {name: rate if len(rows) == len(cells) else rate[:, rows] for name, rate in rates.items()}
             at = None if reference is None else rows.index(reference)

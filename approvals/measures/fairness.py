@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from approvals.measures import scores
 from approvals.measures.calibration import calibration_measures
 from approvals.measures.disparities import Among, disparities, missing_reference
 from approvals.measures.intervals import Interval, fisher_each, katz_log, newcombe, wilson, z_test
 from approvals.measures.labels import UNKNOWN, Value, coded_alike, group_text, positive_level, same_value
 from approvals.measures.performance import RATES, Confusion, rate_measure, score_measures, with_interval
-from approvals.measures.scores import ScoreCounts
+from approvals.measures.score_reading import read_score_groups
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Counts, Measure, Slice, not_computable
 
@@ -155,7 +154,7 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     found = []
     for names, cells in _read(table, wanted, columns, label, prediction):
         margin = _margin(_confusions(cells, label, prediction, positive, favourable))
-        scored = _scored(table, score, label, positive, names) if score else {}
+        scored = _scored(table, score, label, positive, names, level) if score else {}
         asked = _asked(reference_group, names, margin)
         found.append(_group_table(names, margin, scored, asked, settings))
     return tuple(found)
@@ -214,7 +213,7 @@ _EMPTY = Confusion(0, 0, 0, 0)
 
 def _confusions(cells: Rows, label: str, prediction: str, positive: Value, favourable: Value) -> dict[Key, list[int]]:
     """The cells (tp, fp, fn, tn, left out) of every group that has rows."""
-    actual_levels, called_levels = {key[-2] for key in cells}, {key[-1] for key in cells}
+    actual_levels, called_levels = (dict.fromkeys(key[i] for key in cells) for i in (-2, -1))
     positive_level(prediction, called_levels, favourable)
     actual_level = positive_level(label, actual_levels, positive)
     called_level = positive_level(prediction, called_levels, positive)
@@ -231,7 +230,7 @@ def _confusions(cells: Rows, label: str, prediction: str, positive: Value, favou
     found: dict[Key, list[int]] = {}
     for values, rows in cells.items():
         part = found.setdefault(tuple(text[value] for text, value in zip(texts, values, strict=False)), [0, 0, 0, 0, 0])
-        part[cell_of[values[-2:]]] += rows
+        part[cell_of[values[-2], values[-1]]] += rows
     return found
 
 
@@ -245,11 +244,16 @@ def _margin(found: Mapping[Key, Sequence[int]]) -> dict[Key, Confusion]:
     return dict(sorted(margin.items(), key=lambda item: ([value == UNKNOWN for value in item[0]], item[0])))
 
 
-def _scored(table: Table, score: str, label: str, positive: Value, names: Key) -> dict[Key, ScoreCounts]:
-    parts: dict[Key, list[ScoreCounts]] = {}
-    for values, counts in table.score_counts(score, label, positive=positive, by=names).items():
-        parts.setdefault(tuple(group_text(value) for value in values), []).append(counts)
-    return {key: scores.merge(counts) for key, counts in parts.items()}
+def _scored(
+    table: Table, score: str, label: str, positive: Value, names: Key, level: float
+) -> dict[Key, dict[str, Measure]]:
+    """What the scores of each group say; one group after the other, because all of them may not fit in memory."""
+    found = {}
+    for key, scored in read_score_groups(table, score, label, positive=positive, by=names, name=group_text):
+        calibrated = calibration_measures(scored, level=level)
+        found[key] = {name: calibrated[name] for name in ("mean_score", "calibration_in_the_large", "ece", "brier")}
+        found[key]["roc_auc"] = score_measures(scored, level=level)["roc_auc"]
+    return found
 
 
 def _favourable(confusion: Confusion, settings: _Settings) -> int:
@@ -259,7 +263,7 @@ def _favourable(confusion: Confusion, settings: _Settings) -> int:
 def _group_table(
     names: Key,
     margin: Mapping[Key, Confusion],
-    scored: Mapping[Key, ScoreCounts],
+    scored: Mapping[Key, Mapping[str, Measure]],
     asked: Key | None,
     settings: _Settings,
 ) -> GroupTable:
@@ -267,7 +271,9 @@ def _group_table(
     large = {key: cell for key, cell in known.items() if cell.n >= settings.small_group}
     reference = asked or _highest(large, settings)
     groups = tuple(
-        _group(names, key, cell, scored.get(key), margin[reference] if reference and len(known) > 1 else None, settings)
+        _group(
+            names, key, cell, scored.get(key, {}), margin[reference] if reference and len(known) > 1 else None, settings
+        )
         for key, cell in margin.items()
     )
     judged, shown = _disparities(known, large, asked, settings)
@@ -300,7 +306,7 @@ def _disparities(
         Among(
             rows=tuple(i for i, key in enumerate(every) if key in groups),
             words=meant,
-            reference=every.index(asked) if asked in groups else None,
+            reference=every.index(asked) if asked and asked in groups else None,
             reference_words=" | ".join(asked) if asked and asked in groups else "",
         )
         for groups, meant in zip((large, known), words, strict=True)
@@ -323,7 +329,7 @@ def _group(
     names: Key,
     key: Key,
     cell: Confusion,
-    scored: ScoreCounts | None,
+    scored: Mapping[str, Measure],
     reference: Confusion | None,
     settings: _Settings,
 ) -> Group:
@@ -340,10 +346,7 @@ def _group(
         behind = (("k", good), ("n", cell.n))
         measures[name] = with_interval(name, good / cell.n, cell.n, interval, counts=behind, slice=where)
     others = {"impact_ratio": _impact_ratio(good, cell.n, reference, settings, unknown=UNKNOWN in key)}
-    if scored is not None:
-        calibrated = calibration_measures(scored, level=level)
-        others |= {name: calibrated[name] for name in ("mean_score", "calibration_in_the_large", "ece", "brier")}
-        others["roc_auc"] = score_measures(scored, level=level)["roc_auc"]
+    others |= scored
     return Group(
         values=key,
         n=cell.n,

@@ -12,7 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from approvals.measures.scores import Floats, Integers, ScoreCounts, roc_auc
+from approvals.measures.scores import Floats, Integers, Scores
 
 Statistic = Callable[[Floats], Floats]
 """From drawn cells [draws, groups, cells] to one number per draw, NaN where undefined."""
@@ -100,22 +100,16 @@ class DeLong:
     interval: Interval | None
 
 
-def delong(counts: ScoreCounts, level: float = 0.95) -> DeLong | None:
+def delong(counts: Scores, level: float = 0.95) -> DeLong | None:
     """AUC, its standard error (DeLong et al. 1988; ranks of Sun & Xu 2014) and the normal interval, cut at [0, 1].
 
     Undefined with fewer than two positives or negatives. A separation without any error has standard error 0,
     which says nothing about uncertainty: no interval then.
     """
-    positives, negatives = counts.positive_rows, counts.negative_rows
-    auc = roc_auc(counts)
-    if auc is None or positives <= 1 or negatives <= 1:
+    auc, se = counts.ranks.roc_auc, counts.ranks.roc_auc_se
+    if auc is None or se is None:
         return None
-    negatives_below = (np.cumsum(counts.negatives) - counts.negatives / 2.0) / negatives
-    positives_above = 1.0 - (np.cumsum(counts.positives) - counts.positives / 2.0) / positives
-    of_positives = np.sum(counts.positives * (negatives_below - auc) ** 2) / (positives - 1)
-    of_negatives = np.sum(counts.negatives * (positives_above - auc) ** 2) / (negatives - 1)
-    se = math.sqrt(float(of_positives) / positives + float(of_negatives) / negatives)
-    if se == 0.0:
+    if se <= _ROUNDING:
         return DeLong(auc, se, None)
     half = _z(level) * se
     return DeLong(auc, se, Interval(max(0.0, auc - half), min(1.0, auc + half), level, "DeLong interval"))

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from approvals.measures import scores
 from approvals.measures.intervals import Interval, Statistic, bootstrap_cells, delong, normal_mean, wilson
 from approvals.measures.labels import Value, coded_alike, positive_level, same_value
-from approvals.measures.scores import Floats, MeanLoss, ScoreCounts
+from approvals.measures.scores import Floats, MeanLoss, Scores
 from approvals.measures.tables import Table
 from approvals.measures.values import Counts, Measure, Slice, not_computable
 
@@ -141,7 +140,7 @@ def binary_performance(
     confusion = read_confusion(cells, label=label, prediction=prediction, positive=positive)
     measures = confusion_measures(confusion, level=level, draws=draws, seed=seed)
     if score:
-        measures |= score_measures(table.score_counts(score, label, positive=positive)[()], level=level)
+        measures |= score_measures(table.scores(score, label, positive=positive), level=level)
     return measures
 
 
@@ -207,38 +206,38 @@ _AGREEMENT: dict[str, tuple[Statistic, str]] = {
 }
 
 
-def score_measures(counts: ScoreCounts, *, level: float = 0.95) -> dict[str, Measure]:
+def score_measures(counts: Scores, *, level: float = 0.95) -> dict[str, Measure]:
     """The rank and probability measures of one score, keyed by name; see `binary_performance`."""
     classes = (("positives", counts.positive_rows), ("negatives", counts.negative_rows))
-    behind: Counts = (*classes, ("distinct_scores", int(counts.scores.size)))
+    behind: Counts = (*classes, ("distinct_scores", counts.ranks.distinct))
     if counts.left_out:
         behind = (*behind, ("rows_left_out", counts.left_out))
     measures = _areas(counts, behind, level)
     lacks = "no row is actually positive" if not counts.positive_rows else "no row is actually negative"
-    ranks = {
-        "average_precision": (scores.average_precision, "sum of recall steps times precision"),
-        "pr_auc_trapezoid": (scores.precision_recall_trapezoid, "trapezoid under precision over recall"),
-        "ks": (scores.kolmogorov_smirnov, "largest |TPR - FPR|"),
+    ranks = counts.ranks
+    unbounded = {
+        "average_precision": (ranks.average_precision, "sum of recall steps times precision"),
+        "pr_auc_trapezoid": (ranks.pr_trapezoid, "trapezoid under precision over recall"),
+        "ks": (ranks.ks, "largest |TPR - FPR|"),
     }
-    for name, (function, method) in ranks.items():
-        value = function(counts)
+    for name, (value, method) in unbounded.items():
         if value is None:
             measures[name] = not_computable(name, f"Not computable: {lacks}.", behind, n=counts.n)
         else:
             measures[name] = with_interval(name, value, counts.n, None, method=method, counts=behind)
-    losses = {"log_loss": scores.log_loss(counts), "brier": scores.brier(counts)}
+    losses = {"log_loss": ranks.log_loss, "brier": ranks.brier}
     for name, loss in losses.items():
         measures[name] = loss_measure(name, loss, counts, level=level, counts=behind)
     return measures
 
 
-def _areas(counts: ScoreCounts, behind: Counts, level: float) -> dict[str, Measure]:
-    auc = scores.roc_auc(counts)
+def _areas(counts: Scores, behind: Counts, level: float) -> dict[str, Measure]:
+    auc = counts.ranks.roc_auc
     if auc is None:
         reason = "Not computable: the labels of the rows with a score have only one class."
         return {name: not_computable(name, reason, behind, n=counts.n) for name in ("roc_auc", "gini")}
     method = "Mann-Whitney, ties one half"
-    if counts.scores.size == 1:
+    if counts.ranks.distinct == 1:
         method = f"{method}; every score is the same, so the score separates nothing"
     found = delong(counts, level)
     interval = found.interval if found else None
@@ -250,7 +249,7 @@ def _areas(counts: ScoreCounts, behind: Counts, level: float) -> dict[str, Measu
 
 
 def loss_measure(
-    name: str, loss: MeanLoss | None, scored: ScoreCounts, *, level: float = 0.95, counts: Counts = ()
+    name: str, loss: MeanLoss | None, scored: Scores, *, level: float = 0.95, counts: Counts = ()
 ) -> Measure:
     """A mean loss per row with a normal interval; not computable without rows or with scores outside [0, 1]."""
     if loss is None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from approvals.measures import scores
 from approvals.measures.intervals import wilson
 from approvals.measures.labels import Value, positive_level, same_value, value_text
 from approvals.measures.performance import with_interval
-from approvals.measures.scores import ScoreCounts
+from approvals.measures.scores import ScoreCounts, Scores
 from approvals.measures.tables import Column, NumberSummary, Table, TableError
 from approvals.measures.values import Measure, Slice, not_computable
 
@@ -126,7 +125,7 @@ def leakage(table: Table, label: str, *, positive: Value = 1, exclude: Iterable[
     found = {}
     for column in table.columns:
         if column.kind in {"number", "boolean"} and column.name not in {label, *exclude}:
-            counts = table.score_counts(column.name, label, positive=positive)[()]
+            counts = table.scores(column.name, label, positive=positive)
             found[column.name] = _separation("leakage", column.name, counts)
     return found
 
@@ -150,10 +149,10 @@ def missingness_leakage(
     return found
 
 
-def _separation(name: str, column: str, counts: ScoreCounts) -> Measure:
+def _separation(name: str, column: str, counts: Scores) -> Measure:
     where: Slice = (("column", column),)
     behind = (("positives", counts.positive_rows), ("negatives", counts.negative_rows))
-    auc = scores.roc_auc(counts)
+    auc = counts.ranks.roc_auc
     if auc is None:
         reason = "Not computable: the rows that have both the column and a label have only one class."
         return not_computable(name, reason, behind, n=counts.n, slice=where)

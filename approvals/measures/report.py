@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from approvals.measures.calibration import Closed, calibration_measures
+from approvals.measures.calibration import calibration_measures
 from approvals.measures.drift import categorical_drift, largest_change, numeric_drift, reference_bins
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.labels import Value, value_text
@@ -21,6 +21,7 @@ from approvals.measures.multiclass import multiclass_performance
 from approvals.measures.performance import binary_performance
 from approvals.measures.quality import leakage, missingness_leakage, profile, repeated_keys, row_overlap
 from approvals.measures.regression import group_errors, regression_performance
+from approvals.measures.scores import Closed
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure
 
@@ -76,7 +77,7 @@ def performance_report(
     )
     named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
     if score:
-        counts = table.score_counts(score, label, positive=positive)[()]
+        counts = table.scores(score, label, positive=positive)
         for key, bins, closed in BINNINGS:
             calibrated = calibration_measures(counts, bins=bins, closed=closed)
             named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]

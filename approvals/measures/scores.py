@@ -1,44 +1,51 @@
-"""Rank and probability statistics from counts per distinct score. Undefined is None, never 0.
+"""Scores against two-valued labels, as counts per distinct score. Undefined is None, never 0.
 
 So ties are exact and no result depends on the order of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.ranks import MeanLoss, Ranks, ranks_of
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Closed = Literal["right", "left"]
 
-_ARRAYS = ("scores", "positives", "negatives")
-_LOG_CLIP = float(np.finfo(np.float64).eps)
+_BINNINGS: tuple[tuple[int, Closed], ...] = ((10, "right"), (15, "right"), (10, "left"))
+"""Counted while the scores are read for anything else, so that asking for one of them reads nothing again."""
 
 
 @dataclass(frozen=True, eq=False)
-class ScoreCounts:
-    """How many positives and negatives have each distinct finite score, scores ascending.
+class Binned:
+    """Rows, positives and sum of scores of every equal-width bin on [0, 1]."""
+
+    rows: Integers
+    positives: Integers
+    totals: Floats
+
+
+class Scores(ABC):
+    """Finite scores with their labels, ascending, in blocks that fit in memory; nothing is read before it is asked.
 
     `left_out` counts rows with a label but no finite score.
     """
 
-    scores: Floats
-    positives: Integers
-    negatives: Integers
-    left_out: int = 0
+    positive_rows: int
+    negative_rows: int
+    left_out: int
 
-    @property
-    def positive_rows(self) -> int:
-        """Rows with a positive label and a score."""
-        return int(self.positives.sum())
-
-    @property
-    def negative_rows(self) -> int:
-        """Rows with a negative label and a score."""
-        return int(self.negatives.sum())
+    @abstractmethod
+    def blocks(self) -> Iterator[ScoreCounts]:
+        """The counts, in parts of rising scores; no score is in two of them."""
 
     @property
     def n(self) -> int:
@@ -46,123 +53,118 @@ class ScoreCounts:
         return self.positive_rows + self.negative_rows
 
     @property
+    def ranks(self) -> Ranks:
+        """Every rank and probability statistic."""
+        return self._read[0]
+
+    @property
     def are_probabilities(self) -> bool:
         """Whether there is a score and every score is within [0, 1]."""
-        return bool(self.scores.size and self.scores[0] >= 0.0 and self.scores[-1] <= 1.0)
+        lowest, highest = self.ranks.lowest, self.ranks.highest
+        return lowest is not None and highest is not None and lowest >= 0.0 and highest <= 1.0
+
+    def binned(self, bins: int, closed: Closed) -> Binned:
+        """The rows by equal-width bins on [0, 1]; the scores must be probabilities."""
+        return self._read[1].get((bins, closed)) or _binned(self.blocks(), [(bins, closed)])[bins, closed]
+
+    @cached_property
+    def _read(self) -> tuple[Ranks, dict[tuple[int, Closed], Binned]]:
+        binned = _Bins(_BINNINGS)
+        ranks = ranks_of(binned.counting(self.blocks()), self.positive_rows, self.negative_rows)
+        return ranks, binned.found
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreCounts(Scores):
+    """How many positives and negatives have each distinct finite score, scores ascending, all in memory."""
+
+    scores: Floats
+    positives: Integers
+    negatives: Integers
+    left_out: int = 0
+
+    def blocks(self) -> Iterator[ScoreCounts]:
+        yield self
+
+    @cached_property
+    def positive_rows(self) -> int:  # type: ignore[override]
+        """Rows with a positive label and a score."""
+        return int(self.positives.sum())
+
+    @cached_property
+    def negative_rows(self) -> int:  # type: ignore[override]
+        """Rows with a negative label and a score."""
+        return int(self.negatives.sum())
 
     @classmethod
     def from_arrays(cls, labels: NDArray[np.bool_], scores: Floats) -> ScoreCounts:
         """Counts from one boolean label and one score per row; rows with a non-finite score are left out."""
         finite = np.isfinite(scores)
-        values, index = np.unique(scores[finite] + 0.0, return_inverse=True)
-        positive = np.bincount(index, weights=labels[finite], minlength=values.size).astype(np.int64)
-        total = np.bincount(index, minlength=values.size).astype(np.int64)
-        return cls(values, positive, total - positive, int(scores.size - finite.sum()))
+        return cls.from_finite(labels[finite], scores[finite] + 0.0, int(scores.size - finite.sum()))
+
+    @classmethod
+    def from_finite(cls, labels: NDArray[np.bool_], scores: Floats, left_out: int = 0) -> ScoreCounts:
+        """Counts from one boolean label and one finite score per row, without negative zeros; sorts a copy."""
+        if not scores.size:
+            return cls(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), left_out)
+        if scores.min() >= 0.0 and scores.max() < _PACKED_BELOW:
+            values, labelled = _sorted_together(labels, scores)
+        else:
+            order = np.argsort(scores, kind="stable")
+            values, labelled = scores[order], labels[order]
+        ends = np.append(np.flatnonzero(values[1:] != values[:-1]), values.size - 1)
+        positives = np.diff(np.cumsum(labelled, dtype=np.int64)[ends], prepend=0)
+        return cls(values[ends], positives, np.diff(ends + 1, prepend=0) - positives, left_out)
 
 
-def merge(parts: Sequence[ScoreCounts]) -> ScoreCounts:
-    """The counts of all parts together; without parts, no rows."""
-    if len(parts) == 1:
-        return parts[0]
-    every = [np.concatenate([getattr(part, name) for part in parts] or [np.zeros(0)]) for name in _ARRAYS]
-    values, index = np.unique(every[0], return_inverse=True)
-    sums = [np.bincount(index, weights=column, minlength=values.size).astype(np.int64) for column in every[1:]]
-    return ScoreCounts(values, sums[0], sums[1], sum(part.left_out for part in parts))
+_PACKED_BELOW = 2.0
 
 
-def roc_auc(counts: ScoreCounts) -> float | None:
-    """Area under the ROC curve as Mann-Whitney's U/(PN), ties one half (Hanley & McNeil 1982).
-
-    Undefined without a positive or without a negative.
-    """
-    positives, negatives = counts.positive_rows, counts.negative_rows
-    if not positives or not negatives:
-        return None
-    below = np.cumsum(counts.negatives) - counts.negatives
-    twice = sum(int(part) for part in _blocks(counts.positives * (2 * below + counts.negatives)))
-    return twice / (2 * positives * negatives)
+def _sorted_together(labels: NDArray[np.bool_], scores: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    # The bits of doubles in [0, 2) rise with their values and leave the highest bit free: the label takes the lowest.
+    keys = scores.view(np.uint64) << np.uint64(1)
+    keys |= labels.view(np.uint8)
+    keys.sort()
+    labelled = (keys & np.uint64(1)).astype(np.bool_)
+    keys >>= np.uint64(1)
+    return keys.view(np.float64), labelled
 
 
-def _blocks(values: Integers) -> Integers:
-    # Sums of 1024 terms fit in 64 bits for any count of rows that fits on a disk; their total may not.
-    starts = np.arange(0, values.size, 1024)
-    return np.add.reduceat(values, starts) if values.size else values
+def roc_auc(counts: Scores) -> float | None:
+    """Area under the ROC curve; see `ranks.Ranks`."""
+    return counts.ranks.roc_auc
 
 
-def average_precision(counts: ScoreCounts) -> float | None:
-    """Sum of (recall step) x precision over descending scores, no interpolation (scikit-learn's definition).
+class _Bins:
+    """Counts into bins what passes through, for several binnings at once."""
 
-    Undefined without a positive.
-    """
-    if not counts.positive_rows:
-        return None
-    recall, precision = _precision_recall(counts)
-    return float(np.sum(np.diff(recall, prepend=0.0) * precision))
+    def __init__(self, binnings: Sequence[tuple[int, Closed]]) -> None:
+        self.found = {
+            (bins, closed): Binned(np.zeros(bins, dtype=np.int64), np.zeros(bins, dtype=np.int64), np.zeros(bins))
+            for bins, closed in binnings
+        }
 
-
-def precision_recall_trapezoid(counts: ScoreCounts) -> float | None:
-    """Trapezoid area under precision over recall, from (0, 1); a different number than average precision.
-
-    Undefined without a positive.
-    """
-    if not counts.positive_rows:
-        return None
-    recall, precision = _precision_recall(counts)
-    recall, precision = np.concatenate(([0.0], recall)), np.concatenate(([1.0], precision))
-    return float(np.sum(np.diff(recall) * (precision[1:] + precision[:-1]) / 2.0))
-
-
-def _precision_recall(counts: ScoreCounts) -> tuple[Floats, Floats]:
-    found = np.cumsum(counts.positives[::-1])
-    called = found + np.cumsum(counts.negatives[::-1])
-    return found / counts.positive_rows, found / called
+    def counting(self, blocks: Iterator[ScoreCounts]) -> Iterator[ScoreCounts]:
+        """The same blocks, each counted as it passes."""
+        for block in blocks:
+            rows = block.positives + block.negatives
+            totals = rows * block.scores
+            for (bins, closed), binned in self.found.items():
+                edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
+                cuts = np.searchsorted(block.scores, edges, side="right" if closed == "right" else "left")
+                starts = np.concatenate(([0], cuts))
+                filled = np.diff(np.append(starts, block.scores.size)) > 0
+                for values, sums in ((rows, binned.rows), (block.positives, binned.positives), (totals, binned.totals)):
+                    if filled.any():
+                        sums[filled] += np.add.reduceat(values, starts[filled])
+            yield block
 
 
-def kolmogorov_smirnov(counts: ScoreCounts) -> float | None:
-    """Largest |TPR - FPR| over all thresholds, the two-sample KS distance of the scores of both classes.
-
-    Undefined without a positive or without a negative.
-    """
-    if not counts.positive_rows or not counts.negative_rows:
-        return None
-    true_rate = np.cumsum(counts.positives) / counts.positive_rows
-    false_rate = np.cumsum(counts.negatives) / counts.negative_rows
-    return float(np.max(np.abs(true_rate - false_rate)))
+def _binned(blocks: Iterator[ScoreCounts], binnings: Sequence[tuple[int, Closed]]) -> dict[tuple[int, Closed], Binned]:
+    counted = _Bins(binnings)
+    for _ in counted.counting(blocks):
+        pass
+    return counted.found
 
 
-@dataclass(frozen=True)
-class MeanLoss:
-    """Mean loss per row and its sample variance (ddof 1; None for one row)."""
-
-    mean: float
-    variance: float | None
-    n: int
-
-
-def brier(counts: ScoreCounts) -> MeanLoss | None:
-    """Mean squared difference of score and label (Brier 1950). Undefined without rows or outside [0, 1]."""
-    if not counts.are_probabilities:
-        return None
-    return _mean_loss(counts, (counts.scores - 1.0) ** 2, counts.scores**2)
-
-
-def log_loss(counts: ScoreCounts) -> MeanLoss | None:
-    """Mean negative log likelihood, natural logarithm, scores clipped at float64 eps as scikit-learn does.
-
-    Undefined without rows or outside [0, 1].
-    """
-    if not counts.are_probabilities:
-        return None
-    clipped = np.clip(counts.scores, _LOG_CLIP, 1.0 - _LOG_CLIP)
-    return _mean_loss(counts, -np.log(clipped), -np.log(1.0 - clipped))
-
-
-def _mean_loss(counts: ScoreCounts, of_positive: Floats, of_negative: Floats) -> MeanLoss:
-    n = counts.n
-    mean = float(np.sum(counts.positives * of_positive) + np.sum(counts.negatives * of_negative)) / n
-    if n <= 1:
-        return MeanLoss(mean, None, n)
-    squares = np.sum(counts.positives * (of_positive - mean) ** 2) + np.sum(
-        counts.negatives * (of_negative - mean) ** 2
-    )
-    return MeanLoss(mean, float(squares) / (n - 1), n)
+__all__ = ["Binned", "Closed", "Floats", "Integers", "MeanLoss", "ScoreCounts", "Scores", "roc_auc"]

@@ -7,7 +7,7 @@ No name or value from the file ever becomes SQL text: columns are c0, c1, … in
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.kinds import Kind, csv_kind, csv_tests, parquet_cell
-from approvals.measures.labels import Value, positive_level
+from approvals.measures.labels import Value
 from approvals.measures.reading import (
     MISSING_TEXTS,
     Format,
@@ -28,12 +28,12 @@ from approvals.measures.reading import (
     checked_format,
     read_header,
 )
-from approvals.measures.scores import Floats, ScoreCounts
+from approvals.measures.score_reading import read_scores
+from approvals.measures.scores import Floats, ScoreCounts, Scores
 
 __all__ = ["Column", "Kind", "NumberSummary", "Table", "TableError", "open_table"]
 
 _SHOWN = 40
-_LARGEST = "1.7976931348623157e308"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Table:
         self.name = name
         self.format = format
         self.columns = columns
-        self.rows = int(self._fetch("SELECT COUNT(*) FROM t")[0][0])
+        self.rows = int(self.fetch("SELECT COUNT(*) FROM t")[0][0])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,8 +94,8 @@ class Table:
 
     def counts(self, *columns: str, limit: int = 200_000) -> dict[tuple[Value, ...], int]:
         """Rows per combination of values that occurs, ordered; missing is None. TableError above `limit` of them."""
-        selected = ", ".join(self._sql(name) for name in columns)
-        rows = self._fetch(
+        selected = ", ".join(self.cell(name) for name in columns)
+        rows = self.fetch(
             f"SELECT {selected}, COUNT(*) FROM t GROUP BY {selected} ORDER BY {selected} LIMIT {limit + 1}"
         )
         if len(rows) > limit:
@@ -112,22 +112,22 @@ class Table:
         """The column as float64 in file order, NaN where missing. TableError unless it holds numbers or booleans."""
         if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
             raise TableError(f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row.")
-        fetched = self._arrays(f"SELECT CAST({self._sql(column)} AS DOUBLE) AS x FROM t")["x"]
+        fetched = self.arrays(f"SELECT CAST({self.cell(column)} AS DOUBLE) AS x FROM t")["x"]
         return np.ma.filled(np.ma.asarray(fetched, dtype=np.float64), np.nan)
 
     def texts(self, column: str) -> list[str | None]:
         """The column as text in file order, None where missing."""
-        return [row[0] for row in self._fetch(f"SELECT CAST({self._sql(column)} AS VARCHAR) FROM t")]
+        return [row[0] for row in self.fetch(f"SELECT CAST({self.cell(column)} AS VARCHAR) FROM t")]
 
     def missing(self) -> dict[str, int]:
         """Missing values per column."""
         selected = ", ".join(f"COUNT(c{position})" for position in range(len(self.columns)))
-        present = self._fetch(f"SELECT {selected} FROM t")[0]
+        present = self.fetch(f"SELECT {selected} FROM t")[0]
         return {column.name: self.rows - int(count) for column, count in zip(self.columns, present, strict=True)}
 
     def distinct(self, column: str) -> int:
         """Exact number of different values; missing is not counted."""
-        return int(self._fetch(f"SELECT COUNT(DISTINCT {self._sql(column)}) FROM t")[0][0])
+        return int(self.fetch(f"SELECT COUNT(DISTINCT {self.cell(column)}) FROM t")[0][0])
 
     def summary(self, column: str) -> NumberSummary:
         """Range, mean and spread of a number column, over its finite values."""
@@ -146,24 +146,24 @@ class Table:
         chosen = [name for name in (columns or self.names) if name not in ignore]
         if not chosen:
             raise TableError(f"No column of “{self.name}” is left to compare rows by.")
-        selected = ", ".join(self._sql(name) for name in chosen)
-        return self.rows - int(self._fetch(f"SELECT COUNT(*) FROM (SELECT DISTINCT {selected} FROM t) AS d")[0][0])
+        selected = ", ".join(self.cell(name) for name in chosen)
+        return self.rows - int(self.fetch(f"SELECT COUNT(*) FROM (SELECT DISTINCT {selected} FROM t) AS d")[0][0])
 
     def rows_with_missing(self) -> int:
         """Rows in which at least one cell is missing."""
         missing = " OR ".join(f"c{position} IS NULL" for position in range(len(self.columns)))
-        return int(self._fetch(f"SELECT COUNT(*) FROM t WHERE {missing}")[0][0])
+        return int(self.fetch(f"SELECT COUNT(*) FROM t WHERE {missing}")[0][0])
 
     def rows_in_duplicate_groups(self) -> int:
         """Rows that have at least one equal over all columns, missing equal to missing; the first of each counts."""
         selected = ", ".join(f"c{position}" for position in range(len(self.columns)))
         groups = f"SELECT COUNT(*) AS n FROM t GROUP BY {selected} HAVING COUNT(*) > 1"
-        return int(self._fetch(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM ({groups}) AS g")[0][0])
+        return int(self.fetch(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM ({groups}) AS g")[0][0])
 
     def row_digests(self, *columns: str) -> NDArray[np.bytes_]:
         """A 16-byte digest per row over `columns`, in file order; equal rows of two files have equal digests."""
         parts = ", ".join(self._digest_part(name) for name in columns)
-        found = self._arrays(
+        found = self.arrays(
             "SELECT md5_number_lower(k) AS low, md5_number_upper(k) AS high "
             f"FROM (SELECT CONCAT({parts}) AS k FROM t) AS d"
         )
@@ -172,58 +172,31 @@ class Table:
         return pairs.view("S16").reshape(-1)
 
     def _digest_part(self, name: str) -> str:
-        sql = self._sql(name)
+        sql = self.cell(name)
         text = f"CAST({f'CAST({sql} AS DOUBLE)' if self.column(name).kind == 'number' else sql} AS VARCHAR)"
         return f"COALESCE(CONCAT(LENGTH({text}), ':', {text}), '-')"
 
-    def score_counts(
-        self, score: str, label: str, *, positive: Value, by: Sequence[str] = ()
-    ) -> dict[tuple[Value, ...], ScoreCounts]:
-        """Positives and negatives per distinct finite score, for each combination of `by` (one entry, key (), without).
+    def scores(self, score: str, label: str, *, positive: Value) -> Scores:
+        """Finite scores with their labels, read in blocks that fit in memory; see `score_reading.read_scores`."""
+        return read_scores(self, score, label, positive=positive)
 
-        Rows without a label are not in it. TableError when the label is not two-valued or the score is no number.
-        """
-        self.require(score, label, *by)
-        if self.column(score).kind not in {"number", "boolean"}:
-            raise TableError(f"The score column “{score}” of “{self.name}” must hold numbers in every row.")
-        chosen = positive_level(label, self.levels(label), positive)
-        finite = f"x BETWEEN -{_LARGEST} AND {_LARGEST}"
-        keys, groups = self._groups(by)
-        matching = (
-            " AND ".join(f"t.{self._sql(name)} IS NOT DISTINCT FROM g.{self._sql(name)}" for name in by) or "TRUE"
-        )
-        rows = (
-            f"SELECT g.k AS k, CAST(t.{self._sql(score)} AS DOUBLE) + 0.0 AS x, "
-            f"CASE WHEN t.{self._sql(label)} = ? THEN 1 ELSE 0 END AS y "
-            f"FROM t JOIN ({groups}) AS g ON {matching} WHERE t.{self._sql(label)} IS NOT NULL"
-        )
-        found = self._arrays(
-            f"SELECT k, x, CAST(SUM(y) AS BIGINT) AS p, CAST(COUNT(*) - SUM(y) AS BIGINT) AS n "
-            f"FROM ({rows}) AS r WHERE {finite} GROUP BY k, x ORDER BY k, x",
-            [chosen],
-        )
-        left_out = self._fetch(
-            f"SELECT k, COUNT(*) FROM ({rows}) AS r WHERE x IS NULL OR NOT ({finite}) GROUP BY k", [chosen]
-        )
-        return _split(found, keys, {int(key): int(count) for key, count in left_out})
+    def score_counts(self, score: str, label: str, *, positive: Value) -> ScoreCounts:
+        """Positives and negatives per distinct finite score, all in memory. TableError as `scores`."""
+        found = read_scores(self, score, label, positive=positive, block_rows=self.rows)
+        return next(iter(found.blocks()))
 
-    def _groups(self, by: Sequence[str]) -> tuple[list[tuple[Value, ...]], str]:
-        if not by:
-            return [()], "SELECT 0 AS k"
-        keys = list(self.counts(*by))
-        selected = ", ".join(self._sql(name) for name in by)
-        distinct = f"SELECT DISTINCT {selected} FROM t"
-        return keys, f"SELECT {selected}, ROW_NUMBER() OVER (ORDER BY {selected}) - 1 AS k FROM ({distinct}) AS d"
-
-    def _sql(self, name: str) -> str:
+    def cell(self, name: str) -> str:
+        """What the column is called in SQL."""
         self.require(name)
         return f"c{self._positions[name]}"
 
-    def _fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """The rows of a query of our own over the table t; nothing of the file's text may be in it."""
         with _sentences(self.name):
             return self._connection.execute(sql, list(parameters)).fetchall()
 
-    def _arrays(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+    def arrays(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+        """The columns of a query of our own over the table t, masked where missing."""
         with _sentences(self.name):
             return dict(self._connection.execute(sql, list(parameters)).fetchnumpy())
 
@@ -326,18 +299,6 @@ def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[s
             open_nodes += int(rows[position][1] or 0) - 1
             position += 1
     return tuple(names)
-
-
-def _split(
-    found: Mapping[str, Any], keys: Sequence[tuple[Value, ...]], left_out: Mapping[int, int]
-) -> dict[tuple[Value, ...], ScoreCounts]:
-    scores, positives, negatives = (np.asarray(found[name]) for name in ("x", "p", "n"))
-    starts = np.searchsorted(np.asarray(found["k"]), np.arange(len(keys) + 1))
-    return {
-        key: ScoreCounts(scores[part], positives[part], negatives[part], left_out.get(i, 0))
-        for i, key in enumerate(keys)
-        for part in [slice(starts[i], starts[i + 1])]
-    }
 
 
 _UNREACHABLE = re.compile(r"Permission denied|No such file|Cannot open file|Too many open files", re.IGNORECASE)

@@ -51,7 +51,7 @@ def test_reference_intervals_of_accuracy_and_area(german, reference):
     expected = reference("p12_confidence_intervals.expected.json")["expected"]
     measures = binary_performance(german, label="y_true", prediction="y_pred", score="y_score")
     assert [measures["accuracy"].low, measures["accuracy"].high] == close(expected["german accuracy wilson"])
-    found = intervals.delong(german.score_counts("y_score", "y_true", positive=1)[()])
+    found = intervals.delong(german.score_counts("y_score", "y_true", positive=1))
     recorded = expected["german roc_auc DeLong"]
     assert [found.auc, found.se, *ends(found.interval)] == close([recorded[key] for key in ("auc", "se", "lo", "hi")])
     assert [measures["roc_auc"].low, measures["roc_auc"].high] == close([recorded["lo"], recorded["hi"]])
@@ -100,7 +100,7 @@ def test_wilson_of_nothing_found_starts_at_zero(reference):
 
 def test_a_perfect_separation_has_no_interval(write_csv):
     with open_table(write_csv(["y", "s"], [[0, 0.1], [0, 0.2], [1, 0.8], [1, 0.9]])) as table:
-        found = intervals.delong(table.score_counts("s", "y", positive=1)[()])
+        found = intervals.delong(table.score_counts("s", "y", positive=1))
     assert (found.auc, found.se, found.interval) == (1.0, 0.0, None)
 
 

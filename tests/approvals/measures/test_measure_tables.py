@@ -2,6 +2,8 @@ import duckdb
 import numpy as np
 import pytest
 
+from approvals.measures.labels import group_text
+from approvals.measures.score_reading import read_score_groups
 from approvals.measures.tables import Column, TableError, open_table
 
 
@@ -197,8 +199,8 @@ def test_a_table_beyond_the_memory_limit_is_refused_and_spills_where_allowed(wri
 def test_scores_are_counted_per_group_and_label(write_csv):
     rows = [[0.5, 1, "a"], [0.5, 0, "a"], [0.25, 1, None], ["inf", 0, "a"], [None, 1, "a"], [0.75, None, "a"]]
     with open_table(write_csv(["s", "y", "g"], rows)) as table:
-        found = table.score_counts("s", "y", positive=1, by=["g"])
-    assert set(found) == {("a",), (None,)}
-    assert found["a",].scores.tolist() == [0.5]
+        found = dict(read_score_groups(table, "s", "y", positive=1, by=["g"], name=group_text))
+    assert set(found) == {("a",), ("Unknown",)}
+    blocks = {key: [block.scores.tolist() for block in scores.blocks()] for key, scores in found.items()}
+    assert blocks == {("a",): [[0.5]], ("Unknown",): [[0.25]]}
     assert (found["a",].positive_rows, found["a",].negative_rows, found["a",].left_out) == (1, 1, 2)
-    assert found[None,].scores.tolist() == [0.25]

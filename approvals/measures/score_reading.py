@@ -1,0 +1,188 @@
+"""Reads the scores of a table: at once where they fit in memory, otherwise range after range of rising scores."""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and numbers only
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from approvals.measures.labels import Value, positive_level
+from approvals.measures.reading import TableError
+from approvals.measures.scores import Floats, ScoreCounts, Scores
+
+if TYPE_CHECKING:
+    from approvals.measures.tables import Table
+
+BLOCK_ROWS = 1 << 22
+"""Rows held in memory at once, about 60 bytes each while they are sorted and measured."""
+
+FINITE = "x BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
+_BINS = 4096
+_Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows with a label as SQL that gives x (the score) and y (whether the label is positive)."""
+
+    table: Table
+    sql: str
+    parameters: tuple[Any, ...]
+
+    def fetch(self, selected: str, condition: str = "TRUE", parameters: Sequence[float] = ()) -> list[tuple[Any, ...]]:
+        asked = f"SELECT {selected} FROM ({self.sql}) AS r WHERE {condition}"
+        return self.table.fetch(asked, (*self.parameters, *parameters))
+
+    def counts(self, low: float | None = None, high: float | None = None) -> ScoreCounts:
+        """The scores from low to high, or all of them, in memory."""
+        condition, parameters = ("TRUE", ()) if low is None else ("x BETWEEN ? AND ?", (low, high))
+        asked = f"SELECT x, y FROM ({self.sql}) AS r WHERE {condition}"
+        found = self.table.arrays(asked, (*self.parameters, *parameters))
+        return ScoreCounts.from_arrays(_booleans(found["y"]), _floats(found["x"]))
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranges(Scores):
+    """Scores that stay in the table, in ranges of rising scores."""
+
+    rows: _Rows
+    ranges: tuple[tuple[float, float], ...]
+    positive_rows: int
+    negative_rows: int
+    left_out: int
+
+    def blocks(self) -> Iterator[ScoreCounts]:
+        for low, high in self.ranges:
+            if low < high:
+                yield self.rows.counts(low, high)
+                continue
+            n, positives = self.rows.fetch("COUNT(*), COUNT(CASE WHEN y THEN 1 END)", "x = ?", [low])[0]
+            yield ScoreCounts(np.array([low]), np.array([positives]), np.array([n - positives]))
+
+
+def read_scores(table: Table, score: str, label: str, *, positive: Value, block_rows: int = BLOCK_ROWS) -> Scores:
+    """The scores of rows with a label. TableError when the label is not two-valued or the score is no number."""
+    chosen = _chosen(table, score, label, positive)
+    rows = _Rows(table, _labelled(table, score, label, "t"), (chosen,))
+    return rows.counts() if table.rows <= block_rows else _in_ranges(rows, block_rows)
+
+
+def read_score_groups(
+    table: Table,
+    score: str,
+    label: str,
+    *,
+    positive: Value,
+    by: Sequence[str],
+    name: Callable[[Value], str],
+    block_rows: int = BLOCK_ROWS,
+) -> Iterator[tuple[_Key, Scores]]:
+    """The scores of each group, one after the other; values of `by` that have the same `name` are one group.
+
+    TableError as in `read_scores`.
+    """
+    chosen = _chosen(table, score, label, positive)
+    sizes = table.counts(*by)
+    keys = [tuple(name(value) for value in values) for values in sizes]
+    names = sorted(set(keys))
+    group_of = np.array([names.index(key) for key in keys], dtype=np.int64)
+    rows_of = np.bincount(group_of, weights=list(sizes.values()), minlength=len(names))
+    for chunk in _chunks(rows_of.tolist(), block_rows):
+        wanted = np.flatnonzero(np.isin(group_of, chunk))
+        rows = _Rows(table, _grouped(table, score, label, by, wanted.tolist()), (chosen,))
+        if len(chunk) == 1 and rows_of[chunk[0]] > block_rows:
+            yield names[chunk[0]], _in_ranges(rows, block_rows)
+            continue
+        found = table.arrays(f"SELECT k, x, y FROM ({rows.sql}) AS r", rows.parameters)
+        group = group_of[np.asarray(found["k"])]
+        order = np.argsort(group, kind="stable")
+        x, y, group = _floats(found["x"])[order], _booleans(found["y"])[order], group[order]
+        starts = np.searchsorted(group, [*chunk, chunk[-1] + 1])
+        for position, start, end in zip(chunk, starts[:-1], starts[1:], strict=True):
+            yield names[position], ScoreCounts.from_arrays(y[start:end], x[start:end])
+
+
+def _chosen(table: Table, score: str, label: str, positive: Value) -> Value:
+    table.require(score, label)
+    if table.column(score).kind not in {"number", "boolean"}:
+        raise TableError(f"The score column “{score}” of “{table.name}” must hold numbers in every row.")
+    return positive_level(label, table.levels(label), positive)
+
+
+def _labelled(table: Table, score: str, label: str, source: str) -> str:
+    x, y = table.cell(score), table.cell(label)
+    return f"SELECT CAST({x} AS DOUBLE) + 0.0 AS x, COALESCE({y} = ?, FALSE) AS y FROM {source} WHERE {y} IS NOT NULL"
+
+
+def _grouped(table: Table, score: str, label: str, by: Sequence[str], wanted: Iterable[int]) -> str:
+    cells = ", ".join(table.cell(name) for name in by)
+    numbered = (
+        f"SELECT {cells}, ROW_NUMBER() OVER (ORDER BY {cells}) - 1 AS k FROM (SELECT DISTINCT {cells} FROM t) AS d"
+    )
+    matching = " AND ".join(f"t.{table.cell(name)} IS NOT DISTINCT FROM g.{table.cell(name)}" for name in by)
+    x, y = table.cell(score), table.cell(label)
+    return (
+        f"SELECT g.k AS k, CAST(t.{x} AS DOUBLE) + 0.0 AS x, COALESCE(t.{y} = ?, FALSE) AS y "
+        f"FROM t JOIN ({numbered}) AS g ON {matching} "
+        f"WHERE t.{y} IS NOT NULL AND g.k IN ({', '.join(map(str, wanted))})"
+    )
+
+
+def _chunks(sizes: Sequence[float], block_rows: int) -> Iterator[list[int]]:
+    """Positions that follow each other and together have few enough rows, or one that alone has more."""
+    chunk: list[int] = []
+    total = 0.0
+    for position, size in enumerate(sizes):
+        if chunk and total + size > block_rows:
+            yield chunk
+            chunk, total = [], 0.0
+        chunk.append(position)
+        total += size
+    if chunk:
+        yield chunk
+
+
+def _in_ranges(rows: _Rows, block_rows: int) -> Scores:
+    finite = f"CASE WHEN {FINITE} THEN x END"
+    n, positives, total, low, high = rows.fetch(
+        f"COUNT({finite}), COUNT(CASE WHEN y AND {FINITE} THEN 1 END), COUNT(*), MIN({finite}), MAX({finite})"
+    )[0]
+    ranges = tuple(_ranges(rows, n, low, high, block_rows)) if n else ()
+    return _Ranges(rows, ranges, int(positives), int(n - positives), int(total - n))
+
+
+def _ranges(rows: _Rows, n: int, low: float, high: float, block_rows: int) -> Iterator[tuple[float, float]]:
+    """Ranges of values that occur, rising, each with few enough rows or one value only."""
+    if n <= block_rows or low == high:
+        yield low, high
+        return
+    width = high / 2.0 - low / 2.0  # halves, because the whole may be more than a double can hold
+    cut = "CAST(LEAST(FLOOR((x / 2.0 - ?) / ? * ?), ?) AS INTEGER)"
+    bins = rows.table.fetch(
+        f"SELECT b, COUNT(*), MIN(x), MAX(x) FROM (SELECT x, {cut} AS b FROM ({rows.sql}) AS r "
+        "WHERE x BETWEEN ? AND ?) AS s GROUP BY b ORDER BY b",
+        (low / 2.0, width, float(_BINS), float(_BINS - 1), *rows.parameters, low, high),
+    )
+    open_range: tuple[float, float] | None = None
+    held = 0
+    for _, size, least, most in bins:
+        if open_range and held + size > block_rows:
+            yield open_range
+            open_range, held = None, 0
+        if size > block_rows:
+            yield from _ranges(rows, size, least, most, block_rows)
+        else:
+            open_range, held = (open_range[0] if open_range else least, most), held + size
+    if open_range:
+        yield open_range
+
+
+def _floats(column: Any) -> Floats:
+    return np.ma.filled(np.ma.asarray(column, dtype=np.float64), np.nan)
+
+
+def _booleans(column: Any) -> Any:
+    return np.ma.filled(np.ma.asarray(column, dtype=np.bool_), False)
