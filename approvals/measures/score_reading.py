@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from approvals.measures.labels import Value, positive_level
 from approvals.measures.reading import TableError
-from approvals.measures.scores import Floats, ScoreCounts, Scores
+from approvals.measures.scores import Floats, ScoreCounts, Scores, rising
 
 if TYPE_CHECKING:
     from approvals.measures.tables import Table
@@ -36,12 +37,11 @@ class _Rows:
         asked = f"SELECT {selected} FROM ({self.sql}) AS r WHERE {condition}"
         return self.table.fetch(asked, (*self.parameters, *parameters))
 
-    def counts(self, low: float | None = None, high: float | None = None) -> ScoreCounts:
-        """The scores from low to high, or all of them, in memory."""
-        condition, parameters = ("TRUE", ()) if low is None else ("x BETWEEN ? AND ?", (low, high))
+    def arrays(self, condition: str = "TRUE", parameters: Sequence[float] = ()) -> tuple[NDArray[np.bool_], Floats]:
+        """Whether the label is positive, and the score, of the rows for which a condition holds."""
         asked = f"SELECT x, y FROM ({self.sql}) AS r WHERE {condition}"
         found = self.table.arrays(asked, (*self.parameters, *parameters))
-        return ScoreCounts.from_arrays(_booleans(found["y"]), _floats(found["x"]))
+        return _booleans(found["y"]), _floats(found["x"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class _Ranges(Scores):
     def blocks(self) -> Iterator[ScoreCounts]:
         for low, high in self.ranges:
             if low < high:
-                yield self.rows.counts(low, high)
+                yield from rising(*self.rows.arrays("x BETWEEN ? AND ?", (low, high)))
                 continue
             n, positives = self.rows.fetch("COUNT(*), COUNT(CASE WHEN y THEN 1 END)", "x = ?", [low])[0]
             yield ScoreCounts(np.array([low]), np.array([positives]), np.array([n - positives]))
@@ -67,7 +67,9 @@ def read_scores(table: Table, score: str, label: str, *, positive: Value, block_
     """The scores of rows with a label. TableError when the label is not two-valued or the score is no number."""
     chosen = _chosen(table, score, label, positive)
     rows = _Rows(table, _labelled(table, score, label, "t"), (chosen,))
-    return rows.counts() if table.rows <= block_rows else _in_ranges(rows, block_rows)
+    if table.rows > block_rows:
+        return _in_ranges(rows, block_rows)
+    return ScoreCounts.from_arrays(*rows.arrays())
 
 
 def read_score_groups(

@@ -5,11 +5,12 @@ So ties are exact and no result depends on the order of rows.
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,30 +105,59 @@ class ScoreCounts(Scores):
 
     @classmethod
     def from_finite(cls, labels: NDArray[np.bool_], scores: Floats, left_out: int = 0) -> ScoreCounts:
-        """Counts from one boolean label and one finite score per row, without negative zeros; sorts a copy."""
-        if not scores.size:
+        """Counts from one boolean label and one finite score per row, without negative zeros."""
+        parts = list(rising(labels, scores))
+        if not parts:
             return cls(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), left_out)
-        if scores.min() >= 0.0 and scores.max() < _PACKED_BELOW:
-            values, labelled = _sorted_together(labels, scores)
-        else:
-            order = np.argsort(scores, kind="stable")
-            values, labelled = scores[order], labels[order]
-        ends = np.append(np.flatnonzero(values[1:] != values[:-1]), values.size - 1)
-        positives = np.diff(np.cumsum(labelled, dtype=np.int64)[ends], prepend=0)
-        return cls(values[ends], positives, np.diff(ends + 1, prepend=0) - positives, left_out)
+        scored, positives, negatives = (np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS)
+        return cls(scored, positives, negatives, left_out)
+
+    def pieces(self) -> Iterator[ScoreCounts]:
+        """The same counts in pieces small enough for the fast memory of a processor."""
+        for start in range(0, self.scores.size, _PIECE):
+            part = slice(start, start + _PIECE)
+            yield ScoreCounts(self.scores[part], self.positives[part], self.negatives[part])
 
 
+_ARRAYS = ("scores", "positives", "negatives")
+_PIECE = 1 << 15
 _PACKED_BELOW = 2.0
 
 
-def _sorted_together(labels: NDArray[np.bool_], scores: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    # The bits of doubles in [0, 2) rise with their values and leave the highest bit free: the label takes the lowest.
-    keys = scores.view(np.uint64) << np.uint64(1)
-    keys |= labels.view(np.uint8)
-    keys.sort()
-    labelled = (keys & np.uint64(1)).astype(np.bool_)
-    keys >>= np.uint64(1)
-    return keys.view(np.float64), labelled
+def rising(labels: NDArray[np.bool_], scores: Floats) -> Iterator[ScoreCounts]:
+    """Pieces of rising scores from one boolean label and one finite score per row, without negative zeros."""
+    if not scores.size:
+        return
+    packed = scores.min() >= 0.0 and scores.max() < _PACKED_BELOW
+    if packed:
+        # The bits of doubles in [0, 2) rise with their values and leave the highest bit free: the label takes the
+        # lowest, so that both are sorted as one number.
+        keys = scores.view(np.uint64) << np.uint64(1)
+        keys |= labels.view(np.uint8)
+        keys.sort()
+    else:
+        order = np.argsort(scores, kind="stable")
+        scores, labels = scores[order], labels[order]
+    start = 0
+    while start < scores.size:
+        end = min(start + _PIECE, scores.size)
+        if packed:
+            end += int(np.searchsorted(keys[end:], keys[end - 1] | np.uint64(1), side="right"))
+            values = (keys[start:end] >> np.uint64(1)).view(np.float64)
+            is_positive: NDArray[Any] = keys[start:end] & np.uint64(1)
+        else:
+            end += int(np.searchsorted(scores[end:], scores[end - 1], side="right"))
+            values, is_positive = scores[start:end], labels[start:end]
+        yield _distinct(values, is_positive)
+        start = end
+
+
+def _distinct(values: Floats, is_positive: NDArray[Any]) -> ScoreCounts:
+    ends = np.append(np.flatnonzero(values[1:] != values[:-1]), values.size - 1)
+    sizes, positives = ends + 1, np.cumsum(is_positive, dtype=np.int64)[ends]
+    sizes[1:] -= ends[:-1] + 1
+    positives[1:] -= positives[:-1].copy()
+    return ScoreCounts(values[ends], positives, sizes - positives)
 
 
 def roc_auc(counts: Scores) -> float | None:
@@ -145,8 +175,8 @@ class _Bins:
         }
 
     def counting(self, blocks: Iterator[ScoreCounts]) -> Iterator[ScoreCounts]:
-        """The same blocks, each counted as it passes."""
-        for block in blocks:
+        """The same counts in small pieces, each counted as it passes."""
+        for block in itertools.chain.from_iterable(block.pieces() for block in blocks):
             rows = block.positives + block.negatives
             totals = rows * block.scores
             for (bins, closed), binned in self.found.items():
