@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,11 @@ class Moments:
     def variance(self) -> float | None:
         """Sample variance (ddof 1); None for fewer than two."""
         return self.squares / (self.n - 1) if self.n > 1 else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation (ddof 0); None for none."""
+        return math.sqrt(self.squares / self.n) if self.n else None
 
     @classmethod
     def of(cls, *weighted: tuple[NDArray[np.int64], NDArray[np.float64]]) -> Moments:

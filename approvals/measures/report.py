@@ -7,14 +7,16 @@ says why; `intervals` holds low, high, level and method.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from approvals.measures.bins import count, reference_bins
 from approvals.measures.calibration import calibration_measures
-from approvals.measures.drift import categorical_drift, largest_change, numeric_drift, reference_bins
+from approvals.measures.drift import TwoSamples, categorical_drift, largest_change, numeric_drift
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.labels import Value, value_text
 from approvals.measures.multiclass import multiclass_performance
@@ -277,22 +279,21 @@ def _drift_of_levels(reference: Table, current: Table, column: str) -> Report:
 
 
 def _drift_of_numbers(reference: Table, current: Table, column: str) -> Report:
-    before, now = reference.numbers(column), current.numbers(column)
-    stored = reference_bins(before, column=column, kind="number")
-    found = numeric_drift(before, now, column=column, stored=stored)
-    present, lately = before[np.isfinite(before)], now[np.isfinite(now)]
-    counts = np.bincount(np.searchsorted(np.asarray(stored.cuts), lately), minlength=len(stored.cuts) + 1)
+    pair = TwoSamples.of(reference, current, column=column)
+    stored = pair.stored()
+    found = numeric_drift(pair, column=column, stored=stored)
     distance = found["js_distance"].value
+    before, now = pair.distances.before, pair.distances.now
     return {
         "kind": "number",
-        "n_ref": int(present.size),
-        "n_cur": int(lately.size),
-        "mean_ref": float(np.mean(present)),
-        "mean_cur": float(np.mean(lately)) if lately.size else None,
-        "std_ref_ddof1": float(np.std(present, ddof=1)) if present.size > 1 else None,
+        "n_ref": before.n,
+        "n_cur": now.n,
+        "mean_ref": before.mean,
+        "mean_cur": now.mean if now.n else None,
+        "std_ref_ddof1": None if before.variance is None else math.sqrt(before.variance),
         "decile_cuts": list(stored.cuts),
         "decile_counts_ref": list(stored.counts),
-        "decile_counts_cur": [int(count) for count in counts],
+        "decile_counts_cur": list(count(stored, pair.current).counts),
         "js_divergence_base2_on_deciles": None if distance is None else float(distance) ** 2,
         **_block({name: found[key] for key, name in NUMERIC_DRIFT.items()}),
     }

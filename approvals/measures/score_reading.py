@@ -11,17 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.labels import Value, positive_level
+from approvals.measures.ranges import BLOCK_ROWS, FINITE, histogram_parameters, histogram_query, plan
 from approvals.measures.reading import TableError
 from approvals.measures.scores import Floats, ScoreCounts, Scores, rising
 
 if TYPE_CHECKING:
     from approvals.measures.tables import Table
 
-BLOCK_ROWS = 1 << 22
-"""Rows held in memory at once, about 60 bytes each while they are sorted and measured."""
-
-FINITE = "x BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
-_BINS = 4096
 _Key = tuple[str, ...]
 
 
@@ -42,6 +38,11 @@ class _Rows:
         asked = f"SELECT x, y FROM ({self.sql}) AS r WHERE {condition}"
         found = self.table.arrays(asked, (*self.parameters, *parameters))
         return _booleans(found["y"]), _floats(found["x"])
+
+    def histogram(self, low: float, high: float) -> list[tuple[int, int, float, float]]:
+        """Rows by score, as `ranges.plan` asks for them."""
+        parameters = (*histogram_parameters(low, high), *self.parameters, low, high)
+        return self.table.fetch(histogram_query(self.sql), parameters)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,34 +153,8 @@ def _in_ranges(rows: _Rows, block_rows: int) -> Scores:
     n, positives, total, low, high = rows.fetch(
         f"COUNT({finite}), COUNT(CASE WHEN y AND {FINITE} THEN 1 END), COUNT(*), MIN({finite}), MAX({finite})"
     )[0]
-    ranges = tuple(_ranges(rows, n, low, high, block_rows)) if n else ()
+    ranges = tuple(plan(n, low, high, rows.histogram, block_rows)) if n else ()
     return _Ranges(rows, ranges, int(positives), int(n - positives), int(total - n))
-
-
-def _ranges(rows: _Rows, n: int, low: float, high: float, block_rows: int) -> Iterator[tuple[float, float]]:
-    """Ranges of values that occur, rising, each with few enough rows or one value only."""
-    if n <= block_rows or low == high:
-        yield low, high
-        return
-    width = high / 2.0 - low / 2.0  # halves, because the whole may be more than a double can hold
-    cut = "CAST(LEAST(FLOOR((x / 2.0 - ?) / ? * ?), ?) AS INTEGER)"
-    bins = rows.table.fetch(
-        f"SELECT b, COUNT(*), MIN(x), MAX(x) FROM (SELECT x, {cut} AS b FROM ({rows.sql}) AS r "
-        "WHERE x BETWEEN ? AND ?) AS s GROUP BY b ORDER BY b",
-        (low / 2.0, width, float(_BINS), float(_BINS - 1), *rows.parameters, low, high),
-    )
-    open_range: tuple[float, float] | None = None
-    held = 0
-    for _, size, least, most in bins:
-        if open_range and held + size > block_rows:
-            yield open_range
-            open_range, held = None, 0
-        if size > block_rows:
-            yield from _ranges(rows, size, least, most, block_rows)
-        else:
-            open_range, held = (open_range[0] if open_range else least, most), held + size
-    if open_range:
-        yield open_range
 
 
 def _floats(column: Any) -> Floats:

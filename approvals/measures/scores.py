@@ -128,28 +128,40 @@ def rising(labels: NDArray[np.bool_], scores: Floats) -> Iterator[ScoreCounts]:
     """Pieces of rising scores from one boolean label and one finite score per row, without negative zeros."""
     if not scores.size:
         return
-    packed = scores.min() >= 0.0 and scores.max() < _PACKED_BELOW
-    if packed:
-        # The bits of doubles in [0, 2) rise with their values and leave the highest bit free: the label takes the
-        # lowest, so that both are sorted as one number.
-        keys = scores.view(np.uint64) << np.uint64(1)
-        keys |= labels.view(np.uint8)
-        keys.sort()
-    else:
-        order = np.argsort(scores, kind="stable")
-        scores, labels = scores[order], labels[order]
+    if scores.min() < 0.0 or scores.max() >= _PACKED_BELOW:
+        yield from rising_pair(np.sort(scores[~labels]), np.sort(scores[labels]))
+        return
+    # The bits of doubles in [0, 2) rise with their values and leave the highest bit free: the label takes the lowest,
+    # so that both are sorted as one number.
+    keys = scores.view(np.uint64) << np.uint64(1)
+    keys |= labels.view(np.uint8)
+    keys.sort()
     start = 0
-    while start < scores.size:
-        end = min(start + _PIECE, scores.size)
-        if packed:
-            end += int(np.searchsorted(keys[end:], keys[end - 1] | np.uint64(1), side="right"))
-            values = (keys[start:end] >> np.uint64(1)).view(np.float64)
-            is_positive: NDArray[Any] = keys[start:end] & np.uint64(1)
-        else:
-            end += int(np.searchsorted(scores[end:], scores[end - 1], side="right"))
-            values, is_positive = scores[start:end], labels[start:end]
-        yield _distinct(values, is_positive)
+    while start < keys.size:
+        end = min(start + _PIECE, keys.size)
+        end += int(np.searchsorted(keys[end:], keys[end - 1] | np.uint64(1), side="right"))
+        piece = keys[start:end]
+        yield _distinct((piece >> np.uint64(1)).view(np.float64), piece & np.uint64(1))
         start = end
+
+
+def rising_pair(negatives: Floats, positives: Floats) -> Iterator[ScoreCounts]:
+    """Pieces of rising scores from those of the negative and those of the positive rows, finite and rising already."""
+    sides = negatives, positives
+    starts = [0, 0]
+    while any(start < side.size for start, side in zip(starts, sides, strict=True)):
+        lasts = [
+            side[start + _PIECE - 1] for start, side in zip(starts, sides, strict=True) if start + _PIECE < side.size
+        ]
+        ends = [
+            start + int(np.searchsorted(side[start:], min(lasts), side="right")) if lasts else side.size
+            for start, side in zip(starts, sides, strict=True)
+        ]
+        parts = [side[start:end] for side, start, end in zip(sides, starts, ends, strict=True)]
+        both = np.concatenate(parts)
+        order = np.argsort(both, kind="stable")  # two rising runs: merged in one go
+        yield _distinct(both[order], order >= parts[0].size)
+        starts = ends
 
 
 def _distinct(values: Floats, is_positive: NDArray[Any]) -> ScoreCounts:

@@ -9,7 +9,7 @@ from typing import Any
 from approvals.checks._charts import INK, REFERENCE, SCHEMA, TICKS, WIDTH
 from approvals.checks._verdicts import limit_text, number
 from approvals.checks.base import ChartSpecification
-from approvals.measures.drift import ReferenceBins
+from approvals.measures.bins import ReferenceBins
 from monitoring.monitors.base import Headline
 
 THEN, NOW = "as approved", "this batch"

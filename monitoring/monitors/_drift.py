@@ -7,16 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from approvals.checks._charts import bars
 from approvals.checks._verdicts import Rule, at_most, number, reason_of
 from approvals.checks.base import ChartSpecification, NumberTable, Reading
-from approvals.measures.drift import ReferenceBins, categorical_drift, numeric_drift, reference_bins
+from approvals.measures.bins import ReferenceBins, count, reference_bins
+from approvals.measures.drift import TwoSamples, categorical_drift, numeric_drift
 from approvals.measures.labels import value_text
 from approvals.measures.values import Measure
 from monitoring.monitors._charts import labels_of, shares
-from monitoring.monitors._tables import Pair, is_number, numbers_of
+from monitoring.monitors._tables import Pair, is_number
 
 LONGEST_CHART = 30
 Kind = Literal["number", "category"]
@@ -50,12 +49,10 @@ class ColumnDrift:
 def drift_of(pair: Pair, column: str, *, bins: int) -> ColumnDrift:
     """All drift measures of one column: on deciles for numbers, on levels for anything else."""
     if is_number(pair.reference, column):
-        stored = reference_bins(pair.reference, column=column, bins=bins, kind="number")
-        values = numbers_of(pair.batch, column)
-        found = numeric_drift(pair.reference, values, column=column, stored=stored)
-        present = values[np.isfinite(values)]
-        counts = np.bincount(np.searchsorted(np.asarray(stored.cuts), present), minlength=len(stored.cuts) + 1)
-        now = [(place, int(count)) for place, count in zip(labels_of(stored), counts, strict=True)]
+        both = TwoSamples.of(pair.reference, pair.batch, column=column, bins=bins)
+        stored = both.stored()
+        found = numeric_drift(both, column=column, stored=stored)
+        now = list(zip(labels_of(stored), count(stored, both.current).counts, strict=True))
     else:
         stored = reference_bins(pair.reference, column=column, kind="category")
         found = categorical_drift(pair.reference, pair.batch, column=column, stored=stored)

@@ -1,22 +1,16 @@
-"""The approved table and the batch side by side, and columns of a batch in a form that drift can be measured on."""
+"""The approved table and the batch side by side,."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from approvals.checks._evaluation import Declaration, declaration_of, opened
 from approvals.checks.base import CheckInputError, Job
 from approvals.measures.labels import Value, same_value, value_text
 from approvals.measures.tables import Table
 from monitoring.monitors.base import BATCH, REFERENCE
-
-NUMBERS = ("number", "boolean")
 
 
 @dataclass(frozen=True)
@@ -81,10 +75,3 @@ def require_approved_coding(pair: Pair, column: str) -> None:
 def is_number(table: Table, column: str) -> bool:
     """Whether drift of the column is measured on numbers."""
     return table.column(column).kind == "number"
-
-
-def numbers_of(table: Table, column: str) -> NDArray[Any]:
-    """The column as numbers; a column without any value is all missing, whatever kind the file gives it."""
-    if table.column(column).kind not in NUMBERS and not table.distinct(column):
-        return np.full(table.rows, np.nan)
-    return table.numbers(column)

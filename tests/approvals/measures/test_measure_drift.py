@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
 from approvals.measures import drift
+from approvals.measures.bins import ReferenceBins, reference_bins
 from approvals.measures.tables import TableError, open_table
 
 
@@ -48,7 +49,7 @@ def test_reference_numeric_drift(reference, halves, group, column):
     expected = reference("p10_drift.expected.json")["expected"][group][column]
     before, now = halves(f"p10_drift_{group.removesuffix('_numeric')}.csv")
     with open_table(before) as first, open_table(now) as second:
-        stored = drift.reference_bins(first, column=column)
+        stored = reference_bins(first, column=column)
         found = drift.numeric_drift(first, second, column=column, stored=stored)
     names = {
         "psi": "psi_ref_deciles_floor_1e4",
@@ -69,7 +70,7 @@ def test_reference_categorical_drift(reference, halves, column):
     expected = reference("p10_drift.expected.json")["expected"]["titanic_categorical"][column]
     before, now = halves("p10_drift_titanic.csv")
     with open_table(before) as first, open_table(now) as second:
-        stored = drift.reference_bins(first, column=column, kind="category")
+        stored = reference_bins(first, column=column, kind="category")
         found = drift.categorical_drift(first, second, column=column)
         natural = drift.js_distance(stored, second, base=np.e)
     names = {
@@ -87,18 +88,18 @@ def test_reference_categorical_drift(reference, halves, column):
 
 def test_bins_survive_json_and_are_not_recomputed():
     reference = np.arange(100.0)
-    stored = drift.reference_bins(reference, column="x")
-    again = drift.ReferenceBins.from_json(json.loads(json.dumps(stored.as_json())))
+    stored = reference_bins(reference, column="x")
+    again = ReferenceBins.from_json(json.loads(json.dumps(stored.as_json())))
     assert again == stored
     assert drift.psi(again, np.arange(100.0)).value == 0.0
-    levels = drift.reference_bins(["a", "b", None], column="g")
-    assert drift.ReferenceBins.from_json(json.loads(json.dumps(levels.as_json()))) == levels
+    levels = reference_bins(["a", "b", None], column="g")
+    assert ReferenceBins.from_json(json.loads(json.dumps(levels.as_json()))) == levels
 
 
 def test_an_empty_bin_keeps_psi_finite(reference):
     recorded = reference("p13_reference_library_edge_behaviour.expected.json")["recorded"]
     assert recorded["numpy: PSI with empty current bin, no floor"]["value"] == "Infinity"
-    stored = drift.reference_bins(np.arange(100.0), column="x")
+    stored = reference_bins(np.arange(100.0), column="x")
     assert drift.psi(stored, np.full(50, 1000.0)).value > 1
 
 
@@ -125,7 +126,7 @@ def test_nothing_to_compare_is_not_computable_instead_of_no_drift():
     groups = drift.categorical_drift(["a", "b"], [None, None], column="g")
     assert [name for name, measure in groups.items() if measure.computable] == ["new_levels", "missing_change"]
     with pytest.raises(TableError, match="has no values"):
-        drift.reference_bins(empty, column="x")
+        reference_bins(empty, column="x")
 
 
 def test_a_constant_reference_has_no_normalised_distance():
@@ -146,6 +147,6 @@ def test_jensen_shannon_agrees_with_scipy(before, now):
     values = [
         [name for name, rows in zip("abcdefgh", side, strict=False) for _ in range(rows)] for side in (before, now)
     ]
-    found = drift.js_distance(drift.reference_bins(values[0], column="g"), values[1])
+    found = drift.js_distance(reference_bins(values[0], column="g"), values[1])
     assert found.value == pytest.approx(jensenshannon(before, now, base=2), abs=1e-7)
     assert 0 <= found.value <= 1 + 1e-12

@@ -60,9 +60,10 @@ def test_reading_in_ranges_changes_no_number(write_csv, kind):
 
 def test_groups_read_one_after_the_other_are_those_read_at_once(write_csv):
     with open_table(write_csv(["s", "y", "g"], _rows("shares"))) as table:
-        asked = {"positive": 1, "by": ["g"], "name": group_text}
-        whole = dict(read_score_groups(table, "s", "y", **asked))
-        parts = dict(read_score_groups(table, "s", "y", **asked, block_rows=400))
+        whole, parts = (
+            dict(read_score_groups(table, "s", "y", positive=1, by=["g"], name=group_text, block_rows=rows))
+            for rows in (10_000, 400)
+        )
         assert list(whole) == [("Unknown",), ("a",), ("b",), ("c",)]
         assert whole.keys() == parts.keys()
         for key, scores in whole.items():

@@ -22,7 +22,8 @@ from approvals import checks
 from approvals.checks._documents import placeholder_in, texts_in
 from approvals.checks.base import Input, Job, Judgement, Reading, build
 from approvals.files import JSON_KEYS
-from approvals.measures.drift import psi, reference_bins
+from approvals.measures.bins import reference_bins
+from approvals.measures.drift import psi
 from approvals.measures.tables import Table, open_table
 from portal.management.demo import documents, texts, training
 from portal.management.demo.applications import applications, matrix, rows_of, sha256, split
