@@ -7,29 +7,37 @@ from typing import Literal
 Kind = Literal["number", "text", "boolean", "date", "other"]
 
 _NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
-_INTEGER = r"[+-]?[0-9]{1,18}"
+_INTEGER = r"[+-]?[0-9]{1,38}"
+_LONG_INTEGER = r"[+-]?[0-9]{19,38}"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+TESTS = 6
+"""How many counts `csv_tests` makes."""
 _WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
 
 
 def csv_tests(cell: str) -> str:
-    """SQL that counts, of one text cell: present, numbers, whole numbers, booleans and dates."""
+    """SQL that counts, of one text cell: present, numbers, whole numbers, long ones of them, booleans and dates."""
     text = f"TRIM({cell})"
     return (
         f"COUNT({cell}), "
         f"COUNT(CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST(LOWER({text}) AS DOUBLE) END), "
         f"COUNT(CASE WHEN regexp_full_match({text}, '{_INTEGER}') THEN 1 END), "
+        f"COUNT(CASE WHEN regexp_full_match({text}, '{_LONG_INTEGER}') THEN 1 END), "
         f"COUNT(CASE WHEN LOWER({text}) IN ('true', 'false') THEN 1 END), "
         f"COUNT(CASE WHEN regexp_full_match({text}, '{_DATE}') THEN TRY_CAST({text} AS TIMESTAMP) END)"
     )
 
 
-def csv_kind(present: int, numbers: int, integers: int, booleans: int, dates: int) -> tuple[Kind, str]:
+def csv_kind(
+    present: int, numbers: int, integers: int, long_integers: int, booleans: int, dates: int
+) -> tuple[Kind, str]:
     """The kind and the SQL type to store, from the counts of `csv_tests`."""
     if not present:
         return "other", "VARCHAR"
     if numbers == present:
-        return "number", "BIGINT" if integers == present else "DOUBLE"
+        if integers < present:
+            return "number", "DOUBLE"
+        return "number", "HUGEINT" if long_integers else "BIGINT"  # account numbers keep every digit
     if booleans == present:
         return "boolean", "BOOLEAN"
     return ("date" if dates == present else "text"), "VARCHAR"

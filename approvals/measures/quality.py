@@ -35,7 +35,8 @@ def profile(table: Table) -> tuple[Profile, ...]:
     missing = table.missing()
     found = []
     for column in table.columns:
-        distinct = table.distinct(column.name)
+        summary = table.summary(column.name) if column.kind == "number" else None
+        distinct = table.distinct(column.name) if summary is None else summary.distinct
         found.append(
             Profile(
                 column=column,
@@ -43,7 +44,7 @@ def profile(table: Table) -> tuple[Profile, ...]:
                 missing=_share("missing_share", missing[column.name], table.rows, (("column", column.name),)),
                 distinct=distinct,
                 constant=distinct == 1,
-                summary=table.summary(column.name) if column.kind == "number" else None,
+                summary=summary,
             )
         )
     return tuple(found)
@@ -176,8 +177,7 @@ def row_overlap(table: Table, other: Table, columns: Sequence[str] = ()) -> Meas
     shared = tuple(columns) or tuple(name for name in table.names if name in other.names)
     if not shared:
         raise TableError(f"The tables “{table.name}” and “{other.name}” have no column in common.")
-    found = np.isin(table.row_digests(*shared), other.row_digests(*shared))
-    return _rows("row_overlap", int(found.sum()), table, (("column", ", ".join(shared)),))
+    return _rows("row_overlap", table.shared_rows(other, *shared), table, (("column", ", ".join(shared)),))
 
 
 def _rows(name: str, rows: int, table: Table, where: Slice = ()) -> Measure:

@@ -24,7 +24,7 @@ from approvals.measures.performance import binary_performance
 from approvals.measures.quality import leakage, missingness_leakage, profile, repeated_keys, row_overlap
 from approvals.measures.regression import group_errors, regression_performance
 from approvals.measures.scores import Closed
-from approvals.measures.tables import Table, TableError
+from approvals.measures.tables import NumberSummary, Table, TableError
 from approvals.measures.values import Measure
 
 PERFORMANCE = (
@@ -319,7 +319,7 @@ def profile_report(table: Table, *, label: str | None = None, positive: Value = 
         "all_unique_columns": [item.column.name for item in columns if item.distinct == table.rows],
         "n_unique": {item.column.name: item.distinct for item in columns},
         "kinds": {item.column.name: item.column.kind for item in columns},
-        "ranges": {item.column.name: vars(item.summary) for item in columns if item.summary},
+        "ranges": {item.column.name: _range(item.summary) for item in columns if item.summary},
     }
     if key:
         report["unique_id_violations_rows_beyond_first"] = repeated_keys(table, *key).value
@@ -328,6 +328,10 @@ def profile_report(table: Table, *, label: str | None = None, positive: Value = 
         missing_found = missingness_leakage(table, label, positive=positive, exclude=key)
         report["label_leakage_abs_auc_of_missingness"] = _block(missing_found)
     return report
+
+
+def _range(summary: NumberSummary) -> Report:
+    return {name: value for name, value in vars(summary).items() if name != "distinct"}
 
 
 def _block(measures: Mapping[str, Measure]) -> Report:

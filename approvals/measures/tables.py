@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
-from approvals.measures.kinds import Kind, csv_kind, csv_tests, parquet_cell
+from approvals.measures.kinds import TESTS, Kind, csv_kind, csv_tests, parquet_cell
 from approvals.measures.labels import Value
 from approvals.measures.reading import (
     MISSING_TEXTS,
@@ -28,12 +28,14 @@ from approvals.measures.reading import (
     checked_format,
     read_header,
 )
+from approvals.measures.repetition import repeated_rows, shared_rows
 from approvals.measures.score_reading import read_scores
 from approvals.measures.scores import Floats, ScoreCounts, Scores
 
 __all__ = ["Column", "Kind", "NumberSummary", "Table", "TableError", "open_table"]
 
 _SHOWN = 40
+_EXACT_DOUBLE = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ class Column:
 
 @dataclass(frozen=True)
 class NumberSummary:
-    """Finite values of a number column: how many, and (None when there are none) their range, mean and std (ddof 0)."""
+    """Finite values of a number column: how many, and (None when there are none) their range, mean and std (ddof 0).
+
+    `distinct` counts different values, infinite ones too.
+    """
 
     n: int
     missing: int
@@ -55,6 +60,7 @@ class NumberSummary:
     maximum: float | None
     mean: float | None
     std: float | None
+    distinct: int
 
 
 class Table:
@@ -73,6 +79,7 @@ class Table:
         self.name = name
         self.format = format
         self.columns = columns
+        self._repetition: dict[tuple[str, ...], tuple[int, int]] = {}
         self.rows = int(self.fetch("SELECT COUNT(*) FROM t")[0][0])
 
     @property
@@ -121,6 +128,10 @@ class Table:
 
     def missing(self) -> dict[str, int]:
         """Missing values per column."""
+        return dict(self._missing)
+
+    @cached_property
+    def _missing(self) -> dict[str, int]:
         selected = ", ".join(f"COUNT(c{position})" for position in range(len(self.columns)))
         present = self.fetch(f"SELECT {selected} FROM t")[0]
         return {column.name: self.rows - int(count) for column, count in zip(self.columns, present, strict=True)}
@@ -130,15 +141,20 @@ class Table:
         return int(self.fetch(f"SELECT COUNT(DISTINCT {self.cell(column)}) FROM t")[0][0])
 
     def summary(self, column: str) -> NumberSummary:
-        """Range, mean and spread of a number column, over its finite values."""
+        """Range, mean and spread of a number column, over its finite values, and how many values are different."""
         values = self.numbers(column)
-        missing = int(np.isnan(values).sum())
+        values = values[~np.isnan(values)]
+        values.sort()
+        missing = self.rows - values.size
+        distinct = int(values.size > 0) + int((values[1:] != values[:-1]).sum())
+        if values.size and max(abs(values[0]), abs(values[-1])) >= _EXACT_DOUBLE:
+            distinct = self.distinct(column)  # whole numbers that doubles cannot tell apart
         finite = values[np.isfinite(values)]
-        not_finite = values.size - missing - finite.size
+        rest = (missing, int(values.size - finite.size))
         if not finite.size:
-            return NumberSummary(0, missing, not_finite, None, None, None, None)
+            return NumberSummary(0, *rest, None, None, None, None, distinct)
         mean, std = float(np.mean(finite)), float(np.std(finite))
-        return NumberSummary(finite.size, missing, not_finite, float(finite.min()), float(finite.max()), mean, std)
+        return NumberSummary(finite.size, *rest, float(finite[0]), float(finite[-1]), mean, std, distinct)
 
     def duplicates(self, *columns: str, ignore: Sequence[str] = ()) -> int:
         """Rows beyond the first of equal rows, over `columns` (all when none), missing equal to missing."""
@@ -146,8 +162,7 @@ class Table:
         chosen = [name for name in (columns or self.names) if name not in ignore]
         if not chosen:
             raise TableError(f"No column of “{self.name}” is left to compare rows by.")
-        selected = ", ".join(self.cell(name) for name in chosen)
-        return self.rows - int(self.fetch(f"SELECT COUNT(*) FROM (SELECT DISTINCT {selected} FROM t) AS d")[0][0])
+        return self._repeated(tuple(chosen))[0]
 
     def rows_with_missing(self) -> int:
         """Rows in which at least one cell is missing."""
@@ -156,25 +171,18 @@ class Table:
 
     def rows_in_duplicate_groups(self) -> int:
         """Rows that have at least one equal over all columns, missing equal to missing; the first of each counts."""
-        selected = ", ".join(f"c{position}" for position in range(len(self.columns)))
-        groups = f"SELECT COUNT(*) AS n FROM t GROUP BY {selected} HAVING COUNT(*) > 1"
-        return int(self.fetch(f"SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM ({groups}) AS g")[0][0])
+        return self._repeated(self.names)[1]
 
-    def row_digests(self, *columns: str) -> NDArray[np.bytes_]:
-        """A 16-byte digest per row over `columns`, in file order; equal rows of two files have equal digests."""
-        parts = ", ".join(self._digest_part(name) for name in columns)
-        found = self.arrays(
-            "SELECT md5_number_lower(k) AS low, md5_number_upper(k) AS high "
-            f"FROM (SELECT CONCAT({parts}) AS k FROM t) AS d"
-        )
-        pairs = np.empty((self.rows, 2), dtype=np.uint64)
-        pairs[:, 0], pairs[:, 1] = found["low"], found["high"]
-        return pairs.view("S16").reshape(-1)
+    def _repeated(self, columns: tuple[str, ...]) -> tuple[int, int]:
+        if columns not in self._repetition:
+            self._repetition[columns] = repeated_rows(self, columns)
+        return self._repetition[columns]
 
-    def _digest_part(self, name: str) -> str:
-        sql = self.cell(name)
-        text = f"CAST({f'CAST({sql} AS DOUBLE)' if self.column(name).kind == 'number' else sql} AS VARCHAR)"
-        return f"COALESCE(CONCAT(LENGTH({text}), ':', {text}), '-')"
+    def shared_rows(self, other: Table, *columns: str) -> int:
+        """Rows that also occur in `other`, over these columns."""
+        self.require(*columns)
+        other.require(*columns)
+        return shared_rows(self, other, columns)
 
     def scores(self, score: str, label: str, *, positive: Value) -> Scores:
         """Finite scores with their labels, read in blocks that fit in memory; see `score_reading.read_scores`."""
@@ -265,7 +273,7 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, path: Path, header: Header)
     found = connection.execute(f"SELECT {tests} FROM {source}").fetchall()[0]
     columns, stored = [], []
     for position, name in enumerate(header.names):
-        kind, type_name = csv_kind(*(int(count) for count in found[5 * position : 5 * position + 5]))
+        kind, type_name = csv_kind(*(int(count) for count in found[TESTS * position : TESTS * (position + 1)]))
         columns.append(Column(name=name, kind=kind))
         cell = f"LOWER(TRIM(c{position}))" if type_name != "VARCHAR" else f"c{position}"
         stored.append(f"CAST({cell} AS {type_name}) AS c{position}")

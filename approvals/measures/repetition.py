@@ -1,0 +1,89 @@
+"""Rows that occur more than once, in one table or in two. Missing equals missing, 0 equals -0.
+
+Rows are first compared by a hash that holds within one run only; what it finds alike is then compared for real.
+"""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and numbers only
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from approvals.measures.tables import Table
+
+PART_ROWS = 1 << 24
+"""Hashes held in memory at once, 8 bytes each and as much again while they are read."""
+_LISTED = 10_000
+_EXACT_DOUBLE = 2**53
+
+
+def repeated_rows(table: Table, columns: Sequence[str], *, part_rows: int = PART_ROWS) -> tuple[int, int]:
+    """Rows beyond the first of equal rows, and all rows that have an equal."""
+    cells = ", ".join(table.cell(name) for name in columns)
+    alike = _alike(table, f"HASH({cells})", part_rows)
+    if not alike.size:
+        return 0, 0
+    among = f"HASH({cells}) IN ({', '.join(map(str, alike.tolist()))})" if alike.size <= _LISTED else "TRUE"
+    groups = f"SELECT COUNT(*) AS n FROM t WHERE {among} GROUP BY {cells} HAVING COUNT(*) > 1"
+    rows, in_groups = table.fetch(
+        f"SELECT CAST(COALESCE(SUM(n - 1), 0) AS BIGINT), CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM ({groups}) AS g"
+    )[0]
+    return int(rows), int(in_groups)
+
+
+def _alike(table: Table, key: str, part_rows: int) -> NDArray[np.uint64]:
+    """Hashes that occur more than once."""
+    found = [np.zeros(0, dtype=np.uint64)]
+    for part in _parts(table.rows, part_rows):
+        keys = _hashes(table, key, part)
+        keys.sort()
+        found.append(np.unique(keys[1:][keys[1:] == keys[:-1]]))
+    return np.concatenate(found)
+
+
+def shared_rows(table: Table, other: Table, columns: Sequence[str], *, part_rows: int = PART_ROWS) -> int:
+    """Rows of `table` that also occur in `other`, over columns of both; 1 equals 1.0, but not the text "1"."""
+    first, second = (", ".join(_comparable(side, name) for name in columns) for side in (table, other))
+    rows = 0
+    for part in _parts(max(table.rows, other.rows), part_rows):
+        keys, known = _hashes(table, f"HASH({first})", part), _hashes(other, f"HASH({second})", part)
+        common = _common(keys, known)
+        if common.size:
+            # A second hash of the rows that the first one finds alike: together 128 bits say that rows are equal.
+            again = _hashes(table, f"HASH({first})", part, f"HASH(1, {first})")[np.isin(keys, common)]
+            rows += int(np.isin(again, _hashes(other, f"HASH({second})", part, f"HASH(1, {second})")).sum())
+    return rows
+
+
+def _common(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    if not keys.size or not known.size:
+        return keys[:0]
+    keys, known = np.sort(keys), np.sort(known)
+    places = np.minimum(np.searchsorted(known, keys), known.size - 1)
+    return np.unique(keys[known[places] == keys])
+
+
+def _parts(rows: int, part_rows: int) -> Iterator[str]:
+    """Conditions on the hash k that cut so many rows into parts that fit in memory."""
+    parts = -(-rows // part_rows)
+    for part in range(parts):
+        yield f"k % {parts} = {part}" if parts > 1 else "TRUE"
+
+
+def _hashes(table: Table, key: str, part: str, wanted: str = "k") -> NDArray[np.uint64]:
+    """The hash of every row of a part, in file order."""
+    inner = f"SELECT {key} AS k FROM t" if wanted == "k" else f"SELECT {key} AS k, {wanted} AS l FROM t"
+    name = "k" if wanted == "k" else "l"
+    return np.array(table.arrays(f"SELECT {name} FROM ({inner}) AS d WHERE {part}")[name], dtype=np.uint64)
+
+
+def _comparable(table: Table, name: str) -> str:
+    cell = table.cell(name)
+    if table.column(name).kind != "number":
+        return f"CAST({cell} AS VARCHAR)"
+    whole = f"CASE WHEN ABS({cell}) >= {_EXACT_DOUBLE} THEN TRY_CAST({cell} AS DECIMAL(38, 0)) END"
+    return f"CAST({cell} AS DOUBLE), {whole}"

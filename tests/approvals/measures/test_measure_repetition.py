@@ -1,0 +1,48 @@
+"""Rows that occur more than once, against pandas' definition: missing equals missing."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from approvals.measures.repetition import repeated_rows, shared_rows
+from approvals.measures.tables import open_table
+
+cells = st.one_of(st.none(), st.sampled_from(["a", "b", "x y"]))
+numbers = st.one_of(st.none(), st.sampled_from([0.0, -0.0, 1.0, 2.5, -3.0]))
+rows = st.lists(st.tuples(numbers, cells), min_size=1, max_size=30)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows, rows, st.sampled_from([1, 4, 1000]))
+def test_repeated_and_shared_rows_are_counted(write_csv, first, second, part_rows):
+    # A column that tells kinds is in both tables, so that a column without any value is not of another kind.
+    sides = [[(1.0, "a"), *side] for side in (first, second)]
+    paths = [write_csv(["x", "g"], side, name=f"{i}.csv") for i, side in enumerate(sides)]
+    with open_table(paths[0]) as table, open_table(paths[1]) as other:
+        found = repeated_rows(table, ["x", "g"], part_rows=part_rows)
+        shared = shared_rows(table, other, ["x", "g"], part_rows=part_rows)
+    sizes = Counter(sides[0])
+    assert found == (sum(sizes.values()) - len(sizes), sum(size for size in sizes.values() if size > 1))
+    assert shared == sum(row in set(sides[1]) for row in sides[0])
+
+
+@pytest.mark.parametrize(("other", "expected"), [(2**60 + 1, 1), (2**60 + 2, 0), (float(2**53), 0)])
+def test_long_account_numbers_are_compared_to_the_last_digit(write_csv, other, expected):
+    paths = [write_csv(["id"], [[value], [7]], name=f"{value}.csv") for value in (2**60 + 1, other)]
+    with open_table(paths[0]) as table, open_table(paths[-1]) as second:
+        assert shared_rows(table, second, ["id"]) == 1 + expected
+        assert table.summary("id").distinct == 2
+
+
+def test_account_numbers_that_doubles_cannot_tell_apart_are_different(write_csv):
+    with open_table(write_csv(["id"], [[2**60 + step] for step in range(5)])) as table:
+        assert table.summary("id").distinct == 5
+        assert table.duplicates() == 0
+
+
+def test_many_equal_rows_are_all_counted(write_csv):
+    values = [[step % 15_000, step % 3] for step in range(45_000)]
+    with open_table(write_csv(["a", "b"], values)) as table:
+        assert repeated_rows(table, ["a", "b"]) == (30_000, 45_000)
