@@ -7,7 +7,8 @@ from typing import Any
 
 from approvals.checks._verdicts import interval_text, number
 from approvals.checks.base import NumberTable
-from approvals.measures.fairness import Comparison, Group, GroupTable
+from approvals.measures.comparisons import Comparison
+from approvals.measures.fairness import Group, GroupTable
 from approvals.measures.values import Measure
 
 LONGEST_TABLE = 200

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from approvals.measures.calibration import calibration_measures
+from approvals.measures.comparisons import Comparison, compare_each, ratio_measure
 from approvals.measures.disparities import Among, disparities, missing_reference
-from approvals.measures.intervals import Interval, fisher_each, katz_log, newcombe, wilson, z_test
+from approvals.measures.intervals import wilson
 from approvals.measures.labels import UNKNOWN, Value, coded_alike, group_text, positive_level, same_value
 from approvals.measures.performance import RATES, Confusion, rate_measure, score_measures, with_interval
 from approvals.measures.score_reading import read_score_groups
 from approvals.measures.tables import Table, TableError
-from approvals.measures.values import Counts, Measure, Slice, not_computable
+from approvals.measures.values import Measure, Slice, not_computable
 
 MAX_LEVELS = 100
 MAX_GROUPS = 20_000
@@ -61,29 +62,6 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Favourable outcomes k1 of n1 in a group against k2 of n2 in the reference group.
-
-    difference k1/n1 - k2/n2 (Newcombe), ratio (Katz log), z pooled with p_z, p_fisher two-sided. `adverse` is the
-    four-fifths rule in whole numbers, None when it cannot be computed.
-    """
-
-    values: Key
-    reference: Key
-    k1: int
-    n1: int
-    k2: int
-    n2: int
-    difference: Measure
-    ratio: Measure
-    z: Measure
-    p_z: Measure
-    p_fisher: Measure
-    adverse: bool | None
-    small: bool
-
-
-@dataclass(frozen=True)
 class GroupTable:
     """All groups of one attribute or intersection, and the disparities between them.
 
@@ -108,16 +86,6 @@ class _Settings:
     level: float
     draws: int
     seed: int
-
-
-def four_fifths(k1: int, n1: int, k2: int, n2: int) -> bool | None:
-    """Whether k1/n1 is below four fifths of k2/n2 (29 CFR 1607.4(D)), in whole numbers: 5 k1 n2 < 4 k2 n1.
-
-    None, not computable, when a group is empty or nobody in the second has the outcome.
-    """
-    if min(n1, n2, k2) <= 0:
-        return None
-    return 5 * k1 * n2 < 4 * k2 * n1
 
 
 def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of one use
@@ -282,7 +250,14 @@ def _group_table(
         groups=groups,
         disparities=judged,
         all_groups=shown,
-        comparisons=_comparisons(known, reference, settings) if reference else (),
+        comparisons=compare_each(
+            {key: (_favourable(cell, settings), cell.n) for key, cell in known.items()},
+            reference,
+            small_group=settings.small_group,
+            level=settings.level,
+        )
+        if reference
+        else (),
         reference=reference,
         unknown_rows=sum(cell.n for key, cell in margin.items() if UNKNOWN in key),
         rows_left_out=sum(cell.left_out for cell in margin.values()),
@@ -369,54 +344,4 @@ def _impact_ratio(good: int, n: int, reference: Confusion | None, settings: _Set
         return not_computable(name, "Not computable: there are no rows.", n=n)
     if reference is None:
         return not_computable(name, "Not computable: there is no second group to compare with.", n=n)
-    return _ratio(name, (good, n, _favourable(reference, settings), reference.n), settings.level)
-
-
-def _ratio(name: str, counts: tuple[int, int, int, int], level: float) -> Measure:
-    k1, n1, k2, n2 = counts
-    behind: Counts = (("k1", k1), ("n1", n1), ("k2", k2), ("n2", n2))
-    if not k2:
-        return not_computable(name, "Not computable: the favourable rate of the reference group is 0.", behind, n=n1)
-    same = counts[:2] == counts[2:]
-    interval = None if same else katz_log(*counts, level)
-    return with_interval(name, (k1 * n2) / (k2 * n1), n1 + n2, interval, counts=behind)
-
-
-def _comparisons(known: Mapping[Key, Confusion], reference: Key, settings: _Settings) -> tuple[Comparison, ...]:
-    good = {key: (_favourable(cell, settings), cell.n) for key, cell in known.items()}
-    pairs = {key: (*counts, *good[reference]) for key, counts in good.items() if key != reference}
-    exact = fisher_each(list(pairs.values()))
-    return tuple(
-        _compare(key, reference, counts, p, settings) for (key, counts), p in zip(pairs.items(), exact, strict=True)
-    )
-
-
-def _compare(
-    key: Key, reference: Key, counts: tuple[int, int, int, int], exact: float | None, settings: _Settings
-) -> Comparison:
-    k1, n1, k2, n2 = counts
-    z, p = z_test(*counts) or (None, None)
-    gap = k1 / n1 - k2 / n2
-    return Comparison(
-        values=key,
-        reference=reference,
-        k1=k1,
-        n1=n1,
-        k2=k2,
-        n2=n2,
-        difference=_compared("difference", gap, newcombe(*counts, settings.level), counts),
-        ratio=_ratio("ratio", counts, settings.level),
-        z=_compared("z", z, None, counts),
-        p_z=_compared("p_z", p, None, counts),
-        p_fisher=_compared("p_fisher", exact, None, counts),
-        adverse=four_fifths(*counts),
-        small=min(n1, n2) < settings.small_group,
-    )
-
-
-def _compared(name: str, value: float | None, interval: Interval | None, counts: tuple[int, int, int, int]) -> Measure:
-    k1, n1, k2, n2 = counts
-    behind: Counts = (("k1", k1), ("n1", n1), ("k2", k2), ("n2", n2))
-    if value is None:
-        return not_computable(name, "Not computable: a group is empty or all outcomes are the same.", behind, n=n1 + n2)
-    return with_interval(name, value, n1 + n2, interval, counts=behind)
+    return ratio_measure(name, (good, n, _favourable(reference, settings), reference.n), settings.level)

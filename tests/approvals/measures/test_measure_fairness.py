@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from approvals.measures.fairness import four_fifths, group_fairness
+from approvals.measures.comparisons import four_fifths
+from approvals.measures.fairness import group_fairness
 from approvals.measures.tables import TableError, open_table
 
 STRICT_NAMES = {
