@@ -14,8 +14,9 @@ import numpy as np
 from approvals.measures import scores
 from approvals.measures.calibration import calibration_measures
 from approvals.measures.disparities import disparities, missing_reference
+from approvals.measures.group_cells import EMPTY, Key, cells_against_rest, cells_of_two
 from approvals.measures.intervals import Interval, fisher, katz_log, newcombe, wilson, z_test
-from approvals.measures.labels import UNKNOWN, Value, coded_alike, group_text, positive_level, same_value
+from approvals.measures.labels import UNKNOWN, Value, group_text, positive_level, same_value
 from approvals.measures.performance import RATES, Confusion, rate_measure, score_measures, with_interval
 from approvals.measures.scores import ScoreCounts
 from approvals.measures.tables import Table, TableError
@@ -24,7 +25,6 @@ from approvals.measures.values import Counts, Measure, Slice, not_computable
 MAX_LEVELS = 100
 MAX_GROUPS = 20_000
 
-Key = tuple[str, ...]
 Reference = Key | Mapping[Key, Key] | None
 
 _GROUP_RATES = {
@@ -131,6 +131,7 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     favourable: Value = 1,
     small_group: int = 30,
     reference_group: Reference = None,
+    several: bool = False,
     level: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
@@ -142,15 +143,20 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     Wilson intervals: selection_rate (predicted `positive`), favourable_rate (predicted `favourable`), tpr, fpr, fnr,
     tnr, precision, accuracy, base_rate, and impact_ratio (favourable rate / that of the reference group). With a
     score: mean_score, calibration_in_the_large, ece, brier, roc_auc. Disparities: see `disparities.disparities`.
-    Rows without label or prediction are left out and counted. TableError for unusable columns, more than MAX_LEVELS
-    values in one column, more than MAX_GROUPS groups, or a reference group that does not occur.
+    `several`: label and prediction are of several classes, `positive` is the favourable one and all others count as
+    the rest; such a table has no score. Rows without label or prediction are left out and counted. TableError for
+    unusable columns, more than MAX_LEVELS values in one column, more than MAX_GROUPS groups, or a reference group that
+    does not occur.
     """
     wanted = [tuple(names) for names in attributes]
     columns = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
     _check_columns(table, wanted, [label, prediction, *([score] if score else []), *columns])
-    positive_level(prediction, table.levels(prediction), favourable)
-    settings = _Settings(same_value(positive, favourable), small_group, level, draws, seed)
-    cells = _cells(table, columns, label, prediction, positive)
+    if several:
+        cells = cells_against_rest(table, columns, label, prediction, positive)
+    else:
+        positive_level(prediction, table.levels(prediction), favourable)
+        cells = cells_of_two(table, columns, label, prediction, positive)
+    settings = _Settings(several or same_value(positive, favourable), small_group, level, draws, seed)
     found = []
     for names in wanted:
         margin = _margin(cells, [columns.index(name) for name in names])
@@ -165,7 +171,7 @@ def _asked(reference_group: Reference, names: Key, margin: Mapping[Key, Confusio
         asked = reference_group.get(names)
     else:
         asked = reference_group if reference_group and len(reference_group) == len(names) else None
-    if asked and not margin.get(tuple(asked), _EMPTY).n:
+    if asked and not margin.get(tuple(asked), EMPTY).n:
         raise TableError(f"The reference group “{' | '.join(asked)}” has no rows in {' by '.join(names)}.")
     return tuple(asked) if asked else None
 
@@ -182,38 +188,16 @@ def _check_columns(table: Table, wanted: Iterable[Key], needed: Sequence[str]) -
             raise TableError(f"{' by '.join(names)} makes {size} groups; at most {MAX_GROUPS} can be compared.")
 
 
-def _cells(table: Table, columns: Sequence[str], label: str, prediction: str, positive: Value) -> dict[Key, Confusion]:
-    actual_level = positive_level(label, table.levels(label), positive)
-    called_level = positive_level(prediction, table.levels(prediction), positive)
-    coded_alike(label, table.levels(label), prediction, table.levels(prediction))
-    cells: dict[Key, Confusion] = {}
-    for values, rows in table.counts(*columns, label, prediction).items():
-        *group, actual, called = values
-        if actual is None or called is None:
-            cell = "left_out"
-        elif same_value(actual, actual_level):
-            cell = "tp" if same_value(called, called_level) else "fn"
-        else:
-            cell = "fp" if same_value(called, called_level) else "tn"
-        key = tuple(group_text(value) for value in group)
-        before = cells.get(key, _EMPTY)
-        cells[key] = replace(before, **{cell: getattr(before, cell) + rows})
-    return cells
-
-
-_EMPTY = Confusion(0, 0, 0, 0)
-
-
 def _margin(cells: Mapping[Key, Confusion], positions: Sequence[int]) -> dict[Key, Confusion]:
     found: dict[Key, Confusion] = {}
     for key, cell in cells.items():
         part = tuple(key[position] for position in positions)
-        so_far = found.get(part, _EMPTY)
+        so_far = found.get(part, EMPTY)
         sums = [getattr(so_far, name) + getattr(cell, name) for name in ("tp", "fp", "fn", "tn", "left_out")]
         found[part] = Confusion(*sums)
     levels = [sorted({key[i] for key in found} - {UNKNOWN}) for i in range(len(positions))]
     for key in itertools.product(*levels):
-        found.setdefault(key, _EMPTY)
+        found.setdefault(key, EMPTY)
     return dict(sorted(found.items(), key=lambda item: ([value == UNKNOWN for value in item[0]], item[0])))
 
 
