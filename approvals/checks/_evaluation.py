@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -18,7 +18,7 @@ TABLE_MEMORY_MB = 1024
 BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
 KINDS = (BINARY, MULTICLASS, REGRESSION)
 """What a table predicts: one of two classes, one of several, a number. A declaration without a kind is binary."""
-_IN_WORDS = {BINARY: "two classes", MULTICLASS: "several classes", REGRESSION: "numbers"}
+_IN_WORDS = {BINARY: "two values", MULTICLASS: "several classes", REGRESSION: "numbers"}
 _ONLY_FOR = {"score": BINARY, "favourable": BINARY, "class_scores": MULTICLASS}
 
 
@@ -48,7 +48,7 @@ class Declaration:
         return tuple(dict.fromkeys(name for name in named if name))
 
 
-def declaration_of(piece: Input, *, kinds: Container[str] = (BINARY,)) -> Declaration:
+def declaration_of(piece: Input, *, kinds: Sequence[str] = (BINARY,)) -> Declaration:
     """What is declared about the table.
 
     Raises CheckInputError for a declaration that does not say the necessary, and for a table of none of `kinds`: what
@@ -59,7 +59,7 @@ def declaration_of(piece: Input, *, kinds: Container[str] = (BINARY,)) -> Declar
     if kind not in kinds:
         raise CheckInputError(
             f"{piece.name} is declared as a {kind} table, which predicts {_IN_WORDS[kind]}; "
-            "what is asked here needs a binary one, whose label and prediction have two values."
+            f"what is asked here needs a {' or '.join(kinds)} one, of {' or '.join(_IN_WORDS[one] for one in kinds)}."
         )
     return Declaration(
         label=_name(piece, "label", required=True),

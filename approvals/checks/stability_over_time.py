@@ -9,11 +9,20 @@ from typing import Any
 import numpy as np
 
 from approvals.checks._charts import interval_dots
-from approvals.checks._evaluation import LEFT_OUT, declaration_of, left_out_share, missing_rules, opened
+from approvals.checks._evaluation import (
+    BINARY,
+    LEFT_OUT,
+    MULTICLASS,
+    Declaration,
+    declaration_of,
+    left_out_share,
+    missing_rules,
+    opened,
+)
 from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.intervals import delong, wilson
-from approvals.measures.outcomes import Outcomes, outcomes
+from approvals.measures.outcomes import Booleans, Outcomes, outcomes, right_classes
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import ScoreCounts, roc_auc
 from approvals.measures.tables import Table
@@ -55,19 +64,19 @@ class StabilityOverTime(Check):
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters
-        declared = declaration_of(piece)
+        declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
         if not asked.time or asked.windows < 2:
             raise CheckInputError("The policy must name the time column and ask for at least two windows.")
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
-            found = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
+            correct, present, found = _right(table, declared)
             moments, dated = _moments(table, asked.time)
-        known = found.known & dated
+        known = present & dated
         order = np.flatnonzero(known)[np.argsort(moments[known], kind="stable")]
         edges = _edges(moments[order], asked.windows)
         windows = [order[start:stop] for start, stop in zip([0, *edges], [*edges, order.size], strict=True)]
         spans = [f"{moments[rows[0]]} to {moments[rows[-1]]}" for rows in windows if rows.size]
-        accuracies = [_accuracy(found, rows, asked.level) for rows in windows if rows.size]
+        accuracies = [_accuracy(correct, rows, asked.level) for rows in windows if rows.size]
         areas = [_area(found, rows, asked.level) for rows in windows if rows.size]
         rows = tuple(_row(*line) for line in zip(spans, windows, accuracies, areas, strict=False))
         return Reading(
@@ -105,6 +114,14 @@ class StabilityOverTime(Check):
         return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
 
 
+def _right(table: Table, declared: Declaration) -> tuple[Booleans, Booleans, Outcomes | None]:
+    """Whether each prediction is right, which rows have all that is needed, and the two classes with their score."""
+    if declared.kind == MULTICLASS:
+        return *right_classes(table, label=declared.label, prediction=declared.prediction), None
+    found = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
+    return found.correct, found.known, found
+
+
 def _moments(table: Table, column: str) -> tuple[Any, Any]:
     """A value per row that sorts by time, and which rows have one. Texts must be ISO 8601."""
     table.require(column)
@@ -126,12 +143,14 @@ def _edges(moments: Any, windows: int) -> list[int]:
     return [int(np.searchsorted(moments, moments[place], side="left")) for place in wanted if place < moments.size]
 
 
-def _accuracy(found: Outcomes, rows: Any, level: float) -> Measure:
-    k, n = int(found.correct[rows].sum()), int(rows.size)
+def _accuracy(correct: Booleans, rows: Any, level: float) -> Measure:
+    k, n = int(correct[rows].sum()), int(rows.size)
     return with_interval(ACCURACY, k / n, n, wilson(k, n, level), counts=(("k", k), ("n", n)))
 
 
-def _area(found: Outcomes, rows: Any, level: float) -> Measure:
+def _area(found: Outcomes | None, rows: Any, level: float) -> Measure:
+    if found is None:
+        return not_computable(AUC, "Not computable: no multiclass table has it.", n=int(rows.size))
     if found.score is None:
         return not_computable(AUC, "Not computable: no score column was declared.", n=int(rows.size))
     counts = ScoreCounts.from_arrays(found.actual[rows], found.score[rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ class Pair:
 
 
 @contextmanager
-def both(job: Job, *, kinds: Container[str] = (BINARY,)) -> Iterator[Pair]:
+def both(job: Job, *, kinds: Sequence[str] = (BINARY,)) -> Iterator[Pair]:
     """Open both tables. What is wrong with one, or no table of these kinds, becomes a CheckInputError."""
     piece = job.input(REFERENCE)
     batch = job.input(BATCH)

@@ -59,7 +59,85 @@ def test_what_is_meant_for_two_classes_says_so_of_other_tables(measured, wine, d
     table = wine() if kind == "multiclass" else diabetes()
     with pytest.raises(CheckInputError, match=f"is declared as a {kind} table") as caught:
         measured(checks.find(key), table, **POLICY.get(key, {}))
-    assert caught.value.sentence.endswith("needs a binary one, whose label and prediction have two values.")
+    assert caught.value.sentence.endswith("needs a binary one, of two values.")
+
+
+@pytest.mark.parametrize("key", ["slice_performance", "stability_over_time", "reproducibility"])
+def test_what_is_meant_for_classes_says_so_of_numbers(measured, diabetes, piece, key):
+    pieces = (diabetes(features=["bmi"]), piece("artifact", b"x"))
+    with pytest.raises(
+        CheckInputError, match=r"predicts numbers; .* needs a binary or multiclass one, of two values or"
+    ):
+        measured(checks.find(key), *pieces, **POLICY.get(key, {}))
+
+
+def by_name(reading):
+    return {measure.name: measure for measure in reading.measures}
+
+
+def test_slices_of_several_classes_are_judged_by_accuracy(measured, judged, table):
+    rows = [f"{row % 3},{row % 3 if row % 2 else (row + 1) % 3},{'ab'[row % 2]}" for row in range(300)]
+    rows.append(",1,a")
+    several = table("y,p,g", rows, label="y", prediction="p", groups=["g"], kind="multiclass")
+    check = checks.find("slice_performance")
+    reading = measured(check, several)
+    found = by_name(reading)
+    assert found["accuracy of the worst slice"].value == 0
+    assert found["slices that are worse than the rest"].value == 1
+    assert found["share of rows left out"].value == pytest.approx(1 / 301)
+    assert judged(check, reading, max_worse_slices=0, max_left_out_share=0.1).verdict == "failed"
+
+
+def test_windows_of_several_classes_have_an_accuracy_and_no_area(measured, judged, table):
+    rows = [f"{row},{'uvw'[row % 3]},{'uvw'[(row + (row >= 150)) % 3]}" for row in range(200)]
+    several = table("t,y,p", rows, label="y", prediction="p", kind="multiclass")
+    check = checks.find("stability_over_time")
+    reading = measured(check, several, time="t")
+    assert by_name(reading)["lowest accuracy of a window"].value == 0
+    assert judged(check, reading, min_window_accuracy=0.5).verdict == "failed"
+    judgement = judged(check, reading, min_window_roc_auc=0.0)
+    assert judgement.verdict == "not_computable"
+    assert judgement.sentences == ("Lowest ROC AUC of a window is not computable: no multiclass table has it.",)
+
+
+def test_a_class_that_is_never_a_label_is_never_right(measured, table):
+    rows = [f"{'uv'[row % 2]},w,{'ab'[row % 2]}" for row in range(200)]
+    several = table("y,p,g", rows, label="y", prediction="p", groups=["g"], kind="multiclass")
+    assert by_name(measured(checks.find("slice_performance"), several))["accuracy of the worst slice"].value == 0
+
+
+QUALITY = checks.find("data_quality")
+
+
+def test_the_values_of_several_classes_are_those_with_a_score(measured, judged, wine):
+    reading = measured(QUALITY, wine())
+    found = by_name(reading)
+    assert found["values that are not allowed"].value == 0
+    assert found["share of the rarer label"].value == pytest.approx(48 / 178)
+    assert judged(QUALITY, reading, min_class_share=0.2, max_unlabelled_rows=0).verdict == "passed"
+    leak = judged(QUALITY, reading, max_leakage=1.0)
+    assert leak.verdict == "not_computable"
+    two = measured(QUALITY, wine(class_scores={"0": "p0", "1": "p1"}))
+    assert by_name(two)["values that are not allowed"].counts[0] == ("y_true", 48)
+    assert judged(QUALITY, two, min_rows=1).verdict == "failed"
+
+
+def test_scores_of_classes_are_probabilities(measured, judged, wine):
+    reading = measured(QUALITY, wine(class_scores={"0": "p0", "1": "p1", "2": "id"}))
+    assert dict(by_name(reading)["values that are not allowed"].counts)["id"] == 176
+    assert judged(QUALITY, reading, min_rows=1).verdict == "failed"
+
+
+def test_numbers_must_be_finite_and_have_no_rarer_label(measured, judged, table, diabetes):
+    reading = measured(QUALITY, diabetes())
+    assert by_name(reading)["values that are not allowed"].value == 0
+    assert judged(QUALITY, reading, min_class_share=0.0).verdict == "not_computable"
+    assert judged(QUALITY, reading, min_rows=400).verdict == "passed"
+    rows = [f"{row},{'inf' if row == 3 else row}" for row in range(50)]
+    infinite = measured(QUALITY, table("y,p", rows, label="y", prediction="p", kind="regression"))
+    assert judged(QUALITY, infinite, min_rows=1).verdict == "failed"
+    texts = measured(QUALITY, table("y,p", ["1,a", "2,b"], label="y", prediction="p", kind="regression"))
+    assert judged(QUALITY, texts, min_rows=1).verdict == "not_computable"
 
 
 @pytest.mark.parametrize("key", TWO_VALUED)
