@@ -62,7 +62,7 @@ def test_what_is_meant_for_two_classes_says_so_of_other_tables(measured, wine, d
     assert caught.value.sentence.endswith("needs a binary one, of two values.")
 
 
-@pytest.mark.parametrize("key", ["slice_performance", "stability_over_time", "reproducibility"])
+@pytest.mark.parametrize("key", ["slice_performance", "reproducibility"])
 def test_what_is_meant_for_classes_says_so_of_numbers(measured, diabetes, piece, key):
     pieces = (diabetes(features=["bmi"]), piece("artifact", b"x"))
     with pytest.raises(
@@ -97,7 +97,27 @@ def test_windows_of_several_classes_have_an_accuracy_and_no_area(measured, judge
     assert judged(check, reading, min_window_accuracy=0.5).verdict == "failed"
     judgement = judged(check, reading, min_window_roc_auc=0.0)
     assert judgement.verdict == "not_computable"
+    assert judged(check, reading, max_window_mae=1e9).verdict == "not_computable"
     assert judgement.sentences == ("Lowest ROC AUC of a window is not computable: no multiclass table has it.",)
+
+
+def test_windows_of_numbers_have_a_mean_absolute_error(measured, judged, table):
+    rows = [f"2026-01-{1 + row % 28:02},{row},{row + (9 if row % 28 > 20 else 1)}" for row in range(280)]
+    rows += ["2026-01-05,1,", "2026-01-05,1,inf", ",1,1"]
+    numbers = table("t,y,p", rows, label="y", prediction="p", kind="regression")
+    check = checks.find("stability_over_time")
+    reading = measured(check, numbers, time="t")
+    found = by_name(reading)
+    assert found["highest mean absolute error of a window"].value == 9
+    assert found["highest minus lowest mean absolute error of a window"].value == 8
+    assert reading.tables[0].columns == ("Window", "Rows", "mean absolute error", "Interval")
+    allowed = {"max_left_out_share": 0.02}
+    assert judged(check, reading, max_window_mae=9, **allowed).verdict == "passed"
+    assert judged(check, reading, max_window_mae=9).verdict == "failed"
+    assert judged(check, reading, max_mae_range=7, **allowed).verdict == "failed"
+    judgement = judged(check, reading, min_window_accuracy=0.0, **allowed)
+    assert judgement.verdict == "not_computable"
+    assert "Lowest accuracy of a window is not computable: no regression table has it." in judgement.sentences
 
 
 def test_a_class_that_is_never_a_label_is_never_right(measured, table):
