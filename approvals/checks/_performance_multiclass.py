@@ -121,10 +121,10 @@ def _classes(found: MulticlassPerformance) -> NumberTable:
         title="Each class against the rest",
         columns=(
             "Class",
-            "True positives",
-            "False positives",
-            "False negatives",
-            "True negatives",
+            "Hits",
+            "False hits",
+            "Misses",
+            "Rest",
             "Precision",
             "Interval of precision",
             "Recall",
@@ -133,6 +133,7 @@ def _classes(found: MulticlassPerformance) -> NumberTable:
             *areas,
         ),
         rows=rows,
+        note="Hits are true positives, false hits false positives, misses false negatives, the rest true negatives.",
     )
 
 
