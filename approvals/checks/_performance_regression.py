@@ -54,6 +54,6 @@ def performed(table: Table, declared: Declaration, job: Job) -> Performed:
 
 
 def _tolerances(found: Mapping[str, Measure], tolerance: float) -> dict[str, float]:
-    """A number without a unit may differ by the tolerance, an error by that share of what was measured: three digits."""
+    """A number without a unit may differ by the tolerance, an error by that share of it (to three digits)."""
     shares = {key: abs(float(found[error].value or 0.0)) for key, error in IN_THE_UNIT.items()}
     return {key: float(f"{tolerance * shares[key]:.3g}") if key in shares else tolerance for key in NAMES}
