@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from typing import Any
 
 from approvals.checks._verdicts import Rule
 from approvals.checks.base import CheckInputError, Input, Job, Reading
+from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.tables import Table, TableError, open_table
 from approvals.measures.values import Measure, not_computable
 
@@ -97,8 +99,9 @@ def _class_scores(name: str, value: object) -> dict[str, str]:
         isinstance(text, str) and text for pair in value.items() for text in pair
     ):
         raise CheckInputError(f"The declaration of {name} must name one score column for each class.")
-    columns = list(value.values())
-    if twice := [column for column in columns if columns.count(column) > 1]:
+    if len(value) > MAX_CLASSES:
+        raise CheckInputError(f"The declaration of {name} names {len(value):,} classes; at most {MAX_CLASSES} can be.")
+    if twice := [column for column, times in Counter(value.values()).items() if times > 1]:
         raise CheckInputError(f"The declaration of {name} names the score column {twice[0]} for more than one class.")
     return dict(value)
 

@@ -34,6 +34,7 @@ TWO_VALUED = [
         ({"class_scores": {"0": 0}}, "must name one score column for each class"),
         ({"class_scores": {"0": "", "1": "p1"}}, "must name one score column for each class"),
         ({"class_scores": {"0": "p0", "1": "p0"}}, "names the score column p0 for more than one class"),
+        ({"class_scores": {f"c{n}": f"p{n}" for n in range(101)}}, "names 101 classes; at most 100 can be"),
         ({"label": ""}, "names no label column"),
     ],
 )
