@@ -19,7 +19,8 @@ from django.utils import timezone
 from approvals.artifacts import describe_artifact
 from approvals.canonical import canonical_text
 from approvals.checks._columns import TableColumns
-from approvals.checks.base import Input
+from approvals.checks._evaluation import kind_of
+from approvals.checks.base import CheckInputError, Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
 from approvals.models import EvidenceKind, StoredFile
 from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
@@ -223,6 +224,10 @@ def _document(upload: Upload, *, limit: int) -> str:
 def _table(upload: Upload, details: Mapping[str, Any], name: str) -> str:
     """By the same reader that the checks use, but only the beginning of the file: the rest is read by workers."""
     try:
+        kind_of(details, name)
+    except CheckInputError as error:
+        raise BadInput(error.sentence, field="details") from error
+    try:
         if checked_format(upload.path, None) == "parquet":
             _require_columns(_parquet_columns(upload, name), declared_columns(details))
             return "application/vnd.apache.parquet"
@@ -253,11 +258,16 @@ def _parquet_columns(upload: Upload, name: str) -> list[str]:
 
 def declared_columns(details: Mapping[str, Any]) -> list[str]:
     """Every column that the submitter declared, in order."""
-    single = [details.get(name) for name in ("label", "prediction", "score")]
+    single = [*(details.get(name) for name in ("label", "prediction", "score")), *_class_scores(details)]
     key = details.get("key") or ()
     keys = (key,) if isinstance(key, str) else key
     several: Iterable[Any] = (*keys, *(details.get("groups") or ()), *(details.get("features") or ()))
     return [str(column) for column in (*single, *several) if column]
+
+
+def _class_scores(details: Mapping[str, Any]) -> Iterable[Any]:
+    named = details.get("class_scores")
+    return named.values() if isinstance(named, Mapping) else ()
 
 
 def _require_columns(columns: list[str], declared: list[str]) -> None:

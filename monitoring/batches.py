@@ -129,7 +129,8 @@ def _watched(version: ModelVersion) -> dict[str, Any]:
     """What was declared at approval, without the label and the key, which a batch may lack."""
     monitor = Monitor.objects.filter(version=version, reference__isnull=False).select_related("reference").first()
     declared = dict(monitor.reference.details) if monitor and monitor.reference else {}
-    return {name: declared[name] for name in ("prediction", "score", "groups", "features") if name in declared}
+    watched = ("kind", "prediction", "score", "class_scores", "groups", "features")
+    return {name: declared[name] for name in watched if name in declared}
 
 
 def _require_new(version: ModelVersion, upload: files.Upload) -> None:

@@ -111,7 +111,7 @@ class Cast:
             developer=self.developer,
         )
 
-    def attach(self, version: ModelVersion, kind: str, content: bytes, name: str, **details: Any):
+    def attach(self, version: ModelVersion, kind: str, content: bytes, name: str, /, **details: Any):
         """Attach evidence as the submitter."""
         return evidence.attach(
             version_id=version.pk,

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from approvals import files, permissions
+from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION
 from approvals.models import ModelVersion, RegisteredModel
 from approvals.models.findings import Severity
 from approvals.models.signoffs import SignOffDecision
@@ -188,9 +189,37 @@ class AttachForm(ActForm):
 class AttachTableForm(AttachForm):
     """A table with what its columns are. An empty name is not declared."""
 
-    label = forms.CharField(label="Outcome column", help_text="The observed outcome, 0 or 1.", required=False)
-    prediction = forms.CharField(label="Prediction column", help_text="The model's decision, 0 or 1.", required=False)
-    score = forms.CharField(label="Score column", help_text="The model's probability of 1.", required=False)
+    kind = forms.ChoiceField(
+        label="What is predicted",
+        choices=[
+            (BINARY, "One of two classes, written 0 and 1"),
+            (MULTICLASS, "One of several classes"),
+            (REGRESSION, "A number"),
+        ],
+        initial=BINARY,
+        help_text="It decides what is measured, and which of the fields below mean something.",
+        required=False,
+    )
+    label = forms.CharField(
+        label="Outcome column",
+        help_text="What was observed: 0 or 1; of several classes the name; or the number.",
+        required=False,
+    )
+    prediction = forms.CharField(
+        label="Prediction column", help_text="What the model said, written like the outcome.", required=False
+    )
+    score = forms.CharField(
+        label="Score column",
+        help_text="The model's probability of 1. Only for two classes; leave it empty otherwise.",
+        required=False,
+    )
+    class_scores = long_text(
+        "Score columns of the classes",
+        "Only for several classes; leave it empty otherwise. One class per line with the column of its probability, "
+        "for example “red wine: p_red”.",
+        rows=3,
+        required=False,
+    )
     key = forms.CharField(label="Key columns", help_text="That name a row, separated by commas.", required=False)
     groups = forms.CharField(
         label="Group columns",
@@ -202,7 +231,8 @@ class AttachTableForm(AttachForm):
         label="Favourable prediction",
         choices=[("1", "1"), ("0", "0")],
         coerce=int,
-        help_text="Which decision is the good one for the person.",
+        help_text="Which decision is the good one for the person. Only for two classes, and not declared otherwise: "
+        "of several classes the policy names it, and of numbers there is none.",
     )
     claims = long_text(
         "Claimed results",
@@ -233,17 +263,33 @@ class AttachTableForm(AttachForm):
                 raise forms.ValidationError(f"“{line}” is not a name, a colon and a number.")
         return claims
 
+    def clean_class_scores(self) -> dict[str, str]:
+        """Classes with columns."""
+        columns: dict[str, str] = {}
+        for line in str(self.cleaned_data["class_scores"]).splitlines():
+            name, _, column = (part.strip() for part in line.partition(":"))
+            if not line.strip():
+                continue
+            if not name or not column:
+                raise forms.ValidationError(f"“{line}” is not a class, a colon and a column.")
+            if name in columns:
+                raise forms.ValidationError(f"The class “{name}” has two lines.")
+            columns[name] = column
+        return columns
+
     def details(self) -> dict[str, Any]:
-        """What is declared, without what was left empty."""
+        """What is declared, without what was left empty, and without what goes without saying of two classes."""
         given = self.cleaned_data
         found: dict[str, Any] = {name: given[name] for name in ("label", "prediction", "score") if given[name]}
         for name in ("key", "groups", "features"):
             names = [part.strip() for part in given[name].split(",") if part.strip()]
             if names:
                 found[name] = names
-        found["favourable"] = given["favourable"]
-        if given["claims"]:
-            found["claims"] = given["claims"]
+        if given["kind"] in ("", BINARY):
+            found["favourable"] = given["favourable"]
+        else:
+            found["kind"] = given["kind"]
+        found |= {name: given[name] for name in ("class_scores", "claims") if given[name]}
         return found
 
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from approvals.checks._verdicts import Rule
 from approvals.checks.base import CheckInputError, Input, Job, Reading
+from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.tables import Table, TableError, open_table
-from approvals.measures.values import Measure
+from approvals.measures.values import Measure, not_computable
 
 TABLE_MEMORY_MB = 1024
+BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
+KINDS = (BINARY, MULTICLASS, REGRESSION)
+"""What a table predicts: one of two classes, one of several, a number. A declaration without a kind is binary."""
+_IN_WORDS = {BINARY: "two values", MULTICLASS: "several classes", REGRESSION: "numbers"}
+_ONLY_FOR = {"score": BINARY, "favourable": BINARY, "class_scores": MULTICLASS}
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """Columns and meaning of an evaluation table, as declared at upload. An empty name is not declared."""
+    """Columns and meaning of an evaluation table, as declared at upload. An empty name is not declared.
+
+    `score` and `favourable` belong to binary tables; `class_scores` names the score column of each of several classes.
+    """
 
     label: str
     prediction: str
@@ -28,17 +39,30 @@ class Declaration:
     features: tuple[str, ...] = ()
     favourable: int = 1
     claims: Mapping[str, float] = field(default_factory=dict)
+    kind: str = BINARY
+    class_scores: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every declared column once."""
-        named = (self.label, self.prediction, self.score, *self.key, *self.groups, *self.features)
+        scores = (self.score, *self.class_scores.values())
+        named = (self.label, self.prediction, *scores, *self.key, *self.groups, *self.features)
         return tuple(dict.fromkeys(name for name in named if name))
 
 
-def declaration_of(piece: Input) -> Declaration:
-    """What is declared about the table. Raises CheckInputError for a declaration that does not say the necessary."""
+def declaration_of(piece: Input, *, kinds: Sequence[str] = (BINARY,)) -> Declaration:
+    """What is declared about the table.
+
+    Raises CheckInputError for a declaration that does not say the necessary, and for a table of none of `kinds`: what
+    is said of two classes is wrong of several and of numbers.
+    """
     details = piece.details
+    kind, class_scores = kind_of(details, piece.name)
+    if kind not in kinds:
+        raise CheckInputError(
+            f"{piece.name} is declared as a {kind} table, which predicts {_IN_WORDS[kind]}; "
+            f"what is asked here needs a {' or '.join(kinds)} one, of {' or '.join(_IN_WORDS[one] for one in kinds)}."
+        )
     return Declaration(
         label=_name(piece, "label", required=True),
         prediction=_name(piece, "prediction", required=True),
@@ -48,7 +72,38 @@ def declaration_of(piece: Input) -> Declaration:
         features=_names(piece, "features"),
         favourable=_favourable(piece, details.get("favourable", 1)),
         claims=_claims(piece, details.get("claims") or {}),
+        kind=kind,
+        class_scores=class_scores,
     )
+
+
+def kind_of(details: Mapping[str, Any], name: str) -> tuple[str, dict[str, str]]:
+    """The declared kind of a table, and the score column of each class.
+
+    Raises CheckInputError for a kind that does not exist, and for what is declared but means nothing for this kind.
+    """
+    kind = details.get("kind", BINARY)
+    if kind not in KINDS:
+        raise CheckInputError(f"The declaration of {name} must say {', '.join(KINDS[:-1])} or {KINDS[-1]} as its kind.")
+    for entry, only in _ONLY_FOR.items():
+        if kind != only and details.get(entry) not in (None, "", {}):
+            raise CheckInputError(
+                f"The declaration of {name} names “{entry}”, which means something for {only} tables only, "
+                f"and this one is declared as {kind}; take it out or correct the kind."
+            )
+    return str(kind), _class_scores(name, details.get("class_scores") or {})
+
+
+def _class_scores(name: str, value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping) or not all(
+        isinstance(text, str) and text for pair in value.items() for text in pair
+    ):
+        raise CheckInputError(f"The declaration of {name} must name one score column for each class.")
+    if len(value) > MAX_CLASSES:
+        raise CheckInputError(f"The declaration of {name} names {len(value):,} classes; at most {MAX_CLASSES} can be.")
+    if twice := [column for column, times in Counter(value.values()).items() if times > 1]:
+        raise CheckInputError(f"The declaration of {name} names the score column {twice[0]} for more than one class.")
+    return dict(value)
 
 
 def _name(piece: Input, entry: str, *, required: bool = False) -> str:
@@ -85,6 +140,25 @@ def _claims(piece: Input, value: object) -> dict[str, float]:
             raise CheckInputError(f"The claim “{name}” about {piece.name} must be a number.")
         claims[str(name)] = float(claimed)
     return claims
+
+
+def with_kind(details: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Details of a reading that say of which kind the table is; binary goes without saying."""
+    return dict(details) if kind == BINARY else {**details, "kind": kind}
+
+
+def with_inapplicable(reading: Reading, kinds: Mapping[str, Container[str]]) -> Reading:
+    """The reading, and a reason instead of a value for every measure that its kind of table does not have.
+
+    `kinds` says for which kinds of tables each name of a measure exists.
+    """
+    kind = str(reading.details.get("kind", BINARY))
+    lacking = tuple(
+        not_computable(name, f"Not computable: no {kind} table has it.")
+        for name, having in kinds.items()
+        if kind not in having and not any(measure.name == name for measure in reading.measures)
+    )
+    return replace(reading, measures=(*reading.measures, *lacking))
 
 
 LEFT_OUT = "share of rows left out"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from approvals.checks._charts import bars
-from approvals.checks._evaluation import Declaration, declaration_of, opened
+from approvals.checks._evaluation import BINARY, KINDS, MULTICLASS, REGRESSION, Declaration, declaration_of, opened
 from approvals.checks._verdicts import Rule, at_least, at_most, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures import quality
@@ -58,7 +58,7 @@ class DataQuality(Check):
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")
-        declared = declaration_of(piece)
+        declared = declaration_of(piece, kinds=KINDS)
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
             found = _Findings(declared, job.parameters)
@@ -136,7 +136,7 @@ class _Findings:
         )
         self.measures.append(_tried(INVALID_VALUES, lambda: _invalid_values(table, declared)))
         self.measures.append(_tried(UNLABELLED, lambda: _unlabelled(table, declared)))
-        self.measures.append(_tried(RARER, lambda: _rarer_label(table, declared.label)))
+        self.measures.append(_tried(RARER, lambda: _rarer_label(table, declared)))
         if declared.key:
             repeated = _tried(REPEATED_KEYS, lambda: quality.repeated_keys(table, *declared.key))
         else:
@@ -164,6 +164,9 @@ class _Findings:
         """How well each column alone gives the label away, by its value or by being missing."""
         declared = self._declared
         if declared.label not in table.names:
+            return {}
+        if declared.kind != BINARY:
+            self._notes.append(f"Label leakage in {where} was not measured: that needs a label of two values.")
             return {}
         not_features = {declared.prediction, declared.score, *declared.key} - set(declared.features)
         features = [name for name in declared.features if name in table.names]
@@ -213,14 +216,25 @@ def _tried(name: str, act: Callable[[], Measure]) -> Measure:
 
 
 def _invalid_values(table: Table, declared: Declaration) -> Measure:
-    found = {name: quality.not_allowed(table, name, (0, 1)) for name in (declared.label, declared.prediction)}
-    if declared.score:
-        found[declared.score] = quality.out_of_range(table, declared.score, low=0.0, high=1.0)
+    both = (declared.label, declared.prediction)
+    if declared.kind == REGRESSION:
+        found = {name: _not_finite(table, name) for name in both}
+    else:
+        # Classes without scores are not declared one by one, so any name is a class.
+        classes = (0, 1) if declared.kind == BINARY else tuple(declared.class_scores)
+        found = {name: quality.not_allowed(table, name, classes) for name in both} if classes else {}
+    for name in (declared.score, *declared.class_scores.values()):
+        if name:
+            found[name] = quality.out_of_range(table, name, low=0.0, high=1.0)
     counts = tuple((name, int(measure.value or 0)) for name, measure in found.items())
     what = ", ".join(f"{name} {count:,}" for name, count in counts if count)
     return Measure(
         INVALID_VALUES, sum(count for _, count in counts), table.rows, method=what or "count of values", counts=counts
     )
+
+
+def _not_finite(table: Table, name: str) -> Measure:
+    return Measure("not_finite", table.summary(name).not_finite, table.rows, method="count of rows")
 
 
 def _unlabelled(table: Table, declared: Declaration) -> Measure:
@@ -229,7 +243,12 @@ def _unlabelled(table: Table, declared: Declaration) -> Measure:
     return Measure(UNLABELLED, rows, table.rows, method="count of rows")
 
 
-def _rarer_label(table: Table, label: str) -> Measure:
+def _rarer_label(table: Table, declared: Declaration) -> Measure:
+    label = declared.label
+    if declared.kind == REGRESSION:
+        return not_computable(RARER, "Not computable: the labels are numbers and no classes.")
+    if declared.kind == MULTICLASS:
+        return replace(quality.rarest_class(table, label), name=RARER)
     share = quality.class_balance(table, label)
     if share.value is None or share.value <= 1 / 2:
         return replace(share, name=RARER)

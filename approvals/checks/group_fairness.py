@@ -5,18 +5,40 @@ Groups that are too small or unknown are shown and decide nothing; a disparity t
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from approvals.checks._charts import interval_dots
-from approvals.checks._evaluation import LEFT_OUT, Declaration, declaration_of, left_out_share, missing_rules, opened
-from approvals.checks._fairness_tables import comparison_table, group_table, groups_as_json, known, ordered
+from approvals.checks._evaluation import (
+    BINARY,
+    KINDS,
+    LEFT_OUT,
+    MULTICLASS,
+    REGRESSION,
+    Declaration,
+    declaration_of,
+    missing_rules,
+    opened,
+    with_inapplicable,
+    with_kind,
+)
+from approvals.checks._fairness_errors import DEVIATIONS, DIFFERENCES, reading_of_errors
+from approvals.checks._fairness_groups import (
+    attributes_of,
+    known_groups,
+    left_out,
+    not_compared,
+    small_sentence,
+    unknown_name,
+    unknown_share,
+)
+from approvals.checks._fairness_tables import comparison_table, group_table, groups_as_json, ordered
 from approvals.checks._verdicts import Rule, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.fairness import Group, GroupTable, group_fairness
+from approvals.measures.tables import Table
 from approvals.measures.values import Measure
 
 DISPARITIES = {
@@ -27,6 +49,11 @@ DISPARITIES = {
     "max_accuracy_difference": ("accuracy_difference_between_groups", "accuracy difference"),
 }
 """Threshold, the engine's name of the measure, and what people read."""
+OF_CLASSES, OF_NUMBERS = (BINARY, MULTICLASS), (REGRESSION,)
+ASKED: list[tuple[str, str, tuple[str, ...]]] = [
+    (threshold, name, OF_CLASSES) for threshold, (_, name) in DISPARITIES.items()
+]
+ASKED += [(threshold, name, OF_NUMBERS) for threshold, (_, name) in (DIFFERENCES | DEVIATIONS).items()]
 LONGEST_CHART = 30
 
 Rate = Callable[[Group], tuple[int, int]]
@@ -44,11 +71,13 @@ class Parameters:
     """Which groups are compared and how.
 
     No attributes named: every group column that the table declares, alone and in pairs. No favourable prediction
-    named: the one that the table declares.
+    named: the one that the table declares. Of several classes the policy must name the favourable class, and all others
+    count as one; of numbers none is favourable.
     """
 
     attributes: tuple[tuple[str, ...], ...] = ()
     favourable: int | None = None
+    favourable_class: str = ""
     small_group: int = 30
     level: float = 0.95
     draws: int = 2000
@@ -58,7 +87,10 @@ class Parameters:
 class Thresholds:
     """What is asked; None is not asked. No attributes named: it is asked of every comparison that was measured.
 
-    Rows without label or prediction, and rows whose group is unknown, fail above the shares allowed here.
+    Rows without label or prediction, and rows whose group is unknown, fail above the shares allowed here. A threshold
+    that does not apply to the declared kind of table is never met. Of numbers: the highest minus the lowest mean
+    absolute error or mean prediction of a group, in the unit of the label, or divided by the standard deviation of the
+    label (in_deviations).
     """
 
     min_selection_ratio: float | None = None
@@ -66,13 +98,17 @@ class Thresholds:
     max_equal_opportunity_difference: float | None = None
     max_equalized_odds_difference: float | None = None
     max_accuracy_difference: float | None = None
+    max_mae_difference_between_groups: float | None = None
+    max_mean_prediction_difference: float | None = None
+    max_mae_difference_in_deviations: float | None = None
+    max_mean_prediction_difference_in_deviations: float | None = None
     attributes: tuple[tuple[str, ...], ...] = ()
     max_left_out_share: float = 0.0
     max_unknown_share: float = 0.05
 
 
 class GroupFairness(Check):
-    """Selection, true and false favourable rates of groups and intersections, and the disparities between them."""
+    """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
     version = "1"
@@ -82,97 +118,110 @@ class GroupFairness(Check):
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")
-        declared = declaration_of(piece)
-        favourable = _favourable(job.parameters.favourable, declared)
-        attributes = _attributes(job.parameters.attributes, declared, piece.name)
+        declared = declaration_of(piece, kinds=KINDS)
+        favourable = _favourable(job.parameters, declared, piece.name)
+        attributes = attributes_of(job.parameters.attributes, declared, piece.name)
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
-            found = group_fairness(
-                table,
-                label=declared.label,
-                prediction=declared.prediction,
-                score=(declared.score or None) if favourable == 1 else None,
-                attributes=attributes,
-                positive=favourable,
-                favourable=favourable,
-                small_group=job.parameters.small_group,
-                level=job.parameters.level,
-                draws=job.parameters.draws,
-                seed=job.seed,
-            )
-        report(0.9, "Drawing")
-        measures = tuple(measure for part in found for measure in _disparities(part))
-        unknown = tuple(_unknown_share(part) for part in found)
-        comparisons = sum(len(part.comparisons) for part in found)
-        return Reading(
-            measures=(_left_out(found[0]), *unknown, *measures),
-            looked_at=_looked_at(found, declared, favourable, job.parameters.small_group),
-            not_looked_at=_not_looked_at(found, declared, favourable),
-            tables=tuple(
-                table
-                for part in found
-                for table in (group_table(part), comparison_table(part, comparisons))
-                if table.rows
-            ),
-            charts=tuple(_chart(part) for part in found),
-            details={
-                "attributes": [list(part.attributes) for part in found],
-                "small": [_small_sentence(part, job.parameters.small_group) for part in found],
-                "groups": [groups_as_json(part) for part in found],
-            },
-        )
+            if favourable is None:
+                reading = reading_of_errors(table, declared, attributes, job)
+            else:
+                reading = _reading_of_rates(table, declared, attributes, favourable, job)
+        return replace(reading, details=with_kind(reading.details, declared.kind))
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         measured = tuple(tuple(names) for names in reading.details.get("attributes", ()))
-        rules = [
-            Rule(
-                measure=f"{name} by {' and '.join(attributes)}",
-                limit=getattr(thresholds, threshold),
-                at_least=threshold.startswith("min_"),
-                exact=_exact_ratio if threshold == "min_selection_ratio" else _exact_difference,
-            )
+        asked = [
+            (threshold, f"{name} by {' and '.join(attributes)}", kinds)
             for attributes in thresholds.attributes or measured or (("undeclared groups",),)
-            for threshold, (_, name) in DISPARITIES.items()
+            for threshold, name, kinds in ASKED
         ]
+        rules = [_rule(threshold, name, getattr(thresholds, threshold)) for threshold, name, _ in asked]
         limits = {LEFT_OUT: thresholds.max_left_out_share}
-        limits |= {_unknown_name(names): thresholds.max_unknown_share for names in measured}
-        judgement = judge_by(reading, rules, required=missing_rules(reading, limits))
+        limits |= {unknown_name(names): thresholds.max_unknown_share for names in measured}
+        whole = with_inapplicable(reading, {name: kinds for _, name, kinds in asked})
+        judgement = judge_by(whole, rules, required=missing_rules(reading, limits))
         notes = tuple(note for note in reading.details.get("small", ()) if note)
         return Judgement(judgement.verdict, (*judgement.sentences, *notes), judgement.failed_measures)
 
 
-def _favourable(asked: int | None, declared: Declaration) -> int:
-    if asked is None:
-        return declared.favourable
-    if asked != declared.favourable:
+def _rule(threshold: str, name: str, limit: float | None) -> Rule:
+    if threshold not in DISPARITIES:
+        return Rule(name, limit, at_least=False)
+    exact = _exact_ratio if threshold == "min_selection_ratio" else _exact_difference
+    return Rule(name, limit, at_least=threshold.startswith("min_"), exact=exact)
+
+
+def _favourable(asked: Parameters, declared: Declaration, name: str) -> int | str | None:
+    """The favourable prediction of a table of classes, None of numbers. Raises CheckInputError if it is not clear."""
+    if declared.kind == REGRESSION and (asked.favourable is not None or asked.favourable_class):
         raise CheckInputError(
-            f"The policy says that prediction {asked} is favourable, "
+            f"The policy names a favourable prediction, but {name} is declared as a table of numbers, which has none; "
+            "correct the one that is wrong."
+        )
+    if declared.kind == REGRESSION:
+        return None
+    if declared.kind == MULTICLASS:
+        return _favourable_class(asked, name)
+    if asked.favourable_class:
+        raise CheckInputError(
+            f"The policy names “{asked.favourable_class}” as the favourable one of several classes, but {name} is "
+            "declared as a binary table, whose favourable prediction is 0 or 1; correct the one that is wrong."
+        )
+    if asked.favourable is None:
+        return declared.favourable
+    if asked.favourable != declared.favourable:
+        raise CheckInputError(
+            f"The policy says that prediction {asked.favourable} is favourable, "
             f"the evaluation table declares {declared.favourable}; correct the one that is wrong."
         )
-    return asked
+    return asked.favourable
 
 
-def _attributes(asked: Sequence[tuple[str, ...]], declared: Declaration, name: str) -> tuple[tuple[str, ...], ...]:
-    if asked:
-        return tuple(asked)
-    if not declared.groups:
-        raise CheckInputError(f"{name} declares no group columns, so no groups can be compared; declare them.")
-    alone = tuple((group,) for group in declared.groups)
-    return (*alone, *itertools.combinations(declared.groups, 2))
+def _favourable_class(asked: Parameters, name: str) -> str:
+    if asked.favourable is not None or not asked.favourable_class:
+        raise CheckInputError(
+            f"{name} has several classes, so the policy must name the favourable one as “favourable_class”, "
+            "and nothing as “favourable”, which is for tables of 0 and 1."
+        )
+    return asked.favourable_class
 
 
-def _left_out(part: GroupTable) -> Measure:
-    used = sum(group.n for group in part.groups)
-    return left_out_share(used=used, rows=used + part.rows_left_out)
-
-
-def _unknown_name(attributes: Sequence[str]) -> str:
-    return f"share of rows of unknown {' and '.join(attributes)}"
-
-
-def _unknown_share(part: GroupTable) -> Measure:
-    rows = sum(group.n for group in part.groups)
-    return left_out_share(used=rows - part.unknown_rows, rows=rows or 1, name=_unknown_name(part.attributes))
+def _reading_of_rates(
+    table: Table, declared: Declaration, attributes: Sequence[tuple[str, ...]], favourable: int | str, job: Job
+) -> Reading:
+    small_group = job.parameters.small_group
+    found = group_fairness(
+        table,
+        label=declared.label,
+        prediction=declared.prediction,
+        score=(declared.score or None) if favourable == 1 else None,
+        attributes=attributes,
+        positive=favourable,
+        favourable=favourable,
+        several=declared.kind == MULTICLASS,
+        small_group=small_group,
+        level=job.parameters.level,
+        draws=job.parameters.draws,
+        seed=job.seed,
+    )
+    measures = tuple(measure for part in found for measure in _disparities(part))
+    unknown = tuple(unknown_share(part) for part in found)
+    comparisons = sum(len(part.comparisons) for part in found)
+    return Reading(
+        measures=(left_out(found[0]), *unknown, *measures),
+        looked_at=_looked_at(found, declared, favourable, small_group),
+        not_looked_at=_not_looked_at(found, declared, favourable),
+        tables=tuple(
+            shown for part in found for shown in (group_table(part), comparison_table(part, comparisons)) if shown.rows
+        ),
+        charts=tuple(_chart(part) for part in found),
+        details={
+            "attributes": [list(part.attributes) for part in found],
+            "small": [small_sentence(part, small_group) for part in found],
+            "groups": [groups_as_json(part) for part in found],
+        },
+    )
 
 
 def _disparities(part: GroupTable) -> Iterable[Measure]:
@@ -223,37 +272,25 @@ def _exact_difference(measure: Measure) -> Fraction | None:
 
 
 def _looked_at(
-    found: Sequence[GroupTable], declared: Declaration, favourable: int, small_group: int
+    found: Sequence[GroupTable], declared: Declaration, favourable: int | str, small_group: int
 ) -> tuple[str, ...]:
     rows = sum(group.n for group in found[0].groups)
-    compared = "; ".join(f"{' and '.join(part.attributes)} ({len(known(part)):,} groups)" for part in found)
     return (
         f"All {rows:,} rows that have a label and a prediction.",
         f"The favourable outcome is “{declared.prediction}” = {favourable}; the selection rate is its share.",
         f"True (false) favourable rate: the same share among those whose “{declared.label}” is (is not) {favourable}.",
-        f"Groups of {compared}.",
+        f"Groups of {'; '.join(known_groups(part) for part in found)}.",
         f"Groups of fewer than {small_group:,} rows, and rows whose group is unknown, are shown and decide nothing.",
     )
 
 
-def _not_looked_at(found: Sequence[GroupTable], declared: Declaration, favourable: int) -> tuple[str, ...]:
-    others = [name for name in declared.groups if not any(name in part.attributes for part in found)]
+def _not_looked_at(found: Sequence[GroupTable], declared: Declaration, favourable: int | str) -> tuple[str, ...]:
+    rest = f"Which of the other classes people get instead of {favourable}: they count as one."
     return (
-        *((f"The declared groups {', '.join(others)}, because the policy does not ask for them.",) if others else ()),
+        *not_compared(found, declared),
         *(() if favourable == 1 and declared.score else ("Calibration of the score within groups.",)),
+        *((rest,) if declared.kind == MULTICLASS else ()),
         "Attributes that the table does not have, and whether the label itself is unfair.",
-    )
-
-
-def _small_sentence(part: GroupTable, small_group: int) -> str:
-    small = [group for group in part.groups if group.small and not group.unknown and group.n]
-    if not small:
-        return ""
-    names = ", ".join(f"{group.label} (n {group.n:,})" for group in small[:5])
-    more = f" and {len(small) - 5:,} more" if len(small) > 5 else ""
-    return (
-        f"{len(small):,} of {len(known(part)):,} groups by {' and '.join(part.attributes)} have fewer than "
-        f"{small_group:,} rows and decide nothing: {names}{more}."
     )
 
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from approvals.checks._charts import interval_dots
-from approvals.checks._evaluation import LEFT_OUT, Declaration, declaration_of, left_out_share, missing_rules, opened
-from approvals.checks._verdicts import (
-    NO_THRESHOLD,
-    NOT_COMPUTABLE,
-    PASSED,
-    WARNING,
-    at_least,
-    at_most,
-    interval_text,
-    judge_by,
-    number,
-    reason_of,
+from approvals.checks import _performance_multiclass, _performance_regression
+from approvals.checks._evaluation import (
+    BINARY,
+    KINDS,
+    LEFT_OUT,
+    MULTICLASS,
+    REGRESSION,
+    Declaration,
+    declaration_of,
+    left_out_share,
+    missing_rules,
+    opened,
+    with_inapplicable,
+    with_kind,
 )
-from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
+from approvals.checks._performance_tables import Performed, claims_beside, claims_table, measures_chart, numbers_table
+from approvals.checks._verdicts import NO_THRESHOLD, NOT_COMPUTABLE, PASSED, WARNING, Rule, at_least, at_most, judge_by
+from approvals.checks.base import Check, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.performance import binary_performance
+from approvals.measures.tables import Table
 from approvals.measures.values import Measure
 
 NAMES = {
@@ -42,11 +47,17 @@ NAMES = {
 }
 """What the engine calls a measure, and what people read. Claims use the engine's names."""
 CELLS = ("tp", "fp", "fn", "tn")
+NAMES_OF = {BINARY: NAMES, MULTICLASS: _performance_multiclass.NAMES, REGRESSION: _performance_regression.NAMES}
+EVERY_NAME = _performance_multiclass.NAMES | _performance_regression.NAMES | NAMES
+WITHOUT_SIGN = ("max_mean_error",)
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """How it is measured."""
+    """How it is measured.
+
+    A claim may differ by the tolerance; the claim of an error in the unit of the label by that share of the error.
+    """
 
     level: float = 0.95
     draws: int = 2000
@@ -55,7 +66,13 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked. Rows without label, prediction or declared score fail unless allowed here."""
+    """What is asked; None is not asked. Rows without label, prediction or declared score fail unless allowed here.
+
+    A threshold on a measure that the declared kind of table does not have is never met. Of two classes: precision,
+    recall, specificity, F1, ROC AUC, average precision, Brier; of several: kappa and what ends in macro, micro,
+    weighted or over_classes; of both: accuracy, balanced accuracy, MCC, log loss. Of numbers, in the unit of the
+    label: MSE (squared), RMSE, MAE, median and largest error, mean error (without its sign); MAPE is a fraction.
+    """
 
     min_accuracy: float | None = None
     min_balanced_accuracy: float | None = None
@@ -68,12 +85,35 @@ class Thresholds:
     min_average_precision: float | None = None
     max_brier: float | None = None
     max_log_loss: float | None = None
+    min_cohen_kappa: float | None = None
+    min_precision_macro: float | None = None
+    min_precision_micro: float | None = None
+    min_precision_weighted: float | None = None
+    min_recall_macro: float | None = None
+    min_recall_micro: float | None = None
+    min_recall_weighted: float | None = None
+    min_f1_macro: float | None = None
+    min_f1_micro: float | None = None
+    min_f1_weighted: float | None = None
+    min_roc_auc_ovr_macro: float | None = None
+    min_roc_auc_ovr_weighted: float | None = None
+    min_roc_auc_ovo_macro: float | None = None
+    max_brier_over_classes: float | None = None
+    max_mse: float | None = None
+    max_rmse: float | None = None
+    max_mae: float | None = None
+    max_median_ae: float | None = None
+    min_r2: float | None = None
+    max_mape: float | None = None
+    max_max_error: float | None = None
+    min_explained_variance: float | None = None
+    max_mean_error: float | None = None
     min_rows: int | None = None
     max_left_out_share: float = 0.0
 
 
 class Performance(Check):
-    """Accuracy, ranking and probability measures of frozen predictions, recomputed by the portal."""
+    """Accuracy, ranking and probability measures, or errors of numbers, recomputed by the portal."""
 
     title = "Performance"
     version = "1"
@@ -83,48 +123,35 @@ class Performance(Check):
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")
-        declared = declaration_of(piece)
+        declared = declaration_of(piece, kinds=KINDS)
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
-            found = binary_performance(
-                table,
-                label=declared.label,
-                prediction=declared.prediction,
-                score=declared.score or None,
-                level=job.parameters.level,
-                draws=job.parameters.draws,
-                seed=job.seed,
-            )
+            found = MEASURED[declared.kind](table, declared, job)
             rows_in_all = table.rows
         report(0.9, "Comparing with the claims")
-        measures = {key: replace(found[key], name=name) for key, name in NAMES.items() if key in found}
-        rows = replace(found["n"], name="rows")
-        used = min(int(rows.value or 0), found["roc_auc"].n or 0) if declared.score else int(rows.value or 0)
-        left_out = left_out_share(used=used, rows=rows_in_all)
-        claims = _claims(declared, measures, job.parameters.tolerance)
+        claims = claims_beside(declared, found.measures, NAMES_OF[declared.kind], found.tolerances)
         return Reading(
-            measures=(rows, left_out, *measures.values()),
-            looked_at=_looked_at(declared, rows),
+            measures=(found.rows, left_out_share(used=found.used, rows=rows_in_all), *found.measures.values()),
+            looked_at=_looked_at(found),
             not_looked_at=(
-                *(() if declared.score else ("No score column is declared, so ranks and probabilities were not.",)),
+                *found.not_looked_at,
                 "Whether these rows are like the cases that the model will meet.",
                 "Whether the predictions come from the attached artifact: the portal does not run models.",
             ),
-            tables=(_numbers(measures), _confusion(found), *((_claims_table(claims),) if claims else ())),
-            charts=(_chart(measures),),
-            details={"claims": claims},
+            tables=(numbers_table(found.measures), *found.tables, *((claims_table(claims),) if claims else ())),
+            charts=found.charts,
+            details=with_kind({"claims": claims}, declared.kind),
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         rules = [
-            (at_least if item.name.startswith("min_") else at_most)(
-                "rows" if item.name == "min_rows" else NAMES[item.name[4:]], getattr(thresholds, item.name)
-            )
+            _rule(item.name, getattr(thresholds, item.name))
             for item in fields(thresholds)
             if item.name != "max_left_out_share"
         ]
+        kinds = {name: [kind for kind in KINDS if name in NAMES_OF[kind].values()] for name in EVERY_NAME.values()}
         limits = {LEFT_OUT: thresholds.max_left_out_share}
-        judgement = judge_by(reading, rules, required=missing_rules(reading, limits))
+        judgement = judge_by(with_inapplicable(reading, kinds), rules, required=missing_rules(reading, limits))
         doubts = tuple(claim["sentence"] for claim in reading.details.get("claims", ()) if claim["sentence"])
         if judgement.sentences == (NO_THRESHOLD,) and judgement.verdict == NOT_COMPUTABLE:
             return judgement
@@ -133,76 +160,46 @@ class Performance(Check):
         return Judgement(verdict, order, judgement.failed_measures)
 
 
-def _looked_at(declared: Declaration, rows: Measure) -> tuple[str, ...]:
-    left_out = rows.count("rows_left_out")
+def _rule(threshold: str, limit: float | None) -> Rule:
+    name = "rows" if threshold == "min_rows" else EVERY_NAME[threshold[4:]]
+    if threshold.startswith("min_"):
+        return at_least(name, limit)
+    return at_most(name, limit, absolute=threshold in WITHOUT_SIGN)
+
+
+def _looked_at(found: Performed) -> tuple[str, ...]:
+    left_out = found.rows.count("rows_left_out")
     return (
-        f"All {rows.value:,} rows that have a label and a prediction.",
-        f"Label “{declared.label}”, prediction “{declared.prediction}”"
-        + (f", score “{declared.score}”." if declared.score else "."),
+        f"All {found.rows.value:,} rows that have a label and a prediction.",
+        found.columns,
         *((f"{left_out:,} rows without one of them were left out.",) if left_out else ()),
     )
 
 
-def _claims(declared: Declaration, measures: dict[str, Measure], tolerance: float) -> list[dict[str, Any]]:
-    """Every claim beside the measured value; the sentence is empty where they agree."""
-    rows = []
-    for key, claimed in declared.claims.items():
-        if key not in NAMES:
-            raise CheckInputError(
-                f"The submitter claims “{key}”, which this check does not measure; it knows {', '.join(NAMES)}."
-            )
-        measured = measures[key].value if key in measures else None
-        name = NAMES[key]
-        if measured is None:
-            sentence = f"The claim of {name} {number(claimed)} could not be compared: it was not measured."
-            difference = None
-        else:
-            difference = claimed - measured
-            agrees = abs(difference) <= tolerance
-            sentence = (
-                ""
-                if agrees
-                else (
-                    f"The submitter claims {name} {number(claimed)}; measured is {number(measured)}, "
-                    f"which differs by more than {tolerance:g}."
-                )
-            )
-        rows.append(
-            {"name": name, "claimed": claimed, "measured": measured, "difference": difference, "sentence": sentence}
-        )
-    return rows
-
-
-def _claims_table(claims: list[dict[str, Any]]) -> NumberTable:
-    return NumberTable(
-        title="Claimed and measured",
-        columns=("Measure", "Claimed", "Measured", "Claimed less measured", "Agrees"),
-        rows=tuple(
-            (
-                claim["name"],
-                number(claim["claimed"]),
-                number(claim["measured"]),
-                number(claim["difference"]) if claim["difference"] is not None else "",
-                "no" if claim["sentence"] else "yes",
-            )
-            for claim in claims
-        ),
-        note="Claims are the submitter's words; the portal measured the other column itself.",
+def _binary(table: Table, declared: Declaration, job: Job) -> Performed:
+    found = binary_performance(
+        table,
+        label=declared.label,
+        prediction=declared.prediction,
+        score=declared.score or None,
+        level=job.parameters.level,
+        draws=job.parameters.draws,
+        seed=job.seed,
     )
-
-
-def _numbers(measures: dict[str, Measure]) -> NumberTable:
-    rows = tuple(
-        (
-            measure.name,
-            number(measure.value),
-            interval_text(measure),
-            measure.n if measure.n is not None else "",
-            measure.method if measure.computable else reason_of(measure),
-        )
-        for measure in measures.values()
+    measures = {key: replace(found[key], name=name) for key, name in NAMES.items() if key in found}
+    rows = replace(found["n"], name="rows")
+    used = int(rows.value or 0)
+    return Performed(
+        measures=measures,
+        rows=rows,
+        used=min(used, found["roc_auc"].n or 0) if declared.score else used,
+        columns=f"Label “{declared.label}”, prediction “{declared.prediction}”"
+        + (f", score “{declared.score}”." if declared.score else "."),
+        not_looked_at=() if declared.score else ("No score column is declared, so ranks and probabilities were not.",),
+        tables=(_confusion(found),),
+        charts=(measures_chart(measures.values()),),
+        tolerances=dict.fromkeys(NAMES, job.parameters.tolerance),
     )
-    return NumberTable("Measures", ("Measure", "Value", "Interval", "Rows", "Method"), rows)
 
 
 def _confusion(found: dict[str, Measure]) -> NumberTable:
@@ -214,12 +211,8 @@ def _confusion(found: dict[str, Measure]) -> NumberTable:
     )
 
 
-def _chart(measures: dict[str, Measure]) -> Any:
-    shown = [(measure.name, measure) for measure in measures.values() if measure.low is not None]
-    return interval_dots(
-        title="Measures with their intervals",
-        description="; ".join(f"{name} {number(measure.value)}" for name, measure in shown)
-        or "No measure has an interval.",
-        axis="value",
-        rows=shown,
-    )
+MEASURED: dict[str, Callable[[Table, Declaration, Job], Performed]] = {
+    BINARY: _binary,
+    MULTICLASS: _performance_multiclass.performed,
+    REGRESSION: _performance_regression.performed,
+}

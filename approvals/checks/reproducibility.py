@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from approvals import artifacts
 from approvals.checks._archives import Bounds
-from approvals.checks._evaluation import LEFT_OUT, Declaration, declaration_of, left_out_share, missing_rules, opened
+from approvals.checks._evaluation import (
+    BINARY,
+    LEFT_OUT,
+    MULTICLASS,
+    Declaration,
+    declaration_of,
+    left_out_share,
+    missing_rules,
+    opened,
+)
 from approvals.checks._onnx import onnx_report
 from approvals.checks._scoring import OnnxScorer, Scored, Scorer, SkopsScorer
 from approvals.checks._skops import known_types, skops_report
@@ -63,7 +72,7 @@ class Reproducibility(Check):
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, artifact = job.input("evaluation_table"), job.input("artifact")
-        declared = declaration_of(piece)
+        declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
         if not declared.features:
             raise CheckInputError(f"{piece.name} declares no features, so the artifact cannot be given its rows.")
         if piece.artifact_sha256 and piece.artifact_sha256 != artifact.sha256:

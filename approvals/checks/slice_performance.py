@@ -11,7 +11,9 @@ from typing import Any
 
 from approvals.checks._charts import bars
 from approvals.checks._evaluation import (
+    BINARY,
     LEFT_OUT,
+    MULTICLASS,
     Declaration,
     declaration_of,
     left_out_share,
@@ -20,8 +22,9 @@ from approvals.checks._evaluation import (
 )
 from approvals.checks._verdicts import at_least, at_most, judge_by, number
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
-from approvals.measures.outcomes import codes, outcomes
+from approvals.measures.outcomes import Booleans, codes, outcomes, right_classes
 from approvals.measures.slices import DataSlice, Slices, worst_slices
+from approvals.measures.tables import Table
 from approvals.measures.values import Measure, not_computable
 
 LOWEST = "accuracy of the worst slice"
@@ -63,22 +66,22 @@ class SlicePerformance(Check):
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters
-        declared = declaration_of(piece)
+        declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
         names = _columns(asked, declared, piece.name)
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
             table.require(*names)
-            found = outcomes(table, label=declared.label, prediction=declared.prediction)
+            right, known = _right(table, declared)
             cut = {name: codes(table, name, quantiles=asked.quantiles) for name in names}
         report(0.5, "Looking at slices")
-        kept = {name: (numbers[found.known], levels) for name, (numbers, levels) in cut.items()}
-        correct = found.correct[found.known]
+        kept = {name: (numbers[known], levels) for name, (numbers, levels) in cut.items()}
+        correct = right[known]
         try:
             slices = worst_slices(kept, correct, depth=asked.depth, min_rows=asked.min_rows)
         except ValueError as error:
             raise CheckInputError(f"{error} Name fewer columns in the policy.") from error
         worse = [item for item in slices.slices if item.p <= asked.significance]
-        used, rows = int(found.known.sum()), int(found.known.size)
+        used, rows = int(known.sum()), int(known.size)
         overall = int(correct.sum()) / used if used else None
         return Reading(
             measures=(*_measures(slices, overall, len(worse), asked), left_out_share(used=used, rows=rows)),
@@ -105,6 +108,14 @@ class SlicePerformance(Check):
         worse = reading.details.get("worse", ())
         named = (f"Worse than the rest: {'; '.join(worse[:5])}.",) if worse else ()
         return Judgement(found.verdict, (*found.sentences, *named), found.failed_measures)
+
+
+def _right(table: Table, declared: Declaration) -> tuple[Booleans, Booleans]:
+    """Whether each prediction is right, and which rows have one and a label."""
+    if declared.kind == MULTICLASS:
+        return right_classes(table, label=declared.label, prediction=declared.prediction)
+    found = outcomes(table, label=declared.label, prediction=declared.prediction)
+    return found.correct, found.known
 
 
 def _columns(asked: Parameters, declared: Declaration, name: str) -> tuple[str, ...]:

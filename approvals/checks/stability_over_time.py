@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from approvals.checks._charts import interval_dots
-from approvals.checks._evaluation import LEFT_OUT, declaration_of, left_out_share, missing_rules, opened
+from approvals.checks._evaluation import (
+    BINARY,
+    KINDS,
+    LEFT_OUT,
+    MULTICLASS,
+    REGRESSION,
+    Declaration,
+    declaration_of,
+    left_out_share,
+    missing_rules,
+    opened,
+    with_inapplicable,
+    with_kind,
+)
 from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
-from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
+from approvals.checks.base import (
+    ChartSpecification,
+    Check,
+    CheckInputError,
+    Job,
+    Judgement,
+    NumberTable,
+    Reading,
+    Report,
+)
 from approvals.measures.intervals import delong, wilson
-from approvals.measures.outcomes import Outcomes, outcomes
+from approvals.measures.outcomes import Booleans, Outcomes, outcomes, right_classes
 from approvals.measures.performance import with_interval
+from approvals.measures.rows import mean_measure
 from approvals.measures.scores import ScoreCounts, roc_auc
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure, not_computable
 
-ACCURACY, AUC = "accuracy", "ROC AUC"
-LOWEST = "lowest {} of a window"
+ACCURACY, AUC, ERROR = "accuracy", "ROC AUC", "mean absolute error"
+LOWEST, HIGHEST = "lowest {} of a window", "highest {} of a window"
 RANGE = "highest minus lowest {} of a window"
+KINDS_OF: dict[str, tuple[str, ...]] = {ACCURACY: (BINARY, MULTICLASS), AUC: (BINARY,), ERROR: (REGRESSION,)}
+NAMED = [(ACCURACY, LOWEST), (AUC, LOWEST), (ERROR, HIGHEST), *((name, RANGE) for name in KINDS_OF)]
+
+Windowed = tuple[Booleans, Mapping[str, Callable[[Any], Measure]]]
+"""Which rows have all that is needed, and by name what is measured of the rows of a window."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +63,22 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked. Rows without time, label, prediction or declared score fail above the share."""
+    """What is asked; None is not asked. Rows without time, label, prediction or declared score fail above the share.
+
+    Accuracy is that of classes, ROC AUC that of two; mean absolute error (mae) that of numbers, in the label's unit.
+    """
 
     min_window_accuracy: float | None = None
     max_accuracy_range: float | None = None
     min_window_roc_auc: float | None = None
     max_roc_auc_range: float | None = None
+    max_window_mae: float | None = None
+    max_mae_range: float | None = None
     max_left_out_share: float = 0.0
 
 
 class StabilityOverTime(Check):
-    """Accuracy and ROC AUC of windows of time with about equally many rows."""
+    """Accuracy and ROC AUC, or errors of numbers, of windows of time with about equally many rows."""
 
     title = "Stability over time"
     version = "1"
@@ -55,45 +88,33 @@ class StabilityOverTime(Check):
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters
-        declared = declaration_of(piece)
+        declared = declaration_of(piece, kinds=KINDS)
         if not asked.time or asked.windows < 2:
             raise CheckInputError("The policy must name the time column and ask for at least two windows.")
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
-            found = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
+            present, measured = MEASURED[declared.kind](table, declared, asked.level)
             moments, dated = _moments(table, asked.time)
-        known = found.known & dated
+        known = present & dated
         order = np.flatnonzero(known)[np.argsort(moments[known], kind="stable")]
         edges = _edges(moments[order], asked.windows)
         windows = [order[start:stop] for start, stop in zip([0, *edges], [*edges, order.size], strict=True)]
         spans = [f"{moments[rows[0]]} to {moments[rows[-1]]}" for rows in windows if rows.size]
-        accuracies = [_accuracy(found, rows, asked.level) for rows in windows if rows.size]
-        areas = [_area(found, rows, asked.level) for rows in windows if rows.size]
-        rows = tuple(_row(*line) for line in zip(spans, windows, accuracies, areas, strict=False))
-        return Reading(
+        series = {name: [of(rows) for rows in windows if rows.size] for name, of in measured.items()}
+        lines = tuple(_row(*line) for line in zip(spans, windows, *series.values(), strict=False))
+        reading = Reading(
             measures=(
-                *_extremes(ACCURACY, accuracies),
-                *_extremes(AUC, areas),
+                *(measure for name, found in series.items() for measure in _extremes(name, found)),
                 left_out_share(used=int(known.sum()), rows=int(known.size)),
             ),
             looked_at=(f"{int(known.sum()):,} rows in {len(spans)} windows by “{asked.time}”, from {spans[0]} on.",)
             if spans
             else (),
             not_looked_at=("Time before and after the evaluation table.",),
-            tables=(NumberTable("Windows of time", ("Window", "Rows", ACCURACY, "Interval", AUC, "Interval"), rows),),
-            charts=(
-                interval_dots(
-                    title="Accuracy by window of time",
-                    description="Accuracy with its interval: "
-                    + "; ".join(f"{span} {number(m.value)}" for span, m in zip(spans, accuracies, strict=True))
-                    + ".",
-                    axis="accuracy",
-                    rows=list(zip(spans, accuracies, strict=True)),
-                ),
-            )
-            if spans
-            else (),
+            tables=(NumberTable("Windows of time", _columns(series), lines),),
+            charts=(_chart(spans, *next(iter(series.items()))),) if spans else (),
         )
+        return replace(reading, details=with_kind(reading.details, declared.kind))
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         rules = [
@@ -101,8 +122,39 @@ class StabilityOverTime(Check):
             at_most(RANGE.format(ACCURACY), thresholds.max_accuracy_range),
             at_least(LOWEST.format(AUC), thresholds.min_window_roc_auc),
             at_most(RANGE.format(AUC), thresholds.max_roc_auc_range),
+            at_most(HIGHEST.format(ERROR), thresholds.max_window_mae),
+            at_most(RANGE.format(ERROR), thresholds.max_mae_range),
         ]
-        return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+        whole = with_inapplicable(reading, {form.format(name): KINDS_OF[name] for name, form in NAMED})
+        return judge_by(whole, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+
+
+def _two_values(table: Table, declared: Declaration, level: float) -> Windowed:
+    found = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
+    return found.known, {
+        ACCURACY: lambda rows: _accuracy(found.correct, rows, level),
+        AUC: lambda rows: _area(found, rows, level),
+    }
+
+
+def _classes(table: Table, declared: Declaration, level: float) -> Windowed:
+    correct, known = right_classes(table, label=declared.label, prediction=declared.prediction)
+    return known, {ACCURACY: lambda rows: _accuracy(correct, rows, level)}
+
+
+def _numbers(table: Table, declared: Declaration, level: float) -> Windowed:
+    labels, predictions = table.numbers(declared.label), table.numbers(declared.prediction)
+    with np.errstate(invalid="ignore", over="ignore"):
+        errors = np.abs(predictions - labels)
+    known = np.isfinite(labels) & np.isfinite(predictions)
+    return known, {ERROR: lambda rows: mean_measure(ERROR, errors[rows], level=level, lowest=0.0)}
+
+
+MEASURED: dict[str, Callable[[Table, Declaration, float], Windowed]] = {
+    BINARY: _two_values,
+    MULTICLASS: _classes,
+    REGRESSION: _numbers,
+}
 
 
 def _moments(table: Table, column: str) -> tuple[Any, Any]:
@@ -126,8 +178,8 @@ def _edges(moments: Any, windows: int) -> list[int]:
     return [int(np.searchsorted(moments, moments[place], side="left")) for place in wanted if place < moments.size]
 
 
-def _accuracy(found: Outcomes, rows: Any, level: float) -> Measure:
-    k, n = int(found.correct[rows].sum()), int(rows.size)
+def _accuracy(correct: Booleans, rows: Any, level: float) -> Measure:
+    k, n = int(correct[rows].sum()), int(rows.size)
     return with_interval(ACCURACY, k / n, n, wilson(k, n, level), counts=(("k", k), ("n", n)))
 
 
@@ -142,22 +194,37 @@ def _area(found: Outcomes, rows: Any, level: float) -> Measure:
 
 
 def _extremes(name: str, measures: Sequence[Measure]) -> tuple[Measure, Measure]:
-    low, gap = LOWEST.format(name), RANGE.format(name)
+    """The worst window, and how far windows lie apart."""
+    is_error = name == ERROR
+    end, gap = (HIGHEST if is_error else LOWEST).format(name), RANGE.format(name)
     undefined = next((m.reason for m in measures if not m.computable), "")
     if undefined or len(measures) < 2:
         reason = undefined or "Not computable: the rows fill fewer than two windows."
-        return not_computable(low, reason), not_computable(gap, reason)
+        return not_computable(end, reason), not_computable(gap, reason)
     lowest = min(measures, key=lambda m: float(m.value or 0))
-    highest = max(float(m.value or 0) for m in measures)
+    highest = max(measures, key=lambda m: float(m.value or 0))
+    worst = highest if is_error else lowest
     n = sum(m.n or 0 for m in measures)
     return (
-        Measure(
-            low, lowest.value, lowest.n, low=lowest.low, high=lowest.high, level=lowest.level, method=lowest.method
-        ),
-        Measure(gap, highest - float(lowest.value or 0), n, method=f"of {len(measures)} windows"),
+        Measure(end, worst.value, worst.n, low=worst.low, high=worst.high, level=worst.level, method=worst.method),
+        Measure(gap, float(highest.value or 0) - float(lowest.value or 0), n, method=f"of {len(measures)} windows"),
     )
 
 
-def _row(span: str, rows: Any, accuracy: Measure, area: Measure) -> tuple[Any, ...]:
-    shown = number(area.value) if area.computable else reason_of(area)
-    return span, int(rows.size), number(accuracy.value), interval_text(accuracy), shown, interval_text(area)
+def _columns(series: Iterable[str]) -> tuple[str, ...]:
+    return ("Window", "Rows", *(text for name in series for text in (name, "Interval")))
+
+
+def _row(span: str, rows: Any, *measures: Measure) -> tuple[Any, ...]:
+    cells = ((number(m.value) if m.computable else reason_of(m), interval_text(m)) for m in measures)
+    return span, int(rows.size), *(cell for pair in cells for cell in pair)
+
+
+def _chart(spans: Sequence[str], name: str, measures: Sequence[Measure]) -> ChartSpecification:
+    said = "; ".join(f"{span} {number(m.value)}" for span, m in zip(spans, measures, strict=True))
+    return interval_dots(
+        title=f"{name.capitalize()} by window of time",
+        description=f"{name.capitalize()} with its interval: {said}.",
+        axis=name,
+        rows=list(zip(spans, measures, strict=True)),
+    )

@@ -6,8 +6,7 @@ A group whose rate is undefined, too small or unknown never makes a disparity pa
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,17 +14,21 @@ import numpy as np
 from approvals.measures.calibration import calibration_measures
 from approvals.measures.comparisons import Comparison, compare_each, ratio_measure
 from approvals.measures.disparities import Among, disparities, missing_reference
+from approvals.measures.group_cells import (
+    EMPTY,
+    Key,
+    against_the_rest,
+    of_two,
+    read_groups,
+    with_empty_groups,
+)
 from approvals.measures.intervals import wilson
-from approvals.measures.labels import UNKNOWN, Value, coded_alike, group_text, positive_level, same_value
+from approvals.measures.labels import UNKNOWN, Value, group_text, positive_level, same_value
 from approvals.measures.performance import RATES, Confusion, rate_measure, score_measures, with_interval
 from approvals.measures.score_reading import read_score_groups
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure, Slice, not_computable
 
-MAX_LEVELS = 100
-MAX_GROUPS = 20_000
-
-Key = tuple[str, ...]
 Reference = Key | Mapping[Key, Key] | None
 
 _GROUP_RATES = {
@@ -99,6 +102,7 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     favourable: Value = 1,
     small_group: int = 30,
     reference_group: Reference = None,
+    several: bool = False,
     level: float = 0.95,
     draws: int = 2000,
     seed: int = 0,
@@ -110,60 +114,29 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     Wilson intervals: selection_rate (predicted `positive`), favourable_rate (predicted `favourable`), tpr, fpr, fnr,
     tnr, precision, accuracy, base_rate, and impact_ratio (favourable rate / that of the reference group). With a
     score: mean_score, calibration_in_the_large, ece, brier, roc_auc. Disparities: see `disparities.disparities`.
-    Rows without label or prediction are left out and counted. TableError for unusable columns, more than MAX_LEVELS
-    values in one column, more than MAX_GROUPS groups, or a reference group that does not occur.
+    `several`: label and prediction are of several classes, `positive` is the favourable one and all others count as
+    the rest; such a table has no score. Rows without label or prediction are left out and counted. TableError for
+    unusable columns, more than MAX_LEVELS values in one column, more than MAX_GROUPS groups, or a reference group that
+    does not occur.
     """
     wanted = [tuple(names) for names in attributes]
     columns = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
     table.require(label, prediction, *([score] if score else []), *columns)
     if any(not names or len(set(names)) < len(names) for names in wanted):
         raise TableError("A comparison of groups needs one or more different columns.")
-    settings = _Settings(same_value(positive, favourable), small_group, level, draws, seed)
+    settings = _Settings(several or same_value(positive, favourable), small_group, level, draws, seed)
     found = []
-    for names, cells in _read(table, wanted, columns, label, prediction):
-        margin = _margin(_confusions(cells, label, prediction, positive, favourable))
+    for names, cells in read_groups(table, wanted, columns, label, prediction):
+        if several:
+            confusions = against_the_rest(cells, label, prediction, positive)
+        else:
+            positive_level(prediction, dict.fromkeys(key[-1] for key in cells), favourable)
+            confusions = of_two(cells, label, prediction, positive)
+        margin = with_empty_groups(confusions)
         scored = _scored(table, score, label, positive, names, level) if score else {}
         asked = _asked(reference_group, names, margin)
         found.append(_group_table(names, margin, scored, asked, settings))
     return tuple(found)
-
-
-Rows = Mapping[tuple[Value, ...], int]
-
-
-def _read(
-    table: Table, wanted: Sequence[Key], columns: Sequence[str], label: str, prediction: str
-) -> Iterator[tuple[Key, Rows]]:
-    """Rows per group, label and prediction of each comparison, from one reading of the table where that is possible."""
-    try:
-        every: Rows | None = table.counts(*columns, label, prediction) if columns else {}
-    except TableError:
-        every = None  # too many values of all columns together, which no single comparison needs to have
-    for names in wanted:
-        if every is None:
-            _refuse_too_many(table, names)
-            yield names, table.counts(*names, label, prediction)
-            continue
-        positions = [columns.index(name) for name in names]
-        cells: dict[tuple[Value, ...], int] = {}
-        for values, rows in every.items():
-            key = (*(values[position] for position in positions), *values[-2:])
-            cells[key] = cells.get(key, 0) + rows
-        sizes = {name: len({key[i] for key in cells}) for i, name in enumerate(names)}
-        for name, size in sizes.items():
-            if size > MAX_LEVELS:
-                table.levels(name, limit=MAX_LEVELS)  # says so in its own words
-        _refuse_size(names, math.prod(sizes.values()))
-        yield names, cells
-
-
-def _refuse_too_many(table: Table, names: Key) -> None:
-    _refuse_size(names, math.prod(len(table.levels(name, limit=MAX_LEVELS)) for name in names))
-
-
-def _refuse_size(names: Key, size: int) -> None:
-    if size > MAX_GROUPS:
-        raise TableError(f"{' by '.join(names)} makes {size} groups; at most {MAX_GROUPS} can be compared.")
 
 
 def _asked(reference_group: Reference, names: Key, margin: Mapping[Key, Confusion]) -> Key | None:
@@ -171,45 +144,9 @@ def _asked(reference_group: Reference, names: Key, margin: Mapping[Key, Confusio
         asked = reference_group.get(names)
     else:
         asked = reference_group if reference_group and len(reference_group) == len(names) else None
-    if asked and not margin.get(tuple(asked), _EMPTY).n:
+    if asked and not margin.get(tuple(asked), EMPTY).n:
         raise TableError(f"The reference group “{' | '.join(asked)}” has no rows in {' by '.join(names)}.")
     return tuple(asked) if asked else None
-
-
-_EMPTY = Confusion(0, 0, 0, 0)
-
-
-def _confusions(cells: Rows, label: str, prediction: str, positive: Value, favourable: Value) -> dict[Key, list[int]]:
-    """The cells (tp, fp, fn, tn, left out) of every group that has rows."""
-    actual_levels, called_levels = (dict.fromkeys(key[i] for key in cells) for i in (-2, -1))
-    positive_level(prediction, called_levels, favourable)
-    actual_level = positive_level(label, actual_levels, positive)
-    called_level = positive_level(prediction, called_levels, positive)
-    coded_alike(label, actual_levels, prediction, called_levels)
-    cell_of = {
-        (actual, called): 4
-        if actual is None or called is None
-        else 2 * (not same_value(called, called_level)) + (not same_value(actual, actual_level))
-        for actual in actual_levels
-        for called in called_levels
-    }
-    width = len(next(iter(cells), (None, None))) - 2
-    texts = [{value: group_text(value) for value in {key[i] for key in cells}} for i in range(width)]
-    found: dict[Key, list[int]] = {}
-    for values, rows in cells.items():
-        part = found.setdefault(tuple(text[value] for text, value in zip(texts, values, strict=False)), [0, 0, 0, 0, 0])
-        part[cell_of[values[-2], values[-1]]] += rows
-    return found
-
-
-def _margin(found: Mapping[Key, Sequence[int]]) -> dict[Key, Confusion]:
-    """Every combination of known values, with rows or without, then those with an unknown value."""
-    margin = {key: Confusion(*sums) for key, sums in found.items()}
-    width = len(next(iter(margin), ()))
-    levels = [sorted({key[i] for key in margin} - {UNKNOWN}) for i in range(width)]
-    for key in itertools.product(*levels):
-        margin.setdefault(key, _EMPTY)
-    return dict(sorted(margin.items(), key=lambda item: ([value == UNKNOWN for value in item[0]], item[0])))
 
 
 def _scored(

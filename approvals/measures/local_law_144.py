@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from approvals.measures.comparisons import four_fifths
-from approvals.measures.fairness import MAX_GROUPS
+from approvals.measures.group_cells import MAX_GROUPS
 from approvals.measures.intervals import wilson
 from approvals.measures.labels import UNKNOWN, Value, group_text, positive_level, same_value
 from approvals.measures.performance import with_interval

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.labels import Value, coded_alike, positive_level, same_value
+from approvals.measures.multiclass import read_classes
+from approvals.measures.rows import row_texts
 from approvals.measures.scores import Floats
 from approvals.measures.tables import Table
 
@@ -42,6 +44,23 @@ def outcomes(table: Table, *, label: str, prediction: str, score: str | None = N
         values = table.numbers(score)
         known = known & np.isfinite(values)
     return Outcomes(actual, predicted, values, known)
+
+
+def right_classes(table: Table, *, label: str, prediction: str) -> tuple[Booleans, Booleans]:
+    """Whether the predicted class is the label, row by row, and which rows have both: for several classes.
+
+    TableError as in `multiclass.read_classes`: too many classes, or one that is written in two ways.
+    """
+    read_classes(
+        {(key[0], key[1]): rows for key, rows in table.counts(label, prediction).items()},
+        label=label,
+        prediction=prediction,
+    )
+    actual, called = row_texts(table, label), row_texts(table, prediction)
+    place = {text: position for position, text in enumerate(actual.texts)}
+    translated = np.array([*(place.get(text, -2) for text in called.texts), -1], dtype=np.int64)
+    known = (actual.positions >= 0) & (called.positions >= 0)
+    return np.asarray(known & (translated[called.positions] == actual.positions)), np.asarray(known)
 
 
 def _positive(table: Table, column: str, positive: Value) -> tuple[Booleans, Booleans]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -116,6 +117,22 @@ def class_balance(table: Table, label: str, *, positive: Value = 1) -> Measure:
     missing = levels.get(None, 0)
     measure = _share("class_balance", k, table.rows - missing, (("column", label),))
     return replace(measure, counts=(*measure.counts, ("missing", missing)))
+
+
+def rarest_class(table: Table, label: str) -> Measure:
+    """Share in [0, 1] of the rarest of several labels among rows with a label, Wilson interval; its name is the slice.
+
+    Not computable without labels, and when every label is the same.
+    """
+    table.require(label)
+    sizes: Counter[str] = Counter()
+    for level, rows in table.levels(label).items():
+        if text := value_text(level):
+            sizes[text] += rows
+    if len(sizes) <= 1:
+        return not_computable("rarest_class", f"Not computable: “{label}” has not two labels or more.")
+    name = min(sizes, key=lambda text: (sizes[text], text))
+    return _share("rarest_class", sizes[name], sizes.total(), ((label, name),))
 
 
 def leakage(table: Table, label: str, *, positive: Value = 1, exclude: Iterable[str] = ()) -> dict[str, Measure]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from approvals.measures.fairness import MAX_GROUPS, MAX_LEVELS
+from approvals.measures.group_cells import MAX_GROUPS, MAX_LEVELS
 from approvals.measures.intervals import Interval, normal_mean
 from approvals.measures.labels import UNKNOWN, group_text
 from approvals.measures.performance import with_interval

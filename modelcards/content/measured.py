@@ -15,7 +15,17 @@ from modelcards import card as c
 from modelcards.content.texts import iso, limit_words, name_of, plain, words
 from modelcards.reading import typed
 
-HIGHLIGHTS = ("roc auc", "balanced accuracy", "brier score", "expected calibration error")
+HIGHLIGHTS = (
+    "roc auc",
+    "balanced accuracy",
+    "brier score",
+    "expected calibration error",
+    "roc auc, each class against the rest",
+    "f1 score, mean over classes",
+    "root mean squared error",
+    "mean absolute error",
+    "r²",
+)
 MOST_HIGHLIGHTS = 6
 SAME_AS_NUMBERS = "Measures"
 """A table of the run's page that a card prints already as the numbers of the check."""

@@ -125,9 +125,18 @@ def evaluation(rows: Mapping[str, Evidence]) -> tuple[c.Dataset, ...]:
     for kind in (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_TABLE):
         row = rows.get(kind)
         if row is not None:
-            facts = tuple(c.Fact(words(key), plain(value)) for key, value in sorted(row.details.items()) if value != {})
+            facts = tuple(
+                c.Fact(words(key), _said(key, value)) for key, value in sorted(row.details.items()) if value != {}
+            )
             found.append(c.Dataset(row.name, str(kind.label), row.file.sha256, facts=facts))
     return tuple(found)
+
+
+def _said(entry: str, value: Any) -> str:
+    """What is declared, in words; names of classes stay as they are written."""
+    if entry == "class_scores" and isinstance(value, dict):
+        return "; ".join(f"{name}: {column}" for name, column in value.items())
+    return plain(value)
 
 
 def evidence(rows: Mapping[str, Evidence]) -> tuple[c.EvidenceItem, ...]:

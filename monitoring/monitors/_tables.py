@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from approvals.checks._evaluation import Declaration, declaration_of, opened
+from approvals.checks._evaluation import BINARY, MULTICLASS, Declaration, declaration_of, opened
 from approvals.checks.base import CheckInputError, Job
 from approvals.measures.labels import Value, same_value, value_text
+from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.tables import Table
 from monitoring.monitors.base import BATCH, REFERENCE
 
@@ -23,11 +24,11 @@ class Pair:
 
 
 @contextmanager
-def both(job: Job) -> Iterator[Pair]:
-    """Open both tables. What is wrong with one becomes a CheckInputError that names the uploaded file."""
+def both(job: Job, *, kinds: Sequence[str] = (BINARY,)) -> Iterator[Pair]:
+    """Open both tables. What is wrong with one, or no table of these kinds, becomes a CheckInputError."""
     piece = job.input(REFERENCE)
     batch = job.input(BATCH)
-    declared = declaration_of(piece)
+    declared = declaration_of(piece, kinds=kinds)
     with opened(piece, job) as reference, opened(batch, job) as now:
         reference.require(*watched_columns(declared))
         now.require(*watched_columns(declared))
@@ -36,21 +37,25 @@ def both(job: Job) -> Iterator[Pair]:
 
 def watched_columns(declared: Declaration) -> tuple[str, ...]:
     """Columns that every batch must have: all declared ones but the label, which comes late, and the key."""
-    named = (declared.prediction, declared.score, *declared.groups, *declared.features)
+    scores = (declared.score, *declared.class_scores.values())
+    named = (declared.prediction, *scores, *declared.groups, *declared.features)
     return tuple(dict.fromkeys(name for name in named if name))
 
 
-CLASSES = 2
+MOST_CLASSES = {BINARY: 2, MULTICLASS: MAX_CLASSES}
 
 
 def approved_classes(pair: Pair) -> tuple[Value, ...]:
-    """The values that labels and predictions had at approval; none where they were not two classes."""
+    """The values that labels and predictions had at approval; none where they were no classes."""
+    most = MOST_CLASSES.get(pair.declared.kind)
+    if most is None:
+        return ()
     found: list[Value] = []
     for column in (pair.declared.label, pair.declared.prediction):
         for value in pair.reference.levels(column, limit=200_000):
             if value is not None and not any(same_value(value, known) for known in found):
                 found.append(value)
-            if len(found) > CLASSES:
+            if len(found) > most:
                 return ()
     return tuple(found)
 

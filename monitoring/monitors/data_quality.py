@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from approvals.checks._evaluation import KINDS
 from approvals.checks._verdicts import Rule, at_least, at_most
 from approvals.checks.base import Job, NumberTable, Reading, Report
 from approvals.measures.quality import missing_share, not_allowed, out_of_range, repeated_keys, row_count, row_overlap
@@ -48,7 +49,7 @@ class DataQuality(MonitorKind):
 
     def measure(self, job: Job, report: Report) -> Reading:
         report(0.0, "Reading the batch")
-        with both(job) as pair:
+        with both(job, kinds=KINDS) as pair:
             columns = watched_columns(pair.declared)
             shares = {column: _absent_share(pair.batch, column) for column in columns}
             measures = [
@@ -56,8 +57,8 @@ class DataQuality(MonitorKind):
                 _named(max(shares.values(), key=lambda m: (m.value is None, float(m.value or 0))), MISSING),
                 _repeated(pair.batch, pair.declared.key),
             ]
-            if pair.declared.score:
-                measures.append(_named(out_of_range(pair.batch, pair.declared.score, low=0.0, high=1.0), OUTSIDE))
+            scores = [name for name in (pair.declared.score, *pair.declared.class_scores.values()) if name]
+            measures += [_named(out_of_range(pair.batch, name, low=0.0, high=1.0), OUTSIDE) for name in scores]
             measures += _against_approved(pair)
         rows = tuple((column, "" if m.value is None else f"{m.value:.4f}") for column, m in shares.items())
         return Reading(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from approvals.checks._evaluation import KINDS
 from approvals.checks._verdicts import Rule, at_most
 from approvals.checks.base import CheckInputError, Job, Reading, Report
 from monitoring.monitors._drift import by_trouble, drift_charts, drift_of, drift_table, missing_rules, named
@@ -45,7 +46,7 @@ class FeatureDrift(MonitorKind):
 
     def measure(self, job: Job, report: Report) -> Reading:
         report(0.0, "Reading both tables")
-        with both(job) as pair:
+        with both(job, kinds=KINDS) as pair:
             columns = tuple(dict.fromkeys(job.parameters.columns or pair.declared.features))
             if not columns:
                 raise CheckInputError("No features were declared at approval, so no drift of features can be measured.")

@@ -102,6 +102,27 @@ def test_a_table_that_is_none_is_refused_with_a_sentence(cast, version, content,
 
 
 @pytest.mark.parametrize(
+    ("declared", "why"),
+    [
+        ({"kind": "ordinal"}, "must say binary, multiclass or regression as its kind"),
+        ({"kind": "regression", "score": "y_score"}, "“score”, which means something for binary tables only"),
+        ({"kind": "regression", "favourable": 1}, "“favourable”, which means something for binary tables only"),
+        ({"kind": "regression", "class_scores": {"1": "y_score"}}, "means something for multiclass tables only"),
+        ({"class_scores": {"1": "y_score"}}, "means something for multiclass tables only"),
+        ({"kind": "multiclass", "class_scores": ["y_score"]}, "must name one score column for each class"),
+        ({"kind": "multiclass", "class_scores": {"1": "p_one"}}, "The table has no column p_one"),
+    ],
+)
+def test_a_declaration_that_contradicts_itself_is_refused_at_upload(cast, version, declared, why):
+    cast.artifact(version)
+    columns = {"label": "y_true", "prediction": "y_pred", **declared}
+    with pytest.raises(BadInput, match=why) as caught:
+        cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **columns)
+    assert caught.value.field == "details"
+    assert Evidence.objects.count() == 1
+
+
+@pytest.mark.parametrize(
     ("kind", "content", "why"),
     [
         ("data_lineage", b"not json", "not valid JSON"),

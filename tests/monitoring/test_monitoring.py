@@ -358,3 +358,34 @@ def test_a_batch_that_nobody_can_read_covers_no_day(cast, deploy):
     read_all(deliver(cast, version, ALIKE, name="late", **window))
     assert staleness.overdue_since(monitor) > due
     assert panels.monitor_line(monitor).state == "On time"
+
+
+SEVERAL = {name: value for name, value in TABLE.items() if name not in ("score", "favourable")}
+SEVERAL |= {"kind": "multiclass", "class_scores": {"1": "y_score"}}
+
+
+def test_monitors_of_two_classes_say_nothing_about_several(cast, deploy):
+    batch = deliver(cast, deploy(columns=SEVERAL), ALIKE)
+    for key in ("performance", "fairness", "score_drift"):
+        reading = read(batch, key)
+        assert reading.verdict == "not_computable", key
+        assert "is declared as a multiclass table, which predicts several classes" in reading.sentences[0]
+    assert read(batch, "feature_drift").verdict == "ok"
+    assert read(batch, "data_quality").verdict == "ok"
+
+
+def test_a_batch_of_several_classes_keeps_to_the_approved_ones(cast, deploy):
+    version = deploy(columns=SEVERAL)
+    with pytest.raises(BadInput, match="has no column y_score"):
+        deliver(cast, version, changed(ALIKE, y_score=None))
+    odd = deliver(cast, version, changed(ALIKE, y_pred=lambda row: "2" if row["id"] == "3" else row["y_pred"]))
+    reading = read(odd, "data_quality")
+    assert (reading.verdict, "class that was not there at approval" in reading.sentences[0]) == ("breach", True)
+
+
+def test_predicted_numbers_are_no_classes(cast, deploy):
+    numbers = {name: value for name, value in SEVERAL.items() if name not in ("kind", "class_scores")}
+    version = deploy(columns=numbers | {"kind": "regression"})
+    batch = deliver(cast, version, changed(ALIKE, y_pred=lambda row: row["y_score"]))
+    assert read(batch, "data_quality").verdict == "ok"
+    assert read(batch, "fairness").verdict == "not_computable"

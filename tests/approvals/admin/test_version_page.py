@@ -294,6 +294,49 @@ def test_a_claim_that_is_no_number_is_refused_at_its_field(client, cast, version
     assert "is not a name, a colon and a number" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ({"kind": "ordinal"}, "Select a valid choice"),
+        ({"kind": "regression", "score": "y_score"}, "means something for binary tables only"),
+        ({"kind": "multiclass", "class_scores": "1 y_score"}, "is not a class, a colon and a column"),
+        ({"kind": "multiclass", "class_scores": "1: y_score\n1: amount"}, "has two lines"),
+        ({"kind": "multiclass", "class_scores": "1: nonsense"}, "The table has no column nonsense"),
+        ({"kind": "binary", "class_scores": "1: y_score"}, "means something for multiclass tables only"),
+    ],
+)
+def test_a_declaration_of_another_kind_is_refused_in_words(client, cast, version, columns, why):
+    client.force_login(cast.submitter, backend=BACKEND)
+    cast.artifact(version)
+    table = SimpleUploadedFile("evaluation.csv", tiny_table())
+    given = {"file": table, "label": "y_true", "prediction": "y_pred", "favourable": "1", **columns}
+    answer = client.post(at("attach", version.pk, "evaluation_table"), given)
+    assert answer.status_code == 200
+    assert why in answer.content.decode()
+    assert not Evidence.objects.filter(kind="evaluation_table").exists()
+
+
+def test_the_form_declares_a_kind_only_where_it_is_not_binary_and_shows_it_again(client, cast, version):
+    client.force_login(cast.submitter, backend=BACKEND)
+    cast.artifact(version)
+    url = at("attach", version.pk, "evaluation_table")
+    columns = {"label": "y_true", "prediction": "y_pred", "favourable": "1"}
+    more = {"kind": "multiclass", "class_scores": "1: y_score\n 0 : amount\n"}
+    for extra in ({}, {"kind": "binary"}, more, {"kind": "regression"}):
+        table = SimpleUploadedFile("evaluation.csv", tiny_table())
+        assert client.post(url, {"file": table, **columns, **extra}).status_code == 302, extra
+        if extra is more:
+            html = client.get(url).content.decode()
+            assert '<option value="multiclass" selected>' in html
+            assert "1: y_score\n0: amount" in html
+    declared = [row.details for row in Evidence.objects.filter(kind="evaluation_table").order_by("pk")]
+    binary = {"label": "y_true", "prediction": "y_pred", "favourable": 1}
+    numbers = {"label": "y_true", "prediction": "y_pred", "kind": "regression"}
+    assert declared[0] == declared[1] == binary
+    assert declared[2] == {**numbers, "kind": "multiclass", "class_scores": {"1": "y_score", "0": "amount"}}
+    assert declared[3] == numbers
+
+
 def test_a_comment_with_a_character_that_no_database_keeps_is_refused_in_words(client, cast, version):
     client.force_login(cast.submitter, backend=BACKEND)
     html = client.post(at("comment", version.pk), {"text": "Why\0?"}, follow=True).content.decode()

@@ -77,3 +77,43 @@ def judged():
         return check().judge(reading, build(check.Thresholds, thresholds, owner=check.title))
 
     return run
+
+
+WINE = {
+    "label": "y_true",
+    "prediction": "y_pred",
+    "key": "id",
+    "kind": "multiclass",
+    "class_scores": {"0": "p0", "1": "p1", "2": "p2"},
+}
+DIABETES = {"label": "y_true", "prediction": "y_pred", "key": "id", "groups": ["sex"], "kind": "regression"}
+
+
+@pytest.fixture
+def wine(piece):
+    """Three classes of wine with a probability of each, as an evaluation table."""
+
+    def attach(**changes):
+        return piece("evaluation_table", REFERENCE / "p05_wine_multiclass.csv", details=WINE | changes)
+
+    return attach
+
+
+@pytest.fixture
+def diabetes(piece):
+    """The progress of diabetes as a number, as an evaluation table."""
+
+    def attach(**changes):
+        return piece("evaluation_table", REFERENCE / "p04_diabetes_regression.csv", details=DIABETES | changes)
+
+    return attach
+
+
+@pytest.fixture
+def table(piece):
+    """An evaluation table from lines of text, with what is declared about it."""
+
+    def attach(header, lines, **details):
+        return piece("evaluation_table", "\n".join([header, *lines]) + "\n", details=details)
+
+    return attach

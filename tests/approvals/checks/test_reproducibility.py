@@ -254,3 +254,19 @@ def test_an_onnx_artifact_that_asks_for_other_columns_is_named(measured, piece):
     )
     with pytest.raises(CheckInputError, match="asks for height, which is no declared feature"):
         measured(Reproducibility, artifact, evaluation)
+
+
+def test_decisions_of_several_classes_are_reproduced_and_have_no_score(measured, judged, piece):
+    features = np.random.default_rng(2).normal(size=(90, 2))
+    label = np.array(["low", "middle", "high"])[np.digitize(features[:, 0], [-0.5, 0.5])]
+    forest = RandomForestClassifier(n_estimators=5, random_state=1).fit(features, label)
+    content = skops.io.dumps(forest)
+    called = forest.predict(features)
+    lines = [f"{a!r},{b!r},{y},{p}" for (a, b), y, p in zip(features.tolist(), label, called, strict=True)]
+    lines[0] = lines[0].rpartition(",")[0] + (",low" if called[0] != "low" else ",high")
+    details = {"label": "y", "prediction": "p", "features": ["a", "b"], "kind": "multiclass"}
+    several = piece("evaluation_table", "\n".join(["a,b,y,p", *lines]), details=details, artifact_sha256="")
+    reading = measured(Reproducibility, piece("artifact", content, artifact_sha256=""), several)
+    assert by_name(reading)[OTHER].value == 1
+    assert judged(Reproducibility, reading, max_different_decisions=1).verdict == "passed"
+    assert judged(Reproducibility, reading, max_score_difference=1.0).verdict == "not_computable"
