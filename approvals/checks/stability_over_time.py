@@ -98,10 +98,11 @@ class StabilityOverTime(Check):
         known = present & dated
         order = np.flatnonzero(known)[np.argsort(moments[known], kind="stable")]
         edges = _edges(moments[order], asked.windows)
-        windows = [order[start:stop] for start, stop in zip([0, *edges], [*edges, order.size], strict=True)]
-        spans = [f"{moments[rows[0]]} to {moments[rows[-1]]}" for rows in windows if rows.size]
-        series = {name: [of(rows) for rows in windows if rows.size] for name, of in measured.items()}
-        lines = tuple(_row(*line) for line in zip(spans, windows, *series.values(), strict=False))
+        parts = (order[start:stop] for start, stop in zip([0, *edges], [*edges, order.size], strict=True))
+        windows = [rows for rows in parts if rows.size]  # none begins where many rows share one moment
+        spans = [f"{moments[rows[0]]} to {moments[rows[-1]]}" for rows in windows]
+        series = {name: [of(rows) for rows in windows] for name, of in measured.items()}
+        lines = tuple(_row(*line) for line in zip(spans, windows, *series.values(), strict=True))
         reading = Reading(
             measures=(
                 *(measure for name, found in series.items() for measure in _extremes(name, found)),

@@ -27,8 +27,15 @@ ENVIRONMENTS = {
     "scikit-learn": "scikit-learn==1.9.1",
     "scipy": "scipy==1.17.1",
     "pandas": "pandas==3.1.1",
+    "aequitas": "aequitas==1.1.0",
+    "aif360": "aif360==0.6.1",
+    "evidently": "evidently==0.7.23",
+    "pandera": "pandera[pandas]==0.35.0",
+    "ydata-profiling": "ydata-profiling==4.18.4",
 }
-SLOWEST = {"fairlearn": 1_000_000}
+BESIDE = {"evidently": ("pandas<3",), "ydata-profiling": ("setuptools<80", "pandas<3")}
+"""What a peer needs beside it to run at all."""
+SLOWEST = {"fairlearn": 1_000_000, "evidently": 10_000_000, "ydata-profiling": 10_000_000}
 """Beyond this many rows a peer takes longer than anybody waits."""
 MINUTES = 20
 
@@ -64,6 +71,9 @@ def _table(path: Path, rows: int, *, shifted: bool) -> None:
 
 
 def _ours(task: str, path: Path, other: Path) -> None:
+    # What peers import before they start is imported before we start.
+    import scipy.stats  # noqa: PLC0415, F401
+
     from approvals.measures.drift import numeric_drift  # noqa: PLC0415
     from approvals.measures.fairness import group_fairness  # noqa: PLC0415
     from approvals.measures.performance import binary_performance  # noqa: PLC0415
@@ -155,6 +165,88 @@ def _scipy(task: str, path: Path, other: Path) -> None:
     _say(start)
 
 
+def _aequitas(task: str, path: Path, other: Path) -> None:
+    del task, other
+    import pandas as pd  # noqa: PLC0415
+    from aequitas.group import Group  # noqa: PLC0415
+
+    start = _now()
+    table = pd.read_parquet(path, columns=[*ATTRIBUTES, "label", "prediction"])
+    table = table.rename(columns={"prediction": "score", "label": "label_value"})
+    table["all"] = table[list(ATTRIBUTES)].agg("|".join, axis=1)
+    Group().get_crosstabs(table, attr_cols=[*ATTRIBUTES, "all"])
+    _say(start)
+
+
+def _aif360(task: str, path: Path, other: Path) -> None:
+    """One attribute of two values, which is all that it compares."""
+    del task, other
+    import pandas as pd  # noqa: PLC0415
+    from aif360.datasets import BinaryLabelDataset  # noqa: PLC0415
+    from aif360.metrics import ClassificationMetric  # noqa: PLC0415
+
+    start = _now()
+    table = pd.read_parquet(path, columns=["sex", "label", "prediction"])
+    table["sex"] = (table["sex"] == "m").astype(float)
+    sides = [
+        BinaryLabelDataset(
+            df=table[["sex", name]].rename(columns={name: "label"}),
+            label_names=["label"],
+            protected_attribute_names=["sex"],
+        )
+        for name in ("label", "prediction")
+    ]
+    found = ClassificationMetric(*sides, unprivileged_groups=[{"sex": 0.0}], privileged_groups=[{"sex": 1.0}])
+    found.disparate_impact()
+    found.statistical_parity_difference()
+    found.equal_opportunity_difference()
+    found.average_odds_difference()
+    _say(start)
+
+
+def _evidently(task: str, path: Path, other: Path) -> None:
+    import pandas as pd  # noqa: PLC0415
+    from evidently import Report  # noqa: PLC0415
+    from evidently.presets import DataDriftPreset, DataSummaryPreset  # noqa: PLC0415
+
+    start = _now()
+    if task == "drift":
+        tables = [pd.read_parquet(place, columns=list(DRIFTING)) for place in (path, other)]
+        Report([DataDriftPreset(num_method="ks")]).run(tables[1], tables[0])
+    else:
+        Report([DataSummaryPreset()]).run(pd.read_parquet(path), None)
+    _say(start)
+
+
+def _pandera(task: str, path: Path, other: Path) -> None:
+    """Types, ranges and missing values only; what it does not do is not counted."""
+    del task, other
+    import pandas as pd  # noqa: PLC0415
+    import pandera.pandas as pa  # noqa: PLC0415
+
+    start = _now()
+    table = pd.read_parquet(path)
+    columns = {
+        name: pa.Column(
+            nullable=True,
+            checks=[pa.Check.in_range(-1e12, 1e12)] if table[name].dtype.kind in "iuf" else [],
+        )
+        for name in table.columns
+    }
+    pa.DataFrameSchema(columns, unique=list(table.columns)).validate(table, lazy=True)
+    _say(start)
+
+
+def _ydata(task: str, path: Path, other: Path) -> None:
+    del task, other
+    import pandas as pd  # noqa: PLC0415
+    from ydata_profiling import ProfileReport  # noqa: PLC0415
+
+    start = _now()
+    ProfileReport(pd.read_parquet(path), minimal=True, progress_bar=False).get_description()
+    _say(start)
+
+
 def _pandas(task: str, path: Path, other: Path) -> None:
     import pandas as pd  # noqa: PLC0415
 
@@ -195,12 +287,17 @@ PEERS: dict[str, Callable[[str, Path, Path], None]] = {
     "scikit-learn": _scikit_learn,
     "scipy": _scipy,
     "pandas": _pandas,
+    "aequitas": _aequitas,
+    "aif360": _aif360,
+    "evidently": _evidently,
+    "pandera": _pandera,
+    "ydata-profiling": _ydata,
 }
 TASKS = {
-    "fairness": ("fairlearn",),
+    "fairness": ("fairlearn", "aequitas", "aif360"),
     "performance": ("scikit-learn",),
-    "drift": ("scipy",),
-    "profile": ("pandas",),
+    "drift": ("scipy", "evidently"),
+    "profile": ("pandas", "pandera", "ydata-profiling", "evidently"),
     "overlap": ("pandas",),
 }
 TITLES = {
@@ -226,7 +323,8 @@ def _say(start: tuple[float, float]) -> None:
 def _run(peer: str, task: str, path: Path, other: Path) -> dict[str, float] | str:
     command = [sys.executable, "-m", "tests.benchmarks.measures"]
     if peer in ENVIRONMENTS:
-        environment = ["--with", ENVIRONMENTS[peer], "--with", "duckdb", "--with", "pyarrow", "--with", "pandas"]
+        needed = (ENVIRONMENTS[peer], "duckdb", "pyarrow", "pandas", *BESIDE.get(peer, ()))
+        environment = [word for name in needed for word in ("--with", name)]
         command = [str(ROOT / ".tools/bin/uv"), "run", "--no-project", "--quiet", *environment, "python", __file__]
     try:
         done = subprocess.run(
