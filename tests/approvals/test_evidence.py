@@ -108,6 +108,12 @@ def test_a_table_that_is_none_is_refused_with_a_sentence(cast, version, content,
         ("data_lineage", b"[1]", "one object"),
         ("data_lineage", b'{"sources": []}', "does not state"),
         ("risk_register", b"[" * 100_000, "not valid JSON"),
+        ("bill_of_materials", b'{"bomFormat": "SPDX"}', "its bomFormat is not CycloneDX"),
+        ("bill_of_materials", b'{"a": ' + b"[" * 100_000, "document is not valid JSON: it is nested too deep"),
+        ("bill_of_materials", b"[{}, " * 100_000, "line 1 has more than 20,000 characters"),
+        ("bill_of_materials", b'{"a": [' + b"[]," * 5_000_000 + b"[]]}", "its bomFormat is not CycloneDX"),
+        ("bill_of_materials", b"-r other.txt", "refers to another file"),
+        ("bill_of_materials", b"%PDF-1.7", "line 1 is no requirement"),
         ("monitoring_plan", b"\xff\xd8\xff\xe0picture", "PDF or a text file"),
     ],
 )
@@ -115,6 +121,17 @@ def test_a_document_that_is_none_is_refused_with_a_sentence(cast, version, kind,
     with pytest.raises(BadInput, match=why):
         cast.attach(version, kind, content, "document")
     assert not Evidence.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (b'{"bomFormat": "CycloneDX", "specVersion": "1.7", "components": [{"name": "numpy"}]}', "vnd.cyclonedx+json"),
+        (b"numpy==2.1.0\n", "text/plain"),
+    ],
+)
+def test_a_bill_of_materials_is_kept_as_what_it_is(cast, version, content, media_type):
+    assert cast.attach(version, "bill_of_materials", content, "bill").media_type.endswith(media_type)
 
 
 def test_a_file_of_100_mb_is_refused_and_leaves_nothing(cast, version, store):
