@@ -20,7 +20,8 @@ from approvals.artifacts import describe_artifact
 from approvals.canonical import canonical_text
 from approvals.checks._bill_reading import BillFormat
 from approvals.checks._columns import TableColumns
-from approvals.checks.base import Check, Input
+from approvals.checks._lineage import read_lineage
+from approvals.checks.base import Check, CheckInputError, Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
 from approvals.models import EvidenceKind, StoredFile
 from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
@@ -149,7 +150,7 @@ def judge_upload(kind: str, upload: Upload, *, name: str, details: Mapping[str, 
     if kind in TABLE_KINDS:
         return _table(upload, details, name)
     if kind in JSON_KEYS:
-        return _json(kind, upload)
+        return _json(kind, upload, name)
     if kind == EvidenceKind.BILL_OF_MATERIALS:
         return _bill(upload, name)
     if kind == EvidenceKind.CARD_DRAFT:
@@ -157,12 +158,17 @@ def judge_upload(kind: str, upload: Upload, *, name: str, details: Mapping[str, 
     return _document(upload, limit=PRINTED_LIMIT if kind == EvidenceKind.MONITORING_PLAN else TEXT_LIMIT)
 
 
-def _json(kind: str, upload: Upload) -> str:
+def _json(kind: str, upload: Upload, name: str) -> str:
     content = read_json(upload.path, size=upload.size)
     missing = [key for key in JSON_KEYS[kind] if content.get(key) in (None, "", [], {})]
     if missing:
         label = EvidenceKind(kind).label.lower()
         raise BadInput(f"The {label} does not state: {', '.join(missing)}.", field="file")
+    if kind == EvidenceKind.DATA_LINEAGE:
+        try:
+            read_lineage(Input(kind=kind, path=upload.path, name=name, sha256=upload.sha256))
+        except CheckInputError as failure:
+            raise BadInput(failure.sentence, field="file") from failure
     return "application/json"
 
 

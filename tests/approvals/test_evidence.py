@@ -14,6 +14,7 @@ from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry
 from tests.cast import TABLE, tiny_safetensors, tiny_table
 
+LINEAGE = b'{"sources": [%s], "transformations": ["none"], "lawful_basis": "x", "sensitive_attributes": ["none"]}'
 PICKLE = b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."
 
 
@@ -107,6 +108,9 @@ def test_a_table_that_is_none_is_refused_with_a_sentence(cast, version, content,
         ("data_lineage", b"not json", "not valid JSON"),
         ("data_lineage", b"[1]", "one object"),
         ("data_lineage", b'{"sources": []}', "does not state"),
+        ("data_lineage", LINEAGE % b'{"name": "a", "sha256": "b"}', r"document: sources\[0\].sha256 is no SHA-256"),
+        ("data_lineage", LINEAGE % b'"a", "a"', r"sources\[0\] and sources\[1\] have the same name"),
+        ("data_lineage", LINEAGE % b'{"name": "a", "name": "b"}', "an object names “name” twice"),
         ("risk_register", b"[" * 100_000, "not valid JSON"),
         ("bill_of_materials", b'{"bomFormat": "SPDX"}', "its bomFormat is not CycloneDX"),
         ("bill_of_materials", b'{"a": ' + b"[" * 100_000, "document is not valid JSON: it is nested too deep"),
