@@ -18,9 +18,11 @@ from django.utils import timezone
 
 from approvals.artifacts import describe_artifact
 from approvals.canonical import canonical_text
+from approvals.checks._bill_reading import BillFormat
 from approvals.checks._columns import TableColumns
 from approvals.checks._evaluation import kind_of
-from approvals.checks.base import CheckInputError, Input
+from approvals.checks._lineage import read_lineage
+from approvals.checks.base import Check, CheckInputError, Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
 from approvals.models import EvidenceKind, StoredFile
 from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
@@ -149,18 +151,25 @@ def judge_upload(kind: str, upload: Upload, *, name: str, details: Mapping[str, 
     if kind in TABLE_KINDS:
         return _table(upload, details, name)
     if kind in JSON_KEYS:
-        return _json(kind, upload)
+        return _json(kind, upload, name)
+    if kind == EvidenceKind.BILL_OF_MATERIALS:
+        return _bill(upload, name)
     if kind == EvidenceKind.CARD_DRAFT:
         return "application/pdf"
     return _document(upload, limit=PRINTED_LIMIT if kind == EvidenceKind.MONITORING_PLAN else TEXT_LIMIT)
 
 
-def _json(kind: str, upload: Upload) -> str:
+def _json(kind: str, upload: Upload, name: str) -> str:
     content = read_json(upload.path, size=upload.size)
     missing = [key for key in JSON_KEYS[kind] if content.get(key) in (None, "", [], {})]
     if missing:
         label = EvidenceKind(kind).label.lower()
         raise BadInput(f"The {label} does not state: {', '.join(missing)}.", field="file")
+    if kind == EvidenceKind.DATA_LINEAGE:
+        try:
+            read_lineage(Input(kind=kind, path=upload.path, name=name, sha256=upload.sha256))
+        except CheckInputError as failure:
+            raise BadInput(failure.sentence, field="file") from failure
     return "application/json"
 
 
@@ -242,18 +251,29 @@ def _table(upload: Upload, details: Mapping[str, Any], name: str) -> str:
 
 def _parquet_columns(upload: Upload, name: str) -> list[str]:
     """Columns of a Parquet file, read in a process of its own: the engine's reader takes bytes from strangers."""
-    piece = Input(kind="table", path=upload.path, name=name, sha256=upload.sha256)
+    details = _probed(TableColumns, "table", upload, name, what="The Parquet file")
+    return [str(column) for column in details["columns"]]
+
+
+def _bill(upload: Upload, name: str) -> str:
+    """By the reader of the check, in a process of its own: a bill may be large and comes from strangers."""
+    details = _probed(BillFormat, EvidenceKind.BILL_OF_MATERIALS, upload, name, what="The bill of materials")
+    return "application/vnd.cyclonedx+json" if details["json"] else "text/plain"
+
+
+def _probed(check: type[Check], kind: str, upload: Upload, name: str, *, what: str) -> Mapping[str, Any]:
+    """What a reader in the limited child says of an upload. Raises BadInput with a sentence if it cannot be read."""
+    piece = Input(kind=kind, path=upload.path, name=name, sha256=upload.sha256)
     try:
-        reading = measure_in_child(check=TableColumns, job=JobDescription(inputs={"table": piece}), limits=PROBE_LIMITS)
+        return measure_in_child(check=check, job=JobDescription(inputs={kind: piece}), limits=PROBE_LIMITS).details
     except SandboxError as failure:
         sentence = (
             failure.sentence
             if failure.kind == "input"
-            else f"The Parquet file “{name}” cannot be opened within {PROBE_LIMITS.wall_seconds} s and "
+            else f"{what} “{name}” cannot be opened within {PROBE_LIMITS.wall_seconds} s and "
             f"{PROBE_LIMITS.memory_mb:,} MiB, as every upload must; export it anew."
         )
         raise BadInput(sentence, field="file") from failure
-    return [str(column) for column in reading.details["columns"]]
 
 
 def declared_columns(details: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ class EvidenceKind(models.TextChoices):
     TRAINING_TABLE = "training_table", "Training table"
     TRAINING_RECORD = "training_record", "Training record"
     DATA_LINEAGE = "data_lineage", "Data lineage"
+    BILL_OF_MATERIALS = "bill_of_materials", "Bill of materials"
     RISK_REGISTER = "risk_register", "Risk register"
     VALIDATION_REPORT = "validation_report", "Independent validation report"
     MONITORING_PLAN = "monitoring_plan", "Monitoring plan"

@@ -14,6 +14,7 @@ from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry
 from tests.cast import TABLE, tiny_safetensors, tiny_table
 
+LINEAGE = b'{"sources": [%s], "transformations": ["none"], "lawful_basis": "x", "sensitive_attributes": ["none"]}'
 PICKLE = b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94."
 
 
@@ -128,7 +129,16 @@ def test_a_declaration_that_contradicts_itself_is_refused_at_upload(cast, versio
         ("data_lineage", b"not json", "not valid JSON"),
         ("data_lineage", b"[1]", "one object"),
         ("data_lineage", b'{"sources": []}', "does not state"),
+        ("data_lineage", LINEAGE % b'{"name": "a", "sha256": "b"}', r"document: sources\[0\].sha256 is no SHA-256"),
+        ("data_lineage", LINEAGE % b'"a", "a"', r"sources\[0\] and sources\[1\] have the same name"),
+        ("data_lineage", LINEAGE % b'{"name": "a", "name": "b"}', "an object names “name” twice"),
         ("risk_register", b"[" * 100_000, "not valid JSON"),
+        ("bill_of_materials", b'{"bomFormat": "SPDX"}', "its bomFormat is not CycloneDX"),
+        ("bill_of_materials", b'{"a": ' + b"[" * 100_000, "document is not valid JSON: it is nested too deep"),
+        ("bill_of_materials", b"[{}, " * 100_000, "line 1 has more than 20,000 characters"),
+        ("bill_of_materials", b'{"a": [' + b"[]," * 5_000_000 + b"[]]}", "its bomFormat is not CycloneDX"),
+        ("bill_of_materials", b"-r other.txt", "refers to another file"),
+        ("bill_of_materials", b"%PDF-1.7", "line 1 is no requirement"),
         ("monitoring_plan", b"\xff\xd8\xff\xe0picture", "PDF or a text file"),
     ],
 )
@@ -136,6 +146,17 @@ def test_a_document_that_is_none_is_refused_with_a_sentence(cast, version, kind,
     with pytest.raises(BadInput, match=why):
         cast.attach(version, kind, content, "document")
     assert not Evidence.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        (b'{"bomFormat": "CycloneDX", "specVersion": "1.7", "components": [{"name": "numpy"}]}', "vnd.cyclonedx+json"),
+        (b"numpy==2.1.0\n", "text/plain"),
+    ],
+)
+def test_a_bill_of_materials_is_kept_as_what_it_is(cast, version, content, media_type):
+    assert cast.attach(version, "bill_of_materials", content, "bill").media_type.endswith(media_type)
 
 
 def test_a_file_of_100_mb_is_refused_and_leaves_nothing(cast, version, store):

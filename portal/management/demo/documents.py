@@ -6,6 +6,7 @@ Facts about tables are taken from the trained model; the rest is written here, a
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from portal.management.demo.applications import TABLE, applications, sha256
@@ -19,41 +20,33 @@ _SENSITIVE = {
 }
 
 
+_SOURCE = "Statlog (German Credit Data)"
+_CODE = "portal/management/demo, the files that the training record names, in its order"
+
+
 def lineage(model: TrainedModel) -> dict[str, Any]:
     """Where the data of a model comes from, what was done to it, on what basis, and what in it is sensitive."""
     record = model.training_record
-    steps = [
-        "Attributes 1, 2, 4, 5, 9, 13, 20 and the class were taken over; the other thirteen attributes were left out.",
-        "The class became y_true: 1 for good (class 1), 0 for bad (class 2).",
-        "sex was derived from attribute 9: A92 female, all other codes male. age_group was derived from age.",
-        f"The rows were split in halves with seed {record['seed']}, stratified by outcome, age group and sex.",
-        f"Label of this model: {record['target']}",
-        f"Features of this model: {', '.join(model.features)}. Other columns are for checks only.",
-    ]
-    if "mitigation" in record:
-        steps.append(f"{record['mitigation']['method']}; weights are the column sample_weight of the training table.")
     return {
         "sources": [
             {
-                "name": "Statlog (German Credit Data)",
-                "provider": "UCI Machine Learning Repository, doi:10.24432/C5NC77",
-                "author": "Hans Hofmann, Universität Hamburg, 1994",
+                "name": _SOURCE,
+                "origin": "UCI Machine Learning Repository, doi:10.24432/C5NC77",
+                "owner": "Hans Hofmann, Universität Hamburg, 1994",
                 "licence": "Creative Commons Attribution 4.0 International",
                 "rows": len(applications()),
                 "period": "About 1973 to 1975",
                 "file": TABLE.name,
                 "sha256": sha256(TABLE.read_bytes()),
+                "personal_data": {"category": "none"},
             }
         ],
         "tables": [
-            {
-                "name": name.replace("_", "-"),
-                "rows": record[f"{name}_rows"],
-                "sha256": record[f"{name}_table_sha256"],
-            }
-            for name in ("training", "held_out")
+            _table(record, "training", "training"),
+            {"name": "model", "role": "artifact", "sha256": record["artifact_sha256"]},
+            _table(record, "held_out", "evaluation"),
         ],
-        "transformations": steps,
+        "transformations": _steps(model),
         "lawful_basis": (
             "Public data without names under CC BY 4.0; no personal data of the bank is processed. For real "
             "applications the basis would be steps at the applicant's request prior to a contract, Article 6(1)(b) of "
@@ -70,6 +63,47 @@ def lineage(model: TrainedModel) -> dict[str, Any]:
             "Codes of attributes 1, 9 and 20 are among those that Grömping (2019) found documented wrongly; kept here.",
         ],
         "steward": "Data steward of Retail Lending",
+    }
+
+
+def _table(record: Mapping[str, Any], name: str, role: str) -> dict[str, Any]:
+    return {
+        "name": name.replace("_", "-"),
+        "role": role,
+        "rows": record[f"{name}_rows"],
+        "sha256": record[f"{name}_table_sha256"],
+    }
+
+
+def _steps(model: TrainedModel) -> list[dict[str, Any]]:
+    record = model.training_record
+    taken_over = [
+        "Attributes 1, 2, 4, 5, 9, 13, 20 and the class were taken over; the other thirteen attributes were left out.",
+        "The class became y_true: 1 for good (class 1), 0 for bad (class 2).",
+        "sex was derived from attribute 9: A92 female, all other codes male. age_group was derived from age.",
+        f"The rows were split in halves with seed {record['seed']}, stratified by outcome, age group and sex.",
+        f"Label of this model: {record['target']}",
+    ]
+    if "mitigation" in record:
+        method = record["mitigation"]["method"]
+        taken_over.append(f"{method}; weights are the column sample_weight of the training table.")
+    learned = f"Features of this model: {', '.join(model.features)}. Other columns are for checks only."
+    scored = "The other half of the same split, taken over alike, with the model's score and decision."
+    return [
+        _step("split", [_SOURCE], "training", taken_over, record),
+        _step("train", ["training"], "model", [learned], record),
+        _step("score", [_SOURCE, "model"], "held-out", [scored], record),
+    ]
+
+
+def _step(name: str, used: list[str], made: str, said: list[str], record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "description": said,
+        "used": used,
+        "generated": [made],
+        "code": _CODE,
+        "code_sha256": record["code_revision"],
     }
 
 

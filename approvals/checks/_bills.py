@@ -1,0 +1,96 @@
+"""A bill of materials in one shape, whichever of the formats it came in. Reads what is said; looks nothing up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+from approvals.checks.base import CheckInputError
+
+LARGEST_BILL = 16 << 20
+MOST_COMPONENTS = 20_000
+MOST_VULNERABILITIES = 20_000
+LONGEST_TEXT = 500
+SEVERITIES = ("none", "info", "low", "medium", "high", "critical", "unknown")
+"""In order; what has no severity counts as worse than all."""
+_STRONG = {f"{family}{bits}": bits // 4 for family in ("sha", "sha3", "blake2b") for bits in (256, 384, 512)}
+_STRONG["blake3"] = 64
+_HEX = re.compile(r"[0-9a-fA-F]+")
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component as the document states it; `where` are the conditions under which it is installed."""
+
+    name: str
+    version: str
+    licences: tuple[str, ...] = ()
+    pinned: bool = False
+    has_digest: bool = False
+    where: str = ""
+    package: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What is the same for all versions of a component."""
+        return self.package or str(canonicalize_name(self.name))
+
+
+@dataclass(frozen=True)
+class Vulnerability:
+    """One known weakness that the document itself lists, with its worst rating."""
+
+    identifier: str
+    severity: str
+    state: str
+    affects: str
+
+
+@dataclass(frozen=True)
+class Bill:
+    """All components that a document lists, and how to call the document."""
+
+    format: str
+    components: tuple[Component, ...]
+    states_licences: bool
+    vulnerabilities: tuple[Vulnerability, ...] | None = None
+    unread: tuple[str, ...] = ()
+
+
+def is_strong_digest(algorithm: str, value: str) -> bool:
+    """Whether it is a digest of an algorithm that nobody can forge, of the right length."""
+    length = _STRONG.get(algorithm.lower().replace("-", ""))
+    return length == len(value) and _HEX.fullmatch(value) is not None
+
+
+def conflicts(components: Iterable[Component]) -> dict[str, tuple[str, ...]]:
+    """Components listed in more than one version. Versions for different stated conditions do not conflict."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for component in components:
+        found.setdefault(component.identity, {}).setdefault(component.version, set()).add(component.where)
+    return {
+        identity: tuple(sorted(versions))
+        for identity, versions in sorted(found.items())
+        if len(versions) > 1 and _overlap(versions.values())
+    }
+
+
+def _overlap(conditions: Iterable[set[str]]) -> bool:
+    """Whether two versions may be installed together: one has no condition, or two have the same."""
+    seen: set[str] = set()
+    for stated in conditions:
+        if "" in stated or seen & stated:
+            return True
+        seen |= stated
+    return False
+
+
+def require_few(count: int, name: str) -> None:
+    """Raise CheckInputError for a document with too many components."""
+    if count > MOST_COMPONENTS:
+        raise CheckInputError(
+            f"{name} lists more than {MOST_COMPONENTS:,} components; attach the list of what this model needs."
+        )
