@@ -88,13 +88,16 @@ def open_checks(case: Case) -> tuple[str, ...]:
 
 
 def _require_may_run(version: ModelVersion, actor: User) -> None:
-    allowed = permissions.may_move(actor, version.model) or permissions.roles_of(actor, version.model)
-    if not allowed:
-        raise NotPermitted("Only submitters, the owner and signers of this model may run its checks.")
+    _require_part(version, actor, "run its checks")
     if version.stage not in REVIEW_STAGES:
         raise Refused(
             f"Checks of the approval run during review; the version is {version.get_stage_display().lower()}."
         )
+
+
+def _require_part(version: ModelVersion, actor: User, act: str) -> None:
+    if not (permissions.may_move(actor, version.model) or permissions.roles_of(actor, version.model)):
+        raise NotPermitted(f"Only submitters, the owner and signers of this model may {act}.")
 
 
 def _queue(version: ModelVersion, case: Case, key: str, actor: User, now: datetime) -> CheckRun:
@@ -215,6 +218,37 @@ def finish(run_id: int, token: uuid.UUID, *, result: Result, now: datetime) -> b
             },
         )
     return True
+
+
+def stop(*, run_id: int, actor: User, now: datetime | None = None) -> CheckRun:
+    """End a run that waits or is under way; its worker learns of it with its next sign of life and stops working.
+
+    Raises NotPermitted as `request_check` does, or Refused if the run is over.
+    """
+    now = now or timezone.now()
+    found = CheckRun.objects.select_related("version__model").get(pk=run_id)
+    recorded = refusals.recorded(
+        event=Event.ACT_REFUSED, actor=actor, version=found.version, act=f"stop {found.check_key}"
+    )
+    with recorded, transaction.atomic():
+        version = _locked(found.version_id)
+        _require_part(version, actor, "stop its checks")
+        run = CheckRun.objects.select_for_update(of=("self",)).get(pk=run_id)
+        if run.status not in (RunStatus.QUEUED, RunStatus.RUNNING):
+            raise Refused("The run is over; there is nothing to stop.")
+        with voiding.watched(version, actor=actor):
+            run.status, run.verdict, run.token, run.finished_at = RunStatus.CRASHED, Verdict.ERROR, None, now
+            by = actor.get_full_name() or actor.get_username()
+            run.sentences = [f"{by} stopped the run at {run.progress} %; it says nothing about the model."]
+            run.save()
+        ledger.record(
+            event=Event.CHECK_STOPPED,
+            actor=actor,
+            subject=version,
+            scope=version.scope,
+            facts={"run": run.pk, "check": run.check_key, "inputs": run.inputs_digest},
+        )
+    return run
 
 
 def sweep(*, now: datetime | None = None) -> tuple[int, ...]:

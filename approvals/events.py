@@ -27,6 +27,7 @@ class Event(StrEnum):
     ANSWER_RECORDED = "approvals.answer.recorded"
     CHECK_REQUESTED = "approvals.check.requested"
     CHECK_FINISHED = "approvals.check.finished"
+    CHECK_STOPPED = "approvals.check.stopped"
     CHECK_RESULT_REFUSED = "approvals.check.result_refused"
     SIGNED = "approvals.signoff.signed"
     SIGN_OFF_REFUSED = "approvals.signoff.refused"

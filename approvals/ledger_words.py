@@ -144,6 +144,7 @@ WORDS: dict[str, Words] = {
     "approvals.answer.recorded": _answered,
     "approvals.check.requested": _check("Check requested"),
     "approvals.check.finished": _check("Check finished"),
+    "approvals.check.stopped": _check("Check stopped"),
     "approvals.check.result_refused": _check("Late check result refused"),
     "approvals.signoff.signed": _signed,
     "approvals.signoff.refused": _refused,

@@ -188,6 +188,10 @@ def _finished(state: Replay, _version: int, _entry: Row, facts: Row) -> None:
         row["reading"] = facts["reading"]
 
 
+def _stopped(state: Replay, _version: int, _entry: Row, facts: Row) -> None:
+    state.runs.setdefault(facts["run"], {})["verdict"] = "error"
+
+
 def _drafted(state: Replay, policy: int, _entry: Row, facts: Row) -> None:
     state.policies[policy] = {"status": "draft", "name": facts["name"], "digest": facts["digest"]}
 
@@ -236,6 +240,7 @@ APPLIED: dict[str, Callable[[Replay, int, Row, Row], None]] = {
     Event.ANSWER_RECORDED: _answered,
     Event.CHECK_REQUESTED: _requested,
     Event.CHECK_FINISHED: _finished,
+    Event.CHECK_STOPPED: _stopped,
     Event.POLICY_DRAFTED: _drafted,
     Event.POLICY_PUBLISHED: _published,
     Event.POLICY_RETIRED: _retired,

@@ -161,6 +161,19 @@ def run_checks(request: HttpRequest, version_id: int) -> HttpResponse:
 
 
 @require_POST
+def stop_check(request: HttpRequest, version_id: int, run_id: int) -> HttpResponse:
+    """End a run that waits or is under way."""
+    version, user = version_for(request, version_id), person(request)
+    run = get_object_or_404(CheckRun, pk=run_id, version=version)
+
+    def stop() -> str:
+        checking.stop(run_id=run.pk, actor=user)
+        return "The run is stopped."
+
+    return do(request, version, stop, anchor=f"#check-{run.check_key}")
+
+
+@require_POST
 def comment(request: HttpRequest, version_id: int) -> HttpResponse:
     """Add to the discussion."""
     version, user = version_for(request, version_id), person(request)

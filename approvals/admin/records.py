@@ -174,6 +174,7 @@ class CheckRunAdmin(VersionRecordAdmin):
             "engine": sorted((name.capitalize(), number) for name, number in row.engine.items()),
             # Charts were drawn by the portal and cleaned by an allow-list before they were stored.
             "charts": [{**chart, "svg": mark_safe(chart["svg"])} for chart in row.charts],  # noqa: S308
+            "may_stop": bool(takes_part) and row.status in (RunStatus.QUEUED, RunStatus.RUNNING),
             "may_run": bool(takes_part) and row.version.stage in REVIEW_STAGES and kind is not None,
         }
 

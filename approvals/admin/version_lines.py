@@ -76,6 +76,7 @@ class CheckLine:
     progress: int = 0
     progress_text: str = ""
     running: bool = False
+    can_stop: bool = False
     run_id: int | None = None
     run_url: str = ""
     at: datetime | None = None
@@ -227,6 +228,7 @@ def _check_line(case: Case, key: str, stages: tuple[str, ...], runs: list[CheckR
         at=run.finished_at or run.requested_at,
         earlier=len(runs) - 1,
         can_run=can_run and not running,
+        can_stop=may_run and running,
     )
 
 

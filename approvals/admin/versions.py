@@ -96,6 +96,7 @@ class ModelVersionAdmin(ScopedAdmin):
             at("<int:version_id>/checks/", acts.checks, "checks"),
             at("<int:version_id>/checks/run/", acts.run_checks, "run_checks"),
             at("<int:version_id>/checks/<slug:check>/run/", acts.run_check, "run_check"),
+            at("<int:version_id>/runs/<int:run_id>/stop/", acts.stop_check, "stop_check"),
             at("<int:version_id>/comment/", acts.comment, "comment"),
             at("<int:version_id>/findings/open/", acts.open_finding, "open_finding"),
             at("<int:version_id>/findings/<int:finding_id>/<slug:act>/", acts.settle_finding, "settle_finding"),

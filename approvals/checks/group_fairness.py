@@ -111,7 +111,7 @@ class GroupFairness(Check):
     """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
-    version = "1"
+    version = "2"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,13 +16,16 @@ MAX_COLUMNS = 2000
 MISSING_TEXTS = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 """What a CSV cell means by "no value", after trimming. "None" is not among them: it can be a real category."""
 
+_GZIP = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
 _HEAD_BYTES = 1 << 20
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file"),
     (b"%PDF", "a PDF"),
-    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd, which is not read here (gzip is)"),
+    (b"BZh", "packed by bzip2, which is not read here (gzip is)"),
+    (b"\xfd7zXZ", "packed by xz, which is not read here (gzip is)"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -55,17 +60,33 @@ def checked_format(path: Path, declared: Format | None) -> Format:
         raise TableError(f"The path of “{path.name}” contains *, ? or [, which name patterns; rename the file.")
     if path.stat().st_size == 0:
         raise TableError(f"The file “{path.name}” is empty (0 bytes).")
-    with path.open("rb") as stream:
-        head = stream.read(4096)
+    head = _head(path, 4096)
     is_parquet = head.startswith(b"PAR1")
     if declared == "csv" and is_parquet:
         raise TableError(f"The file “{path.name}” was declared as CSV, but it is Parquet.")
+    if is_parquet and is_gzip(path):
+        raise TableError(f"The file “{path.name}” is a packed Parquet file; Parquet is packed already: unpack it.")
     if is_parquet:
         return "parquet"
     if declared == "parquet" or (declared is None and path.suffix.lower() in {".parquet", ".pq"}):
         raise TableError(f"The file “{path.name}” was declared as Parquet, but its first bytes are not Parquet.")
     _refuse_foreign(path.name, head)
     return "csv"
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the file is packed by gzip, from its own bytes."""
+    with path.open("rb") as stream:
+        return stream.read(2) == _GZIP
+
+
+def _head(path: Path, size: int) -> bytes:
+    """The first bytes, unpacked."""
+    try:
+        with gzip.open(path) if is_gzip(path) else path.open("rb") as stream:
+            return stream.read(size)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise TableError(f"The file “{path.name}” is a damaged gzip archive; pack it again.") from None
 
 
 def _refuse_foreign(name: str, head: bytes) -> None:
@@ -83,8 +104,7 @@ def _refuse_foreign(name: str, head: bytes) -> None:
 
 def read_header(path: Path) -> Header:
     """Names and delimiter of a CSV; TableError for no header, unnamed, duplicate or too many columns."""
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
+    head = _head(path, _HEAD_BYTES)
     try:
         text = head.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -94,6 +114,10 @@ def read_header(path: Path) -> Header:
         text = head[: error.start].decode("utf-8-sig")
     candidates = [(_first_record(text, delimiter), delimiter) for delimiter in _DELIMITERS]
     names, delimiter = max(candidates, key=lambda candidate: len(candidate[0]))
+    if len(head) == _HEAD_BYTES and "\n" not in text and "\r" not in text:
+        raise TableError(f"The first line of “{path.name}” is longer than a megabyte, so it names no columns.")
+    if not names and text.strip():
+        raise TableError(f"The first line of “{path.name}” cannot be read as names of columns.")
     if not any(names):
         raise TableError(f"The file “{path.name}” has no header: its first line is empty.")
     check_names(path.name, names)
@@ -102,8 +126,7 @@ def read_header(path: Path) -> Header:
 
 def has_rows(path: Path, header: Header) -> bool:
     """Whether anything that is not blank stands below the header, as far as the first megabyte shows it."""
-    with path.open("rb") as stream:
-        text = stream.read(_HEAD_BYTES).decode("utf-8-sig", errors="ignore")
+    text = _head(path, _HEAD_BYTES).decode("utf-8-sig", errors="ignore")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=header.delimiter)
     try:
         next(reader, None)

@@ -22,15 +22,14 @@ from approvals.measures.labels import Value
 from approvals.measures.reading import (
     MISSING_TEXTS,
     Format,
-    Header,
     TableError,
     check_names,
-    checked_format,
     read_header,
 )
 from approvals.measures.repetition import repeated_rows, shared_rows
 from approvals.measures.score_reading import read_scores
 from approvals.measures.scores import Floats, ScoreCounts, Scores
+from approvals.measures.sources import Source, plain_source
 
 __all__ = ["Column", "Kind", "NumberSummary", "Table", "TableError", "open_table"]
 
@@ -217,25 +216,26 @@ def open_table(
     memory_limit_mb: int = 1024,
     spill: Path | None = None,
 ) -> Iterator[Table]:
-    """The table in a CSV or Parquet file; nothing but this file (and `spill`, a scratch folder) can be reached.
+    """The table in a CSV (plain or packed by gzip) or Parquet file, or in all files of a folder.
 
-    TableError for a missing, empty, rowless or malformed file. Without `spill` a table beyond the limit is an error.
+    Folders in it that are named key=value are columns of text. Nothing but these files (and `spill`, a scratch folder)
+    can be reached. TableError for a missing, empty, rowless or malformed file. Without `spill` a table beyond the limit
+    is an error.
     """
-    found = checked_format(path, format)
-    header = read_header(path) if found == "csv" else None
-    connection = _connect(path, memory_limit_mb=memory_limit_mb, spill=spill)
-    try:
-        with _sentences(path.name):
-            columns = _load_parquet(connection, path) if header is None else _load_csv(connection, path, header)
-        table = Table(connection, name=path.name, format=found, columns=columns)
-        if not table.rows:
-            raise TableError(f"The table “{path.name}” has columns but no rows.")
-        yield table
-    finally:
-        connection.close()
+    with plain_source(path, format, scratch=spill) as source:
+        connection = _connect(source, memory_limit_mb=memory_limit_mb, spill=spill)
+        try:
+            with _sentences(path.name):
+                columns = (_load_parquet if source.header is None else _load_csv)(connection, source)
+            table = Table(connection, name=path.name, format=source.format, columns=columns)
+            if not table.rows:
+                raise TableError(f"The table “{path.name}” has columns but no rows.")
+            yield table
+        finally:
+            connection.close()
 
 
-def _connect(path: Path, *, memory_limit_mb: int, spill: Path | None) -> duckdb.DuckDBPyConnection:
+def _connect(source: Source, *, memory_limit_mb: int, spill: Path | None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -250,13 +250,18 @@ def _connect(path: Path, *, memory_limit_mb: int, spill: Path | None) -> duckdb.
             "python_enable_replacements": "false",
         },
     )
-    connection.execute(f"SET allowed_paths=[{_literal(str(path.resolve()))}]")
+    connection.execute(f"SET allowed_paths={_listed_files(source)}")
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")
     return connection
 
 
-def _load_csv(connection: duckdb.DuckDBPyConnection, path: Path, header: Header) -> tuple[Column, ...]:
+def _listed_files(source: Source) -> str:
+    return f"[{', '.join(_literal(str(file)) for file in source.files)}]"
+
+
+def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[Column, ...]:
+    header = source.header or read_header(source.files[0])
     width = len(header.names)
     types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width))
     missing = ", ".join(_literal(text) for text in MISSING_TEXTS)
@@ -264,40 +269,50 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, path: Path, header: Header)
         f"CASE WHEN TRIM(c{position}) IN ({missing}) THEN NULL ELSE c{position} END AS c{position}"
         for position in range(width)
     )
-    source = (
-        f"(SELECT {cells} FROM read_csv({_literal(str(path.resolve()))}, auto_detect=false, header=true, "
+    keys = _folder_keys(source, header.names)
+    cells = ", ".join([cells, *(f"{_quoted(key)} AS c{width + i}" for i, key in enumerate(keys))])
+    rows = (
+        f"(SELECT {cells} FROM read_csv({_listed_files(source)}, auto_detect=false, header=true, compression='none', "
         f"delim={_literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
-        f"null_padding=false, ignore_errors=false)) AS s"
+        f"null_padding=false, ignore_errors=false{_FOLDERS if keys else ''})) AS s"
     )
+    width += len(keys)
     tests = ", ".join(csv_tests(f"c{position}") for position in range(width))
-    found = connection.execute(f"SELECT {tests} FROM {source}").fetchall()[0]
+    found = connection.execute(f"SELECT {tests} FROM {rows}").fetchall()[0]
     columns, stored = [], []
-    for position, name in enumerate(header.names):
+    for position, name in enumerate((*header.names, *keys)):
         kind, type_name = csv_kind(*(int(count) for count in found[TESTS * position : TESTS * (position + 1)]))
         columns.append(Column(name=name, kind=kind))
         cell = f"LOWER(TRIM(c{position}))" if type_name != "VARCHAR" else f"c{position}"
         stored.append(f"CAST({cell} AS {type_name}) AS c{position}")
-    connection.execute(f"CREATE TABLE t AS SELECT {', '.join(stored)} FROM {source}")
+    connection.execute(f"CREATE TABLE t AS SELECT {', '.join(stored)} FROM {rows}")
     return tuple(columns)
 
 
-def _load_parquet(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[Column, ...]:
-    source = f"read_parquet({_literal(str(path.resolve()))})"
-    names = _parquet_names(connection, path)
-    check_names(path.name, names)
-    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[Column, ...]:
+    names = _parquet_names(connection, source.files[0])
+    for file in source.files[1:]:
+        if _parquet_names(connection, file) != names:
+            raise TableError(
+                f"The files of “{source.name}” do not have the same columns: “{file.name}” differs from "
+                f"“{source.files[0].name}”."
+            )
+    keys = _folder_keys(source, names)
+    rows = f"read_parquet({_listed_files(source)}{_FOLDERS if keys else ''})"
+    check_names(source.name, (*names, *keys))
+    described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
     columns, stored = [], []
-    for position, (name, row) in enumerate(zip(names, described, strict=True)):
+    for position, (name, row) in enumerate(zip((*names, *keys), described, strict=True)):
         kind, sql = parquet_cell(f"c{position}", str(row[1]).upper())
         columns.append(Column(name=name, kind=kind))
         stored.append(f"{sql} AS c{position}")
-    aliases = ", ".join(f"c{position}" for position in range(len(names)))
-    connection.execute(f"CREATE VIEW t AS SELECT {', '.join(stored)} FROM (SELECT * FROM {source}) AS s({aliases})")
+    aliases = ", ".join(f"c{position}" for position in range(len(described)))
+    connection.execute(f"CREATE VIEW t AS SELECT {', '.join(stored)} FROM (SELECT * FROM {rows}) AS s({aliases})")
     return tuple(columns)
 
 
 def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
-    rows = connection.execute("SELECT name, num_children FROM parquet_schema(?)", [str(path.resolve())]).fetchall()
+    rows = connection.execute("SELECT name, num_children FROM parquet_schema(?)", [str(path)]).fetchall()
     names: list[str] = []
     position = 1
     while position < len(rows):
@@ -309,6 +324,22 @@ def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[s
     return tuple(names)
 
 
+_FOLDERS = ", hive_partitioning=true, hive_types_autocast=false"
+
+
+def _folder_keys(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys of folders named key=value, which every file must be in; a column of the files comes first."""
+    if not source.in_folders:
+        return ()
+    found = {
+        tuple(part.split("=")[0] for part in file.parts[:-1] if _IN_FOLDER.fullmatch(part)) for file in source.files
+    }
+    if len(found) > 1:
+        raise TableError(f"The files of “{source.name}” lie in folders of different keys; give each the same keys.")
+    return tuple(key for key in found.pop() if key not in names)
+
+
+_IN_FOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^/]*")
 _UNREACHABLE = re.compile(r"Permission denied|No such file|Cannot open file|Too many open files", re.IGNORECASE)
 
 
@@ -336,6 +367,8 @@ def _sentence(name: str, message: str) -> str:
         )
     if "unicode" in message.lower() or "utf-8" in message.lower():
         return f"The table “{name}” is not UTF-8 text{where}; save it as CSV UTF-8."
+    if "maximum line size" in message.lower():
+        return f"The table “{name}” has a line longer than two megabytes{where}; no table of values has."
     if "unterminated quote" in message:
         return f"The table “{name}” has a quotation mark that never closes{where}; correct that line."
     return f"The table “{name}” cannot be read{where}: it is damaged or not a well-formed CSV or Parquet file."
@@ -343,6 +376,10 @@ def _sentence(name: str, message: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"“{name}”" for name in names)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

@@ -75,7 +75,10 @@ class ChecksRequirement(Requirement):
         if run.inputs_digest != case.check_inputs.get(self.check):
             return "check_outdated", f"Check “{title}” ran on earlier inputs; run it again."
         if run.status == RunStatus.CRASHED:
-            return "check_crashed", f"Check “{title}” crashed on every attempt; it says nothing about the model."
+            return (
+                "check_crashed",
+                f"Check “{title}” crashed on every attempt or was stopped; it says nothing about the model.",
+            )
         if run.status != RunStatus.FINISHED:
             return "check_running", f"Check “{title}” is {run.status} ({run.progress} %)."
         return self._verdict(title, run)

@@ -150,7 +150,7 @@ class TestTheLease:
         assert Notification.objects.filter(user=cast.submitter, text__contains="crashed").count() == 1
         for _ in range(3):
             cast.advance(version)
-        with pytest.raises(Refused, match="crashed on every attempt"):
+        with pytest.raises(Refused, match="crashed on every attempt or was stopped"):
             cast.advance(version)
         assert ModelVersion.objects.get(pk=version.pk).stage == "validation"
 
@@ -247,3 +247,50 @@ def test_evidence_of_a_later_gate_leaves_a_finished_check_and_its_signature_alon
     case = dossier.load_case(version)
     assert case.check_inputs["documentation_completeness"] != run.inputs_digest
     assert not any(case.counts(one) for one in case.sign_offs)
+
+
+class TestStopping:
+    def test_who_takes_no_part_cannot_stop_a_run(self, cast, queue):
+        run = queue()
+        for user in (cast.outsider, cast.auditor, cast.superuser):
+            with pytest.raises(NotPermitted, match="may stop its checks"):
+                checking.stop(run_id=run.pk, actor=user)
+        run.refresh_from_db()
+        assert run.status == "queued"
+        assert LedgerEntry.objects.filter(event="approvals.act.refused").count() == 3
+
+    def test_a_stopped_run_is_not_taken_up_and_says_by_whom(self, cast, queue, now):
+        run = queue()
+        checking.stop(run_id=run.pk, actor=cast.submitter)
+        run.refresh_from_db()
+        assert (run.status, run.verdict) == ("crashed", "error")
+        assert "stopped the run at 0 %" in run.sentences[0]
+        assert checking.claim(run.pk, now=now) is None
+        assert checking.sweep(now=now + HINT_AGAIN * 10) == ()
+        assert not running.execute(run.pk)
+        assert ledger_of("approvals.check.stopped") == [
+            {"run": run.pk, "check": "performance", "inputs": run.inputs_digest}
+        ]
+        assert queue().pk != run.pk, "it can be asked for again"
+
+    def test_a_worker_learns_that_its_run_was_stopped_and_its_late_result_counts_for_nothing(self, cast, queue, now):
+        run = queue()
+        token = checking.claim(run.pk, now=now)
+        assert token is not None
+        assert checking.report_progress(run.pk, token, percent=40, text="Halfway", now=now)
+        checking.stop(run_id=run.pk, actor=cast.submitter)
+        assert not checking.report_progress(run.pk, token, percent=50, text="Further", now=now)
+        assert not checking.renew(run.pk, token, now=now)
+        assert not checking.finish(run.pk, token, result=PASSED, now=now)
+        run.refresh_from_db()
+        assert (run.status, run.verdict) == ("crashed", "error")
+        assert "at 40 %" in run.sentences[0]
+        with pytest.raises(Refused, match="is over"):
+            checking.stop(run_id=run.pk, actor=cast.submitter)
+
+    def test_a_stopped_run_opens_no_gate(self, cast, version, queue):
+        checking.stop(run_id=queue().pk, actor=cast.submitter)
+        for _ in range(3):
+            cast.advance(version)
+        with pytest.raises(Refused, match="or was stopped"):
+            cast.advance(version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,12 +42,10 @@ class TableCommand(BaseCommand):
 
 @contextmanager
 def opened(path: Path) -> Iterator[Table]:
-    """The table in a file, with what is wrong with it as TableError."""
-    if path.is_dir():
-        raise TableError(f"{path} is a folder; name one file.")
+    """The table in a file or a folder of files, with what is wrong with it as TableError."""
     if not path.exists():
         raise TableError(f"There is no file {path}.")
-    with open_table(path) as table:
+    with tempfile.TemporaryDirectory() as spill, open_table(path, spill=Path(spill)) as table:
         yield table
 
 

@@ -23,7 +23,10 @@ TASKS = ("binary", "multiclass", "regression")
 class Command(TableCommand):
     """`manage.py measure TABLE --label y_true --prediction y_pred --score y_score --group sex --group age --json`."""
 
-    help = "Measure performance and fairness of a table (CSV or Parquet). No database is needed."
+    help = (
+        "Measure performance and fairness of a table: a CSV (plain or gzip) or Parquet file, or a folder of them. "
+        "No database is needed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The table and what its columns mean."""

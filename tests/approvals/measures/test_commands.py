@@ -154,7 +154,7 @@ def test_a_profile_with_a_label_and_a_key_says_what_leaks_and_what_repeats(refer
     ("arguments", "why"),
     [
         (("profile", "nowhere.csv"), "There is no file nowhere.csv"),
-        (("profile", "."), "is a folder"),
+        (("profile", "docs/decisions"), "has no CSV or Parquet files"),
         (("measure", "TABLE", "--label", "y", "--prediction", "p"), "no column “y”"),
         (("measure", "TABLE", "--label", "a", "--prediction", "b"), "must have two values"),
         (

@@ -1,0 +1,110 @@
+"""Turns what a person names, a file, a packed file or a folder of them, into plain files that an engine can read."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from approvals.measures.reading import Format, Header, TableError, checked_format, is_gzip, read_header
+
+MOST_FILES = 10_000
+LARGEST_RATIO = 200
+"""A CSV that people make packs at most about thirty to one; gzip can make a thousand to one of nothing at all."""
+ALWAYS_UNPACKED = 100_000_000
+_CHUNK = 1 << 20
+_NOT_DATA = (".", "_")
+_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Plain files of one table. `header` is that of a CSV; `in_folders` says that folders may be named key=value."""
+
+    name: str
+    format: Format
+    files: tuple[Path, ...]
+    header: Header | None
+    in_folders: bool
+
+
+@contextmanager
+def plain_source(path: Path, declared: Format | None, *, scratch: Path | None) -> Iterator[Source]:
+    """The files to read; what had to be unpacked lies in a folder of its own in `scratch` and is gone afterwards.
+
+    TableError for what is no table, for files of a folder that do not belong together, and for bombs.
+    """
+    named = _files_in(path) if path.is_dir() else [path]
+    formats = {checked_format(file, declared) for file in named}
+    if len(formats) > 1:
+        raise TableError(f"The folder “{path.name}” has CSV and Parquet files; keep one format.")
+    with ExitStack() as stack:
+        files = named
+        if any(is_gzip(file) for file in named):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch, prefix="unpacked-")))
+            files = [_unpacked(file, folder / _place(file, path)) if is_gzip(file) else file for file in named]
+        found = formats.pop()
+        header = _common_header(path, files) if found == "csv" else None
+        yield Source(path.name, found, tuple(file.resolve() for file in files), header, path.is_dir())
+
+
+def _files_in(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith(_NOT_DATA))
+        for name in sorted(names):
+            file = Path(place, name)
+            if name.startswith(_NOT_DATA) or not name.lower().endswith(_SUFFIXES) or file.is_symlink():
+                continue
+            found.append(file)
+        if len(found) > MOST_FILES:
+            raise TableError(f"The folder “{folder.name}” has more than {MOST_FILES:,} files.")
+    if not found:
+        raise TableError(f"The folder “{folder.name}” has no CSV or Parquet files.")
+    return found
+
+
+def _place(file: Path, root: Path) -> Path:
+    """Where an unpacked file goes: in folders of the same names, because they may hold values."""
+    return Path(file.name) if file == root else file.relative_to(root)
+
+
+def _unpacked(packed: Path, plain: Path) -> Path:
+    plain.parent.mkdir(parents=True, exist_ok=True)
+    largest = max(ALWAYS_UNPACKED, LARGEST_RATIO * packed.stat().st_size)
+    try:
+        with gzip.open(packed, "rb") as source, plain.open("wb") as target:
+            size = 0
+            while chunk := source.read(_CHUNK):
+                size += len(chunk)
+                if size > largest:
+                    raise TableError(
+                        f"The file “{packed.name}” unpacks to more than {LARGEST_RATIO} times its size, which no table "
+                        "of people's work does."
+                    )
+                target.write(chunk)
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        raise TableError(f"The file “{packed.name}” is a damaged gzip archive; pack it again.") from None
+    except OSError as error:
+        free = shutil.disk_usage(plain.parent).free
+        raise TableError(
+            f"The file “{packed.name}” cannot be unpacked here ({error.strerror}; {free / 1e9:.1f} GB are free)."
+        ) from error
+    return plain
+
+
+def _common_header(path: Path, files: list[Path]) -> Header:
+    headers = [read_header(file) for file in files]
+    for file, header in zip(files, headers, strict=True):
+        if header != headers[0]:
+            raise TableError(
+                f"The files of “{path.name}” do not have the same columns: “{file.name}” differs from "
+                f"“{files[0].name}”."
+            )
+    return headers[0]

@@ -1,0 +1,119 @@
+"""Tables that are packed, in folders of files, or made to do harm."""
+
+import gzip
+
+import duckdb
+import pytest
+
+from approvals.measures.sources import ALWAYS_UNPACKED
+from approvals.measures.tables import TableError, open_table
+
+CSV = b"a,b\n1,x\n2,y\n"
+
+
+def _packed(path, content=CSV):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress(content))
+    return path
+
+
+def test_a_packed_csv_is_read_like_a_plain_one(tmp_path):
+    with open_table(_packed(tmp_path / "t.csv.gz"), spill=tmp_path) as table:
+        assert (table.name, table.rows, table.names) == ("t.csv.gz", 2, ("a", "b"))
+        assert table.levels("b") == {"x": 1, "y": 1}
+    assert [file.name for file in tmp_path.iterdir()] == ["t.csv.gz"]
+
+
+def test_files_of_a_folder_are_one_table_with_its_folders_as_columns(tmp_path):
+    root = tmp_path / "months"
+    _packed(root / "month=2026-01" / "region=north" / "part.csv.gz")
+    (root / "month=2026-02" / "region=south").mkdir(parents=True)
+    (root / "month=2026-02" / "region=south" / "part.csv").write_bytes(CSV + b"3,\n")
+    (root / "_SUCCESS").write_text("")
+    (root / ".hidden.csv").write_text("z\n1\n")
+    with open_table(root, spill=tmp_path) as table:
+        assert table.names == ("a", "b", "month", "region")
+        assert table.counts("month", "region") == {("2026-01", "north"): 2, ("2026-02", "south"): 3}
+        assert table.missing() == {"a": 0, "b": 1, "month": 0, "region": 0}
+        assert table.numbers("a").sum() == 9
+
+
+def test_parquet_files_of_a_folder_are_one_table(tmp_path):
+    root = tmp_path / "t"
+    root.mkdir()
+    with duckdb.connect() as connection:
+        for part in (1, 2):
+            connection.execute(f"COPY (SELECT {part} AS a, 'x' AS b) TO '{root}/{part}.parquet' (FORMAT parquet)")
+    with open_table(root) as table:
+        assert (table.rows, table.format, table.numbers("a").tolist()) == (2, "parquet", [1.0, 2.0])
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 1 AS a, 2 AS c) TO '{root}/3.parquet' (FORMAT parquet)")
+    with pytest.raises(TableError, match="do not have the same columns: “3"), open_table(root):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({}, "has no CSV or Parquet files"),
+        ({"a.csv": CSV, "b.csv": b"b,a\n1,2\n"}, "do not have the same columns"),
+        ({"a.csv": CSV, "k=1/b.csv": CSV}, "different keys"),
+        ({"a.csv": CSV, "b.csv": b""}, "is empty"),
+        ({"a.csv": CSV, "b.csv": b"PK\x03\x04"}, "zip archive"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(tmp_path, files, sentence):
+    root = tmp_path / "t"
+    root.mkdir()
+    for name, content in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(content)
+    with pytest.raises(TableError, match=sentence), open_table(root):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (gzip.compress(CSV * 1000)[:-20], "damaged gzip"),
+        (gzip.compress(CSV)[:5], "damaged gzip"),
+        (b"\x1f\x8b\x08" + b"\x00" * 50, "damaged gzip|is empty|no header"),
+        (gzip.compress(b"PAR1xxxxPAR1"), "packed Parquet"),
+        (gzip.compress(b"\x00\x01\x02" * 50), "binary"),
+        (b"\x28\xb5\x2f\xfd....", "zstd"),
+        (b"BZh91AY", "bzip2"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_said(tmp_path, content, sentence):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(content)
+    with pytest.raises(TableError, match=sentence), open_table(path, spill=tmp_path):
+        pass
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    path = tmp_path / "bomb.csv.gz"
+    with gzip.open(path, "wb", compresslevel=1) as target:
+        target.write(b"a\n")
+        for _ in range(ALWAYS_UNPACKED // 1_000_000 + 2):
+            target.write(b"1\n" * 500_000)
+    assert path.stat().st_size < ALWAYS_UNPACKED / 200
+    with pytest.raises(TableError, match="more than 200 times its size"), open_table(path, spill=tmp_path):
+        pass
+    assert [file.name for file in tmp_path.iterdir()] == ["bomb.csv.gz"]
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [
+        (b"a,b\n" + b"x" * 5_000_000, "longer than two megabytes|has 1 instead of 2 columns"),
+        (b"x" * 5_000_000, "longer than a megabyte"),
+        (b"x" * 200_000 + b"\n1\n", "cannot be read as names"),
+        (b",".join(b"c%d" % i for i in range(100_000)) + b"\n1\n", "100000 columns; at most 2000"),
+    ],
+)
+def test_lines_and_headers_without_end_are_refused(tmp_path, head, sentence):
+    path = tmp_path / "t.csv"
+    path.write_bytes(head)
+    with pytest.raises(TableError, match=sentence), open_table(path):
+        pass
