@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from approvals import artifacts
-from approvals.checks._archives import Bounds
 from approvals.checks._evaluation import (
     BINARY,
     LEFT_OUT,
@@ -24,9 +22,8 @@ from approvals.checks._evaluation import (
     missing_rules,
     opened,
 )
-from approvals.checks._onnx import onnx_report
-from approvals.checks._scoring import OnnxScorer, Scored, Scorer, SkopsScorer
-from approvals.checks._skops import known_types, skops_report
+from approvals.checks._loading import ArchiveBounds, column_of, loaded
+from approvals.checks._scoring import Scored, Scorer
 from approvals.checks._verdicts import at_most, judge_by, number
 from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.labels import same_value, value_text
@@ -37,16 +34,9 @@ SCORE_GAP = "largest difference between the submitted and the reproduced score"
 OTHER_DECISIONS = "rows with another decision than submitted"
 AT_ONCE = 20_000
 SHOWN = 20
-MIB = 1 << 20
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """Bounds of the artifact's archive, as in the artifact scan."""
-
-    max_members: int = 10_000
-    max_unpacked_mb: int = 2_048
-    max_ratio: int = 200
+Parameters = ArchiveBounds
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ class Reproducibility(Check):
         if piece.artifact_sha256 and piece.artifact_sha256 != artifact.sha256:
             raise CheckInputError(f"{piece.name} was attached for another artifact; attach the table of this one.")
         report(0.0, "Loading the artifact")
-        scorer = _loaded(artifact, job)
+        scorer = loaded(artifact, job)
         with opened(piece, job) as table:
             table.require(declared.prediction, *declared.features, *([declared.score] if declared.score else []))
             found = _compared(table, declared, scorer, report)
@@ -90,34 +80,6 @@ class Reproducibility(Check):
             at_most(OTHER_DECISIONS, thresholds.max_different_decisions),
         ]
         return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
-
-
-def _loaded(artifact: Input, job: Job) -> Scorer:
-    """The artifact, loaded only if its file holds nothing that could act. Raises CheckInputError otherwise."""
-    kind = artifacts.format_of(artifact.path)
-    if kind == artifacts.SKOPS:
-        limits = job.parameters
-        bounds = Bounds(limits.max_members, limits.max_unpacked_mb * MIB, limits.max_ratio)
-        with artifact.path.open("rb") as stream:
-            problems = skops_report(stream, artifact.path.stat().st_size, bounds).problems
-    elif kind == artifacts.ONNX:
-        with artifact.path.open("rb") as stream:
-            problems = onnx_report(stream).problems
-    else:
-        raise CheckInputError(
-            f"{artifact.name} is a {artifacts.LABELS[kind]}, which holds no program that the portal could run; "
-            "predictions are reproduced from skops and ONNX."
-        )
-    if problems:
-        raise CheckInputError(f"The artifact is not run, because of what the artifact scan finds: {problems[0]}")
-    try:
-        return (
-            SkopsScorer(artifact.path, sorted(known_types())) if kind == artifacts.SKOPS else OnnxScorer(artifact.path)
-        )
-    except CheckInputError:
-        raise
-    except Exception as error:
-        raise CheckInputError(f"The artifact cannot be loaded: {type(error).__name__}: {str(error)[:300]}") from error
 
 
 class _Comparison:
@@ -218,7 +180,7 @@ def _same(submitted: list[str | None], reproduced: list[str]) -> NDArray[np.bool
 
 
 def _compared(table: Table, declared: Declaration, scorer: Scorer, report: Report) -> _Comparison:
-    columns = {name: _column(table, name) for name in declared.features}
+    columns = {name: column_of(table, name) for name in declared.features}
     scores = table.numbers(declared.score) if declared.score else None
     decisions = [value_text(text) for text in table.texts(declared.prediction)]
     found = _Comparison()
@@ -236,12 +198,3 @@ def _compared(table: Table, declared: Declaration, scorer: Scorer, report: Repor
             ) from error
         found.add(start, scored, None if scores is None else scores[part], decisions[part])
     return found
-
-
-def _column(table: Table, name: str) -> NDArray[Any]:
-    """Numbers as float64 with NaN where missing, anything else as texts with None."""
-    if table.column(name).kind in {"number", "boolean"}:
-        return table.numbers(name)
-    texts = np.empty(table.rows, dtype=object)
-    texts[:] = table.texts(name)
-    return texts

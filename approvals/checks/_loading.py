@@ -1,0 +1,65 @@
+"""Loads an artifact and its columns, for checks that run it: only what the artifact scan finds harmless."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from approvals import artifacts
+from approvals.checks._archives import Bounds
+from approvals.checks._onnx import onnx_report
+from approvals.checks._scoring import OnnxScorer, Scorer, SkopsScorer
+from approvals.checks._skops import known_types, skops_report
+from approvals.checks.base import CheckInputError, Input, Job
+from approvals.measures.tables import Table
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class ArchiveBounds:
+    """Bounds of the artifact's archive, as in the artifact scan."""
+
+    max_members: int = 10_000
+    max_unpacked_mb: int = 2_048
+    max_ratio: int = 200
+
+
+def loaded(artifact: Input, job: Job) -> Scorer:
+    """The artifact, loaded only if its file holds nothing that could act. Raises CheckInputError otherwise."""
+    kind = artifacts.format_of(artifact.path)
+    if kind == artifacts.SKOPS:
+        limits = job.parameters
+        bounds = Bounds(limits.max_members, limits.max_unpacked_mb * MIB, limits.max_ratio)
+        with artifact.path.open("rb") as stream:
+            problems = skops_report(stream, artifact.path.stat().st_size, bounds).problems
+    elif kind == artifacts.ONNX:
+        with artifact.path.open("rb") as stream:
+            problems = onnx_report(stream).problems
+    else:
+        raise CheckInputError(
+            f"{artifact.name} is a {artifacts.LABELS[kind]}, which holds no program that the portal could run; "
+            "predictions are reproduced from skops and ONNX."
+        )
+    if problems:
+        raise CheckInputError(f"The artifact is not run, because of what the artifact scan finds: {problems[0]}")
+    try:
+        return (
+            SkopsScorer(artifact.path, sorted(known_types())) if kind == artifacts.SKOPS else OnnxScorer(artifact.path)
+        )
+    except CheckInputError:
+        raise
+    except Exception as error:
+        raise CheckInputError(f"The artifact cannot be loaded: {type(error).__name__}: {str(error)[:300]}") from error
+
+
+def column_of(table: Table, name: str) -> NDArray[Any]:
+    """A feature: numbers as float64 with NaN where missing, anything else as texts with None."""
+    if table.column(name).kind in {"number", "boolean"}:
+        return table.numbers(name)
+    texts = np.empty(table.rows, dtype=object)
+    texts[:] = table.texts(name)
+    return texts

@@ -1,0 +1,235 @@
+"""Runs the attached artifact on slightly changed rows: do decisions hold when inputs are measured a little differently?
+
+One feature after the other, then all of them together. Numbers get normal noise of a share of their standard deviation
+(whole numbers stay whole, missing stays missing); a share of the values of other features is replaced by those of other
+rows. Seeded, so that the same table gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from approvals.checks._charts import bars
+from approvals.checks._evaluation import BINARY, MULTICLASS, Declaration, declaration_of, opened
+from approvals.checks._loading import ArchiveBounds, column_of, loaded
+from approvals.checks._scoring import Scored, Scorer
+from approvals.checks._verdicts import at_most, interval_text, judge_by, number
+from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, ParameterError, Reading, Report
+from approvals.measures.intervals import wilson
+from approvals.measures.labels import same_value, value_text
+from approvals.measures.performance import with_interval
+from approvals.measures.values import Measure, not_computable
+
+ALL = "all features together"
+CHANGED = "share of decisions that change with all features"
+CHANGED_BY_ONE = "share of decisions that change with the worst feature"
+SCORE_CHANGE = "mean change of the score with all features"
+LOSS = "loss of accuracy with all features"
+LONGEST_CHART = 15
+Columns = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Parameters(ArchiveBounds):
+    """How much is changed, how often it is repeated, and on how many rows at most (drawn with the seed)."""
+
+    noise: float = 0.05
+    repeats: int = 5
+    max_rows: int = 5_000
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What is asked; None is not asked. Shares are of decisions on changed rows."""
+
+    max_changed_share: float | None = None
+    max_changed_share_of_one_feature: float | None = None
+    max_mean_score_change: float | None = None
+    max_accuracy_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class _Line:
+    """What changing one feature, or all of them, did."""
+
+    name: str
+    n: int
+    changed: int
+    score_change: float | None
+    loss: float | None
+
+    @property
+    def share(self) -> float:
+        return self.changed / self.n
+
+
+class Perturbation(Check):
+    """Decisions, scores and accuracy of the artifact on rows that differ a little from those submitted."""
+
+    title = "Perturbation"
+    version = "1"
+    inputs = ("artifact", "evaluation_table")
+    Parameters = Parameters
+    Thresholds = Thresholds
+
+    def measure(self, job: Job, report: Report) -> Reading:
+        piece, artifact, asked = job.input("evaluation_table"), job.input("artifact"), job.parameters
+        declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
+        if not declared.features:
+            raise CheckInputError(f"{piece.name} declares no features, so the artifact cannot be given its rows.")
+        if not 0.0 < asked.noise <= 1.0 or asked.repeats < 1 or asked.max_rows < 1:
+            raise ParameterError("noise must be above 0 and at most 1; repeats and max_rows at least 1.")
+        report(0.0, "Loading the artifact")
+        scorer = loaded(artifact, job)
+        with opened(piece, job) as table:
+            table.require(declared.label, *declared.features)
+            chosen = _drawn(table.rows, asked.max_rows, job.seed)
+            columns = {name: column_of(table, name)[chosen] for name in declared.features}
+            labels = [value_text(table_value) for table_value in table.texts(declared.label)]
+            rows = table.rows
+        actual = [labels[place] for place in chosen]
+        lines = list(_lines(scorer, columns, actual, job, report))
+        return _reading(lines, declared, scorer, rows=rows, used=len(chosen), asked=asked)
+
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
+        return judge_by(
+            reading,
+            [
+                at_most(CHANGED, thresholds.max_changed_share),
+                at_most(CHANGED_BY_ONE, thresholds.max_changed_share_of_one_feature),
+                at_most(SCORE_CHANGE, thresholds.max_mean_score_change),
+                at_most(LOSS, thresholds.max_accuracy_loss),
+            ],
+        )
+
+
+def _drawn(rows: int, most: int, seed: int) -> NDArray[np.int64]:
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(seed).choice(rows, size=most, replace=False))
+
+
+def _lines(scorer: Scorer, columns: Columns, actual: list[str | None], job: Job, report: Report) -> Iterator[_Line]:
+    asked, rows = job.parameters, len(actual)
+    plain, decided = _scored(scorer, columns, rows)
+    places = {name: place for place, name in enumerate(columns)}
+    kinds = [*((name,) for name in columns), tuple(columns)] if len(columns) > 1 else [tuple(columns)]
+    for step, changed in enumerate(kinds):
+        name = changed[0] if len(changed) == 1 and len(columns) > 1 else ALL
+        report(0.05 + 0.9 * step / len(kinds), f"Changing {name}")
+        other, changes, losses = 0, [], []
+        for repeat in range(asked.repeats):
+            given = {
+                name: _perturbed(column, asked.noise, np.random.default_rng((job.seed, places[name], repeat)))
+                if name in changed
+                else column
+                for name, column in columns.items()
+            }
+            scored, after = _scored(scorer, given, rows)
+            other += sum(one != two for one, two in zip(decided, after, strict=True))
+            if plain.scores is not None and scored.scores is not None:
+                changes.append(float(np.mean(np.abs(scored.scores - plain.scores))))
+            before, now = (_accuracy(actual, decisions) for decisions in (decided, after))
+            if before is not None and now is not None:
+                losses.append(before - now)
+        yield _Line(name, rows * asked.repeats, other, _mean(changes), _mean(losses))
+
+
+def _scored(scorer: Scorer, columns: Columns, rows: int) -> tuple[Scored, list[str]]:
+    try:
+        scored = scorer.score(columns, rows)
+    except CheckInputError:
+        raise
+    except Exception as error:
+        raise CheckInputError(
+            f"The artifact cannot be run on the declared features: {type(error).__name__}: {str(error)[:300]}"
+        ) from error
+    if scored.decisions is None:
+        raise CheckInputError("The artifact gives no decisions, so none can change; it gives scores only.")
+    return scored, scored.decisions
+
+
+def _perturbed(column: NDArray[Any], noise: float, rng: np.random.Generator) -> NDArray[Any]:
+    if column.dtype.kind != "f":
+        replaced = column.copy()
+        places = np.flatnonzero(rng.random(column.size) < noise)
+        replaced[places] = column[rng.integers(0, column.size, places.size)]
+        return replaced
+    finite = column[np.isfinite(column)]
+    if not finite.size:
+        return column
+    moved = column + rng.normal(0.0, noise * float(np.std(finite)), column.size)
+    return np.rint(moved) if (finite == np.rint(finite)).all() else moved
+
+
+def _accuracy(actual: list[str | None], decisions: list[str]) -> float | None:
+    known = [(one, two) for one, two in zip(actual, decisions, strict=True) if one is not None]
+    alike = {pair: same_value(*pair) for pair in set(known)}
+    return sum(alike[pair] for pair in known) / len(known) if known else None
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values and all(np.isfinite(values)) else None
+
+
+def _reading(
+    lines: list[_Line], declared: Declaration, scorer: Scorer, *, rows: int, used: int, asked: Parameters
+) -> Reading:
+    every, alone = lines[-1], sorted(lines[:-1], key=lambda line: (-line.changed, line.name)) or lines
+    worst = alone[0]
+    shown = [every, *(alone if alone is not lines else [])]
+    return Reading(
+        measures=(
+            _share(CHANGED, every),
+            _share(CHANGED_BY_ONE, worst),
+            _number(SCORE_CHANGE, every.score_change, every.n, "the artifact gives no scores of two classes"),
+            _number(LOSS, every.loss, every.n, "no row has a label"),
+        ),
+        looked_at=(
+            f"{used:,} of {rows:,} rows, changed {asked.repeats} times and run by {scorer.program}.",
+            f"Numbers moved by noise of {asked.noise:g} of their standard deviation.",
+            f"Of other values {asked.noise:.0%} were replaced by those of other rows.",
+            f"Features: {', '.join(declared.features)}.",
+        ),
+        not_looked_at=("Changes that somebody makes on purpose, and features that only change together.",),
+        tables=(
+            NumberTable(
+                "What small changes do, worst first",
+                ("Changed", "Decisions that change", "Interval", "Mean change of the score", "Loss of accuracy"),
+                tuple(
+                    (
+                        line.name,
+                        number(line.share),
+                        interval_text(_share(CHANGED, line)),
+                        "" if line.score_change is None else number(line.score_change),
+                        "" if line.loss is None else number(line.loss),
+                    )
+                    for line in shown
+                ),
+            ),
+        ),
+        charts=(
+            bars(
+                title="Decisions that change, by feature",
+                description="; ".join(f"{line.name} {number(line.share)}" for line in shown[:LONGEST_CHART]) + ".",
+                axis="share of decisions that change",
+                rows=[(line.name, line.share) for line in shown[:LONGEST_CHART]],
+            ),
+        ),
+        details={"program": scorer.program},
+    )
+
+
+def _share(name: str, line: _Line) -> Measure:
+    method = "" if line.name == ALL else line.name
+    counts = (("k", line.changed), ("n", line.n))
+    return with_interval(name, line.share, line.n, wilson(line.changed, line.n), method=method, counts=counts)
+
+
+def _number(name: str, value: float | None, n: int, why: str) -> Measure:
+    return not_computable(name, f"Not computable: {why}.", n=n) if value is None else Measure(name, value, n)

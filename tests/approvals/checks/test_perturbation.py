@@ -1,0 +1,108 @@
+"""Decisions on slightly changed rows, with real skops artifacts."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import skops.io
+from sklearn.compose import ColumnTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
+
+from approvals.checks.base import CheckInputError, ParameterError
+from approvals.checks.perturbation import ALL, CHANGED, CHANGED_BY_ONE, LOSS, SCORE_CHANGE, Perturbation
+
+DECLARED = {"label": "y_true", "prediction": "y_pred", "features": ["amount", "age", "purpose"]}
+ROWS = 300
+
+
+def rows():
+    drawn = np.random.default_rng(1)
+    whole = np.empty((ROWS, 3), dtype=object)
+    whole[:, 0] = drawn.normal(500, 100, ROWS).round(2)
+    whole[:, 1] = drawn.integers(18, 80, ROWS).astype(float)
+    whole[:, 2] = drawn.choice(["car", "house"], ROWS)
+    return whole, (whole[:, 0].astype(float) > 500).astype(int)
+
+
+@pytest.fixture(scope="module")
+def steady():
+    features, label = rows()
+    columns = ColumnTransformer([("n", StandardScaler(), [0, 1]), ("c", OneHotEncoder(sparse_output=False), [2])])
+    return Pipeline([("columns", columns), ("model", LogisticRegression())]).fit(features, label)
+
+
+@pytest.fixture(scope="module")
+def nervous():
+    """Learns every row by heart, by the last digits of the amount."""
+    features, _ = rows()
+    label = (features[:, 0].astype(float) * 100 % 2).astype(int)
+    columns = ColumnTransformer([("n", "passthrough", [0])])
+    return Pipeline([("columns", columns), ("model", DecisionTreeClassifier(random_state=0))]).fit(features, label)
+
+
+@pytest.fixture
+def inputs(piece):
+    def attach(model, label=None, **details):
+        content = skops.io.dumps(model)
+        features, actual = rows()
+        lines = ["amount,age,purpose,y_true,y_pred"]
+        for row, truth in zip(features, actual if label is None else label, strict=True):
+            lines.append(",".join(map(str, (*row, truth, 1))))
+        artifact = piece("artifact", content, artifact_sha256="")
+        digest = hashlib.sha256(content).hexdigest()
+        table = "\n".join(lines) + "\n"
+        return artifact, piece("evaluation_table", table, details=DECLARED | details, artifact_sha256=digest)
+
+    return attach
+
+
+def by_name(reading):
+    return {measure.name: measure for measure in reading.measures}
+
+
+def test_a_steady_model_keeps_its_decisions(measured, judged, inputs, steady):
+    reading = measured(Perturbation, *inputs(steady), noise=0.01)
+    found = by_name(reading)
+    assert found[CHANGED].value < 0.03
+    assert found[CHANGED].n == ROWS * 5
+    assert found[CHANGED].low is not None
+    assert found[SCORE_CHANGE].value < 0.02
+    assert abs(found[LOSS].value) < 0.03
+    assert judged(Perturbation, reading, max_changed_share=0.03, max_accuracy_loss=0.05).verdict == "passed"
+    assert judged(Perturbation, reading).verdict == "not_computable"
+
+
+def test_a_nervous_model_fails_and_the_feature_is_named(measured, judged, inputs, nervous):
+    reading = measured(Perturbation, *inputs(nervous), noise=0.01)
+    found = by_name(reading)
+    assert found[CHANGED_BY_ONE].value > 0.2
+    assert found[CHANGED_BY_ONE].method.startswith("amount")
+    assert [row[0] for row in reading.tables[0].rows][:2] == [ALL, "amount"]
+    assert {row[1] for row in reading.tables[0].rows if row[0] in {"age", "purpose"}} == {"0.000"}
+    judgement = judged(Perturbation, reading, max_changed_share_of_one_feature=0.1)
+    assert judgement.verdict == "failed"
+
+
+def test_the_same_seed_gives_the_same_reading(measured, inputs, steady):
+    pieces = inputs(steady)
+    assert measured(Perturbation, *pieces, max_rows=50) == measured(Perturbation, *pieces, max_rows=50)
+
+
+def test_labels_that_are_missing_give_no_loss(measured, inputs, steady):
+    found = by_name(measured(Perturbation, *inputs(steady, label=[""] * ROWS)))
+    assert not found[LOSS].computable
+    assert found[CHANGED].computable
+
+
+@pytest.mark.parametrize("asked", [{"noise": 0.0}, {"noise": 2.0}, {"repeats": 0}, {"max_rows": 0}])
+def test_settings_that_change_nothing_are_refused(measured, inputs, steady, asked):
+    with pytest.raises((CheckInputError, ParameterError), match="noise must be"):
+        measured(Perturbation, *inputs(steady), **asked)
+
+
+def test_a_table_without_features_is_refused(measured, inputs, steady):
+    with pytest.raises(CheckInputError, match="declares no features"):
+        measured(Perturbation, *inputs(steady, features=[]))
