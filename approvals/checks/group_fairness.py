@@ -13,7 +13,7 @@ from typing import Any
 
 from approvals.checks._charts import interval_dots
 from approvals.checks._evaluation import LEFT_OUT, Declaration, declaration_of, left_out_share, missing_rules, opened
-from approvals.checks._fairness_tables import comparison_table, group_table, groups_as_json, known, ordered
+from approvals.checks._fairness_tables import comparison_tables, group_table, groups_as_json, known, ordered
 from approvals.checks._verdicts import Rule, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.fairness import Group, GroupTable, group_fairness
@@ -103,15 +103,14 @@ class GroupFairness(Check):
         report(0.9, "Drawing")
         measures = tuple(measure for part in found for measure in _disparities(part))
         unknown = tuple(_unknown_share(part) for part in found)
-        comparisons = sum(len(part.comparisons) for part in found)
         return Reading(
             measures=(_left_out(found[0]), *unknown, *measures),
             looked_at=_looked_at(found, declared, favourable, job.parameters.small_group),
             not_looked_at=_not_looked_at(found, declared, favourable),
             tables=tuple(
                 table
-                for part in found
-                for table in (group_table(part), comparison_table(part, comparisons))
+                for part, compared in zip(found, comparison_tables(found), strict=True)
+                for table in (group_table(part), compared)
                 if table.rows
             ),
             charts=tuple(_chart(part) for part in found),
