@@ -18,7 +18,7 @@ from approvals.measures.fairness import four_fifths, group_fairness
 from approvals.measures.tables import open_table
 
 COLUMNS = ["y", "p", "s", "g", "h"]
-SETTINGS = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def close(value):
