@@ -10,11 +10,11 @@ from fractions import Fraction
 from functools import partial
 
 from approvals.measures.fairness import Comparison, Group, GroupTable, group_fairness
-from approvals.measures.labels import Value, same_value
+from approvals.measures.labels import UNKNOWN, Value, same_value
 from approvals.measures.multiplicity import adjusted, chance_sentence, expected_by_chance
 from approvals.measures.performance import Confusion
 from approvals.measures.report import Report, block
-from approvals.measures.tables import Table
+from approvals.measures.tables import Table, TableError
 from approvals.measures.two_groups import favourable_measures, inequality_measures, positive_measures
 from approvals.measures.values import Measure
 
@@ -40,8 +40,12 @@ def fairness_reports(  # noqa: PLR0913 - the columns and the declared settings o
     """One report per attribute or intersection, named fairness_sex or fairness_sex_x_age. TableError as in fairness.
 
     p values of comparisons are adjusted over all comparisons of all reports. Where `reference` names a group, the block
-    two_groups sets each other known group against it.
+    two_groups sets each other known group against it. TableError also for a reference that is no known group.
     """
+    if any(UNKNOWN in values for values in (reference or {}).values()):
+        raise TableError(
+            f"Rows whose value is {UNKNOWN} are not a group to compare with; name another reference group."
+        )
     found = group_fairness(
         table,
         label=label,
@@ -154,7 +158,7 @@ def _comparison(item: Comparison, adjusted_p: Mapping[str, Measure]) -> Report:
 def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
     """Each known group against the reference, and how unequally the rows are served: of both, and of the table."""
     groups = [group for group in part.groups if group.n and not group.unknown]
-    reference = next(group for group in part.groups if group.values == part.reference)
+    reference = next(group for group in groups if group.values == part.reference)
     unequal = partial(inequality_measures, favourable_is_positive=favourable_is_positive)
     against: Report = {}
     for group in groups:
