@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from approvals.checks._verdicts import interval_text, number
 from approvals.checks.base import NumberTable
 from approvals.measures.comparisons import Comparison
 from approvals.measures.fairness import Group, GroupTable
+from approvals.measures.multiplicity import adjusted, chance_sentence
 from approvals.measures.values import Measure
 
 LONGEST_TABLE = 200
@@ -85,10 +87,17 @@ def group_table(part: GroupTable) -> NumberTable:
     )
 
 
-def comparison_table(part: GroupTable, comparisons: int) -> NumberTable:
+def comparison_tables(parts: Sequence[GroupTable]) -> list[NumberTable]:
+    """Each attribute's groups against its reference group. p values are adjusted over the comparisons of all tables."""
+    adjustments = iter(adjusted([item.p_fisher for part in parts for item in part.comparisons]))
+    compared = [[(item, next(adjustments).holm) for item in part.comparisons] for part in parts]
+    made = sum(item.p_fisher.computable for pairs in compared for item, _ in pairs)
+    return [_comparison_table(part, pairs, made) for part, pairs in zip(parts, compared, strict=True)]
+
+
+def _comparison_table(part: GroupTable, pairs: Sequence[tuple[Comparison, Measure]], made: int) -> NumberTable:
     """Every known group against the reference group, worst first, with a word on how many comparisons there are."""
-    ratio: Callable[[Comparison], float] = lambda item: float("inf") if item.ratio.value is None else item.ratio.value  # noqa: E731
-    compared = sorted(part.comparisons, key=ratio)
+    worst_first = sorted(pairs, key=lambda pair: math.inf if pair[0].ratio.value is None else pair[0].ratio.value)
     rows = tuple(
         (
             " | ".join(item.values),
@@ -98,16 +107,14 @@ def comparison_table(part: GroupTable, comparisons: int) -> NumberTable:
             _cell(item.ratio),
             interval_text(item.ratio),
             _cell(item.p_fisher),
+            _cell(p_holm),
             {True: "below", False: "not below", None: "not computable"}[item.adverse],
             "small sample" if item.small else "",
         )
-        for item in compared[:LONGEST_TABLE]
+        for item, p_holm in worst_first[:LONGEST_TABLE]
     )
     reference = " | ".join(part.reference) if part.reference else "none"
-    note = (
-        f"The reference group is {reference}. Of {comparisons:,} comparisons in all, about {comparisons / 20:.3g} "
-        "have a p value below 0.05 by chance alone, so a small p value of one of many is no proof."
-    )
+    note = f"The reference group is {reference}. In all {chance_sentence(made)} The adjusted p allows for that."
     return NumberTable(
         title=f"Groups by {' and '.join(part.attributes)} against {reference}",
         columns=(
@@ -118,11 +125,12 @@ def comparison_table(part: GroupTable, comparisons: int) -> NumberTable:
             "Ratio",
             "Interval of the ratio",
             "p (Fisher)",
+            "p adjusted (Holm)",
             "Four fifths",
             "Remark",
         ),
         rows=rows,
-        note=f"{note} {_hidden(len(compared))}".strip(),
+        note=f"{note} {_hidden(len(pairs))}".strip(),
     )
 
 

@@ -34,7 +34,7 @@ from approvals.checks._fairness_groups import (
     unknown_name,
     unknown_share,
 )
-from approvals.checks._fairness_tables import comparison_table, group_table, groups_as_json, ordered
+from approvals.checks._fairness_tables import comparison_tables, group_table, groups_as_json, ordered
 from approvals.checks._verdicts import Rule, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.fairness import Group, GroupTable, group_fairness
@@ -207,13 +207,15 @@ def _reading_of_rates(
     )
     measures = tuple(measure for part in found for measure in _disparities(part))
     unknown = tuple(unknown_share(part) for part in found)
-    comparisons = sum(len(part.comparisons) for part in found)
     return Reading(
         measures=(left_out(found[0]), *unknown, *measures),
         looked_at=_looked_at(found, declared, favourable, small_group),
         not_looked_at=_not_looked_at(found, declared, favourable),
         tables=tuple(
-            shown for part in found for shown in (group_table(part), comparison_table(part, comparisons)) if shown.rows
+            shown
+            for part, compared in zip(found, comparison_tables(found), strict=True)
+            for shown in (group_table(part), compared)
+            if shown.rows
         ),
         charts=tuple(_chart(part) for part in found),
         details={

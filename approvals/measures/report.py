@@ -1,4 +1,4 @@
-"""Whole reports of tables as plain JSON values: performance and fairness, drift, profile. Judges nothing.
+"""Whole reports of tables as plain JSON values: performance, drift, profile; see fairness_report. Judges nothing.
 
 Keys are those of the reference cases in tests/reference. A value that has none is null, and `not_computable` beside it
 says why; `intervals` holds low, high, level and method.
@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ import numpy as np
 from approvals.measures.bins import count, reference_bins
 from approvals.measures.calibration import calibration_measures
 from approvals.measures.drift import TwoSamples, categorical_drift, largest_change, numeric_drift
-from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.labels import Value, value_text
 from approvals.measures.multiclass import multiclass_performance
 from approvals.measures.performance import binary_performance
@@ -39,9 +37,6 @@ BINNINGS: tuple[tuple[str, int, Closed], ...] = (
     ("ece", 15, "right"),
     ("ece", 10, "left"),
 )
-GROUP_RATES = ("selection_rate", "favourable_rate", "accuracy", "tpr", "fpr", "fnr", "tnr", "precision", "base_rate")
-CALIBRATION = {"ece": "ece_10_equal_width_right_closed"}
-CALIBRATED = ("mean_score", "base_rate", "calibration_in_the_large", "ece", "brier", "roc_auc")
 NUMERIC_DRIFT = {
     "ks": "ks_statistic",
     "ks_p": "ks_p_auto",
@@ -83,7 +78,7 @@ def performance_report(
         for key, bins, closed in BINNINGS:
             calibrated = calibration_measures(counts, bins=bins, closed=closed)
             named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]
-    return _block(named)
+    return block(named)
 
 
 def multiclass_report(
@@ -102,8 +97,8 @@ def multiclass_report(
     return {
         "classes": list(found.confusion.classes),
         "confusion_matrix": [list(row) for row in found.confusion.cells],
-        **_block(found.overall),
-        "by_class": {name: _block(measures) for name, measures in found.by_class.items()},
+        **block(found.overall),
+        "by_class": {name: block(measures) for name, measures in found.by_class.items()},
     }
 
 
@@ -121,7 +116,7 @@ def regression_reports(
 
     With one attribute these are named group_difference, with several group_difference_sex and so on.
     """
-    found = {"overall": _block(_renamed(regression_performance(table, label=label, prediction=prediction)))}
+    found = {"overall": block(_renamed(regression_performance(table, label=label, prediction=prediction)))}
     groups = group_errors(
         table,
         label=label,
@@ -134,100 +129,15 @@ def regression_reports(
     for part in groups:
         name = "_x_".join(part.attributes)
         found[f"by_{name}"] = {
-            group.label: {"small": group.small, "unknown": group.unknown, **_block(_renamed(group.measures))}
+            group.label: {"small": group.small, "unknown": group.unknown, **block(_renamed(group.measures))}
             for group in part.groups
         }
-        found["group_difference" if len(groups) == 1 else f"group_difference_{name}"] = _block(part.all_groups)
+        found["group_difference" if len(groups) == 1 else f"group_difference_{name}"] = block(part.all_groups)
     return found
 
 
 def _renamed(measures: Mapping[str, Measure]) -> dict[str, Measure]:
     return {NAMES.get(name, name): measure for name, measure in measures.items()}
-
-
-def fairness_reports(  # noqa: PLR0913 - the columns and the declared settings of one use
-    table: Table,
-    *,
-    label: str,
-    prediction: str,
-    attributes: Sequence[Sequence[str]],
-    score: str | None = None,
-    favourable: Value = 1,
-    reference: Mapping[tuple[str, ...], tuple[str, ...]] | None = None,
-    small_group: int = 30,
-    draws: int = 2000,
-    seed: int = 0,
-) -> dict[str, Report]:
-    """One report per attribute or intersection, named fairness_sex or fairness_sex_x_age. TableError as in fairness."""
-    found = group_fairness(
-        table,
-        label=label,
-        prediction=prediction,
-        attributes=attributes,
-        score=score,
-        favourable=favourable,
-        reference_group=reference,
-        small_group=small_group,
-        draws=draws,
-        seed=seed,
-    )
-    return {
-        f"fairness_{'_x_'.join(part.attributes)}": _fairness(part, small_group, scored=bool(score)) for part in found
-    }
-
-
-def intersections(attributes: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """What was asked for and, of several single columns, their full intersection."""
-    asked = list(dict.fromkeys(tuple(names) for names in attributes))
-    alone = tuple(names[0] for names in asked if len(names) == 1)
-    return list(dict.fromkeys([*asked, *([alone] if len(alone) > 1 else [])]))
-
-
-def _fairness(part: GroupTable, small_group: int, *, scored: bool) -> Report:
-    groups = {group.label: group for group in part.groups}
-    report: Report = {
-        "rows_left_out": part.rows_left_out,
-        "unknown_rows": part.unknown_rows,
-        "by_group": {label: _group(group) for label, group in groups.items()},
-        "impact_ratio_vs_highest": _impact_ratios(part.groups),
-        "reference_group": None if part.reference is None else " | ".join(part.reference),
-        **_block(part.all_groups),
-        f"groups_with_n_at_least_{small_group}": _block(part.disparities),
-        "comparisons": {" | ".join(item.values): _comparison(item) for item in part.comparisons},
-    }
-    if scored:
-        report["calibration_within_groups"] = {
-            label: _block({CALIBRATION.get(name, name): group.measures[name] for name in CALIBRATED})
-            for label, group in groups.items()
-            if "ece" in group.measures
-        }
-    return report
-
-
-def _group(group: Group) -> Report:
-    facts: Report = {"count": group.n, "tp": group.tp, "fp": group.fp, "fn": group.fn, "tn": group.tn}
-    marks = {"small": group.small, "unknown": group.unknown}
-    return {**facts, **marks, **_block({name: group.measures[name] for name in GROUP_RATES})}
-
-
-def _impact_ratios(groups: Iterable[Group]) -> dict[str, float | None]:
-    """Favourable rate of each known group divided by the highest; null where that is 0 or there is one group only."""
-    rates = {group.label: Fraction(group.favourable, group.n) for group in groups if group.n and not group.unknown}
-    highest = max(rates.values(), default=Fraction(0))
-    usable = highest and len(rates) > 1
-    return {label: float(rate / highest) if usable else None for label, rate in rates.items()}
-
-
-def _comparison(item: Any) -> Report:
-    measures = {
-        "difference": item.difference,
-        "ratio": item.ratio,
-        "z_pooled": item.z,
-        "p_two_sided_z": item.p_z,
-        "fisher_p_two_sided": item.p_fisher,
-    }
-    facts = {"reference": " | ".join(item.reference), "k1": item.k1, "n1": item.n1, "k2": item.k2, "n2": item.n2}
-    return {**facts, "below_four_fifths": item.adverse, "small": item.small, **_block(measures)}
 
 
 def drift_report(
@@ -274,7 +184,7 @@ def _drift_of_levels(reference: Table, current: Table, column: str) -> Report:
         "counts_cur": [now.get(level, 0) for level in levels],
         "df": found["chi_square"].count("degrees_of_freedom"),
         "js_distance_basee": None if distance is None else distance * float(np.sqrt(np.log(2.0))),
-        **_block(named),
+        **block(named),
     }
 
 
@@ -295,7 +205,7 @@ def _drift_of_numbers(reference: Table, current: Table, column: str) -> Report:
         "decile_counts_ref": list(stored.counts),
         "decile_counts_cur": list(count(stored, pair.current).counts),
         "js_divergence_base2_on_deciles": None if distance is None else float(distance) ** 2,
-        **_block({name: found[key] for key, name in NUMERIC_DRIFT.items()}),
+        **block({name: found[key] for key, name in NUMERIC_DRIFT.items()}),
     }
 
 
@@ -324,9 +234,9 @@ def profile_report(table: Table, *, label: str | None = None, positive: Value = 
     if key:
         report["unique_id_violations_rows_beyond_first"] = repeated_keys(table, *key).value
     if label:
-        report["label_leakage_abs_auc"] = _block(leakage(table, label, positive=positive, exclude=key))
+        report["label_leakage_abs_auc"] = block(leakage(table, label, positive=positive, exclude=key))
         missing_found = missingness_leakage(table, label, positive=positive, exclude=key)
-        report["label_leakage_abs_auc_of_missingness"] = _block(missing_found)
+        report["label_leakage_abs_auc_of_missingness"] = block(missing_found)
     return report
 
 
@@ -334,7 +244,7 @@ def _range(summary: NumberSummary) -> Report:
     return {name: value for name, value in vars(summary).items() if name != "distinct"}
 
 
-def _block(measures: Mapping[str, Measure]) -> Report:
+def block(measures: Mapping[str, Measure]) -> Report:
     """Values by name, then the intervals and the reasons of those that have them."""
     intervals = {
         name: {"low": item.low, "high": item.high, "level": item.level, "method": item.method}

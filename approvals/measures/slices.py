@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.intervals import Interval, wilson
+from approvals.measures.multiplicity import holm
 from approvals.measures.outcomes import Booleans
 
 Codes = tuple[NDArray[np.int64], tuple[str, ...]]
@@ -76,16 +77,6 @@ def worst_slices(
         for (values, k, n), p in zip(found, adjusted, strict=True)
     ]
     return Slices(tuple(sorted(slices, key=lambda item: (item.accuracy, -item.n, item.values))), len(slices), small)
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment (1979): the family-wise error stays at the level, whatever the tests depend on."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    adjusted, highest = [1.0] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = highest
-    return adjusted
 
 
 def _cells(

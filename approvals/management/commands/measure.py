@@ -7,13 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from approvals.management.commands._tables import TableCommand, opened
-from approvals.measures.report import (
-    fairness_reports,
-    intersections,
-    multiclass_report,
-    performance_report,
-    regression_reports,
-)
+from approvals.measures.fairness_report import fairness_reports, intersections
+from approvals.measures.report import multiclass_report, performance_report, regression_reports
 from approvals.measures.tables import Table, TableError
 
 DRAWS = 2000
@@ -56,10 +51,14 @@ class Command(TableCommand):
             "Of several single columns the full intersection is measured, too",
         )
         parser.add_argument(
-            "--reference", action="append", default=[], metavar="COLUMN=VALUE", help="group to compare with; repeat it"
+            "--reference",
+            action="append",
+            default=[],
+            metavar="COLUMN=VALUE",
+            help="group to compare with, also by the measures of other libraries; repeat it",
         )
         parser.add_argument("--positive", default="1", help="value of label and prediction that is positive (1)")
-        parser.add_argument("--favourable", default="1", help="prediction that is favourable to a person (1)")
+        parser.add_argument("--favourable", help="prediction that is favourable to a person (the positive one)")
         parser.add_argument("--small-group", type=int, default=30, help="fewest rows of a group that is compared (30)")
         parser.add_argument(
             "--draws", type=int, default=DRAWS, help=f"draws of the bootstrap ({DRAWS}); 0: no intervals"
@@ -88,7 +87,8 @@ def _binary(table: Table, options: dict[str, Any]) -> dict[str, Any]:
         report |= fairness_reports(
             table,
             attributes=attributes,
-            favourable=options["favourable"],
+            positive=options["positive"],
+            favourable=options["positive"] if options["favourable"] is None else options["favourable"],
             reference=_references(options["reference"], attributes),
             small_group=options["small_group"],
             **columns,

@@ -2,6 +2,7 @@ import pytest
 
 from approvals.checks.base import CheckInputError
 from approvals.checks.group_fairness import GroupFairness
+from approvals.measures.multiplicity import holm
 from tests.approvals.checks.conftest import REFERENCE
 
 BOTH = [["sex"], ["age_group"], ["sex", "age_group"]]
@@ -121,4 +122,15 @@ def test_there_is_a_chart_for_every_comparison_and_a_word_on_many_of_them(measur
         "Selection rate by age_group",
         "Selection rate by sex and age_group",
     ]
-    assert "by chance alone" in reading.tables[1].note
+    assert "by chance" in reading.tables[1].note
+
+
+def test_p_values_are_adjusted_over_the_comparisons_of_all_tables(measured, german):
+    tables = [table for table in measured(GroupFairness, german(), attributes=BOTH).tables if "against" in table.title]
+    places = [tables[0].columns.index(name) for name in ("p (Fisher)", "p adjusted (Holm)")]
+    pairs = [[float(row[place]) for place in places] for table in tables for row in table.rows]
+    assert len(pairs) == 1 + 1 + 3
+    p_values, adjusted = zip(*pairs, strict=True)
+    assert adjusted == pytest.approx(holm(p_values), abs=0.003), "what is printed is rounded"
+    for table in tables:
+        assert "In all 5 comparisons were made; at 5 % about 0.25 would be significant by chance." in table.note

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from scipy import stats
+
+from approvals.measures.multiplicity import holm
 
 ROOT = Path(__file__).parents[3]
 COLUMNS = ("--label", "y_true", "--prediction", "y_pred", "--score", "y_score", "--draws", "0")
@@ -89,6 +92,87 @@ def test_a_reference_group_is_the_one_compared_with(reference):
     assert found["reference_group"] == "male"
     names = ("k1", "n1", "k2", "n2", "difference", "ratio", "z_pooled", "p_two_sided_z", "fisher_p_two_sided")
     assert {name: compared[name] for name in names} == close({name: expected[name] for name in names})
+
+
+def test_two_groups_are_those_of_other_libraries_under_the_same_names(reference):
+    recorded = reference("p14_cross_library.expected.json")
+    asked = ("--label", "y_true", "--prediction", "y_pred", "--draws", 0, "--group")
+    compas, german = reference("p01_compas_two_years.csv"), reference("p02_german_credit.csv")
+    found = answer("measure", compas, *asked, "race", "--reference", "race=Caucasian", "--favourable", 0)
+    found = found["fairness_race"]["two_groups"]
+    pair = found["groups"]["African-American"]
+    of_aif360 = recorded["aif360_0_6_1"]["P01 COMPAS African-American vs Caucasian, favourable=0 (no recidivism)"]
+    assert not differing({**pair["favourable_as_positive"], **pair["inequality_of_both_groups"]}, of_aif360)
+    of_aequitas = recorded["aequitas_1_1_0_P01_disparity_vs_Caucasian"]["African-American"]
+    assert not differing(pair["positive_as_predicted"], of_aequitas)
+    assert (found["reference"], len(found["groups"])) == ("Caucasian", 5)
+    assert [name for name, item in found["groups"].items() if item["small"]] == ["Native American"]
+    found = answer("measure", german, *asked, "age_group", "--reference", "age_group=over_25")
+    found = found["fairness_age_group"]["two_groups"]
+    pair = found["groups"]["25_or_under"]
+    of_aif360 = recorded["aif360_0_6_1"]["P02 German age<=25 vs >25"]
+    assert not differing({**pair["favourable_as_positive"], **found["inequality_of_all_rows"]}, of_aif360)
+
+
+def test_two_groups_are_measured_only_against_a_named_reference(write_csv):
+    rows = [[1, 1, "a"], [0, 1, "a"], [0, 0, "b"], [1, 0, "b"], [1, 1, None]]
+    table = write_csv(["y", "p", "g"], rows)
+    asked = ("measure", table, "--label", "y", "--prediction", "p", "--group", "g", "--draws", 0)
+    assert "two_groups" not in answer(*asked)["fairness_g"]
+    found = answer(*asked, "--reference", "g=a")["fairness_g"]["two_groups"]
+    assert found["groups"].keys() == {"b"}
+    measured = found["groups"]["b"]["favourable_as_positive"]
+    assert (measured["disparate_impact"], measured["false_discovery_rate_ratio"]) == (0.0, None)
+    assert "in the group" in measured["not_computable"]["false_discovery_rate_ratio"]
+    # The row of an unknown group counts, with benefit 1, beside the others with 1, 2, 1 and 0.
+    assert found["inequality_of_all_rows"]["generalized_entropy_index"] == close((7 / 5 - 1) / 2)
+    with pytest.raises(CommandError, match="Unknown are not a group to compare with"):
+        answer(*asked, "--reference", "g=Unknown")
+
+
+def test_p_values_are_adjusted_over_every_comparison_that_was_made(reference):
+    asked = ("--group", "race", "--group", "sex", "--favourable", 0)
+    report = answer("measure", reference("p01_compas_two_years.csv"), *COLUMNS[:4], *asked, "--draws", 0)
+    tables = [report[name] for name in ("fairness_race", "fairness_sex", "fairness_race_x_sex")]
+    pairs = [pair for table in tables for pair in table["comparisons"].values()]
+    assert len(pairs) == 5 + 1 + 11
+    for name in ("p_two_sided_z", "fisher_p_two_sided"):
+        p_values = [pair[name] for pair in pairs]
+        assert [pair[f"{name}_holm"] for pair in pairs] == close(holm(p_values))
+        adjusted = [pair[f"{name}_benjamini_hochberg"] for pair in pairs]
+        assert adjusted == close(list(stats.false_discovery_control(p_values)))
+    for table in tables:
+        said = table["multiple_comparisons"]
+        assert said["note"] == "17 comparisons were made; at 5 % about 0.85 would be significant by chance."
+        assert (said["comparisons"], said["comparisons_without_p"]) == (17, 0)
+
+
+def test_a_comparison_without_p_is_not_counted(write_csv):
+    table = write_csv(["y", "p", "g"], [[1, 1, "a"], [0, 1, "a"], [1, 1, "b"], [0, 1, "b"], [1, 0, "c"], [0, 1, "c"]])
+    asked = ("--label", "y", "--prediction", "p", "--group", "g", "--small-group", 1, "--draws", 0)
+    found = answer("measure", table, *asked)["fairness_g"]
+    said = found["multiple_comparisons"]
+    assert said["note"] == "1 comparison was made; at 5 % about 0.05 would be significant by chance."
+    assert (said["comparisons"], said["comparisons_without_p"]) == (1, 1)
+    assert found["comparisons"]["b"]["fisher_p_two_sided_holm"] is None
+    assert "all outcomes are the same" in found["comparisons"]["b"]["not_computable"]["fisher_p_two_sided_holm"]
+    assert found["comparisons"]["c"]["fisher_p_two_sided_holm"] == found["comparisons"]["c"]["fisher_p_two_sided"]
+
+
+def test_the_positive_value_counts_for_groups_too_and_is_favourable_unless_said(write_csv):
+    rows = [["good", "good", "a"], ["bad", "good", "a"], ["good", "bad", "b"], ["bad", "good", "b"]]
+    table = write_csv(["y", "p", "g"], rows)
+    asked = ("measure", table, "--label", "y", "--prediction", "p", "--group", "g", "--draws", 0)
+    found = answer(*asked, "--positive", "good")["fairness_g"]["by_group"]
+    assert [(group["tp"], group["fp"], group["favourable_rate"]) for group in found.values()] == [
+        (1, 1, 1),
+        (0, 1, 0.5),
+    ]
+    found = answer(*asked, "--positive", "good", "--favourable", "bad")["fairness_g"]["by_group"]
+    assert [(group["tp"], group["fp"], group["favourable_rate"]) for group in found.values()] == [
+        (1, 1, 0),
+        (0, 1, 0.5),
+    ]
 
 
 def test_what_is_undefined_is_null_with_its_reason(write_csv):

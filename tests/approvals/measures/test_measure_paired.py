@@ -13,7 +13,7 @@ from approvals.measures.intervals import delong
 from approvals.measures.outcomes import codes, outcomes
 from approvals.measures.paired import accuracy_difference, auc_difference, brier_difference
 from approvals.measures.scores import ScoreCounts
-from approvals.measures.slices import holm, worst_slices
+from approvals.measures.slices import worst_slices
 from approvals.measures.tables import TableError, open_table
 
 
@@ -94,15 +94,6 @@ def test_what_is_undefined_is_said():
     assert "no variance" in p.reason
     assert "outside 0 to 1" in brier_difference(actual, np.arange(4.0), np.zeros(4)).reason
     assert "no row has" in brier_difference(nothing, np.array([]), np.array([])).reason
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_holm_is_the_step_down_adjustment(p_values):
-    found = holm(p_values)
-    m, highest = len(p_values), 0.0
-    for rank, place in enumerate(np.argsort(p_values, kind="stable")):
-        highest = max(highest, min(1.0, (m - rank) * p_values[place]))
-        assert found[place] == close(highest)
 
 
 def slice_table(write_csv, rows=2000):
