@@ -374,9 +374,10 @@ def main(sizes: tuple[int, ...]) -> None:
                 sys.stdout.write(f"  {TITLES[task]}\n")
                 ours = _run("ours", task, path, other)
                 for name in ("ours", "bare scan", *peers):
-                    found = ours if name == "ours" else _run(name, task, path, other)
                     if rows > SLOWEST.get(name, rows):
-                        found = f"not tried beyond {SLOWEST[name]:,} rows"
+                        found: dict[str, float] | str = f"not tried beyond {SLOWEST[name]:,} rows"
+                    else:
+                        found = ours if name == "ours" else _run(name, task, path, other)
                     sys.stdout.write(
                         _line(name, found, ours if isinstance(ours, dict) else {"wall": 1, "peak_mib": 1}) + "\n"
                     )
