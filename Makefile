@@ -8,7 +8,7 @@ IN_VENV := .venv/bin/python -m
 TESTS := $(IN_VENV) pytest --numprocesses auto --maxprocesses 8
 DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 
-.PHONY: help run test check format benchmark benchmark-measures lock debian-packages
+.PHONY: help run test test-engines check format benchmark benchmark-measures lock debian-packages
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -22,6 +22,10 @@ test: debian-packages
 	@$(TESTS) --validation=docs/validation.md
 	@.venv/bin/python tests/postgresql.py -- $(TESTS) -m both_engines
 
+test-engines:
+	@$(PYTHON) .ci/prepare dev
+	@.venv/bin/python tests/postgresql.py -- $(IN_VENV) pytest -n 0 -m engines tests/engines
+
 check:
 	@$(PYTHON) .ci/prepare dev
 	$(IN_VENV) ruff format --check
@@ -33,6 +37,7 @@ check:
 	    code=$$?; rm -rf "$$var"; exit $$code
 	.venv/bin/python manage.py makemigrations --check --dry-run
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory test-engines
 
 format:
 	@$(PYTHON) .ci/prepare dev

@@ -3,6 +3,7 @@
 Reads only: it makes no file and no folder (portal.keys does) and never switches a protection off by default.
 """
 
+import json
 import os
 from datetime import date, timedelta
 from pathlib import Path
@@ -53,6 +54,18 @@ def database(url: str, default_file: Path) -> dict[str, Any]:
     return found
 
 
+def table_connections(text: str) -> dict[str, str]:
+    """Return the URLs of databases whose tables may be measured, by the names that the administrator gave them."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(url, str) for url in found.values()):
+        message = 'PORTAL_TABLE_CONNECTIONS must be JSON of names and URLs: {"warehouse": "postgresql://…"}.'
+        raise ImproperlyConfigured(message)
+    return found
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = var_folder()
 SECRET_KEY = os.environ.get("SECRET_KEY") or read_secret_key(VAR)
@@ -61,6 +74,7 @@ BEHIND_TLS = flag("PORTAL_BEHIND_TLS")
 
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+TABLE_CONNECTIONS = table_connections(os.environ.get("PORTAL_TABLE_CONNECTIONS", ""))
 PORTAL_URL = os.environ.get("PORTAL_URL", "http://localhost:8000").rstrip("/")
 
 INSTALLED_APPS = [

@@ -194,7 +194,11 @@ def row_overlap(table: Table, other: Table, columns: Sequence[str] = ()) -> Meas
     shared = tuple(columns) or tuple(name for name in table.names if name in other.names)
     if not shared:
         raise TableError(f"The tables “{table.name}” and “{other.name}” have no column in common.")
-    return _rows("row_overlap", table.shared_rows(other, *shared), table, (("column", ", ".join(shared)),))
+    where: Slice = (("column", ", ".join(shared)),)
+    if not (table.engine.has_hash and other.engine.has_hash):
+        reason = "Not computable: rows are compared when both tables are files."
+        return not_computable("row_overlap", reason, n=table.rows, slice=where)
+    return _rows("row_overlap", table.shared_rows(other, *shared), table, where)
 
 
 def _rows(name: str, rows: int, table: Table, where: Slice = ()) -> Measure:

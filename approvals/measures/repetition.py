@@ -24,10 +24,16 @@ _EXACT_DOUBLE = 2**53
 def repeated_rows(table: Table, columns: Sequence[str], *, part_rows: int = PART_ROWS) -> tuple[int, int]:
     """Rows beyond the first of equal rows, and all rows that have an equal."""
     cells = ", ".join(table.cell(name) for name in columns)
+    if not table.engine.has_hash:
+        return _groups(table, cells, "TRUE")
     alike = _alike(table, f"HASH({cells})", part_rows)
     if not alike.size:
         return 0, 0
     among = f"HASH({cells}) IN ({', '.join(map(str, alike.tolist()))})" if alike.size <= _LISTED else "TRUE"
+    return _groups(table, cells, among)
+
+
+def _groups(table: Table, cells: str, among: str) -> tuple[int, int]:
     groups = f"SELECT COUNT(*) AS n FROM t WHERE {among} GROUP BY {cells} HAVING COUNT(*) > 1"
     rows, in_groups = table.fetch(
         f"SELECT CAST(COALESCE(SUM(n - 1), 0) AS BIGINT), CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM ({groups}) AS g"

@@ -158,7 +158,7 @@ def drift_report(
         "n_cur": current.rows,
         "columns_only_in_reference": [name for name in reference.names if name not in current.names],
         "columns_only_in_current": [name for name in current.names if name not in reference.names],
-        "rows_of_current_in_reference": overlap.value,
+        **block({"rows_of_current_in_reference": overlap}),
         "columns": {
             name: _drift_of_levels(reference, current, name)
             if name in categories or reference.column(name).kind != "number"

@@ -100,7 +100,7 @@ def read_score_groups(
             yield names[chunk[0]], _in_ranges(rows, block_rows)
             continue
         found = table.arrays(f"SELECT k, x, y FROM ({rows.sql}) AS r", rows.parameters)
-        group = group_of[np.asarray(found["k"])]
+        group = group_of[np.asarray(found["k"]).astype(np.int64)]
         order = np.argsort(group, kind="stable")
         x, y, group = _floats(found["x"])[order], _booleans(found["y"])[order], group[order]
         starts = np.searchsorted(group, [*chunk, chunk[-1] + 1])

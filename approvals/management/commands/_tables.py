@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from approvals.measures.tables import Table, TableError, open_table
+from approvals.measures.tables import Table, TableError, open_relation, open_table
 
 BAD_INPUT = 2
+TABLE_HELP = "a CSV (plain or gzip) or Parquet file, a folder of them, or CONNECTION:TABLE of a named connection"
 
 
 class TableCommand(BaseCommand):
@@ -41,10 +43,17 @@ class TableCommand(BaseCommand):
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Table]:
-    """The table in a file or a folder of files, with what is wrong with it as TableError."""
+def opened(named: str) -> Iterator[Table]:
+    """The table in a file or a folder of files, or CONNECTION:TABLE; what is wrong with it as TableError."""
+    path, (connection, colon, relation) = Path(named), named.partition(":")
+    if colon and connection in settings.TABLE_CONNECTIONS and not path.exists():
+        with open_relation(settings.TABLE_CONNECTIONS[connection], relation) as table:
+            yield table
+        return
     if not path.exists():
-        raise TableError(f"There is no file {path}.")
+        known = ", ".join(sorted(settings.TABLE_CONNECTIONS))
+        hint = f" Connections are named {known}." if known else ""
+        raise TableError(f"There is no file {path}.{hint}")
     with tempfile.TemporaryDirectory() as spill, open_table(path, spill=Path(spill)) as table:
         yield table
 

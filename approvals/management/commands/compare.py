@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from approvals.management.commands._tables import TableCommand, opened
+from approvals.management.commands._tables import TABLE_HELP, TableCommand, opened
 from approvals.measures.report import drift_report
 
 
@@ -18,8 +17,8 @@ class Command(TableCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The two tables."""
         super().add_arguments(parser)
-        parser.add_argument("reference", type=Path)
-        parser.add_argument("current", type=Path)
+        parser.add_argument("reference", help=TABLE_HELP)
+        parser.add_argument("current", help=TABLE_HELP)
         parser.add_argument("--column", action="append", default=[], help="only this column; repeat it")
         parser.add_argument(
             "--category", action="append", default=[], help="column of numbers that name categories; repeat it"

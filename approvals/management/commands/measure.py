@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from approvals.management.commands._tables import TableCommand, opened
+from approvals.management.commands._tables import TABLE_HELP, TableCommand, opened
 from approvals.measures.fairness_report import fairness_reports, intersections
 from approvals.measures.report import multiclass_report, performance_report, regression_reports
 from approvals.measures.tables import Table, TableError
@@ -26,7 +25,7 @@ class Command(TableCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The table and what its columns mean."""
         super().add_arguments(parser)
-        parser.add_argument("table", type=Path)
+        parser.add_argument("table", help=TABLE_HELP)
         parser.add_argument("--label", required=True, help="column of what happened")
         parser.add_argument("--prediction", required=True, help="column of what was predicted")
         parser.add_argument("--score", help="column of the score")

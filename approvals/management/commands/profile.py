@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
-from approvals.management.commands._tables import TableCommand, opened
+from approvals.management.commands._tables import TABLE_HELP, TableCommand, opened
 from approvals.measures.report import profile_report
 
 
@@ -18,7 +17,7 @@ class Command(TableCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The table, and what to look at besides."""
         super().add_arguments(parser)
-        parser.add_argument("table", type=Path)
+        parser.add_argument("table", help=TABLE_HELP)
         parser.add_argument("--label", help="column that other columns must not give away")
         parser.add_argument("--positive", default="1", help="value of the label that is positive (1)")
         parser.add_argument("--key", action="append", default=[], help="column that identifies a row; repeat it")

@@ -1,0 +1,197 @@
+"""Tables in files: DuckDB reads them, locked down to these files and a scratch folder."""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and numbers only
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from approvals.measures.engine import Column, Engine
+from approvals.measures.kinds import TESTS, csv_kind, csv_tests, parquet_cell
+from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header
+from approvals.measures.sources import Source
+
+
+class DuckDBEngine(Engine):
+    """One DuckDB in memory."""
+
+    has_hash = True
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
+        self._connection = connection
+        self._name = name
+
+    def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        with _sentences(self._name):
+            return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        with _sentences(self._name):
+            return dict(self._connection.execute(sql, list(parameters)).fetchnumpy())
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def load(source: Source, *, memory_limit_mb: int, spill: Path | None) -> tuple[DuckDBEngine, tuple[Column, ...]]:
+    """The files of a source as one table. TableError for malformed files and for more than the memory holds."""
+    connection = _connect(source, memory_limit_mb=memory_limit_mb, spill=spill)
+    try:
+        with _sentences(source.name):
+            columns = (_load_parquet if source.header is None else _load_csv)(connection, source)
+    except BaseException:
+        connection.close()
+        raise
+    return DuckDBEngine(connection, source.name), columns
+
+
+def _connect(source: Source, *, memory_limit_mb: int, spill: Path | None) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": "2",
+            "memory_limit": f"{memory_limit_mb}MB",
+            "temp_directory": "" if spill is None else str(spill),
+            "max_temp_directory_size": "20GB",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "allow_persistent_secrets": "false",
+            "python_enable_replacements": "false",
+        },
+    )
+    connection.execute(f"SET allowed_paths={_listed_files(source)}")
+    connection.execute("SET enable_external_access=false")
+    connection.execute("SET lock_configuration=true")
+    return connection
+
+
+def _listed_files(source: Source) -> str:
+    return f"[{', '.join(_literal(str(file)) for file in source.files)}]"
+
+
+def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[Column, ...]:
+    header = source.header or read_header(source.files[0])
+    width = len(header.names)
+    types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width))
+    missing = ", ".join(_literal(text) for text in MISSING_TEXTS)
+    cells = ", ".join(
+        f"CASE WHEN TRIM(c{position}) IN ({missing}) THEN NULL ELSE c{position} END AS c{position}"
+        for position in range(width)
+    )
+    keys = _folder_keys(source, header.names)
+    cells = ", ".join([cells, *(f"{_quoted(key)} AS c{width + i}" for i, key in enumerate(keys))])
+    rows = (
+        f"(SELECT {cells} FROM read_csv({_listed_files(source)}, auto_detect=false, header=true, compression='none', "
+        f"delim={_literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
+        f"null_padding=false, ignore_errors=false{_FOLDERS if keys else ''})) AS s"
+    )
+    width += len(keys)
+    tests = ", ".join(csv_tests(f"c{position}") for position in range(width))
+    found = connection.execute(f"SELECT {tests} FROM {rows}").fetchall()[0]
+    columns, stored = [], []
+    for position, name in enumerate((*header.names, *keys)):
+        kind, type_name = csv_kind(*(int(count) for count in found[TESTS * position : TESTS * (position + 1)]))
+        columns.append(Column(name=name, kind=kind))
+        cell = f"LOWER(TRIM(c{position}))" if type_name != "VARCHAR" else f"c{position}"
+        stored.append(f"CAST({cell} AS {type_name}) AS c{position}")
+    connection.execute(f"CREATE TABLE t AS SELECT {', '.join(stored)} FROM {rows}")
+    return tuple(columns)
+
+
+def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[Column, ...]:
+    names = _parquet_names(connection, source.files[0])
+    for file in source.files[1:]:
+        if _parquet_names(connection, file) != names:
+            raise TableError(
+                f"The files of “{source.name}” do not have the same columns: “{file.name}” differs from "
+                f"“{source.files[0].name}”."
+            )
+    keys = _folder_keys(source, names)
+    rows = f"read_parquet({_listed_files(source)}{_FOLDERS if keys else ''})"
+    check_names(source.name, (*names, *keys))
+    described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
+    columns, stored = [], []
+    for position, (name, row) in enumerate(zip((*names, *keys), described, strict=True)):
+        kind, sql = parquet_cell(f"c{position}", str(row[1]).upper())
+        columns.append(Column(name=name, kind=kind))
+        stored.append(f"{sql} AS c{position}")
+    aliases = ", ".join(f"c{position}" for position in range(len(described)))
+    connection.execute(f"CREATE VIEW t AS SELECT {', '.join(stored)} FROM (SELECT * FROM {rows}) AS s({aliases})")
+    return tuple(columns)
+
+
+def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
+    rows = connection.execute("SELECT name, num_children FROM parquet_schema(?)", [str(path)]).fetchall()
+    names: list[str] = []
+    position = 1
+    while position < len(rows):
+        names.append(str(rows[position][0]))
+        open_nodes = 1
+        while open_nodes:
+            open_nodes += int(rows[position][1] or 0) - 1
+            position += 1
+    return tuple(names)
+
+
+_FOLDERS = ", hive_partitioning=true, hive_types_autocast=false"
+
+
+def _folder_keys(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The keys of folders named key=value, which every file must be in; a column of the files comes first."""
+    if not source.in_folders:
+        return ()
+    found = {
+        tuple(part.split("=")[0] for part in file.parts[:-1] if _IN_FOLDER.fullmatch(part)) for file in source.files
+    }
+    if len(found) > 1:
+        raise TableError(f"The files of “{source.name}” lie in folders of different keys; give each the same keys.")
+    return tuple(key for key in found.pop() if key not in names)
+
+
+_IN_FOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^/]*")
+_UNREACHABLE = re.compile(r"Permission denied|No such file|Cannot open file|Too many open files", re.IGNORECASE)
+
+
+@contextmanager
+def _sentences(name: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise TableError(
+            f"The table “{name}” needs more memory than a check may use; split it or ask for more."
+        ) from None
+    except duckdb.Error as error:
+        if _UNREACHABLE.search(str(error)):  # the machine's fault, not the table's: no verdict about it
+            raise
+        raise TableError(_sentence(name, str(error))) from error
+
+
+def _sentence(name: str, message: str) -> str:
+    line = re.search(r"Line: (\d+)", message)
+    widths = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    where = f" in line {line.group(1)}" if line else ""
+    if widths:
+        return (
+            f"The table “{name}” has {widths.group(2)} instead of {widths.group(1)} columns{where}; correct that line."
+        )
+    if "unicode" in message.lower() or "utf-8" in message.lower():
+        return f"The table “{name}” is not UTF-8 text{where}; save it as CSV UTF-8."
+    if "maximum line size" in message.lower():
+        return f"The table “{name}” has a line longer than two megabytes{where}; no table of values has."
+    if "unterminated quote" in message:
+        return f"The table “{name}” has a quotation mark that never closes{where}; correct that line."
+    return f"The table “{name}” cannot be read{where}: it is damaged or not a well-formed CSV or Parquet file."
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,128 @@
+"""Tables in PostgreSQL: asked in a transaction that can only read, and only counts and asked-for numbers come back."""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and names of the checked schema, quoted
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+from approvals.measures.engine import Column, Engine
+from approvals.measures.kinds import Kind
+from approvals.measures.reading import TableError, check_names
+
+STATEMENT_SECONDS = 3600
+_CONNECT_SECONDS = 10
+_SETTINGS = (
+    f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'",
+    "SET LOCAL synchronize_seqscans = off",
+    "SET LOCAL max_parallel_workers_per_gather = 0",
+)
+_NUMBERS = {"int2", "int4", "int8", "float4", "float8", "numeric"}
+_FRACTIONS = {"float4", "float8", "numeric"}
+_DATES = {"date", "timestamp", "timestamptz"}
+_TEXTS = {"text", "varchar", "bpchar", "char", "name"}
+_DOUBLE, _QUESTION = re.compile(r"\bAS DOUBLE\b"), re.compile(r"\?")
+
+
+class PostgreSQLEngine(Engine):
+    """One relation of a PostgreSQL database."""
+
+    has_hash = False
+
+    def __init__(self, connection: psycopg.Connection[Any], name: str, relation: str) -> None:
+        self._connection = connection
+        self._name = name
+        self._relation = relation.replace("%", "%%")
+
+    def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return self._answers(sql, parameters)[1]
+
+    def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        names, rows = self._answers(sql, parameters)
+        columns = zip(*rows, strict=True) if rows else [()] * len(names)
+        return {name: column_array(values) for name, values in zip(names, columns, strict=True)}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _answers(self, asked: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
+        translated = _QUESTION.sub("%s", _DOUBLE.sub("AS DOUBLE PRECISION", asked.replace("%", "%%")))
+        whole = f"WITH t AS ({self._relation}) {translated}"
+        try:
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                cursor.execute(whole.encode(), list(parameters))
+                return [column.name for column in cursor.description or ()], cursor.fetchall()
+        except psycopg.Error as error:
+            raise TableError(f"PostgreSQL does not answer about “{self._name}”: {said(error)}") from error
+
+
+def load(url: str, relation: str) -> tuple[PostgreSQLEngine, tuple[Column, ...]]:
+    """A relation named `table` or `schema.table`. TableError if the server or the relation cannot be reached."""
+    try:
+        connection = psycopg.connect(url, connect_timeout=_CONNECT_SECONDS)
+    except psycopg.Error as error:
+        raise TableError(f"The database of “{relation}” cannot be reached: {said(error)}") from error
+    try:
+        # One snapshot for all questions, and rows always in the same order, because columns are read one by one.
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        for setting in _SETTINGS:
+            connection.execute(setting)
+        quoted = sql.SQL(".").join(sql.Identifier(part) for part in relation.split("."))
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(quoted))
+            described = [(column.name, _type_name(connection, column.type_code)) for column in cursor.description or ()]
+    except psycopg.Error as error:
+        connection.close()
+        raise TableError(f"PostgreSQL has no table “{relation}” to read here: {said(error)}") from error
+    check_names(relation, tuple(name for name, _ in described))
+    columns, cells = [], []
+    for position, (name, type_name) in enumerate(described):
+        kind, cell = _cell(sql.Identifier(name).as_string(connection), type_name)
+        columns.append(Column(name, kind))
+        cells.append(f"{cell} AS c{position}")
+    rows = f"SELECT {', '.join(cells)} FROM {quoted.as_string(connection)} AS s"
+    return PostgreSQLEngine(connection, relation, rows), tuple(columns)
+
+
+def _type_name(connection: psycopg.Connection[Any], oid: int) -> str:
+    found = connection.adapters.types.get(oid)
+    return found.name if found else "?"
+
+
+def _cell(name: str, type_name: str) -> tuple[Kind, str]:
+    """The kind of a column, and the SQL that reads it with NaN and blank text as missing."""
+    if type_name in _FRACTIONS:
+        number = f"CAST({name} AS DOUBLE PRECISION)"
+        return "number", f"CASE WHEN {number} = 'NaN' THEN NULL ELSE {number} END"
+    if type_name in _NUMBERS:
+        return "number", name
+    if type_name == "bool":
+        return "boolean", name
+    text = f"CAST({name} AS TEXT)"
+    if type_name in _DATES:
+        return "date", text
+    if type_name in _TEXTS:
+        return "text", f"CASE WHEN BTRIM({text}) = '' THEN NULL ELSE {text} END"
+    return "other", text
+
+
+def column_array(values: Sequence[Any]) -> Any:
+    """Python values of one kind as a numpy array, masked where missing."""
+    missing = np.array([value is None for value in values], dtype=np.bool_)
+    if all(value is None or isinstance(value, bool) for value in values):
+        plain = np.array([bool(value) for value in values], dtype=np.bool_)
+    else:
+        plain = np.array([0.0 if value is None else float(value) for value in values], dtype=np.float64)
+    return np.ma.masked_array(plain, missing) if missing.any() else plain
+
+
+def said(error: BaseException) -> str:
+    """The first line of what a library says, without what may hold a password."""
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return re.sub(r"\S+://\S+|password=\S+", "…", line)[:300]

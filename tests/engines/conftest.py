@@ -1,0 +1,67 @@
+"""The reference tables, as files and in engines. Run by `make test-engines`; a missing engine is a failure."""
+
+import csv
+import os
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from approvals.measures.tables import open_table
+
+REFERENCE = Path(__file__).parents[1] / "reference"
+TYPES = {"number": "DOUBLE PRECISION", "boolean": "BOOLEAN", "date": "TEXT", "text": "TEXT", "other": "TEXT"}
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """Loads a CSV into a real PostgreSQL and names it as `open_relation` wants it: URL and table."""
+    url = os.environ.get("DATABASE_URL", "")
+    assert url.startswith("postgresql"), "run by make test-engines, which starts a PostgreSQL"
+    loaded = {}
+
+    def load(path):
+        if path not in loaded:
+            loaded[path] = _load_postgresql(url, path)
+        return url, loaded[path]
+
+    return load
+
+
+def _load_postgresql(url, path):
+    name = f"case_{path.stem}"
+    rows, columns = read(path)
+    with psycopg.connect(url) as connection:
+        identifier = sql.Identifier("public", name)
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(identifier))
+        typed = sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(column), sql.SQL(kind)) for column, kind in columns
+        )
+        connection.execute(sql.SQL("CREATE TABLE {} ({})").format(identifier, typed))
+        with connection.cursor().copy(sql.SQL("COPY {} FROM STDIN").format(identifier)) as copy:
+            for row in rows:
+                copy.write_row(row)
+    return f"public.{name}"
+
+
+def read(path):
+    """The rows of a CSV as text, None where missing, and its columns with the types of PostgreSQL."""
+    with open_table(path) as table:
+        columns = [(column.name, TYPES[column.kind]) for column in table.columns]
+        whole = {name for name, _ in columns if table.column(name).kind == "number" and _is_whole(table, name)}
+        missing = table.missing()
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        rows = [[_value(cell) for cell in row] for row in list(csv.reader(stream))[1:]]
+    found = [sum(row[place] is None for row in rows) for place in range(len(columns))]
+    assert found == list(missing.values())
+    return rows, [(name, "BIGINT" if name in whole else kind) for name, kind in columns]
+
+
+def _is_whole(table, name):
+    values = table.fetch(f"SELECT TYPEOF({table.cell(name)}) FROM t LIMIT 1")
+    return values[0][0] == "BIGINT"
+
+
+def _value(cell):
+    return None if cell.strip() in {"", "NA", "n/a", "NaN", "nan", "NULL"} else cell
