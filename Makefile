@@ -6,6 +6,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 IN_VENV := .venv/bin/python -m
 TESTS := $(IN_VENV) pytest --numprocesses auto --maxprocesses 8
+SPARK := pyspark==4.1.1
 DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
 
 .PHONY: help run test test-engines check format benchmark benchmark-measures lock debian-packages
@@ -22,9 +23,13 @@ test: debian-packages
 	@$(TESTS) --validation=docs/validation.md
 	@.venv/bin/python tests/postgresql.py -- $(TESTS) -m both_engines
 
-test-engines:
+# Spark stays out of the environment of everything else: it is larger than all of that together.
+test-engines: DEBIAN_PACKAGES := default-jre-headless
+test-engines: debian-packages
 	@$(PYTHON) .ci/prepare dev
-	@.venv/bin/python tests/postgresql.py -- $(IN_VENV) pytest -n 0 -m engines tests/engines
+	@test -d .tools/$(SPARK) || { rm -rf .tools/spark-incomplete && \
+	    .tools/bin/uv pip install --quiet --target .tools/spark-incomplete $(SPARK) && mv .tools/spark-incomplete .tools/$(SPARK); }
+	@PYTHONPATH=.tools/$(SPARK) .venv/bin/python tests/postgresql.py -- $(IN_VENV) pytest -n 0 -m engines tests/engines
 
 check:
 	@$(PYTHON) .ci/prepare dev

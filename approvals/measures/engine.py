@@ -6,10 +6,13 @@ values are bound, never written into the text.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from approvals.measures.kinds import Kind
 
@@ -39,3 +42,19 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give up the table."""
+
+
+def column_array(values: Sequence[Any]) -> Any:
+    """Python values of one kind as a numpy array, masked where missing."""
+    missing = np.array([value is None for value in values], dtype=np.bool_)
+    if all(value is None or isinstance(value, bool) for value in values):
+        plain = np.array([bool(value) for value in values], dtype=np.bool_)
+    else:
+        plain = np.array([0.0 if value is None else float(value) for value in values], dtype=np.float64)
+    return np.ma.masked_array(plain, missing) if missing.any() else plain
+
+
+def said(error: BaseException) -> str:
+    """The first line of what a library says, without what may hold a password."""
+    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return re.sub(r"\S+://\S+|password=\S+", "…", line)[:300]

@@ -7,11 +7,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import psycopg
 from psycopg import sql
 
-from approvals.measures.engine import Column, Engine
+from approvals.measures.engine import Column, Engine, column_array, said
 from approvals.measures.kinds import Kind
 from approvals.measures.reading import TableError, check_names
 
@@ -110,19 +109,3 @@ def _cell(name: str, type_name: str) -> tuple[Kind, str]:
     if type_name in _TEXTS:
         return "text", f"CASE WHEN BTRIM({text}) = '' THEN NULL ELSE {text} END"
     return "other", text
-
-
-def column_array(values: Sequence[Any]) -> Any:
-    """Python values of one kind as a numpy array, masked where missing."""
-    missing = np.array([value is None for value in values], dtype=np.bool_)
-    if all(value is None or isinstance(value, bool) for value in values):
-        plain = np.array([bool(value) for value in values], dtype=np.bool_)
-    else:
-        plain = np.array([0.0 if value is None else float(value) for value in values], dtype=np.float64)
-    return np.ma.masked_array(plain, missing) if missing.any() else plain
-
-
-def said(error: BaseException) -> str:
-    """The first line of what a library says, without what may hold a password."""
-    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return re.sub(r"\S+://\S+|password=\S+", "…", line)[:300]

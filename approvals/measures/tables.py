@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from approvals.measures import duckdb_engine, postgresql_engine
+from approvals.measures import duckdb_engine, postgresql_engine, spark_engine
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
@@ -30,6 +30,8 @@ __all__ = ["Column", "Kind", "NumberSummary", "Table", "TableError", "open_relat
 LOADERS: dict[str, Callable[[str, str], tuple[Engine, tuple[Column, ...]]]] = {
     "postgresql": postgresql_engine.load,
     "postgres": postgresql_engine.load,
+    "spark": spark_engine.load,
+    "spark-local": spark_engine.load,
 }
 _SHOWN = 40
 _EXACT_DOUBLE = 2.0**53

@@ -1,8 +1,10 @@
 """The reference tables, as files and in engines. Run by `make test-engines`; a missing engine is a failure."""
 
 import csv
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -43,6 +45,55 @@ def _load_postgresql(url, path):
             for row in rows:
                 copy.write_row(row)
     return f"public.{name}"
+
+
+@pytest.fixture(scope="session")
+def spark():
+    """Loads a CSV into Spark on this machine and names it as `open_relation` wants it: URL and table."""
+    from pyspark.sql import SparkSession  # noqa: PLC0415  (it is not in the environment of the other tests)
+
+    for version in ("21", "17"):  # what this Spark runs on; a machine may have others
+        for home in sorted(Path("/usr/lib/jvm").glob(f"java-{version}-openjdk-*")):
+            os.environ["JAVA_HOME"] = str(home)
+    settings = {
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.sql.shuffle.partitions": "2",
+        "spark.default.parallelism": "2",
+    }
+    builder = SparkSession.builder.master("local[2]").appName("measures")
+    for name, value in settings.items():
+        builder = builder.config(name, value)
+    session = builder.getOrCreate()
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    loaded = {}
+
+    def load(path):
+        if path not in loaded:
+            loaded[path] = _load_spark(session, path)
+        return "spark-local://2", loaded[path]
+
+    yield load
+    session.stop()
+
+
+def _load_spark(session, path):
+    name = f"case_{path.stem}"
+    rows, columns = read(path)
+    casts: dict[str, Any] = {
+        "DOUBLE PRECISION": float,
+        "BIGINT": int,
+        "BOOLEAN": lambda text: text.lower() == "true",
+        "TEXT": str,
+    }
+    typed = [
+        tuple(None if cell is None else casts[kind](cell) for cell, (_, kind) in zip(row, columns, strict=True))
+        for row in rows
+    ]
+    names = {"DOUBLE PRECISION": "double", "TEXT": "string"}
+    schema = ", ".join(f"`{column}` {names.get(kind, kind.lower())}" for column, kind in columns)
+    session.createDataFrame(typed, schema).createOrReplaceTempView(name)
+    return name
 
 
 def read(path):

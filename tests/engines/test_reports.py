@@ -21,7 +21,11 @@ from approvals.measures.report import (
 from approvals.measures.tables import TableError, open_relation, open_table
 from tests.engines.conftest import REFERENCE
 
-pytestmark = pytest.mark.engines
+pytestmark = [
+    pytest.mark.engines,
+    # Spark's own client leaves its sockets to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 TWO: dict[str, Any] = {"label": "y_true", "prediction": "y_pred"}
 GROUPS = [("sex",), ("age_group",), ("sex", "age_group")]
 BY = [("sex",), ("race_ethnicity",), ("race_ethnicity", "sex")]
@@ -63,17 +67,23 @@ def differing(found, expected, place=""):
     return [] if same else [f"{place}: {found!r} instead of {expected!r}"]
 
 
+@pytest.fixture(params=["postgresql", "spark"])
+def engine(request):
+    """Loads a CSV into an engine and names it as `open_relation` wants it."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.mark.parametrize("case", REPORTS)
-def test_a_report_from_postgresql_is_that_of_the_file(postgresql, case):
+def test_a_report_from_an_engine_is_that_of_the_file(engine, case):
     path = REFERENCE / f"{case}.csv"
     with open_table(path) as table:
         expected = REPORTS[case](table)
-    with open_relation(*postgresql(path)) as table:
+    with open_relation(*engine(path)) as table:
         assert differing(REPORTS[case](table), expected) == []
 
 
 @pytest.mark.parametrize("case", ["breast_cancer", "titanic"])
-def test_drift_in_postgresql_is_that_of_files(postgresql, tmp_path, case):
+def test_drift_in_an_engine_is_that_of_files(engine, tmp_path, case):
     lines = (REFERENCE / f"p10_drift_{case}.csv").read_text(encoding="utf-8").splitlines()
     paths = []
     for period in dict.fromkeys(line.split(",")[0] for line in lines[1:]):
@@ -84,7 +94,7 @@ def test_drift_in_postgresql_is_that_of_files(postgresql, tmp_path, case):
     names = lines[0].split(",")[1:]
     with open_table(paths[0]) as first, open_table(paths[1]) as second:
         expected = drift_report(first, second, columns=names)["columns"]
-    with open_relation(*postgresql(paths[0])) as first, open_relation(*postgresql(paths[1])) as second:
+    with open_relation(*engine(paths[0])) as first, open_relation(*engine(paths[1])) as second:
         found = drift_report(first, second, columns=names)
     assert differing(found["columns"], expected) == []
     assert found["rows_of_current_in_reference"] is None
@@ -120,6 +130,13 @@ def test_awkward_names_and_values_are_only_that(postgresql, tmp_path):
             value_text(level): n for level, n in expected[2].items()
         }
         assert found[3] == expected[3]
+
+
+def test_what_spark_does_not_have_is_said(spark):
+    url, _ = spark(REFERENCE / "p11_dq_toy.csv")
+    for relation in ("nowhere", "a`b; DROP TABLE x", "nowhere.at.all.four"):
+        with pytest.raises(TableError, match="does not answer"), open_relation(url, relation):
+            pass
 
 
 @pytest.mark.parametrize(

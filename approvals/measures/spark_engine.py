@@ -1,0 +1,107 @@
+"""Tables on Spark: asked in its SQL, and only counts and asked-for numbers come back. Needs the extra `spark`."""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and names of the checked schema, quoted
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from approvals.measures.engine import Column, Engine, column_array, said
+from approvals.measures.kinds import Kind
+from approvals.measures.reading import TableError, check_names
+
+LOCAL = "spark-local://"
+_NUMBERS = {"tinyint", "smallint", "int", "bigint"}
+_FRACTIONS = ("float", "double", "decimal")
+_TEXTS = ("string", "varchar", "char")
+
+
+class SparkEngine(Engine):
+    """One relation of a Spark session, kept there while it is open, so that its rows keep their order."""
+
+    has_hash = False
+
+    def __init__(self, session: Any, rows: Any, name: str) -> None:
+        self._session = session
+        self._rows = rows.persist()
+        self._name = name
+        self._view = f"measured_{uuid4().hex}"
+        self._rows.createOrReplaceTempView(self._view)
+
+    def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._answer(sql, parameters).collect()]
+
+    def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        answer = self._answer(sql, parameters)
+        rows = answer.collect()
+        columns = zip(*rows, strict=True) if rows else [()] * len(answer.columns)
+        return {name: column_array(values) for name, values in zip(answer.columns, columns, strict=True)}
+
+    def close(self) -> None:
+        self._session.catalog.dropTempView(self._view)
+        self._rows.unpersist()
+
+    def _answer(self, asked: str, parameters: Sequence[Any]) -> Any:
+        translated = re.sub(r"\bAS VARCHAR\b", "AS STRING", asked)
+        whole = f"WITH t AS (SELECT * FROM {self._view}) {translated}"
+        return _asked(self._session, whole, self._name, list(parameters))
+
+
+def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
+    """A relation of the catalogue: `table`, `schema.table` or `catalogue.schema.table`.
+
+    `spark://host:port` names a cluster, `spark-local://2` two threads of this machine. TableError if there is no Spark
+    or no such relation.
+    """
+    session = _session(url, relation)
+    quoted = ".".join(f"`{part.replace('`', '``')}`" for part in relation.split("."))
+    schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, []).dtypes
+    check_names(relation, tuple(name for name, _ in schema))
+    columns, cells = [], []
+    for position, (name, type_name) in enumerate(schema):
+        kind, cell = _cell(f"`{name.replace('`', '``')}`", type_name)
+        columns.append(Column(name, kind))
+        cells.append(f"{cell} AS c{position}")
+    rows = _asked(session, f"SELECT {', '.join(cells)} FROM {quoted}", relation, [])
+    return SparkEngine(session, rows, relation), tuple(columns)
+
+
+def _session(url: str, relation: str) -> Any:
+    try:
+        from pyspark.sql import SparkSession  # noqa: PLC0415  (a large library that few installations have)
+    except ImportError:
+        raise TableError("Spark is not installed here; install the extra “spark” and a Java runtime.") from None
+    master = f"local[{url.removeprefix(LOCAL) or '*'}]" if url.startswith(LOCAL) else url
+    builder = SparkSession.builder.master(master).appName("measures").config("spark.ui.enabled", "false")
+    try:
+        return builder.getOrCreate()
+    except Exception as error:
+        raise TableError(f"The Spark of “{relation}” cannot be reached: {said(error)}") from error
+
+
+def _asked(session: Any, sql: str, name: str, parameters: list[Any]) -> Any:
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    try:
+        return session.sql(sql, args=parameters) if parameters else session.sql(sql)
+    except PySparkException as error:
+        raise TableError(f"Spark does not answer about “{name}”: {said(error)}") from error
+
+
+def _cell(name: str, type_name: str) -> tuple[Kind, str]:
+    """The kind of a column, and the SQL that reads it with NaN and blank text as missing."""
+    if type_name in _NUMBERS:
+        return "number", name
+    if type_name.startswith(_FRACTIONS):
+        number = f"CAST({name} AS DOUBLE)"
+        return "number", f"CASE WHEN ISNAN({number}) THEN NULL ELSE {number} END"
+    if type_name == "boolean":
+        return "boolean", name
+    text = f"CAST({name} AS STRING)"
+    if type_name.startswith(("date", "timestamp")):
+        return "date", text
+    if type_name.startswith(_TEXTS):
+        return "text", f"CASE WHEN TRIM({text}) = '' THEN NULL ELSE {text} END"
+    return "other", text
