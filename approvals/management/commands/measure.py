@@ -96,10 +96,25 @@ def _binary(table: Table, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _multiclass(table: Table, options: dict[str, Any]) -> dict[str, Any]:
-    if options["group"]:
-        raise TableError("Groups are compared for --task binary and regression.")
+    attributes, favourable = _attributes(options), options["favourable"]
+    if attributes and favourable is None:
+        raise TableError("Name the favourable class with --favourable; groups are compared by it against all others.")
     columns = {name: options[name] for name in ("label", "prediction", "draws", "seed")}
-    return {"performance": multiclass_report(table, scores=_class_scores(options["class_score"]), **columns)}
+    report: dict[str, Any] = {
+        "performance": multiclass_report(table, scores=_class_scores(options["class_score"]), **columns)
+    }
+    if attributes:
+        report |= fairness_reports(
+            table,
+            attributes=attributes,
+            positive=favourable,
+            favourable=favourable,
+            several=True,
+            reference=_references(options["reference"], attributes),
+            small_group=options["small_group"],
+            **columns,
+        )
+    return report
 
 
 def _regression(table: Table, options: dict[str, Any]) -> dict[str, Any]:

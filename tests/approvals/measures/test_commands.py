@@ -175,6 +175,17 @@ def test_the_positive_value_counts_for_groups_too_and_is_favourable_unless_said(
     ]
 
 
+def test_groups_of_several_classes_are_compared_by_the_favourable_one(write_csv):
+    rows = [["yes", "yes", "a"], ["no", "maybe", "a"], ["maybe", "yes", "b"], ["yes", "no", "b"], ["no", "no", "b"]]
+    table = write_csv(["y", "p", "g"], rows)
+    asked = ("measure", table, "--label", "y", "--prediction", "p", "--task", "multiclass", "--group", "g")
+    found = answer(*asked, "--favourable", "yes")
+    assert found["performance"]["n"] == 5
+    groups = found["fairness_g"]["by_group"]
+    assert [groups[name]["selection_rate"] for name in "ab"] == close([1 / 2, 1 / 3])
+    assert [groups[name]["tpr"] for name in "ab"] == [1.0, 0.0]
+
+
 def test_what_is_undefined_is_null_with_its_reason(write_csv):
     table = write_csv(["y", "p", "g"], [[0, 0, "a"], [0, 1, "a"], [0, 0, None], [None, 1, "b"]])
     report = answer("measure", table, "--label", "y", "--prediction", "p", "--group", "g", "--draws", 0)
@@ -248,7 +259,7 @@ def test_a_profile_with_a_label_and_a_key_says_what_leaks_and_what_repeats(refer
         (("measure", "TABLE", "--label", "c", "--prediction", "c", "--group", "g", "--reference", "g=z"), "no rows"),
         (
             ("measure", "TABLE", "--label", "c", "--prediction", "c", "--task", "multiclass", "--group", "g"),
-            "Groups are",
+            "Name the favourable class",
         ),
         (
             ("measure", "TABLE", "--label", "c", "--prediction", "c", "--task", "multiclass", "--class-score", "0"),
