@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -22,6 +22,7 @@ def p_measure(p):
     return Measure("p", p, 9) if p is not None else not_computable("p", "Not computable: nothing differs.", n=9)
 
 
+@settings(deadline=None)
 @given(st.lists(probabilities, min_size=1, max_size=30))
 def test_holm_is_the_step_down_adjustment(p_values):
     found = holm(p_values)
@@ -31,6 +32,7 @@ def test_holm_is_the_step_down_adjustment(p_values):
         assert found[place] == close(highest)
 
 
+@settings(deadline=None)
 @given(st.lists(probabilities, min_size=1, max_size=8), st.sampled_from([0.01, 0.05, 0.1]))
 def test_holm_rejects_what_the_closed_test_of_bonferroni_rejects(p_values, level):
     """Holm is the closed test: a hypothesis falls when every set that has it falls by its smallest p."""
@@ -41,11 +43,13 @@ def test_holm_rejects_what_the_closed_test_of_bonferroni_rejects(p_values, level
         assert (p <= level) == all(rejected for places, rejected in fallen.items() if place in places)
 
 
+@settings(deadline=None)
 @given(st.lists(probabilities, min_size=1, max_size=30))
 def test_benjamini_and_hochberg_is_that_of_scipy(p_values):
     assert benjamini_hochberg(p_values) == close(list(stats.false_discovery_control(p_values)))
 
 
+@settings(deadline=None)
 @given(st.lists(probabilities, max_size=30))
 def test_no_adjustment_makes_a_p_smaller_and_holm_is_the_stricter(p_values):
     for p, mild, strict in zip(p_values, benjamini_hochberg(p_values), holm(p_values), strict=True):
@@ -87,6 +91,7 @@ def test_what_is_no_p_value_is_refused(adjust, number):
     assert adjust([]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.none(), probabilities), max_size=20))
 def test_an_undefined_p_is_no_comparison(p_values):
     found = adjusted([p_measure(p) for p in p_values])
