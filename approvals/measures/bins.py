@@ -18,6 +18,7 @@ from approvals.measures.labels import Value, value_text
 from approvals.measures.samples import Sample, sample_of
 from approvals.measures.tables import Table, TableError
 
+_FEWEST_EDGES = 2
 Source = Table | Sample | NDArray[Any] | Sequence[Value]
 
 
@@ -110,7 +111,8 @@ def reference_bins(
 ) -> ReferenceBins:
     """The bins to store with a reference: quantiles of a number column, or the levels of any other.
 
-    Number: `bins` equal shares by numpy's linear quantiles, equal edges dropped, outer bins open, bins (low, high].
+    Number: `bins` equal shares by numpy's linear quantiles, equal edges dropped, outer bins open, bins (low, high];
+    where the quantiles are one or two values only, these values and what lies below, between and above them.
     Without `kind` a number column of a table or an array of numbers is a number. TableError without any value.
     """
     if (kind or _kind(source, column)) == "category":
@@ -135,7 +137,11 @@ def number_bins(sample: Sample, quantiles: Sequence[float], std: float | None, c
     """The bins of a number column between its quantiles. TableError without any value."""
     if not sample.n:
         raise TableError(f"The reference column “{column}” has no values, so nothing can be compared with it.")
-    cuts = tuple(np.unique(quantiles)[1:-1].tolist())
+    edges = np.unique(quantiles)
+    # Where the quantiles are one or two values (a flag, a column of nearly only zeros), each is a bin of its own:
+    # a single bin would say that nothing ever changes.
+    apart = edges[1:-1] if edges.size > _FEWEST_EDGES else [end for e in edges for end in (np.nextafter(e, -np.inf), e)]
+    cuts = tuple(float(cut) for cut in apart)
     return ReferenceBins(column, "number", cuts, (), sample.below(cuts), sample.n, sample.missing, std)
 
 

@@ -104,8 +104,11 @@ class _Reading:
             low, high = (
                 np.array([self.at_rank[rank] for rank in ranks.tolist()]) for ranks in (self.low_ranks, self.high_ranks)
             )
-            step = high - low
-            between = np.where(self.shares >= 0.5, high - step * (1.0 - self.shares), low + step * self.shares)
+            with np.errstate(over="ignore", invalid="ignore"):
+                step = high - low
+                between = np.where(self.shares >= 0.5, high - step * (1.0 - self.shares), low + step * self.shares)
+            wide = ~np.isfinite(step)  # further apart than a double can hold
+            between[wide] = low[wide] * (1.0 - self.shares[wide]) + high[wide] * self.shares[wide]
             quantiles = tuple(between.tolist())
         compared = self.n_before > 0 and self.n_now > 0
         return Distances(

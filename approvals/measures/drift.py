@@ -193,7 +193,10 @@ def wasserstein_normalised(reference: Source | TwoSamples, current: Source = (),
     value, std, where = pair.distances.wasserstein, pair.distances.before.spread, (("column", column),)
     if value is None:
         return _no_values(name, pair)
-    if pair.reference.low == pair.reference.high or not std:
+    if pair.reference.low != pair.reference.high and (not std or not math.isfinite(std)):
+        reason = "Not computable: the reference varies less or more than a number can say."
+        return not_computable(name, reason, pair.counts, n=pair.n, slice=where)
+    if not std:
         reason = "Not computable: the reference column has one value only, so its standard deviation is 0."
         return not_computable(name, reason, pair.counts, n=pair.n, slice=where)
     if not math.isfinite(value / std):

@@ -144,6 +144,10 @@ def _asked(reference_group: Reference, names: Key, margin: Mapping[Key, Confusio
         asked = reference_group.get(names)
     else:
         asked = reference_group if reference_group and len(reference_group) == len(names) else None
+    if asked and UNKNOWN in asked:
+        raise TableError(
+            f"Rows whose value is {UNKNOWN} are not a group to compare with; name another reference group."
+        )
     if asked and not margin.get(tuple(asked), EMPTY).n:
         raise TableError(f"The reference group “{' | '.join(asked)}” has no rows in {' by '.join(names)}.")
     return tuple(asked) if asked else None

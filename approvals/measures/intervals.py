@@ -167,6 +167,8 @@ def _percentiles(values: Floats, draws: int, seed: int, level: float) -> Interva
     defined = values[np.isfinite(values)]
     if defined.size < 0.95 * draws:
         return None
+    if defined.min() == defined.max():  # no draw differs from another, which says nothing about uncertainty
+        return None
     low, high = np.quantile(defined, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return Interval(float(low), float(high), level, f"percentile bootstrap of counts, {draws} draws, seed {seed}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,9 +54,20 @@ def labels_of(bins: ReferenceBins) -> tuple[str, ...]:
         return bins.levels
     if not bins.cuts:
         return ("all values",)
-    cuts = [f"{cut:.4g}" for cut in bins.cuts]
-    middle = [f"{low} to {high}" for low, high in itertools.pairwise(cuts)]
-    return tuple(_told_apart([f"up to {cuts[0]}", *middle, f"over {cuts[-1]}"]))
+    places = [None, *bins.cuts, None]
+    return tuple(_told_apart([_bin_name(low, high, places) for low, high in itertools.pairwise(places)]))
+
+
+def _bin_name(low: float | None, high: float | None, places: Sequence[float | None]) -> str:
+    """The values above low, up to and with high. The greatest double below a cut stands for what is below that cut."""
+    above = None if high is None else math.nextafter(high, math.inf)
+    if low is None:
+        return f"below {above:.4g}" if above in places else f"up to {high:.4g}"
+    if high is None:
+        return f"over {low:.4g}"
+    if math.nextafter(low, math.inf) == high:
+        return f"{high:.4g}"
+    return f"{low:.4g} to below {above:.4g}" if above in places else f"{low:.4g} to {high:.4g}"
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@ import copy
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from approvals.measures.values import Measure
@@ -79,6 +79,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(name=st.sampled_from(sorted(json.loads(smallest_card().canonical()))), value=JSON)
 def test_any_json_in_any_place_is_a_card_or_is_refused(name, value):
     data = json.loads(smallest_card().canonical()) | {name: value}

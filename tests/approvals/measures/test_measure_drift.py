@@ -103,6 +103,33 @@ def test_an_empty_bin_keeps_psi_finite(reference):
     assert drift.psi(stored, np.full(50, 1000.0)).value > 1
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ([0.0] * 95 + [1.0, 2.0, 3.0, 4.0, 5.0], [5.0] * 100),
+        ([0.0] * 80 + [1.0] * 20, [0.0] * 20 + [1.0] * 80),
+        ([2.0] * 50, [3.0] * 50),
+        ([2.0] * 50, [1.0] * 50),
+    ],
+)
+def test_flags_and_columns_of_nearly_one_value_are_not_one_bin_that_never_changes(before, now):
+    first, second = np.array(before), np.array(now)
+    found = drift.numeric_drift(first, second, column="x")
+    assert found["psi"].value > 0.25
+    assert found["js_distance"].value > 0.1
+    same = drift.numeric_drift(first, first, column="x")
+    assert (same["psi"].value, same["js_distance"].value) == (0.0, 0.0)
+
+
+def test_numbers_at_the_ends_of_doubles_are_measured_or_not_but_never_wrong():
+    wide = drift.numeric_drift(np.array([1e308, -1e308]), np.array([-1e308, 1e308, 1e308]), column="x")
+    assert wide["psi"].value > 0.05
+    assert not wide["wasserstein"].computable or wide["wasserstein"].value > 0
+    assert not drift.wasserstein_normalised(np.array([1e200, 2e200]), np.array([1e200, 3e200]), column="x").computable
+    tiny = drift.wasserstein_normalised(np.array([1e-320, 2e-320]), np.array([3e-320]), column="x")
+    assert "one value only" not in tiny.reason
+
+
 def test_a_new_level_is_drift():
     found = drift.categorical_drift(["a"] * 50 + ["b"] * 50, ["a"] * 50 + ["new"] * 50, column="g")
     assert found["new_levels"].value == 50
