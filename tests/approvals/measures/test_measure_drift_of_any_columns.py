@@ -1,5 +1,7 @@
 """Random columns against scipy and pandas: missing and infinite cells, ties, one value, one row."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,7 +53,9 @@ def test_numbers_agree_with_scipy_and_pandas(before, now):
     if not second.size:
         assert [name for name, measure in found.items() if measure.computable] == ["missing_change"]
         return
-    tested = stats.ks_2samp(first, second)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        tested = stats.ks_2samp(first, second)
     assert found["ks"].value == close(tested.statistic)
     assert found["ks_p"].value == close(tested.pvalue)
     assert found["ks"].value == close(largest_gap(first, second))
@@ -63,8 +67,7 @@ def test_numbers_agree_with_scipy_and_pandas(before, now):
     edges = np.unique(np.quantile(first, np.linspace(0, 1, 11)))
     # One or two different quantiles are bins of their own, where leaving out the ends would leave a single bin.
     inner = edges[1:-1] if edges.size > 2 else np.sort(np.concatenate([np.nextafter(edges, -np.inf), edges]))
-    edges = np.concatenate([[-np.inf], inner, [np.inf]])
-    binned = [pd.cut(side, edges, right=True).value_counts().to_numpy() for side in (first, second)]
+    binned = [np.bincount(np.searchsorted(inner, side), minlength=inner.size + 1) for side in (first, second)]
     assert found["psi"].value == close(stability(*binned))
 
 
