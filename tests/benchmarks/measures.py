@@ -219,7 +219,8 @@ def _evidently(task: str, path: Path, other: Path) -> None:
         tables = [pd.read_parquet(place, columns=list(DRIFTING)) for place in (path, other)]
         Report([DataDriftPreset(num_method="ks")]).run(tables[1], tables[0])
     else:
-        Report([DataSummaryPreset()]).run(pd.read_parquet(path), None)
+        table = pd.read_parquet(path)  # it does not take the small whole numbers of the file
+        Report([DataSummaryPreset()]).run(table.astype({"label": "int64", "prediction": "int64"}), None)
     _say(start)
 
 
