@@ -1,5 +1,6 @@
 """A run happens once whatever dies: lease, fencing token, hints that may get lost, results that come too late."""
 
+import gzip
 import json
 import uuid
 from datetime import timedelta
@@ -294,3 +295,16 @@ class TestStopping:
             cast.advance(version)
         with pytest.raises(Refused, match="or was stopped"):
             cast.advance(version)
+
+
+def test_a_packed_table_is_evidence_like_a_plain_one(cast):
+    cast.publish(GATES)
+    version = cast.version()
+    cast.artifact(version)
+    content = tiny_table()
+    packed = gzip.compress(content if isinstance(content, bytes) else content.encode())
+    cast.attach(version, "evaluation_table", packed, "evaluation.csv.gz", **TABLE)
+    run = checking.request_check(version_id=version.pk, check_key="performance", actor=cast.submitter)
+    assert running.execute(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.verdict) == ("finished", "passed"), run.sentences
