@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from approvals import artifacts
 from approvals.checks._archives import Bounds
+from approvals.checks._evaluation import Declaration
 from approvals.checks._onnx import onnx_report
-from approvals.checks._scoring import OnnxScorer, Scorer, SkopsScorer
+from approvals.checks._scoring import Columns, OnnxScorer, Scored, Scorer, SkopsScorer
 from approvals.checks._skops import known_types, skops_report
 from approvals.checks.base import CheckInputError, Input, Job
 from approvals.measures.tables import Table
@@ -63,3 +64,21 @@ def column_of(table: Table, name: str) -> NDArray[Any]:
     texts = np.empty(table.rows, dtype=object)
     texts[:] = table.texts(name)
     return texts
+
+
+def require_features(declared: Declaration, piece: Input) -> None:
+    """CheckInputError for a table whose declaration does not say what the artifact is given."""
+    if not declared.features:
+        raise CheckInputError(f"{piece.name} declares no features, so the artifact cannot be given its rows.")
+
+
+def answers(scorer: Scorer, columns: Columns, rows: int) -> Scored:
+    """What the artifact says about rows. Whatever stops it becomes a CheckInputError."""
+    try:
+        return scorer.score(columns, rows)
+    except CheckInputError:
+        raise
+    except Exception as error:
+        raise CheckInputError(
+            f"The artifact cannot be run on the declared features: {type(error).__name__}: {str(error)[:300]}"
+        ) from error

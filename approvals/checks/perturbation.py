@@ -7,7 +7,7 @@ rows. Seeded, so that the same table gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from approvals.checks._charts import bars
 from approvals.checks._evaluation import BINARY, MULTICLASS, Declaration, declaration_of, opened
-from approvals.checks._loading import ArchiveBounds, column_of, loaded
-from approvals.checks._scoring import Scored, Scorer
+from approvals.checks._loading import ArchiveBounds, answers, column_of, loaded, require_features
+from approvals.checks._scoring import Columns, Scored, Scorer
 from approvals.checks._verdicts import at_most, interval_text, judge_by, number
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, ParameterError, Reading, Report
 from approvals.measures.intervals import wilson
@@ -31,7 +31,6 @@ CHANGED_BY_ONE = "share of decisions that change with the worst feature"
 SCORE_CHANGE = "mean change of the score with all features"
 LOSS = "loss of accuracy with all features"
 LONGEST_CHART = 15
-Columns = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ class Perturbation(Check):
     def measure(self, job: Job, report: Report) -> Reading:
         piece, artifact, asked = job.input("evaluation_table"), job.input("artifact"), job.parameters
         declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
-        if not declared.features:
-            raise CheckInputError(f"{piece.name} declares no features, so the artifact cannot be given its rows.")
+        require_features(declared, piece)
         if not 0.0 < asked.noise <= 1.0 or asked.repeats < 1 or asked.max_rows < 1:
             raise ParameterError("noise must be above 0 and at most 1; repeats and max_rows at least 1.")
         report(0.0, "Loading the artifact")
@@ -141,14 +139,7 @@ def _lines(scorer: Scorer, columns: Columns, actual: list[str | None], job: Job,
 
 
 def _scored(scorer: Scorer, columns: Columns, rows: int) -> tuple[Scored, list[str]]:
-    try:
-        scored = scorer.score(columns, rows)
-    except CheckInputError:
-        raise
-    except Exception as error:
-        raise CheckInputError(
-            f"The artifact cannot be run on the declared features: {type(error).__name__}: {str(error)[:300]}"
-        ) from error
+    scored = answers(scorer, columns, rows)
     if scored.decisions is None:
         raise CheckInputError("The artifact gives no decisions, so none can change; it gives scores only.")
     return scored, scored.decisions

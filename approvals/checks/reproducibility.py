@@ -22,7 +22,7 @@ from approvals.checks._evaluation import (
     missing_rules,
     opened,
 )
-from approvals.checks._loading import ArchiveBounds, column_of, loaded
+from approvals.checks._loading import ArchiveBounds, answers, column_of, loaded, require_features
 from approvals.checks._scoring import Scored, Scorer
 from approvals.checks._verdicts import at_most, judge_by, number
 from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement, NumberTable, Reading, Report
@@ -63,8 +63,7 @@ class Reproducibility(Check):
     def measure(self, job: Job, report: Report) -> Reading:
         piece, artifact = job.input("evaluation_table"), job.input("artifact")
         declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
-        if not declared.features:
-            raise CheckInputError(f"{piece.name} declares no features, so the artifact cannot be given its rows.")
+        require_features(declared, piece)
         if piece.artifact_sha256 and piece.artifact_sha256 != artifact.sha256:
             raise CheckInputError(f"{piece.name} was attached for another artifact; attach the table of this one.")
         report(0.0, "Loading the artifact")
@@ -188,13 +187,6 @@ def _compared(table: Table, declared: Declaration, scorer: Scorer, report: Repor
         part = slice(start, min(start + AT_ONCE, table.rows))
         report(0.1 + 0.85 * start / table.rows, f"Scoring row {start + 1:,} of {table.rows:,}")
         given = {name: column[part] for name, column in columns.items()}
-        try:
-            scored = scorer.score(given, part.stop - part.start)
-        except CheckInputError:
-            raise
-        except Exception as error:
-            raise CheckInputError(
-                f"The artifact cannot be run on the declared features: {type(error).__name__}: {str(error)[:300]}"
-            ) from error
+        scored = answers(scorer, given, part.stop - part.start)
         found.add(start, scored, None if scores is None else scores[part], decisions[part])
     return found

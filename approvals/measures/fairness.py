@@ -20,6 +20,7 @@ from approvals.measures.group_cells import (
     against_the_rest,
     of_two,
     read_groups,
+    refuse_repeated,
     with_empty_groups,
 )
 from approvals.measures.intervals import wilson
@@ -122,8 +123,8 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     wanted = [tuple(names) for names in attributes]
     columns = list(dict.fromkeys(itertools.chain.from_iterable(wanted)))
     table.require(label, prediction, *([score] if score else []), *columns)
-    if any(not names or len(set(names)) < len(names) for names in wanted):
-        raise TableError("A comparison of groups needs one or more different columns.")
+    for names in wanted:
+        refuse_repeated(names)
     settings = _Settings(several or same_value(positive, favourable), small_group, level, draws, seed)
     found = []
     for names, cells in read_groups(table, wanted, columns, label, prediction):

@@ -11,11 +11,11 @@ from functools import partial
 
 from approvals.measures.comparisons import Comparison
 from approvals.measures.fairness import Group, GroupTable, group_fairness
-from approvals.measures.labels import UNKNOWN, Value, same_value
+from approvals.measures.labels import Value, same_value
 from approvals.measures.multiplicity import adjusted, chance_sentence, expected_by_chance
 from approvals.measures.performance import Confusion
 from approvals.measures.report import Report, block
-from approvals.measures.tables import Table, TableError
+from approvals.measures.tables import Table
 from approvals.measures.two_groups import favourable_measures, inequality_measures, positive_measures
 from approvals.measures.values import Measure
 
@@ -44,10 +44,6 @@ def fairness_reports(  # noqa: PLR0913 - the columns and the declared settings o
     p values of comparisons are adjusted over all comparisons of all reports. Where `reference` names a group, the block
     two_groups sets each other known group against it. TableError also for a reference that is no known group.
     """
-    if any(UNKNOWN in values for values in (reference or {}).values()):
-        raise TableError(
-            f"Rows whose value is {UNKNOWN} are not a group to compare with; name another reference group."
-        )
     found = group_fairness(
         table,
         label=label,

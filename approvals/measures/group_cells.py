@@ -36,7 +36,7 @@ def read_groups(
         every = None  # too many values of all columns together, which no single comparison needs to have
     for names in wanted:
         if every is None:
-            _refuse_too_many(table, names)
+            refuse_too_many(table, names)
             yield names, table.counts(*names, label, prediction)
             continue
         positions = [columns.index(name) for name in names]
@@ -52,7 +52,14 @@ def read_groups(
         yield names, cells
 
 
-def _refuse_too_many(table: Table, names: Key) -> None:
+def refuse_repeated(names: Key) -> None:
+    """TableError unless one or more different columns are named."""
+    if not names or len(set(names)) < len(names):
+        raise TableError("A comparison of groups needs one or more different columns.")
+
+
+def refuse_too_many(table: Table, names: Key) -> None:
+    """TableError for more than MAX_LEVELS values of a column or more than MAX_GROUPS groups."""
     _refuse_size(names, math.prod(len(table.levels(name, limit=MAX_LEVELS)) for name in names))
 
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from approvals.measures.group_cells import MAX_GROUPS, MAX_LEVELS
+from approvals.measures.group_cells import refuse_repeated, refuse_too_many
 from approvals.measures.intervals import Interval, normal_mean
 from approvals.measures.labels import UNKNOWN, group_text
 from approvals.measures.performance import with_interval
 from approvals.measures.rows import TOO_LARGE, centred, exact_mean, mean_measure, row_mean, row_texts
 from approvals.measures.scores import Floats, Integers
-from approvals.measures.tables import Table, TableError
+from approvals.measures.tables import Table
 from approvals.measures.values import Counts, Measure, not_computable
 
 Key = tuple[str, ...]
@@ -271,7 +271,8 @@ def group_errors(
     wanted = [tuple(names) for names in attributes]
     table.require(label, prediction, *itertools.chain.from_iterable(wanted))
     for names in wanted:
-        _check_attributes(table, names)
+        refuse_repeated(names)
+        refuse_too_many(table, names)
     labels, predictions = table.numbers(label), table.numbers(prediction)
     levels = {name: _levels(table, name) for name in dict.fromkeys(itertools.chain.from_iterable(wanted))}
     settings = _Settings(small_group, level, draws, seed)
@@ -281,14 +282,6 @@ def group_errors(
         groups = {key: _Rows.of(labels[chosen], predictions[chosen]) for key, chosen in parts.items()}
         found.append(_group_table(names, groups, settings))
     return tuple(found)
-
-
-def _check_attributes(table: Table, names: Key) -> None:
-    if not names or len(set(names)) < len(names):
-        raise TableError("A comparison of groups needs one or more different columns.")
-    size = math.prod(len(table.levels(name, limit=MAX_LEVELS)) for name in names)
-    if size > MAX_GROUPS:
-        raise TableError(f"{' by '.join(names)} makes {size} groups; at most {MAX_GROUPS} can be compared.")
 
 
 def _levels(table: Table, column: str) -> tuple[Key, Integers]:

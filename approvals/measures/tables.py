@@ -6,7 +6,8 @@ No name or value of a table ever becomes SQL text: columns are c0, c1, … insid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import importlib
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from approvals.measures import duckdb_engine, postgresql_engine, spark_engine
+from approvals.measures import duckdb_engine
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
@@ -27,12 +28,13 @@ from approvals.measures.sources import plain_source
 
 __all__ = ["Column", "Kind", "NumberSummary", "Table", "TableError", "open_relation", "open_table"]
 
-LOADERS: dict[str, Callable[[str, str], tuple[Engine, tuple[Column, ...]]]] = {
-    "postgresql": postgresql_engine.load,
-    "postgres": postgresql_engine.load,
-    "spark": spark_engine.load,
-    "spark-local": spark_engine.load,
+LOADERS = {
+    "postgresql": "postgresql_engine",
+    "postgres": "postgresql_engine",
+    "spark": "spark_engine",
+    "spark-local": "spark_engine",
 }
+"""Modules that load relations, by scheme; imported when one is asked for, because every check would wait for them."""
 _SHOWN = 40
 _EXACT_DOUBLE = 2.0**53
 
@@ -224,7 +226,8 @@ def open_relation(url: str, relation: str) -> Iterator[Table]:
     scheme = url.split("://", maxsplit=1)[0]
     if scheme not in LOADERS:
         raise TableError(f"Tables of “{scheme}” are not read here; {', '.join(sorted(LOADERS))} are.")
-    engine, columns = LOADERS[scheme](url, relation)
+    load = importlib.import_module(f"approvals.measures.{LOADERS[scheme]}").load
+    engine, columns = load(url, relation)
     with closing(engine):
         yield _with_rows(Table(engine, name=relation, format=scheme, columns=columns))
 
