@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from approvals.measures.scores import Floats, Integers, Scores
 
@@ -22,7 +23,7 @@ Evaluation = Callable[[Floats], Mapping[str, Floats]]
 
 _BLOCK_CELLS = 1_000_000
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_FEWEST_DRAWS = 100
+FEWEST_DRAWS = 100
 _ROUNDING = 1e-12
 _FISHER_TOLERANCE = 1e-14
 
@@ -144,7 +145,7 @@ def bootstrap(
     Draws are made in blocks, each with a stream of its own, so that the number of processors changes no result.
     """
     sizes = cells.sum(axis=1)
-    if draws < _FEWEST_DRAWS or not cells.size or (sizes == 0).any():
+    if draws < FEWEST_DRAWS or not cells.size or (sizes == 0).any():
         return {}
     shares = cells / sizes[:, None]
     length = max(1, _BLOCK_CELLS // cells.size)
@@ -160,10 +161,14 @@ def bootstrap(
     else:
         with ThreadPoolExecutor(min(len(starts), _PROCESSORS)) as threads:
             parts = list(threads.map(block, starts))
-    return {name: _percentiles(np.concatenate([part[name] for part in parts]), draws, seed, level) for name in parts[0]}
+    return {
+        name: percentile_interval(np.concatenate([part[name] for part in parts]), draws, seed, level)
+        for name in parts[0]
+    }
 
 
-def _percentiles(values: Floats, draws: int, seed: int, level: float) -> Interval | None:
+def percentile_interval(values: Floats, draws: int, seed: int, level: float) -> Interval | None:
+    """The interval of one statistic from its values in all draws, NaN where undefined; see `bootstrap`."""
     defined = values[np.isfinite(values)]
     if defined.size < 0.95 * draws:
         return None
@@ -212,17 +217,46 @@ def _two_sided(counts: Integers) -> Floats:
     law = {"M": n1 + n2, "n": k1 + k2, "N": n1}
     lowest, highest = np.maximum(0, k1 - n2 + k2), np.minimum(n1, k1 + k2)
     mode = np.clip(((law["n"] + 1) * (n1 + 1.0) / (law["M"] + 2)).astype(np.int64), lowest, highest)
-    observed = hypergeom.pmf(k1, **law)
-    limit = observed * (1.0 + _FISHER_TOLERANCE)
+    is_unlikely = _less_likely(counts, lowest, highest)
     is_low = k1 < mode
     # The first value on the other side of the mode that is no more likely than what was observed.
     near, far = mode.copy(), np.where(is_low, highest + 1, lowest - 1)
     while (apart := np.abs(far - near) > 1).any():
         middle = (near + far) // 2
-        unlikely = hypergeom.pmf(middle, **law) <= limit
+        unlikely = is_unlikely(middle)
         far = np.where(apart & unlikely, middle, far)
         near = np.where(apart & ~unlikely, middle, near)
     below = hypergeom.cdf(np.where(is_low, k1, far), **law)
     above = hypergeom.sf(np.where(is_low, far, k1) - 1, **law)
-    whole = hypergeom.pmf(mode, **law) <= limit  # the observed table is as likely as any
+    whole = is_unlikely(mode)  # the observed table is as likely as any
     return np.where(whole, 1.0, np.minimum(1.0, below + above))
+
+
+def _less_likely(counts: Integers, lowest: Integers, highest: Integers) -> Callable[[Integers], NDArray[np.bool_]]:
+    """Whether a first cell is no more likely than the observed one, the sums of the table being what they are.
+
+    Logarithms of factorials say so, but for the few cells that are too close for these.
+    """
+    from scipy.special import gammaln  # noqa: PLC0415
+    from scipy.stats import hypergeom  # noqa: PLC0415
+
+    k1, n1, k2, n2 = counts
+    good = k1 + k2
+
+    def logarithm(k: Integers) -> Floats:
+        found: Floats = gammaln(k + 1) + gammaln(n1 - k + 1) + gammaln(good - k + 1) + gammaln(n2 - good + k + 1)
+        return -found
+
+    observed, doubt = logarithm(k1), 64.0 * np.finfo(np.float64).eps * gammaln(n1 + n2 + 2)
+
+    def is_unlikely(k: Integers) -> NDArray[np.bool_]:
+        inside = (k >= lowest) & (k <= highest)
+        gap = logarithm(np.clip(k, lowest, highest)) - observed
+        found: NDArray[np.bool_] = ~inside | (gap < 0.0)
+        close = np.flatnonzero(inside & (np.abs(gap) <= doubt))
+        law = {"M": (n1 + n2)[close], "n": good[close], "N": n1[close]}
+        limit = hypergeom.pmf(k1[close], **law) * (1.0 + _FISHER_TOLERANCE)
+        found[close] = hypergeom.pmf(k[close], **law) <= limit
+        return found
+
+    return is_unlikely
