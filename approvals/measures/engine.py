@@ -39,6 +39,11 @@ class Engine(ABC):
     def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The columns of a query as numpy arrays, masked where missing."""
 
+    def rows_by(self, cells: Sequence[str]) -> str:
+        """SQL of a relation of these cells, each once, and n: rows per combination of their values."""
+        chosen = ", ".join(cells)
+        return f"SELECT {chosen}, COUNT(*) AS n FROM t GROUP BY {chosen}"  # noqa: S608 - cells are c0, c1, …
+
     @abstractmethod
     def close(self) -> None:
         """Give up the table."""

@@ -94,10 +94,9 @@ class Table:
 
     def counts(self, *columns: str, limit: int = 200_000) -> dict[tuple[Value, ...], int]:
         """Rows per combination of values that occurs, ordered; missing is None. TableError above `limit` of them."""
-        selected = ", ".join(self.cell(name) for name in columns)
-        rows = self.fetch(
-            f"SELECT {selected}, COUNT(*) FROM t GROUP BY {selected} ORDER BY {selected} LIMIT {limit + 1}"
-        )
+        cells = [self.cell(name) for name in columns]
+        selected, counted = ", ".join(cells), self.engine.rows_by(list(dict.fromkeys(cells)))
+        rows = self.fetch(f"SELECT {selected}, n FROM ({counted}) AS r ORDER BY {selected} LIMIT {limit + 1}")
         if len(rows) > limit:
             raise TableError(
                 f"More than {limit} different values of {_listed(columns)} in “{self.name}”; use fewer, wider groups."
