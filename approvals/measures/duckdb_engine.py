@@ -23,7 +23,7 @@ class DuckDBEngine(Engine):
     has_hash = True
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, texts: Mapping[str, str]) -> None:
-        """`texts` are cells of the view t, with the SQL that makes them of those of the view `raw`, where there is one."""
+        """`texts` are cells of the view t, with the SQL that makes them of those of the view `raw`, if there is one."""
         self._connection = connection
         self._name = name
         self._texts = texts
