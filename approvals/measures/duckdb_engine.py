@@ -21,6 +21,7 @@ class DuckDBEngine(Engine):
     """One DuckDB in memory."""
 
     has_hash = True
+    at_once = 2
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, texts: Mapping[str, str]) -> None:
         """`texts` are cells of the view t, with the SQL that makes them of those of the view `raw`, if there is one."""
@@ -30,11 +31,11 @@ class DuckDBEngine(Engine):
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with _sentences(self._name):
-            return self._connection.execute(sql, list(parameters)).fetchall()
+            return self._connection.cursor().execute(sql, list(parameters)).fetchall()
 
     def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         with _sentences(self._name):
-            return dict(self._connection.execute(sql, list(parameters)).fetchnumpy())
+            return dict(self._connection.cursor().execute(sql, list(parameters)).fetchnumpy())
 
     def rows_by(self, cells: Sequence[str]) -> str:
         if not any(cell in self._texts for cell in cells):

@@ -31,6 +31,9 @@ class Engine(ABC):
     has_hash: bool
     """Whether HASH(c0, c1, …) gives a number that holds while the table is open, and in other tables of this engine."""
 
+    at_once: int = 1
+    """How many threads may ask at the same time."""
+
     @abstractmethod
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows of a query, as Python values."""

@@ -33,19 +33,19 @@ class Profile:
 
 def profile(table: Table) -> tuple[Profile, ...]:
     """The profile of every column, in file order."""
-    missing = table.missing()
+    table.count_columns()
     found = []
     for column in table.columns:
-        summary = table.summary(column.name) if column.kind == "number" else None
-        distinct = table.distinct(column.name) if summary is None else summary.distinct
+        counted = table.counted(column.name)
+        missing = table.rows - counted.present
         found.append(
             Profile(
                 column=column,
                 n=table.rows,
-                missing=_share("missing_share", missing[column.name], table.rows, (("column", column.name),)),
-                distinct=distinct,
-                constant=distinct == 1,
-                summary=summary,
+                missing=_share("missing_share", missing, table.rows, (("column", column.name),)),
+                distinct=counted.distinct,
+                constant=counted.distinct == 1,
+                summary=counted.numbers if column.kind == "number" else None,
             )
         )
     return tuple(found)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from approvals.measures import duckdb_engine
+from approvals.measures.column_counts import PART_ROWS, ColumnCounts, NumberSummary, column_counts
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
@@ -36,24 +37,7 @@ LOADERS = {
 }
 """Modules that load relations, by scheme; imported when one is asked for, because every check would wait for them."""
 _SHOWN = 40
-_EXACT_DOUBLE = 2.0**53
-
-
-@dataclass(frozen=True)
-class NumberSummary:
-    """Finite values of a number column: how many, and (None when there are none) their range, mean and std (ddof 0).
-
-    `distinct` counts different values, infinite ones too.
-    """
-
-    n: int
-    missing: int
-    not_finite: int
-    minimum: float | None
-    maximum: float | None
-    mean: float | None
-    std: float | None
-    distinct: int
+_NO_NUMBERS = "The column “{column}” of “{table}” must hold numbers, but it does not in every row."
 
 
 class Table:
@@ -72,6 +56,7 @@ class Table:
         self.name = name
         self.format = format
         self.columns = columns
+        self._counted: dict[str, ColumnCounts] = {}
         self._repetition: dict[tuple[str, ...], tuple[int, int]] = {}
         self.rows = int(self.fetch("SELECT COUNT(*) FROM t")[0][0])
 
@@ -110,7 +95,7 @@ class Table:
     def numbers(self, column: str) -> Floats:
         """The column as float64 in file order, NaN where missing. TableError unless it holds numbers or booleans."""
         if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
-            raise TableError(f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row.")
+            raise TableError(_NO_NUMBERS.format(column=column, table=self.name))
         fetched = self.arrays(f"SELECT CAST({self.cell(column)} AS DOUBLE) AS x FROM t")["x"]
         return np.ma.filled(np.ma.asarray(fetched, dtype=np.float64), np.nan)
 
@@ -124,29 +109,42 @@ class Table:
 
     @cached_property
     def _missing(self) -> dict[str, int]:
+        if len(self._counted) == len(self.columns):
+            return {column.name: self.rows - self._counted[column.name].present for column in self.columns}
         selected = ", ".join(f"COUNT(c{position})" for position in range(len(self.columns)))
         present = self.fetch(f"SELECT {selected} FROM t")[0]
         return {column.name: self.rows - int(count) for column, count in zip(self.columns, present, strict=True)}
 
     def distinct(self, column: str) -> int:
         """Exact number of different values; missing is not counted."""
-        return int(self.fetch(f"SELECT COUNT(DISTINCT {self.cell(column)}) FROM t")[0][0])
+        return self.counted(column).distinct
+
+    def counted(self, column: str) -> ColumnCounts:
+        """What is there of a column, how much of it is different, and the range and spread of numbers."""
+        self.require(column)
+        if column not in self._counted:
+            self._counted[column] = column_counts(self, column)
+        return self._counted[column]
+
+    def count_columns(self) -> None:
+        """Count every column now, several at a time where the engine allows it."""
+        left = [name for name in self.names if name not in self._counted]
+        with ThreadPoolExecutor(self.engine.at_once) as threads:
+            part_rows = PART_ROWS // self.engine.at_once
+            found = threads.map(lambda name: column_counts(self, name, part_rows=part_rows), left)
+            self._counted |= dict(zip(left, found, strict=True))
 
     def summary(self, column: str) -> NumberSummary:
-        """Range, mean and spread of a number column, over its finite values, and how many values are different."""
-        values = self.numbers(column)
-        values = values[~np.isnan(values)]
-        values.sort()
-        missing = self.rows - values.size
-        distinct = int(values.size > 0) + int((values[1:] != values[:-1]).sum())
-        if values.size and max(abs(values[0]), abs(values[-1])) >= _EXACT_DOUBLE:
-            distinct = self.distinct(column)  # whole numbers that doubles cannot tell apart
-        finite = values[np.isfinite(values)]
-        rest = (missing, int(values.size - finite.size))
-        if not finite.size:
-            return NumberSummary(0, *rest, None, None, None, None, distinct)
-        mean, std = float(np.mean(finite)), float(np.std(finite))
-        return NumberSummary(finite.size, *rest, float(finite[0]), float(finite[-1]), mean, std, distinct)
+        """Range, mean and spread of a number column, over its finite values, and how many values are different.
+
+        TableError unless it holds numbers or booleans.
+        """
+        counted = self.counted(column)
+        if counted.numbers:
+            return counted.numbers
+        if counted.present:
+            raise TableError(_NO_NUMBERS.format(column=column, table=self.name))
+        return NumberSummary(0, self.rows, 0, None, None, None, None, 0)
 
     def duplicates(self, *columns: str, ignore: Sequence[str] = ()) -> int:
         """Rows beyond the first of equal rows, over `columns` (all when none), missing equal to missing."""
@@ -158,7 +156,10 @@ class Table:
 
     def rows_with_missing(self) -> int:
         """Rows in which at least one cell is missing."""
-        missing = " OR ".join(f"c{position} IS NULL" for position in range(len(self.columns)))
+        gaps = {name: rows for name, rows in self._missing.items() if rows}
+        if len(gaps) <= 1:
+            return sum(gaps.values())
+        missing = " OR ".join(f"{self.cell(name)} IS NULL" for name in gaps)
         return int(self.fetch(f"SELECT COUNT(*) FROM t WHERE {missing}")[0][0])
 
     def rows_in_duplicate_groups(self) -> int:
@@ -166,6 +167,8 @@ class Table:
         return self._repeated(self.names)[1]
 
     def _repeated(self, columns: tuple[str, ...]) -> tuple[int, int]:
+        if any(name in self._counted and self._counted[name].distinct == self.rows for name in columns):
+            return 0, 0
         if columns not in self._repetition:
             self._repetition[columns] = repeated_rows(self, columns)
         return self._repetition[columns]
