@@ -1,4 +1,5 @@
 """What a table is made of and what is wrong with it: missing, repeated, constant, leaking. Judges nothing."""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and numbers only
 
 from __future__ import annotations
 
@@ -84,15 +85,17 @@ def constant_columns(table: Table) -> tuple[str, ...]:
 
 def out_of_range(table: Table, column: str, *, low: float | None = None, high: float | None = None) -> Measure:
     """Rows whose number is below `low` or above `high` (both inclusive ends allowed); missing is neither."""
-    values = table.numbers(column)
-    with np.errstate(invalid="ignore"):
-        below = values < low if low is not None else np.zeros(values.size, dtype=np.bool_)
-        above = values > high if high is not None else np.zeros(values.size, dtype=np.bool_)
-    counts = (("below", int(below.sum())), ("above", int(above.sum())))
-    where = (("column", column),)
-    return Measure(
-        "out_of_range", int((below | above).sum()), table.rows, method="count of rows", slice=where, counts=counts
+    table.require_numbers(column)
+    # An end that is not asked for is NULL, which nothing is below or above.
+    below, above = "x < CAST(? AS DOUBLE)", "x > CAST(? AS DOUBLE)"
+    counted = ", ".join(f"COUNT(CASE WHEN {test} THEN 1 END)" for test in (below, above, f"{below} OR {above}"))
+    rows = table.fetch(
+        f"SELECT {counted} FROM (SELECT CAST({table.cell(column)} AS DOUBLE) AS x FROM t) AS r", (low, high, low, high)
     )
+    under, over, outside = (int(count) for count in rows[0])
+    counts = (("below", under), ("above", over))
+    where = (("column", column),)
+    return Measure("out_of_range", outside, table.rows, method="count of rows", slice=where, counts=counts)
 
 
 def not_allowed(table: Table, column: str, allowed: Iterable[Value]) -> Measure:
@@ -153,18 +156,26 @@ def missingness_leakage(
 ) -> dict[str, Measure]:
     """max(AUC, 1 - AUC) in [0.5, 1] of whether a column is missing, against the label, where some of it is missing."""
     missing = table.missing()
-    texts = table.texts(label)
-    chosen = positive_level(label, table.levels(label), positive)
-    labelled = np.array([text is not None for text in texts], dtype=np.bool_)
-    is_positive = np.array([same_value(text, chosen) for text in texts], dtype=np.bool_)
+    levels = [level for level in table.levels(label) if level is not None]
+    chosen = positive_level(label, levels, positive)
     found = {}
     for column in table.names:
         if column in {label, *exclude} or not 0 < missing[column] < table.rows:
             continue
-        absent = np.array([text is None for text in table.texts(column)], dtype=np.float64)
-        counts = ScoreCounts.from_arrays(is_positive[labelled], absent[labelled])
+        rows = _rows_by_gap(table, column, label)
+        positives = np.array([sum(rows[value, gap] for value in levels if value == chosen) for gap in (False, True)])
+        negatives = np.array([sum(rows[value, gap] for value in levels if value != chosen) for gap in (False, True)])
+        has = positives + negatives > 0
+        counts = ScoreCounts(np.array([0.0, 1.0])[has], positives[has], negatives[has])
         found[column] = _separation("missingness_leakage", column, counts)
     return found
+
+
+def _rows_by_gap(table: Table, column: str, label: str) -> Counter[tuple[Value, bool]]:
+    """Rows per value of the label and by whether the column is missing."""
+    value, gap = table.cell(label), f"CASE WHEN {table.cell(column)} IS NULL THEN 1 ELSE 0 END"
+    rows = table.fetch(f"SELECT {value}, {gap} AS g, COUNT(*) FROM t GROUP BY {value}, {gap}")
+    return Counter({(value, bool(gap)): int(count) for value, gap, count in rows})
 
 
 def _separation(name: str, column: str, counts: Scores) -> Measure:

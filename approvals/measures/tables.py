@@ -37,7 +37,6 @@ LOADERS = {
 }
 """Modules that load relations, by scheme; imported when one is asked for, because every check would wait for them."""
 _SHOWN = 40
-_NO_NUMBERS = "The column “{column}” of “{table}” must hold numbers, but it does not in every row."
 
 
 class Table:
@@ -94,10 +93,14 @@ class Table:
 
     def numbers(self, column: str) -> Floats:
         """The column as float64 in file order, NaN where missing. TableError unless it holds numbers or booleans."""
-        if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
-            raise TableError(_NO_NUMBERS.format(column=column, table=self.name))
+        self.require_numbers(column)
         fetched = self.arrays(f"SELECT CAST({self.cell(column)} AS DOUBLE) AS x FROM t")["x"]
         return np.ma.filled(np.ma.asarray(fetched, dtype=np.float64), np.nan)
+
+    def require_numbers(self, column: str) -> None:
+        """TableError unless the column holds numbers or booleans, or nothing at all."""
+        if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
+            raise TableError(f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row.")
 
     def texts(self, column: str) -> list[str | None]:
         """The column as text in file order, None where missing."""
@@ -139,12 +142,8 @@ class Table:
 
         TableError unless it holds numbers or booleans.
         """
-        counted = self.counted(column)
-        if counted.numbers:
-            return counted.numbers
-        if counted.present:
-            raise TableError(_NO_NUMBERS.format(column=column, table=self.name))
-        return NumberSummary(0, self.rows, 0, None, None, None, None, 0)
+        self.require_numbers(column)
+        return self.counted(column).numbers or NumberSummary(0, self.rows, 0, None, None, None, None, 0)
 
     def duplicates(self, *columns: str, ignore: Sequence[str] = ()) -> int:
         """Rows beyond the first of equal rows, over `columns` (all when none), missing equal to missing."""
