@@ -21,6 +21,7 @@ Statistic = Callable[[Floats], Floats]
 Evaluation = Callable[[Floats], Mapping[str, Floats]]
 """From drawn cells [draws, groups, cells] to several statistics, each one number per draw, NaN where undefined."""
 
+WILSON = "Wilson score interval"
 _BLOCK_CELLS = 1_000_000
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 FEWEST_DRAWS = 100
@@ -55,7 +56,19 @@ def wilson(k: int, n: int, level: float = 0.95) -> Interval | None:
     half = z / (1.0 + spread) * math.sqrt(share * (1.0 - share) / n + spread / (4.0 * n))
     low = 0.0 if k == 0 else max(0.0, centre - half)
     high = 1.0 if k == n else min(1.0, centre + half)
-    return Interval(low, high, level, "Wilson score interval")
+    return Interval(low, high, level, WILSON)
+
+
+def wilson_each(k: Integers, n: Integers, level: float = 0.95) -> tuple[Floats, Floats]:
+    """The lower and the upper ends of `wilson` for each k of n, at once; NaN where it is undefined."""
+    z = _z(level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share, spread = k / n, z * z / n
+        centre = (share + spread / 2.0) / (1.0 + spread)
+        half = z / (1.0 + spread) * np.sqrt(share * (1.0 - share) / n + spread / (4.0 * n))
+    low = np.where(k == 0, 0.0, np.maximum(0.0, centre - half))
+    high = np.where(k == n, 1.0, np.minimum(1.0, centre + half))
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
 def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Interval | None:

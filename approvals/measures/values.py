@@ -31,11 +31,12 @@ class Measure:
     counts: Counts = ()
 
     def __post_init__(self) -> None:
-        if (self.value is None) != bool(self.reason):
+        value, low, high = self.value, self.low, self.high
+        if (value is None) != bool(self.reason):
             raise ValueError(f"The measure “{self.name}” needs a value or a reason for having none, and not both.")
-        if (self.low is None) != (self.high is None):
+        if (low is None) != (high is None):
             raise ValueError(f"The interval of the measure “{self.name}” has only one end.")
-        for number in (self.value, self.low, self.high):
+        for number in (value, low, high):
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"The measure “{self.name}” is not a finite number; say why it is not computable.")
 
