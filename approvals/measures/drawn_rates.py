@@ -290,10 +290,9 @@ def _ends_of(above: Integers, below: Integers) -> Ends:
     if below.min() > 0:
         rates = above / below
         return Ends(rates.min(axis=0), rates.max(axis=0), np.full(rates.shape[1], len(rates)))
-    has = np.broadcast_to(below > 0, above.shape)
-    rates = np.divide(above, below, out=np.zeros(above.shape), where=has)
-    return Ends(
-        np.min(rates, axis=0, where=has, initial=np.inf),
-        np.max(rates, axis=0, where=has, initial=-np.inf),
-        has.sum(axis=0),
-    )
+    rates = above / np.maximum(below, 1)
+    lacks = np.broadcast_to(below == 0, rates.shape)
+    groups = len(rates) - lacks.sum(axis=0)
+    high = np.where(groups > 0, rates.max(axis=0), -np.inf)
+    np.putmask(rates, lacks, np.inf)
+    return Ends(rates.min(axis=0), high, groups)
