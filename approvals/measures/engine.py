@@ -32,7 +32,7 @@ class Engine(ABC):
     """Whether HASH(c0, c1, …) gives a number that holds while the table is open, and in other tables of this engine."""
 
     at_once: int = 1
-    """How many threads may ask at the same time."""
+    """How many threads may use it; their questions may be answered in turn."""
 
     @abstractmethod
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

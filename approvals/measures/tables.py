@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from approvals.measures import duckdb_engine
-from approvals.measures.column_counts import PART_ROWS, ColumnCounts, NumberSummary, column_counts
+from approvals.measures.column_counts import ColumnCounts, NumberSummary, column_counts
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
@@ -133,8 +133,7 @@ class Table:
         """Count every column now, several at a time where the engine allows it."""
         left = [name for name in self.names if name not in self._counted]
         with ThreadPoolExecutor(self.engine.at_once) as threads:
-            part_rows = PART_ROWS // self.engine.at_once
-            found = threads.map(lambda name: column_counts(self, name, part_rows=part_rows), left)
+            found = threads.map(lambda name: column_counts(self, name), left)
             self._counted |= dict(zip(left, found, strict=True))
 
     def summary(self, column: str) -> NumberSummary:
