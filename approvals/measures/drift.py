@@ -20,7 +20,7 @@ from approvals.measures.bins import (
     reference_bins,
 )
 from approvals.measures.distances import Distances, distances
-from approvals.measures.samples import Sample, sample_of
+from approvals.measures.samples import Sample, samples_of
 from approvals.measures.scores import Floats
 from approvals.measures.values import Counts, Measure, not_computable
 
@@ -126,7 +126,7 @@ class TwoSamples:
     @classmethod
     def of(cls, reference: Source, current: Source, *, column: str, bins: int = 10) -> TwoSamples:
         """Reads both. TableError for a column that does not hold numbers."""
-        before, now = sample_of(reference, column), sample_of(current, column)
+        before, now = samples_of(reference, current, column)
         return cls(column, before, now, distances(before, now, quantiles=quantile_shares(bins)))
 
     @property

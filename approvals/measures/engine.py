@@ -39,6 +39,10 @@ class Engine(ABC):
     def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The columns of a query as numpy arrays, masked where missing."""
 
+    def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        """The same, of few enough rows that the engine may hold them once more, where that is faster."""
+        return self.arrays(sql, parameters)
+
     @abstractmethod
     def close(self) -> None:
         """Give up the table."""

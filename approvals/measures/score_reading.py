@@ -36,7 +36,7 @@ class _Rows:
     def arrays(self, condition: str = "TRUE", parameters: Sequence[float] = ()) -> tuple[NDArray[np.bool_], Floats]:
         """Whether the label is positive, and the score, of the rows for which a condition holds."""
         asked = f"SELECT x, y FROM ({self.sql}) AS r WHERE {condition}"
-        found = self.table.arrays(asked, (*self.parameters, *parameters))
+        found = self.table.block(asked, (*self.parameters, *parameters))
         return _booleans(found["y"]), _floats(found["x"])
 
     def histogram(self, low: float, high: float) -> list[tuple[int, int, float, float]]:
@@ -99,7 +99,7 @@ def read_score_groups(
         if len(chunk) == 1 and rows_of[chunk[0]] > block_rows:
             yield names[chunk[0]], _in_ranges(rows, block_rows)
             continue
-        found = table.arrays(f"SELECT k, x, y FROM ({rows.sql}) AS r", rows.parameters)
+        found = table.block(f"SELECT k, x, y FROM ({rows.sql}) AS r", rows.parameters)
         group = group_of[np.asarray(found["k"]).astype(np.int64)]
         order = np.argsort(group, kind="stable")
         x, y, group = _floats(found["x"])[order], _booleans(found["y"])[order], group[order]
