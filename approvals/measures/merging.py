@@ -19,8 +19,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from approvals.measures.scores import Floats, Integers
-
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 THREADS = min(2, os.cpu_count() or 1)
 """Threads that sort and measure; no number depends on it."""
 _SLICE = 15_000
@@ -229,6 +229,16 @@ class Merged:
             _sort(part.keys)
         return found
 
+    def steps(self) -> Iterator[Steps]:
+        """The different numbers, rising, some after the others."""
+        first = second = 0
+        for part in self.parts:
+            edges = sorted({0, part.size, *map(part.begin, range(_SLICE, part.size, _SLICE))})
+            for start, stop in itertools.pairwise(edges):
+                found = part.steps(start, stop, first, second)
+                first, second = int(found.first[-1]), int(found.second[-1])
+                yield found
+
     def rows_through(self, value: float) -> tuple[int, int]:
         """Rows of the first and of the second sample at or below a number."""
         found = [part.rows(part.through(value)) for part in self.parts]
@@ -243,9 +253,7 @@ class Merged:
         return np.concatenate(found)
 
 
-def _keyed(
-    bits: NDArray[np.uint64], *, second: bool, negative: bool, out: NDArray[np.uint64]
-) -> NDArray[np.uint64]:
+def _keyed(bits: NDArray[np.uint64], *, second: bool, negative: bool, out: NDArray[np.uint64]) -> NDArray[np.uint64]:
     np.left_shift(np.invert(bits, out=out) if negative else bits, _ONE, out=out)
     if second:
         out |= _ONE

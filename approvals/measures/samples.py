@@ -169,7 +169,7 @@ def samples_of(first: Sample | Source, second: Sample | Source, column: str) -> 
 def merged_values(samples: Sequence[Sample], low: float, high: float, room: int) -> Merged:
     """The numbers of one or two samples from low to high, which are at most so many."""
     ours = [sample.merged for sample in samples if isinstance(sample, MergedSample)]
-    if len(ours) == 2 and ours[0] is ours[1]:  # noqa: PLR2004 - both of them
+    if len(ours) == 2 and ours[0] is ours[1]:
         return ours[0]
     merged = Merged(room)
     for place, sample in enumerate(samples):
