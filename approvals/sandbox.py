@@ -42,12 +42,15 @@ class Limits:
 
 @dataclass(frozen=True)
 class JobDescription:
-    """What a measurement looks at. Facts and parameters are plain JSON values, parameters as the policy says them."""
+    """What a measurement looks at. Facts are plain JSON values, and so are parameters and thresholds, as the policy says
+    them; without thresholds every number is computed exactly.
+    """
 
     inputs: Mapping[str, Input]
     facts: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    thresholds: Mapping[str, Any] | None = None
 
 
 class SandboxError(Exception):
@@ -120,6 +123,7 @@ def _order(check: type[Check], job: JobDescription, limits: Limits, scratch: Pat
         "facts": dict(job.facts),
         "parameters": dict(job.parameters),
         "seed": job.seed,
+        "thresholds": None if job.thresholds is None else dict(job.thresholds),
         "limits": asdict(limits),
         "work": str(scratch),
         "parent": os.getpid(),

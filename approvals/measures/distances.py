@@ -9,6 +9,7 @@ import numpy as np
 
 from approvals.measures.merging import Merging, Steps
 from approvals.measures.moments import Moments
+from approvals.measures.quantiles import Places
 from approvals.measures.ranges import plan
 from approvals.measures.samples import SAMPLE_ROWS, Sample, merged_values
 
@@ -93,11 +94,7 @@ class _Reading:
         self.ks: float | int = 0
         self.area = 0.0
         self.before = self.now = Moments()
-        places = (n_before - 1) * np.asarray(quantiles, dtype=np.float64)
-        self.low_ranks = np.floor(places).astype(np.int64)
-        self.shares = places - self.low_ranks
-        self.high_ranks = np.minimum(self.low_ranks + 1, max(n_before - 1, 0))
-        self.ranks = np.unique(np.concatenate([self.low_ranks, self.high_ranks]))
+        self.places = Places(n_before, quantiles)
         self.at_rank: dict[int, float] = {}
 
     def of(self, steps: Steps) -> _Part:
@@ -118,7 +115,8 @@ class _Reading:
         return apart.max().item(), float(np.sum(apart * (1.0 / rows) * steps.widths))
 
     def _order_statistics(self, steps: Steps) -> dict[int, float]:
-        here = self.ranks[(self.ranks >= steps.first_below) & (self.ranks < steps.first[-1])]
+        ranks = self.places.ranks
+        here = ranks[(ranks >= steps.first_below) & (ranks < steps.first[-1])]
         if not here.size:
             return {}
         found = steps.values[np.searchsorted(steps.first, here, side="right")]
@@ -134,22 +132,11 @@ class _Reading:
 
     def done(self) -> Distances:
         """Everything, when every slice was added."""
-        quantiles: tuple[float, ...] = ()
-        if self.n_before:
-            low, high = (
-                np.array([self.at_rank[rank] for rank in ranks.tolist()]) for ranks in (self.low_ranks, self.high_ranks)
-            )
-            with np.errstate(over="ignore", invalid="ignore"):
-                step = high - low
-                between = np.where(self.shares >= 0.5, high - step * (1.0 - self.shares), low + step * self.shares)
-            wide = ~np.isfinite(step)  # further apart than a double can hold
-            between[wide] = low[wide] * (1.0 - self.shares[wide]) + high[wide] * self.shares[wide]
-            quantiles = tuple(between.tolist())
         compared = self.n_before > 0 and self.n_now > 0
         return Distances(
             ks=self.ks / (self.n_before * self.n_now) if compared else None,
             wasserstein=self.area if compared else None,
             before=self.before,
             now=self.now,
-            quantiles=quantiles,
+            quantiles=self.places.between(self.at_rank) if self.n_before else (),
         )

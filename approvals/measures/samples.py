@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.histograms import BinRow, bins_parameters, bins_query
 from approvals.measures.merging import Merged
 from approvals.measures.ranges import FINITE, histogram_parameters, histogram_query
 from approvals.measures.scores import Floats
@@ -134,6 +135,19 @@ class ColumnSample(Sample):
     def histogram(self, low: float, high: float) -> Bins:
         found = self._table.fetch(histogram_query(self._rows), (*histogram_parameters(low, high), low, high))
         return {int(b): (int(n), least, most) for b, n, least, most in found}
+
+    def values_in(self, ranges: Sequence[tuple[float, float]]) -> Floats:
+        """The numbers of several ranges, in any order."""
+        wanted = " OR ".join("x BETWEEN ? AND ?" for _ in ranges)
+        ends = [end for part in ranges for end in part]
+        found = self._table.block(f"SELECT x FROM ({self._rows}) AS r WHERE {wanted}", ends)
+        return np.asarray(found["x"], dtype=np.float64)
+
+    def bins(self, low: float, high: float) -> list[BinRow]:
+        """The rows from low to high, as `histograms.TwoHistograms` takes them."""
+        rows = f"SELECT x, TRUE AS y FROM ({self._rows}) AS c"
+        found = self._table.fetch(bins_query(rows), (*bins_parameters(low, high), low, high))
+        return [(int(b), int(n), float(least), float(most), int(sums)) for _, b, n, least, most, sums in found]
 
     def below(self, cuts: Sequence[float]) -> tuple[int, ...]:
         if not cuts:
