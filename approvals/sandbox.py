@@ -42,8 +42,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class JobDescription:
-    """What a measurement looks at. Facts are plain JSON values, and so are parameters and thresholds, as the policy says
-    them; without thresholds every number is computed exactly.
+    """What a measurement looks at. Facts, parameters and thresholds are plain JSON values, the latter two as the policy
+    says them; without thresholds every number is computed exactly.
     """
 
     inputs: Mapping[str, Input]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 Counts = tuple[tuple[str, int], ...]
@@ -116,17 +117,39 @@ def bounded(
     `interval` is low, high and level of what chance leaves open beside that.
     """
     low, high, level = interval or (None, None, None)
-    reason = f"Not computed exactly: it lies {between(bounds)}, {method}."
+    reason = f"{_LIES}{between(bounds)}, {method}."
     return Measure(name, None, n, low, high, method, level, slice, reason, counts, bounds)
 
 
-def between(bounds: tuple[float, float]) -> str:
-    """Bounds for people, rounded outwards, with as many decimals as show how far they are apart."""
+_LIES = "Not computed exactly: it lies "
+_SAID = re.compile(rf"{_LIES}(between \S+ and \S+), ")
+
+
+def said_between(reason: str) -> str:
+    """Between what a number lies, in the words of the reason of a bounded measure; empty for any other reason."""
+    found = _SAID.match(reason)
+    return found.group(1) if found else ""
+
+
+def between(bounds: tuple[float, float], *, beside: float | None = None) -> str:
+    """Bounds for people, rounded outwards, with as many decimals as show how far apart they are.
+
+    And with more where they are needed to see that `beside` lies outside.
+    """
     low, high = bounds
+    if max(abs(low), abs(high)) >= _PLAIN_BELOW:
+        return f"between {low!r} and {high!r}"
     width = high - low
-    digits = min(15, max(3, -math.floor(math.log10(width)))) if width > 0.0 else 15
-    unit = Decimal(1).scaleb(-digits)
-    with localcontext(prec=400):
-        down = Decimal(low).quantize(unit, rounding=ROUND_FLOOR)
-        up = Decimal(high).quantize(unit, rounding=ROUND_CEILING)
+    first = min(_MOST_DIGITS, max(3, -math.floor(math.log10(width)))) if width > 0.0 else _MOST_DIGITS
+    for digits in range(first, _MOST_DIGITS + 1):
+        unit = Decimal(1).scaleb(-digits)
+        down, up = (
+            Decimal(end).quantize(unit, rounding=side) for end, side in ((low, ROUND_FLOOR), (high, ROUND_CEILING))
+        )
+        if beside is None or low <= beside <= high or not down <= Decimal(beside) <= up:
+            break
     return f"between {down:,f} and {up:,f}"
+
+
+_PLAIN_BELOW = 1e9
+_MOST_DIGITS = 17
