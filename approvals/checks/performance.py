@@ -16,6 +16,7 @@ from approvals.checks._evaluation import (
     Declaration,
     declaration_of,
     left_out_share,
+    limits_of,
     missing_rules,
     opened,
     with_inapplicable,
@@ -24,7 +25,8 @@ from approvals.checks._evaluation import (
 from approvals.checks._performance_tables import Performed, claims_beside, claims_table, measures_chart, numbers_table
 from approvals.checks._verdicts import NO_THRESHOLD, NOT_COMPUTABLE, PASSED, WARNING, Rule, at_least, at_most, judge_by
 from approvals.checks.base import Check, Job, Judgement, NumberTable, Reading, Report
-from approvals.measures.performance import Exactness, binary_performance, scored_performance
+from approvals.measures.exactness import EXACT_ROWS, Exactness
+from approvals.measures.performance import binary_performance, scored_performance
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure
 
@@ -64,7 +66,7 @@ class Parameters:
     level: float = 0.95
     draws: int = 2000
     tolerance: float = 0.005
-    exact_rows: int = 20_000_000
+    exact_rows: int = EXACT_ROWS
 
 
 @dataclass(frozen=True)
@@ -205,11 +207,7 @@ def _binary(table: Table, declared: Declaration, job: Job) -> Performed:
 
 def _compared_with(declared: Declaration, job: Job) -> dict[str, list[float]]:
     """What each measure of the score is compared with: its thresholds, and how far its claim may be off."""
-    found: dict[str, list[float]] = {}
-    for item in fields(job.thresholds) if job.thresholds is not None else ():
-        limit = getattr(job.thresholds, item.name)
-        if limit is not None:
-            found.setdefault(item.name[4:], []).append(limit)
+    found = limits_of(job.thresholds)
     for key, claimed in declared.claims.items():
         found.setdefault(key, []).extend((claimed - job.parameters.tolerance, claimed + job.parameters.tolerance))
     return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from approvals.measures.exactness import Exactness, decided
 from approvals.measures.histograms import METHOD, Bounds
 from approvals.measures.intervals import (
     Interval,
@@ -154,16 +155,6 @@ def binary_performance(
     return measures
 
 
-@dataclass(frozen=True)
-class Exactness:
-    """When a measure that needs order is only bounded: beyond so many rows, if all that it will be compared with lies
-    outside its bounds. `limits` are these numbers, by its name.
-    """
-
-    rows: int
-    limits: Mapping[str, Sequence[float]]
-
-
 def scored_performance(
     table: Table, *, label: str, score: str, exactness: Exactness, positive: Value = 1, level: float = 0.95
 ) -> dict[str, Measure]:
@@ -173,15 +164,6 @@ def scored_performance(
         if found is not None and decided(found, exactness.limits):
             return found
     return score_measures(table.scores(score, label, positive=positive), level=level)
-
-
-def decided(found: Mapping[str, Measure], limits: Mapping[str, Sequence[float]]) -> bool:
-    """Whether each of these numbers lies clearly on one side of each bounded measure."""
-    return not any(
-        measure.bounds and measure.bounds[0] <= limit <= measure.bounds[1]
-        for name, measure in found.items()
-        for limit in limits.get(name, ())
-    )
 
 
 def bounded_scores(found: ScoreBounds | None, *, level: float = 0.95) -> dict[str, Measure] | None:

@@ -197,7 +197,12 @@ class _Bins:
     def counting(self, blocks: Iterator[ScoreCounts]) -> Iterator[ScoreCounts]:
         """The same counts in even pieces, each counted as it passes."""
         for block in even(blocks):
-            rows = block.positives + block.negatives
+            self._count(block)
+            yield block
+
+    def _count(self, block: ScoreCounts) -> None:
+        rows = block.positives + block.negatives
+        with np.errstate(over="ignore", invalid="ignore"):  # of scores that are no probabilities, nobody asks for sums
             totals = rows * block.scores
             for (bins, closed), binned in self.found.items():
                 edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
@@ -207,7 +212,6 @@ class _Bins:
                 for values, sums in ((rows, binned.rows), (block.positives, binned.positives), (totals, binned.totals)):
                     if filled.any():
                         sums[filled] += np.add.reduceat(values, starts[filled])
-            yield block
 
 
 def _binned(blocks: Iterator[ScoreCounts], binnings: Sequence[tuple[int, Closed]]) -> dict[tuple[int, Closed], Binned]:

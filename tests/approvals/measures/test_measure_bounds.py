@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 from approvals.measures import histograms
 from approvals.measures.distance_bounds import bound_distances, quantiles_of
 from approvals.measures.distances import distances
+from approvals.measures.drift import numeric_drift
+from approvals.measures.exactness import Exactness
+from approvals.measures.report import drift_report
 from approvals.measures.samples import ColumnSample
 from approvals.measures.score_bounds import bound_scores
 from approvals.measures.score_reading import read_scores
@@ -139,3 +142,46 @@ def test_the_same_table_has_the_same_bounds_to_the_bit():
             for pair in ((first, first), (first, second), (second, second))
         }
     assert len(found) == 1
+
+
+LIMITS = st.floats(0.0, 1.0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(sides, FEW_BINS, LIMITS, LIMITS)
+def test_no_decision_about_drift_depends_on_what_was_bounded(numbers, bins, ks, distance):
+    limits = {"ks": [ks], "wasserstein": [distance], "wasserstein_normalised": [distance], "psi": [0.1]}
+    with cut_into(bins), table_of(x=[*numbers[0], 0.25]) as before, table_of(x=[*numbers[1], 0.25]) as now:
+        first = numeric_drift(before, now, column="x", exactness=Exactness(0, limits))
+        exact = numeric_drift(before, now, column="x")
+    for name, measure in exact.items():
+        if first[name].bounds is None:
+            assert first[name] == measure
+            continue
+        assert inside(first[name].bounds, measure.value)
+        assert first[name].value is None
+        for limit in limits.get(name, ()):
+            low, high = first[name].bounds
+            assert (low >= limit, high >= limit) == (measure.value >= limit, measure.value >= limit)
+
+
+def test_p_of_many_rows_lies_within_its_bounds():
+    rng = np.random.default_rng(6)
+    before, now = rng.normal(0, 1, 12_000), rng.normal(0.01, 1, 11_000)
+    with table_of(x=before.tolist()) as first, table_of(x=now.tolist()) as second:
+        found = numeric_drift(first, second, column="x", exactness=Exactness(10_000))
+        exact = numeric_drift(first, second, column="x", exactness=Exactness(12_000))
+    assert found["ks_p"].bounds[1] - found["ks_p"].bounds[0] < 0.1
+    assert inside(found["ks_p"].bounds, exact["ks_p"].value)
+    assert found["psi"] == exact["psi"]
+
+
+def test_a_report_says_between_what_distances_lie_until_it_is_asked_for_them():
+    with table_of(x=[float(i) for i in range(50)]) as before, table_of(x=[i + 0.5 for i in range(50)]) as now:
+        found, exact = (drift_report(before, now, exact_rows=rows)["columns"]["x"] for rows in (10, None))
+    assert found["wasserstein"] is None
+    assert found["bounds"]["wasserstein"]["low"] <= exact["wasserstein"] <= found["bounds"]["wasserstein"]["high"]
+    assert "4,096 bins" in found["bounds"]["wasserstein"]["method"]
+    assert "wasserstein" not in found.get("not_computable", {})
+    assert found["decile_cuts"] == exact["decile_cuts"]
+    assert found["psi_ref_deciles_floor_1e4"] == exact["psi_ref_deciles_floor_1e4"]
