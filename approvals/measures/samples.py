@@ -152,9 +152,9 @@ class ColumnSample(Sample):
     def below(self, cuts: Sequence[float]) -> tuple[int, ...]:
         if not cuts:
             return (self.n,)
-        counted = ", ".join("COUNT(CASE WHEN x <= ? THEN 1 END)" for _ in cuts)
+        counted = ", ".join("SUM(CAST(x <= ? AS INTEGER))" for _ in cuts)
         through = self._table.fetch(f"SELECT {counted} FROM ({self._rows}) AS r WHERE {FINITE}", tuple(cuts))[0]
-        return tuple(int(count) for count in np.diff([0, *through, self.n]))
+        return tuple(int(count) for count in np.diff([0, *(int(rows or 0) for rows in through), self.n]))
 
 
 def sample_of(source: Sample | Source, column: str, *, block_rows: int = SAMPLE_ROWS) -> Sample:
