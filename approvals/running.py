@@ -113,6 +113,7 @@ def _job(run: CheckRun) -> JobDescription:
         facts=cases.facts_for(case, kind, run.inputs["parameters"]),
         parameters=run.inputs["parameters"],
         seed=run.seed,
+        thresholds=run.inputs["thresholds"],
     )
 
 

@@ -150,7 +150,9 @@ def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
             details=reference.details,
         ),
     }
-    return JobDescription(inputs=inputs, parameters=row.monitor.parameters, seed=SEED)
+    return JobDescription(
+        inputs=inputs, parameters=row.monitor.parameters, seed=SEED, thresholds=row.monitor.thresholds
+    )
 
 
 def _days_without(row: Reading) -> int:

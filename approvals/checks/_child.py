@@ -50,9 +50,17 @@ def _run(order: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
     if not check.hashes_inputs_itself:
         _refuse_changed_files(inputs)
     parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
-    job = Job(inputs=inputs, facts=order["facts"], parameters=parameters, seed=order["seed"], work=work)
+    thresholds = _thresholds(check, order["thresholds"])
+    job = Job(inputs, order["facts"], parameters, order["seed"], work, thresholds)
     reading = check.measure(job, _Progress(answers))
     return {"reading": reading_as_json(reading), "log": [*log, _usage()]}
+
+
+def _thresholds(check: Check, given: Mapping[str, Any] | None) -> Any:
+    try:
+        return None if given is None else build(check.Thresholds, given, owner=f"Check {check.title}")
+    except ParameterError:
+        return None  # who judges says what is wrong with them; until then everything is computed
 
 
 def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) -> list[str]:

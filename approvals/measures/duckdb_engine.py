@@ -49,6 +49,11 @@ class DuckDBEngine(Engine):
         by_text = f"SELECT {made}, n FROM (SELECT {chosen}, COUNT(*) AS n FROM raw GROUP BY {chosen}) AS g"
         return f"SELECT {chosen}, CAST(SUM(n) AS BIGINT) AS n FROM ({by_text}) AS h GROUP BY {chosen}"
 
+    def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        # Whole results tell their size, so that arrays are made once and not grown.
+        with self._turn, _sentences(self._name):
+            return dict(self._connection.sql(sql, params=list(parameters)).fetchnumpy())
+
     def close(self) -> None:
         self._connection.close()
 

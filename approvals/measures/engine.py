@@ -47,6 +47,10 @@ class Engine(ABC):
         chosen = ", ".join(cells)
         return f"SELECT {chosen}, COUNT(*) AS n FROM t GROUP BY {chosen}"  # noqa: S608 - cells are c0, c1, …
 
+    def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        """The same, of few enough rows that the engine may hold them once more, where that is faster."""
+        return self.arrays(sql, parameters)
+
     @abstractmethod
     def close(self) -> None:
         """Give up the table."""

@@ -156,26 +156,23 @@ def missingness_leakage(
 ) -> dict[str, Measure]:
     """max(AUC, 1 - AUC) in [0.5, 1] of whether a column is missing, against the label, where some of it is missing."""
     missing = table.missing()
-    levels = [level for level in table.levels(label) if level is not None]
-    chosen = positive_level(label, levels, positive)
+    chosen = positive_level(label, table.levels(label), positive)
+    columns = [name for name in table.names if name not in {label, *exclude} and 0 < missing[name] < table.rows]
+    # Rows of each class, then those of them that have each column: one reading for all columns.
+    sizes = {True: [0] * (len(columns) + 1), False: [0] * (len(columns) + 1)}
+    present = "".join(f", COUNT({table.cell(name)})" for name in columns)
+    asked = f"SELECT {table.cell(label)}, COUNT(*){present} FROM t GROUP BY {table.cell(label)}"
+    for level, *counts in table.fetch(asked):
+        if level is not None:
+            of_class = sizes[same_value(level, chosen)]
+            of_class[:] = [had + int(count) for had, count in zip(of_class, counts, strict=True)]
     found = {}
-    for column in table.names:
-        if column in {label, *exclude} or not 0 < missing[column] < table.rows:
-            continue
-        rows = _rows_by_gap(table, column, label)
-        positives = np.array([sum(rows[value, gap] for value in levels if value == chosen) for gap in (False, True)])
-        negatives = np.array([sum(rows[value, gap] for value in levels if value != chosen) for gap in (False, True)])
-        has = positives + negatives > 0
-        counts = ScoreCounts(np.array([0.0, 1.0])[has], positives[has], negatives[has])
-        found[column] = _separation("missingness_leakage", column, counts)
+    for place, column in enumerate(columns, 1):
+        rows = np.array([(sizes[side][place], sizes[side][0] - sizes[side][place]) for side in (True, False)])
+        has = rows.sum(axis=0) > 0
+        counts_of = ScoreCounts(np.array([0.0, 1.0])[has], rows[0][has], rows[1][has])
+        found[column] = _separation("missingness_leakage", column, counts_of)
     return found
-
-
-def _rows_by_gap(table: Table, column: str, label: str) -> Counter[tuple[Value, bool]]:
-    """Rows per value of the label and by whether the column is missing."""
-    value, gap = table.cell(label), f"CASE WHEN {table.cell(column)} IS NULL THEN 1 ELSE 0 END"
-    rows = table.fetch(f"SELECT {value}, {gap} AS g, COUNT(*) FROM t GROUP BY {value}, {gap}")
-    return Counter({(value, bool(gap)): int(count) for value, gap, count in rows})
 
 
 def _separation(name: str, column: str, counts: Scores) -> Measure:
