@@ -10,17 +10,28 @@ from fractions import Fraction
 from functools import partial
 
 from approvals.measures.comparisons import Comparison
+from approvals.measures.defined_rates import adverse_impact, defined_only, overall_rates
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.labels import Value, same_value
 from approvals.measures.multiplicity import adjusted, chance_sentence, expected_by_chance
-from approvals.measures.performance import Confusion
+from approvals.measures.performance import RATES, Confusion
 from approvals.measures.report import Report, block
 from approvals.measures.tables import Table
 from approvals.measures.two_groups import favourable_measures, inequality_measures, positive_measures
+from approvals.measures.two_proportions import TwoProportions, two_proportions_each
 from approvals.measures.values import Measure
 
 GROUP_RATES = ("selection_rate", "favourable_rate", "accuracy", "tpr", "fpr", "fnr", "tnr", "precision", "base_rate")
 CALIBRATION = {"ece": "ece_10_equal_width_right_closed"}
+TESTED_RATES = {
+    "selection_rate": "selection_rate",
+    "tpr": "recall",
+    "fpr": "fpr",
+    "fnr": "fnr",
+    "precision": "precision",
+    "accuracy": "accuracy",
+    "base_rate": "prevalence",
+}
 CALIBRATED = ("mean_score", "base_rate", "calibration_in_the_large", "ece", "brier", "roc_auc")
 
 
@@ -80,15 +91,22 @@ def _fairness(part: GroupTable, small_group: int, *, scored: bool) -> Report:
     report: Report = {
         "rows_left_out": part.rows_left_out,
         "unknown_rows": part.unknown_rows,
+        "unknown_count": part.unknown_rows,
+        "overall": overall_rates(part.groups),
         "by_group": {label: _group(group) for label, group in groups.items()},
         "impact_ratio_vs_highest": _impact_ratios(part.groups),
+        "adverse_impact_indicated": adverse_impact(part.groups),
         "reference_group": None if part.reference is None else " | ".join(part.reference),
         **block(part.all_groups),
         f"groups_with_n_at_least_{small_group}": block(part.disparities),
+        "defined_only": defined_only(part, small_group),
     }
     if scored:
         report["calibration_within_groups"] = {
-            label: block({CALIBRATION.get(name, name): group.measures[name] for name in CALIBRATED})
+            label: {
+                "n": group.measures["mean_score"].n,
+                **block({CALIBRATION.get(name, name): group.measures[name] for name in CALIBRATED}),
+            }
             for label, group in groups.items()
             if "ece" in group.measures
         }
@@ -114,9 +132,11 @@ def _comparisons(parts: Sequence[GroupTable]) -> dict[tuple[str, ...], Report]:
     every = [item for part in parts for item in part.comparisons]
     exact, tested = adjusted([item.p_fisher for item in every]), adjusted([item.p_z for item in every])
     made = sum(item.p_fisher.computable for item in every)
+    pairs = two_proportions_each([(item.k1, item.n1, item.k2, item.n2) for item in every])
     reports = iter(
         _comparison(
             item,
+            pair,
             {
                 "p_two_sided_z_holm": z.holm,
                 "p_two_sided_z_benjamini_hochberg": z.benjamini_hochberg,
@@ -124,7 +144,7 @@ def _comparisons(parts: Sequence[GroupTable]) -> dict[tuple[str, ...], Report]:
                 "fisher_p_two_sided_benjamini_hochberg": fisher.benjamini_hochberg,
             },
         )
-        for item, z, fisher in zip(every, tested, exact, strict=True)
+        for item, pair, z, fisher in zip(every, pairs, tested, exact, strict=True)
     )
     note = {
         "comparisons": made,
@@ -141,7 +161,7 @@ def _comparisons(parts: Sequence[GroupTable]) -> dict[tuple[str, ...], Report]:
     }
 
 
-def _comparison(item: Comparison, adjusted_p: Mapping[str, Measure]) -> Report:
+def _comparison(item: Comparison, pair: TwoProportions, adjusted_p: Mapping[str, Measure]) -> Report:
     measures = {
         "difference": item.difference,
         "ratio": item.ratio,
@@ -151,7 +171,18 @@ def _comparison(item: Comparison, adjusted_p: Mapping[str, Measure]) -> Report:
         **adjusted_p,
     }
     facts = {"reference": " | ".join(item.reference), "k1": item.k1, "n1": item.n1, "k2": item.k2, "n2": item.n2}
-    return {**facts, "below_four_fifths": item.adverse, "small": item.small, **block(measures)}
+    found = {**facts, "below_four_fifths": item.adverse, "small": item.small, **block(measures)}
+    others = {name: value for name, value in _tests(pair).items() if name not in found}
+    undefined = {**pair.undefined, **found.get("not_computable", {})}
+    return {**found, **others, **({"not_computable": undefined} if undefined else {})}
+
+
+def _tests(pair: TwoProportions) -> Report:
+    """Every value and both ends of every interval by name, and the reasons of those that are null."""
+    counts = dict(zip(("k1", "n1", "k2", "n2"), pair.counts, strict=True))
+    ends = {name: None if found is None else [found.low, found.high] for name, found in pair.intervals.items()}
+    undefined = {"not_computable": dict(pair.undefined)} if pair.undefined else {}
+    return {**counts, **pair.values, **ends, **undefined}
 
 
 def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
@@ -159,10 +190,10 @@ def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
     groups = [group for group in part.groups if group.n and not group.unknown]
     reference = next(group for group in groups if group.values == part.reference)
     unequal = partial(inequality_measures, favourable_is_positive=favourable_is_positive)
+    others = [group for group in groups if group is not reference]
+    tests = _tests_of_rates([_cells(group) for group in others], _cells(reference))
     against: Report = {}
-    for group in groups:
-        if group is reference:
-            continue
+    for group, tested in zip(others, tests, strict=True):
         pair = _cells(group), _cells(reference)
         favoured = favourable_measures(*pair, favourable_is_positive=favourable_is_positive)
         against[group.label] = {
@@ -170,10 +201,23 @@ def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
             "favourable_as_positive": block(favoured),
             "positive_as_predicted": block(positive_measures(*pair)),
             "inequality_of_both_groups": block(unequal(pair)),
+            "tests": tested,
         }
     unknown = [_cells(group) for group in part.groups if group.unknown]
     whole = unequal([_cells(group) for group in groups], others=unknown)
     return {"reference": reference.label, "groups": against, "inequality_of_all_rows": block(whole)}
+
+
+def _tests_of_rates(groups: Sequence[Confusion], reference: Confusion) -> list[Report]:
+    """The tests of two proportions for each rate of each group: numerators and denominators against the reference."""
+    rates = [RATES[rate] for rate in TESTED_RATES.values()]
+    below = [(rate.k(reference), rate.n(reference)) for rate in rates]
+    pairs = [(rate.k(group), rate.n(group), *k2) for group in groups for rate, k2 in zip(rates, below, strict=True)]
+    found = [_tests(pair) for pair in two_proportions_each(pairs)]
+    return [
+        dict(zip(TESTED_RATES, found[start : start + len(rates)], strict=True))
+        for start in range(0, len(found), len(rates))
+    ]
 
 
 def _cells(group: Group) -> Confusion:
