@@ -9,17 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 
-from approvals.measures.comparisons import Comparison
+from approvals.measures.comparison_report import comparison_reports, tests_report
 from approvals.measures.defined_rates import adverse_impact, defined_only, overall_rates
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.labels import Value, same_value
-from approvals.measures.multiplicity import adjusted, chance_sentence, expected_by_chance
 from approvals.measures.performance import RATES, Confusion
 from approvals.measures.report import Report, block
 from approvals.measures.tables import Table
 from approvals.measures.two_groups import favourable_measures, inequality_measures, positive_measures
-from approvals.measures.two_proportions import TwoProportions, two_proportions_each
-from approvals.measures.values import Measure
+from approvals.measures.two_proportions import two_proportions_each
 
 GROUP_RATES = ("selection_rate", "favourable_rate", "accuracy", "tpr", "fpr", "fnr", "tnr", "precision", "base_rate")
 CALIBRATION = {"ece": "ece_10_equal_width_right_closed"}
@@ -70,7 +68,7 @@ def fairness_reports(  # noqa: PLR0913 - the columns and the declared settings o
         seed=seed,
     )
     reports = {part.attributes: _fairness(part, small_group, scored=bool(score)) for part in found}
-    comparisons = _comparisons(found)
+    comparisons = comparison_reports({part.attributes: part.comparisons for part in found})
     for part in found:
         reports[part.attributes] |= comparisons[part.attributes]
         if part.attributes in (reference or {}):
@@ -127,64 +125,6 @@ def _impact_ratios(groups: Iterable[Group]) -> dict[str, float | None]:
     return {label: float(rate / highest) if usable else None for label, rate in rates.items()}
 
 
-def _comparisons(parts: Sequence[GroupTable]) -> dict[tuple[str, ...], Report]:
-    """The comparisons of each table, p values adjusted over those of all tables, and how many were made in all."""
-    every = [item for part in parts for item in part.comparisons]
-    exact, tested = adjusted([item.p_fisher for item in every]), adjusted([item.p_z for item in every])
-    made = sum(item.p_fisher.computable for item in every)
-    pairs = two_proportions_each([(item.k1, item.n1, item.k2, item.n2) for item in every])
-    reports = iter(
-        _comparison(
-            item,
-            pair,
-            {
-                "p_two_sided_z_holm": z.holm,
-                "p_two_sided_z_benjamini_hochberg": z.benjamini_hochberg,
-                "fisher_p_two_sided_holm": fisher.holm,
-                "fisher_p_two_sided_benjamini_hochberg": fisher.benjamini_hochberg,
-            },
-        )
-        for item, pair, z, fisher in zip(every, pairs, tested, exact, strict=True)
-    )
-    note = {
-        "comparisons": made,
-        "comparisons_without_p": len(every) - made,
-        "expected_below_0_05_by_chance": expected_by_chance(made),
-        "note": chance_sentence(made),
-    }
-    return {
-        part.attributes: {
-            "comparisons": {" | ".join(item.values): next(reports) for item in part.comparisons},
-            "multiple_comparisons": dict(note),
-        }
-        for part in parts
-    }
-
-
-def _comparison(item: Comparison, pair: TwoProportions, adjusted_p: Mapping[str, Measure]) -> Report:
-    measures = {
-        "difference": item.difference,
-        "ratio": item.ratio,
-        "z_pooled": item.z,
-        "p_two_sided_z": item.p_z,
-        "fisher_p_two_sided": item.p_fisher,
-        **adjusted_p,
-    }
-    facts = {"reference": " | ".join(item.reference), "k1": item.k1, "n1": item.n1, "k2": item.k2, "n2": item.n2}
-    found = {**facts, "below_four_fifths": item.adverse, "small": item.small, **block(measures)}
-    others = {name: value for name, value in _tests(pair).items() if name not in found}
-    undefined = {**pair.undefined, **found.get("not_computable", {})}
-    return {**found, **others, **({"not_computable": undefined} if undefined else {})}
-
-
-def _tests(pair: TwoProportions) -> Report:
-    """Every value and both ends of every interval by name, and the reasons of those that are null."""
-    counts = dict(zip(("k1", "n1", "k2", "n2"), pair.counts, strict=True))
-    ends = {name: None if found is None else [found.low, found.high] for name, found in pair.intervals.items()}
-    undefined = {"not_computable": dict(pair.undefined)} if pair.undefined else {}
-    return {**counts, **pair.values, **ends, **undefined}
-
-
 def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
     """Each known group against the reference, and how unequally the rows are served: of both, and of the table."""
     groups = [group for group in part.groups if group.n and not group.unknown]
@@ -213,7 +153,7 @@ def _tests_of_rates(groups: Sequence[Confusion], reference: Confusion) -> list[R
     rates = [RATES[rate] for rate in TESTED_RATES.values()]
     below = [(rate.k(reference), rate.n(reference)) for rate in rates]
     pairs = [(rate.k(group), rate.n(group), *k2) for group in groups for rate, k2 in zip(rates, below, strict=True)]
-    found = [_tests(pair) for pair in two_proportions_each(pairs)]
+    found = [tests_report(pair) for pair in two_proportions_each(pairs)]
     return [
         dict(zip(TESTED_RATES, found[start : start + len(rates)], strict=True))
         for start in range(0, len(found), len(rates))

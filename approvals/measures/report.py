@@ -18,10 +18,10 @@ from approvals.measures.calibration import calibration_measures
 from approvals.measures.drift import TwoSamples, categorical_drift, largest_change, numeric_drift
 from approvals.measures.labels import Value, value_text
 from approvals.measures.multiclass import multiclass_performance
-from approvals.measures.performance import binary_performance
+from approvals.measures.performance import binary_performance, score_measures
 from approvals.measures.quality import leakage, missingness_leakage, profile, repeated_keys, row_overlap
 from approvals.measures.regression import group_errors, regression_performance
-from approvals.measures.scores import Closed
+from approvals.measures.scores import Closed, Scores
 from approvals.measures.tables import NumberSummary, Table, TableError
 from approvals.measures.values import Measure
 
@@ -74,11 +74,30 @@ def performance_report(
     )
     named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
     if score:
-        counts = table.scores(score, label, positive=positive)
-        for key, bins, closed in BINNINGS:
-            calibrated = calibration_measures(counts, bins=bins, closed=closed)
-            named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]
+        named |= _calibration(table.scores(score, label, positive=positive), found)
     return block(named)
+
+
+def score_report(table: Table, *, label: str, score: str, positive: Value = 1) -> Report:
+    """What a score says without any prediction. TableError for unusable columns."""
+    counts = table.scores(score, label, positive=positive)
+    found = score_measures(counts)
+    sizes = {
+        "n": Measure("n", counts.n, counts.n, method="count of rows"),
+        "rows_left_out": Measure("rows_left_out", counts.left_out, counts.n, method="count of rows"),
+        "prevalence": calibration_measures(counts)["base_rate"],
+    }
+    named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
+    return block({**sizes, **named, **_calibration(counts, found)})
+
+
+def _calibration(counts: Scores, found: Mapping[str, Measure]) -> dict[str, Measure]:
+    """Calibration errors by their binning, and the distance of the scores of both classes under its other name."""
+    named = {"ks_scipy_ks_2samp": found["ks"]}
+    for key, bins, closed in BINNINGS:
+        calibrated = calibration_measures(counts, bins=bins, closed=closed)
+        named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]
+    return named
 
 
 def multiclass_report(
