@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from approvals.measures.drift_report import drift_report
 from approvals.measures.fairness_report import fairness_reports
 from approvals.measures.labels import value_text
 from approvals.measures.local_law_144 import scoring_tables, selection_tables
 from approvals.measures.report import (
-    drift_report,
     multiclass_report,
     performance_report,
     profile_report,

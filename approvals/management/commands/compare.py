@@ -5,8 +5,12 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from approvals.management.commands._declared import read_cuts
 from approvals.management.commands._tables import TABLE_HELP, TableCommand, opened
-from approvals.measures.report import drift_report
+from approvals.measures.drift_report import DECILES, Binning, drift_report
+from approvals.measures.tables import TableError
+
+FEWEST_BINS, MOST_BINS = 2, 10_000
 
 
 class Command(TableCommand):
@@ -24,11 +28,27 @@ class Command(TableCommand):
             "--category", action="append", default=[], help="column of numbers that name categories; repeat it"
         )
 
+        parser.add_argument("--bins", type=int, default=DECILES, help=f"bins of equal mass in REFERENCE ({DECILES})")
+        parser.add_argument(
+            "--cuts", action="append", default=[], metavar="COLUMN=1,2,3", help="cuts between declared bins; repeat it"
+        )
+        parser.add_argument("--key", action="append", default=[], help="column that identifies a row; repeat it")
+
     def handle(self, **options: Any) -> None:
         """Measure and answer."""
         self.answer(lambda: _report(**options), as_json=options["json"])
 
 
 def _report(**options: Any) -> dict[str, Any]:
+    if not FEWEST_BINS <= options["bins"] <= MOST_BINS:
+        raise TableError(f"--bins must be from {FEWEST_BINS} to {MOST_BINS:,}.")
+    binning = Binning(options["bins"], read_cuts(options["cuts"]))
     with opened(options["reference"]) as reference, opened(options["current"]) as current:
-        return drift_report(reference, current, columns=options["column"], categories=options["category"])
+        return drift_report(
+            reference,
+            current,
+            columns=options["column"],
+            categories=options["category"],
+            binning=binning,
+            key=options["key"],
+        )
