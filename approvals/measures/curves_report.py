@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from approvals.measures.area_intervals import Uncertain, bootstrap_area, bootstrap_share, hanley_mcneil
+from approvals.measures.area_intervals import bootstrap_area, bootstrap_share, hanley_mcneil
 from approvals.measures.calibration import bin_scores, calibration_measures
 from approvals.measures.equal_mass import equal_mass_calibration
 from approvals.measures.intervals import delong, wilson
 from approvals.measures.performance import RATES, Confusion
-from approvals.measures.report import Report, block
+from approvals.measures.report import Report, block, uncertain_report
 from approvals.measures.scores import Closed, ScoreCounts
 from approvals.measures.thresholds import (
     CostMatrix,
@@ -77,7 +77,7 @@ def uncertainty_report(decided: Confusion, counts: ScoreCounts | None, *, draws:
         interval = wilson(k, n)
         report[name] = {
             "wilson": None if interval is None else [interval.low, interval.high],
-            "bootstrap": _uncertain(bootstrap_share(k, n, draws=draws, seed=seed)),
+            "bootstrap": uncertain_report(bootstrap_share(k, n, draws=draws, seed=seed)),
         }
     if counts is not None:
         found, auc = delong(counts), counts.ranks.roc_auc
@@ -88,17 +88,10 @@ def uncertainty_report(decided: Confusion, counts: ScoreCounts | None, *, draws:
             else {"auc": found.auc, "se": found.se, "lo": ends.low, "hi": ends.high},
             "hanley_mcneil": None
             if auc is None
-            else _uncertain(hanley_mcneil(auc, counts.positive_rows, counts.negative_rows)),
-            "bootstrap": _uncertain(bootstrap_area(counts, draws=draws, seed=seed)),
+            else uncertain_report(hanley_mcneil(auc, counts.positive_rows, counts.negative_rows)),
+            "bootstrap": uncertain_report(bootstrap_area(counts, draws=draws, seed=seed)),
         }
     return report
-
-
-def _uncertain(found: Uncertain | None) -> Report | None:
-    if found is None:
-        return None
-    ends = {"point": found.point, "se": found.se, "lo": found.low, "hi": found.high}
-    return {**ends, "B": found.draws, "seed": found.seed} if found.draws else ends
 
 
 def _calibration(counts: ScoreCounts, asked: Curves) -> Report:

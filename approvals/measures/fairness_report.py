@@ -13,8 +13,9 @@ from approvals.measures.comparison_report import comparison_reports, tests_repor
 from approvals.measures.defined_rates import adverse_impact, defined_only, overall_rates
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.labels import Value, same_value
+from approvals.measures.pair_bootstrap import bootstrap_rates
 from approvals.measures.performance import RATES, Confusion
-from approvals.measures.report import Report, block
+from approvals.measures.report import Report, block, uncertain_report
 from approvals.measures.tables import Table
 from approvals.measures.two_groups import favourable_measures, inequality_measures, positive_measures
 from approvals.measures.two_proportions import two_proportions_each
@@ -73,7 +74,9 @@ def fairness_reports(  # noqa: PLR0913 - the columns and the declared settings o
         reports[part.attributes] |= comparisons[part.attributes]
         if part.attributes in (reference or {}):
             same = same_value(positive, favourable)
-            reports[part.attributes]["two_groups"] = _two_groups(part, favourable_is_positive=same)
+            reports[part.attributes]["two_groups"] = _two_groups(
+                part, favourable_is_positive=same, draws=draws, seed=seed
+            )
     return {f"fairness_{'_x_'.join(names)}": report for names, report in reports.items()}
 
 
@@ -125,15 +128,17 @@ def _impact_ratios(groups: Iterable[Group]) -> dict[str, float | None]:
     return {label: float(rate / highest) if usable else None for label, rate in rates.items()}
 
 
-def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
+def _two_groups(part: GroupTable, *, favourable_is_positive: bool, draws: int, seed: int) -> Report:
     """Each known group against the reference, and how unequally the rows are served: of both, and of the table."""
     groups = [group for group in part.groups if group.n and not group.unknown]
     reference = next(group for group in groups if group.values == part.reference)
     unequal = partial(inequality_measures, favourable_is_positive=favourable_is_positive)
     others = [group for group in groups if group is not reference]
-    tests = _tests_of_rates([_cells(group) for group in others], _cells(reference))
+    cells = [_cells(group) for group in others]
+    tests = _tests_of_rates(cells, _cells(reference))
+    drawn = bootstrap_rates(cells, _cells(reference), TESTED_RATES, draws=draws, seed=seed)
     against: Report = {}
-    for group, tested in zip(others, tests, strict=True):
+    for group, tested, uncertain in zip(others, tests, drawn, strict=True):
         pair = _cells(group), _cells(reference)
         favoured = favourable_measures(*pair, favourable_is_positive=favourable_is_positive)
         against[group.label] = {
@@ -142,6 +147,10 @@ def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
             "positive_as_predicted": block(positive_measures(*pair)),
             "inequality_of_both_groups": block(unequal(pair)),
             "tests": tested,
+            "bootstrap": {
+                rate: {name: uncertain_report(found) for name, found in parts.items()}
+                for rate, parts in uncertain.items()
+            },
         }
     unknown = [_cells(group) for group in part.groups if group.unknown]
     whole = unequal([_cells(group) for group in groups], others=unknown)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from approvals.measures.area_intervals import Uncertain
 from approvals.measures.calibration import calibration_measures
 from approvals.measures.labels import Value
 from approvals.measures.multiclass import multiclass_performance
@@ -186,3 +187,11 @@ def block(measures: Mapping[str, Measure]) -> Report:
         [("intervals", intervals)] if intervals else [], [("not_computable", reasons)] if reasons else []
     )
     return {**values, **dict(extra)}
+
+
+def uncertain_report(found: Uncertain | None) -> Report | None:
+    """A value, its standard error and its ends by name, with draws and seed if it was drawn; None where undefined."""
+    if found is None:
+        return None
+    ends = {"point": found.point, "se": found.se, "lo": found.low, "hi": found.high}
+    return {**ends, "B": found.draws, "seed": found.seed} if found.draws else ends
