@@ -175,9 +175,9 @@ def _ks_p(pair: TwoSamples, distance: float) -> float:
 
 
 def asymptotic_ks_p(pair: TwoSamples) -> float | None:
-    """The two-sided p that scipy takes with method "asymp"; None when a side has no values."""
-    distance = pair.distances.ks
-    return None if distance is None else _asymptotic(distance, (pair.reference.n, pair.current.n))
+    """The two-sided p that scipy takes with method "asymp"; None without values and for one value on each side."""
+    distance, sizes = pair.distances.ks, (pair.reference.n, pair.current.n)
+    return None if distance is None or max(sizes) <= 1 else _asymptotic(distance, sizes)
 
 
 def _asymptotic(distance: float, sizes: tuple[int, int]) -> float:

@@ -14,11 +14,12 @@ from approvals.measures.defined_rates import adverse_impact, defined_only, overa
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.labels import Value, same_value
 from approvals.measures.pair_bootstrap import bootstrap_rates
-from approvals.measures.performance import RATES, Confusion
+from approvals.measures.performance import RATES, Confusion, rate_measure
 from approvals.measures.report import Report, block, uncertain_report
 from approvals.measures.tables import Table
 from approvals.measures.two_groups import favourable_measures, inequality_measures, positive_measures
 from approvals.measures.two_proportions import two_proportions_each
+from approvals.measures.values import Measure
 
 GROUP_RATES = ("selection_rate", "favourable_rate", "accuracy", "tpr", "fpr", "fnr", "tnr", "precision", "base_rate")
 CALIBRATION = {"ece": "ece_10_equal_width_right_closed"}
@@ -106,12 +107,20 @@ def _fairness(part: GroupTable, small_group: int, *, scored: bool) -> Report:
         report["calibration_within_groups"] = {
             label: {
                 "n": group.measures["mean_score"].n,
-                **block({CALIBRATION.get(name, name): group.measures[name] for name in CALIBRATED}),
+                **block({CALIBRATION.get(name, name): _calibrated(group)[name] for name in CALIBRATED}),
             }
             for label, group in groups.items()
             if "ece" in group.measures
         }
     return report
+
+
+def _calibrated(group: Group) -> dict[str, Measure]:
+    """The measures of the group's scores; the base rate is that of the rows with a score, as all else beside it."""
+    of_scores = group.measures["mean_score"]
+    k, rest = of_scores.count("positives") or 0, of_scores.count("negatives") or 0
+    scored = Confusion(tp=k, fp=0, fn=0, tn=rest)
+    return {**group.measures, "base_rate": rate_measure("base_rate", scored, RATES["prevalence"])}
 
 
 def _group(group: Group) -> Report:

@@ -72,7 +72,11 @@ def score_report(table: Table, *, label: str, score: str, positive: Value = 1) -
 
 def _calibration(counts: Scores, found: Mapping[str, Measure]) -> dict[str, Measure]:
     """Calibration errors by their binning, and the distance of the scores of both classes under its other name."""
-    named = {"ks_scipy_ks_2samp": found["ks"]}
+    named = {
+        "rows_scored": Measure("rows_scored", counts.n, counts.n, method="count of rows"),
+        "rows_without_score": Measure("rows_without_score", counts.left_out, counts.n, method="count of rows"),
+        "ks_scipy_ks_2samp": found["ks"],
+    }
     for key, bins, closed in BINNINGS:
         calibrated = calibration_measures(counts, bins=bins, closed=closed)
         named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]
