@@ -107,6 +107,7 @@ def _fairness(part: GroupTable, small_group: int, *, scored: bool) -> Report:
         report["calibration_within_groups"] = {
             label: {
                 "n": group.measures["mean_score"].n,
+                "constant_score": group.measures["roc_auc"].count("distinct_scores") == 1,
                 **block({CALIBRATION.get(name, name): _calibrated(group)[name] for name in CALIBRATED}),
             }
             for label, group in groups.items()

@@ -54,7 +54,7 @@ def performance_report(
     named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
     if score:
         named |= _calibration(table.scores(score, label, positive=positive), found)
-    return block(named)
+    return {**block(named), **_constant(named, found["selection_rate"])}
 
 
 def score_report(table: Table, *, label: str, score: str, positive: Value = 1) -> Report:
@@ -67,12 +67,24 @@ def score_report(table: Table, *, label: str, score: str, positive: Value = 1) -
         "prevalence": calibration_measures(counts)["base_rate"],
     }
     named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
-    return block({**sizes, **named, **_calibration(counts, found)})
+    measures = {**sizes, **named, **_calibration(counts, found)}
+    return {**block(measures), **_constant(measures)}
+
+
+def _constant(measures: Mapping[str, Measure], selection: Measure | None = None) -> Report:
+    """Whether every score, or every prediction, is the same and so separates nothing; an area is 0.5 then."""
+    flags = {}
+    if "distinct_scores" in measures:
+        flags["constant_score"] = measures["distinct_scores"].value == 1
+    if selection is not None:
+        flags["constant_prediction"] = selection.value in {0, 1}
+    return flags
 
 
 def _calibration(counts: Scores, found: Mapping[str, Measure]) -> dict[str, Measure]:
     """Calibration errors by their binning, and the distance of the scores of both classes under its other name."""
     named = {
+        "distinct_scores": Measure("distinct_scores", counts.ranks.distinct, counts.n, method="different scores"),
         "rows_scored": Measure("rows_scored", counts.n, counts.n, method="count of rows"),
         "rows_without_score": Measure("rows_without_score", counts.left_out, counts.n, method="count of rows"),
         "ks_scipy_ks_2samp": found["ks"],

@@ -190,7 +190,8 @@ class _Bins:
         """The same counts in small pieces, each counted as it passes."""
         for block in itertools.chain.from_iterable(block.pieces() for block in blocks):
             rows = block.positives + block.negatives
-            totals = rows * block.scores
+            with np.errstate(over="ignore"):  # of scores beyond [0, 1], which have no bins
+                totals = rows * block.scores
             for (bins, closed), binned in self.found.items():
                 edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
                 cuts = np.searchsorted(block.scores, edges, side="right" if closed == "right" else "left")

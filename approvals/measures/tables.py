@@ -6,6 +6,7 @@ No name or value of a table ever becomes SQL text: columns are c0, c1, … insid
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -85,7 +86,9 @@ class Table:
         missing = [name for name in columns if name not in self._positions]
         if missing:
             existing = ", ".join(self.names[:_SHOWN]) + (", …" if len(self.names) > _SHOWN else "")
-            raise TableError(f"The table “{self.name}” has no column {_listed(missing)}; it has {existing}.")
+            meant = [near for name in missing for near in difflib.get_close_matches(name, self.names, n=1)]
+            hint = f" Did you mean {_listed(meant)}?" if meant else ""
+            raise TableError(f"The table “{self.name}” has no column {_listed(missing)}; it has {existing}.{hint}")
 
     def column(self, name: str) -> Column:
         """The named column, or TableError."""
@@ -146,7 +149,8 @@ class Table:
         rest = (missing, int(values.size - finite.size))
         if not finite.size:
             return NumberSummary(0, *rest, None, None, None, None, distinct)
-        mean, std = float(np.mean(finite)), float(np.std(finite))
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite where 64-bit floats cannot hold the sum
+            mean, std = float(np.mean(finite)), float(np.std(finite))
         return NumberSummary(finite.size, *rest, float(finite[0]), float(finite[-1]), mean, std, distinct)
 
     def duplicates(self, *columns: str, ignore: Sequence[str] = ()) -> int:

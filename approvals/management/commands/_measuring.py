@@ -17,6 +17,7 @@ from approvals.measures.thresholds import CostMatrix
 
 TASKS = ("binary", "multiclass", "regression")
 BINNINGS = ("equal-width", "equal-mass")
+TWO = 2
 FEWEST_DRAWS, MOST_DRAWS, MOST_BINS = 100, 100_000, 10_000
 _CELLS = {"TP": "true_positive", "FP": "false_positive", "FN": "false_negative", "TN": "true_negative"}
 _ONLY = {
@@ -31,7 +32,10 @@ _OF_GROUPS = ("reference", "favourable", "local_law_144", "leave_out_below_2_per
 def measured(table: Table, options: dict[str, Any]) -> dict[str, Any]:
     """The report of a table. TableError for options that do not fit together and for columns that cannot be used."""
     _refuse_options(options)
-    attributes = intersections([tuple(names.split(",")) for names in options["group"]])
+    # A column whose name has a comma in it is itself, not an intersection.
+    attributes = intersections(
+        [(names,) if names in table.names else tuple(names.split(",")) for names in options["group"]]
+    )
     return dict(_MEASURED[options["task"]](table, options, attributes))
 
 
@@ -96,6 +100,8 @@ def _option(name: str) -> str:
 
 def _binary(table: Table, options: dict[str, Any], attributes: list[tuple[str, ...]]) -> dict[str, Any]:
     table.require(*(options[name] for name in ("label", "prediction", "score") if options[name]))
+    for name in ("label", "prediction"):
+        _refuse_several(table, options[name])
     if options["label"] is None:
         return _selected(table, options, attributes)
     columns = {name: options[name] for name in ("label", "prediction", "score", "draws", "seed")}
@@ -116,6 +122,15 @@ def _binary(table: Table, options: dict[str, Any], attributes: list[tuple[str, .
     if options["local_law_144"]:
         report |= _law(table, options, attributes)
     return report
+
+
+def _refuse_several(table: Table, column: str | None) -> None:
+    distinct = table.distinct(column) if column else 0
+    if distinct > TWO:
+        raise TableError(
+            f"The column “{column}” must have two values, but it has {distinct}; say --task multiclass if they are "
+            "classes, or --task regression if they are numbers."
+        )
 
 
 def _performance(table: Table, options: dict[str, Any], positive: str) -> dict[str, Any]:
