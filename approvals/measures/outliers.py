@@ -50,19 +50,20 @@ def outliers_of(values: Floats, column: str) -> Outliers:
     if not finite.size:
         reason = "Not computable: the column has no numbers."
         return Outliers(None, None, None, None, {name: _none(name, reason, 0, rest, where) for name in _NAMES})
-    q1, q3 = (float(quartile) for quartile in np.quantile(finite, [0.25, 0.75]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        q1, q3 = (float(quartile) for quartile in np.quantile(finite, [0.25, 0.75]))
     low, high = q1 - FENCE * (q3 - q1), q3 + FENCE * (q3 - q1)
     measures = {"outliers_beyond_3_std": _beyond(finite, rest, where)}
     wide = math.isfinite(q3 - q1) and math.isfinite(low) and math.isfinite(high)
     if q1 == q3 or not wide:
         reason = (
             f"Not computable: {TOO_LARGE}."
-            if q1 != q3
+            if not wide
             else "Not computable: half of the numbers or more are the same, so the fences have no width."
         )
         for name in _FENCED:
             measures[name] = _none(name, reason, finite.size, rest, where)
-        return Outliers(q1, q3, None, None, measures)
+        return Outliers(*(end if math.isfinite(end) else None for end in (q1, q3)), None, None, measures)
     for name, times in _FENCED.items():
         below = int((finite < q1 - times * (q3 - q1)).sum())
         above = int((finite > q3 + times * (q3 - q1)).sum())

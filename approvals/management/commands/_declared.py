@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -30,10 +31,14 @@ def read_lists(given: Sequence[str], *, form: str = "COLUMN=A,B,C") -> dict[str,
 def read_cuts(given: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """Several numbers of each column."""
     form = "COLUMN=1,2,3"
-    return {
+    found = {
         column: tuple(_number(value, f"{column}={','.join(values)}", form) for value in values)
         for column, values in read_lists(given, form=form).items()
     }
+    for column, cuts in found.items():
+        if any(low >= high for low, high in itertools.pairwise(cuts)):
+            raise TableError(f"The cuts between the bins of “{column}” must rise.")
+    return found
 
 
 def read_ranges(given: Sequence[str]) -> dict[str, Ends]:
