@@ -63,7 +63,8 @@ def outliers_of(values: Floats, column: str) -> Outliers:
         )
         for name in _FENCED:
             measures[name] = _none(name, reason, finite.size, rest, where)
-        return Outliers(*(end if math.isfinite(end) else None for end in (q1, q3)), None, None, measures)
+        ends = [end if math.isfinite(end) else None for end in (q1, q3)]
+        return Outliers(ends[0], ends[1], None, None, measures)
     for name, times in _FENCED.items():
         below = int((finite < q1 - times * (q3 - q1)).sum())
         above = int((finite > q3 + times * (q3 - q1)).sum())
