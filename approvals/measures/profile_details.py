@@ -5,6 +5,7 @@ Rules are declared, never guessed: ranges, allowed values, kinds, and columns th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,7 +99,9 @@ def _repeated_values(table: Table, column: str) -> list[Value]:
 
 
 def _plain(value: Value) -> Value:
-    return value if isinstance(value, bool | int | float | str) else value_text(value)
+    """The value as JSON can hold it: infinite numbers as text."""
+    plain = isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value))
+    return value if plain else value_text(value)
 
 
 def label_report(table: Table, label: str, *, positive: Value = 1, exclude: Sequence[str] = ()) -> Report:

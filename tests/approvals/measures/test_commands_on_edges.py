@@ -240,6 +240,15 @@ def test_the_median_is_that_of_every_row_and_a_tie_is_not_above_it(write_csv):
     assert {line["category"]: line["selected"] for line in law["categories"]} == {"a": 0, "b": 1}
 
 
+@pytest.mark.parametrize("pair", [(math.nextafter(1.0, 2.0), 1 + 2**-51), (1.6e308, 1.7e308)])
+def test_of_two_scores_the_higher_is_above_the_median_however_near_or_large(write_csv, pair):
+    """Half of their sum is rounded to the higher one, or is beyond any number."""
+    table = write_csv(["s", "g"], [[repr(score), group] for score, group in zip(pair, "ab", strict=True)])
+    law = answer("measure", table, "--score", "s", "--group", "g", "--draws", 0)["local_law_144"]["g"]
+    assert {line["category"]: line["selected"] for line in law["categories"]} == {"a": 0, "b": 1}
+    assert pair[0] <= law["median_all_rows"] <= pair[1]
+
+
 def test_a_category_below_two_percent_is_left_out_only_with_a_reason(write_csv):
     rows = [[int(i % 2), group] for group, n in (("a", 60), ("b", 39)) for i in range(n)] + [[1, "rare"]]
     table = write_csv(["p", "g"], rows)
@@ -271,6 +280,10 @@ def test_numbers_beyond_any_sum_are_null_and_not_infinite(write_csv):
     assert answer("measure", table, *TWO, "--score", "s", "--group", "g")["performance"]["log_loss"] is None
     assert answer("profile", table, "--label", "y")["ranges"]["s"]["mean"] is None
     answer("compare", table, table)
+    least = write_csv(["x"], [["-1.7976931348623157e308"], ["-1.7976931348623157e308"]], "least.csv")
+    assert answer("compare", least, least)["columns"]["x"]["decile_cuts"] == [-1.7976931348623157e308]
+    repeated = write_csv(["k"], [["inf"], ["inf"], [1]], "repeated.csv")
+    assert answer("profile", repeated, "--key", "k")["k_values_duplicated"] == ["inf"]
 
 
 def test_within_a_group_the_base_rate_is_that_of_the_rows_with_a_score(write_csv):
