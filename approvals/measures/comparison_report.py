@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from approvals.measures.comparisons import Comparison, Key
+from approvals.measures.labels import group_label
 from approvals.measures.multiplicity import adjusted, chance_sentence, expected_by_chance
 from approvals.measures.report import Report, block
 from approvals.measures.two_proportions import TwoProportions, two_proportions_each
@@ -38,7 +39,7 @@ def comparison_reports(parts: Mapping[Key, Sequence[Comparison]]) -> dict[Key, R
     }
     return {
         attributes: {
-            "comparisons": {" | ".join(item.values): next(reports) for item in comparisons},
+            "comparisons": {group_label(item.values): next(reports) for item in comparisons},
             "multiple_comparisons": dict(note),
         }
         for attributes, comparisons in parts.items()
@@ -54,7 +55,7 @@ def _comparison(item: Comparison, pair: TwoProportions, adjusted_p: Mapping[str,
         "fisher_p_two_sided": item.p_fisher,
         **adjusted_p,
     }
-    facts = {"reference": " | ".join(item.reference), "k1": item.k1, "n1": item.n1, "k2": item.k2, "n2": item.n2}
+    facts = {"reference": group_label(item.reference), "k1": item.k1, "n1": item.n1, "k2": item.k2, "n2": item.n2}
     found = {**facts, "below_four_fifths": item.adverse, "small": item.small, **block(measures)}
     others = {name: value for name, value in tests_report(pair).items() if name not in found}
     undefined = {**pair.undefined, **found.get("not_computable", {})}

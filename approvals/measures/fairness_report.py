@@ -12,7 +12,7 @@ from functools import partial
 from approvals.measures.comparison_report import comparison_reports, tests_report
 from approvals.measures.defined_rates import adverse_impact, defined_only, overall_rates
 from approvals.measures.fairness import Group, GroupTable, group_fairness
-from approvals.measures.labels import Value, same_value
+from approvals.measures.labels import Value, group_label, same_value
 from approvals.measures.pair_bootstrap import bootstrap_rates
 from approvals.measures.performance import RATES, Confusion, rate_measure
 from approvals.measures.report import Report, block, uncertain_report
@@ -98,7 +98,7 @@ def _fairness(part: GroupTable, small_group: int, *, scored: bool) -> Report:
         "by_group": {label: _group(group) for label, group in groups.items()},
         "impact_ratio_vs_highest": _impact_ratios(part.groups),
         "adverse_impact_indicated": adverse_impact(part.groups),
-        "reference_group": None if part.reference is None else " | ".join(part.reference),
+        "reference_group": None if part.reference is None else group_label(part.reference),
         **block(part.all_groups),
         f"groups_with_n_at_least_{small_group}": block(part.disparities),
         "defined_only": defined_only(part, small_group),

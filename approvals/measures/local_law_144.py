@@ -18,7 +18,7 @@ import numpy as np
 from approvals.measures.comparisons import four_fifths
 from approvals.measures.group_cells import MAX_GROUPS
 from approvals.measures.intervals import wilson
-from approvals.measures.labels import UNKNOWN, Value, group_text, positive_level, same_value
+from approvals.measures.labels import UNKNOWN, Value, group_label, group_text, positive_level, same_value
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats
 from approvals.measures.tables import Table, TableError
@@ -49,7 +49,7 @@ class Category:
     @property
     def label(self) -> str:
         """The category's values in one text."""
-        return " | ".join(self.values)
+        return group_label(self.values)
 
 
 @dataclass(frozen=True)

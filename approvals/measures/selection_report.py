@@ -9,7 +9,7 @@ import numpy as np
 from approvals.measures.comparison_report import comparison_reports
 from approvals.measures.comparisons import compare_each
 from approvals.measures.disparities import Among, disparities
-from approvals.measures.labels import UNKNOWN, Value
+from approvals.measures.labels import UNKNOWN, Value, group_label
 from approvals.measures.local_law_144 import LawTable, scoring_tables, selection_tables
 from approvals.measures.report import Report, block
 from approvals.measures.tables import Table, TableError
@@ -137,7 +137,7 @@ def _groups(found: LawTable, against: Key | None, small_group: int, draws: int, 
         },
         "impact_ratio_vs_highest": {line.label: line.impact_ratio.value for line in found.categories},
         "adverse_impact_indicated": {line.label: line.below_four_fifths for line in found.categories},
-        "reference_group": None if against is None else " | ".join(against),
+        "reference_group": None if against is None else group_label(against),
         **block({name: shown[name] for name in _OF_SELECTION}),
         f"groups_with_n_at_least_{small_group}": block({name: judged[name] for name in _OF_SELECTION}),
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 from approvals.measures.curves_report import Curves, cost_report, curves_report, uncertainty_report
 from approvals.measures.fairness_report import fairness_reports, intersections
-from approvals.measures.labels import same_value
+from approvals.measures.labels import UNKNOWN, group_text, same_value
 from approvals.measures.performance import Confusion
 from approvals.measures.ranges import BLOCK_ROWS
 from approvals.measures.report import multiclass_report, performance_report, regression_reports, score_report
@@ -17,7 +17,7 @@ from approvals.measures.thresholds import CostMatrix
 
 TASKS = ("binary", "multiclass", "regression")
 BINNINGS = ("equal-width", "equal-mass")
-TWO = 2
+TWO, SHOWN = 2, 10
 FEWEST_DRAWS, MOST_DRAWS, MOST_BINS = 100, 100_000, 10_000
 _CELLS = {"TP": "true_positive", "FP": "false_positive", "FN": "false_negative", "TN": "true_negative"}
 _ONLY = {
@@ -115,7 +115,7 @@ def _binary(table: Table, options: dict[str, Any], attributes: list[tuple[str, .
             attributes=attributes,
             positive=positive,
             favourable=positive if options["favourable"] is None else options["favourable"],
-            reference=_references(options["reference"], attributes),
+            reference=_references(table, options["reference"], attributes),
             small_group=options["small_group"],
             **columns,
         )
@@ -192,7 +192,7 @@ def _selected(table: Table, options: dict[str, Any], attributes: list[tuple[str,
     )
     reports = selection_reports(
         tables,
-        reference=_references(options["reference"], attributes),
+        reference=_references(table, options["reference"], attributes),
         small_group=options["small_group"],
         draws=options["draws"],
         seed=options["seed"],
@@ -228,7 +228,7 @@ def _multiclass(table: Table, options: dict[str, Any], attributes: list[tuple[st
             positive=favourable,
             favourable=favourable,
             several=True,
-            reference=_references(options["reference"], attributes),
+            reference=_references(table, options["reference"], attributes),
             small_group=options["small_group"],
             **columns,
         )
@@ -256,7 +256,9 @@ def _class_scores(given: list[str]) -> dict[str, str]:
     return columns
 
 
-def _references(given: list[str], attributes: list[tuple[str, ...]]) -> dict[tuple[str, ...], tuple[str, ...]] | None:
+def _references(
+    table: Table, given: list[str], attributes: list[tuple[str, ...]]
+) -> dict[tuple[str, ...], tuple[str, ...]] | None:
     """The group to compare with, for each attribute or intersection all of whose columns are named."""
     values: dict[str, str] = {}
     for text in given:
@@ -265,5 +267,18 @@ def _references(given: list[str], attributes: list[tuple[str, ...]]) -> dict[tup
             raise TableError(
                 f"“{text}” names no reference group; write it as COLUMN=VALUE of a column given as --group."
             )
-        values[column] = value
+        values[column] = _group_meant(table, column, value)
     return {names: tuple(values[name] for name in names) for names in attributes if values.keys() >= set(names)} or None
+
+
+def _group_meant(table: Table, column: str, value: str) -> str:
+    """The group that a value at the command line means: 1.0 and True are the 1 and true of the table."""
+    levels = [level for level in table.levels(column) if level is not None]
+    groups = sorted({group_text(level) for level in levels} - {UNKNOWN})
+    if group_text(value) in {*groups, UNKNOWN}:
+        return group_text(value)
+    meant = {group_text(level) for level in levels if same_value(level, value)}
+    if len(meant) != 1:
+        shown = ", ".join(groups[:SHOWN]) + (", …" if len(groups) > SHOWN else "")
+        raise TableError(f"The reference group “{value}” has no rows in {column}; its groups are {shown}.")
+    return meant.pop()

@@ -204,6 +204,38 @@ def test_nobody_selected_has_no_impact_ratio(write_csv):
         assert "highest rate is 0" in line["not_computable"]
 
 
+def test_groups_whose_values_have_strokes_are_not_mixed_up(write_csv):
+    rows = [[1, 1, "a | b", "c"], [0, 0, "a", "b | c"], [1, 0, "a", "b | c"]]
+    table = write_csv(["y", "p", "g", "h"], rows)
+    found = answer("measure", table, *TWO, "--group", "g,h", "--group", "g")
+    assert {name: group["count"] for name, group in found["fairness_g_x_h"]["by_group"].items() if group["count"]} == {
+        "“a | b” | c": 1,
+        "a | “b | c”": 2,
+    }
+    assert found["fairness_g"]["by_group"].keys() == {"a", "a | b"}
+
+
+@pytest.mark.parametrize(
+    ("values", "named", "meant"),
+    [
+        (["1.0", "2.0"], "1.0", "1"),
+        (["1.0", "2.0"], "1", "1"),
+        (["True", "False"], "True", "true"),
+        ([" x", "y"], "x ", "x"),
+    ],
+)
+def test_a_reference_is_named_as_people_write_it(write_csv, values, named, meant):
+    rows = [[1, 1, values[0]], [0, 0, values[1]], [1, 0, values[1]], [0, 1, values[0]]]
+    found = answer("measure", write_csv(["y", "p", "g"], rows), *TWO, "--group", "g", "--reference", f"g={named}")
+    assert found["fairness_g"]["reference_group"] == meant
+
+
+def test_a_reference_that_does_not_occur_is_refused_with_those_that_do(write_csv):
+    table = write_csv(["y", "p", "g"], [[1, 1, "a"], [0, 0, "b"]])
+    said = refusal("measure", table, *TWO, "--group", "g", "--reference", "g=c")
+    assert "“c” has no rows in g; its groups are a, b." in said
+
+
 def test_one_group_is_compared_with_none(write_csv):
     rows = [[1, 1, "a"], [0, 0, "a"], [1, 1, None], [0, 1, "unknown"]]
     found = answer("measure", write_csv(["y", "p", "g"], rows), *TWO, "--group", "g")["fairness_g"]
