@@ -71,7 +71,8 @@ class Scores(ABC):
     @cached_property
     def _read(self) -> tuple[Ranks, dict[tuple[int, Closed], Binned]]:
         binned = _Bins(_BINNINGS)
-        ranks = ranks_of(binned.counting(self.blocks()), self.positive_rows, self.negative_rows)
+        with np.errstate(over="ignore", invalid="ignore"):  # sums of scores beyond [0, 1], which have no bins
+            ranks = ranks_of(binned.counting(self.blocks()), self.positive_rows, self.negative_rows)
         return ranks, binned.found
 
 
@@ -189,21 +190,17 @@ class _Bins:
     def counting(self, blocks: Iterator[ScoreCounts]) -> Iterator[ScoreCounts]:
         """The same counts in small pieces, each counted as it passes."""
         for block in itertools.chain.from_iterable(block.pieces() for block in blocks):
-            with np.errstate(over="ignore", invalid="ignore"):  # of scores beyond [0, 1], which have no bins
-                self._count(block)
+            rows = block.positives + block.negatives
+            totals = rows * block.scores
+            for (bins, closed), binned in self.found.items():
+                edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
+                cuts = np.searchsorted(block.scores, edges, side="right" if closed == "right" else "left")
+                starts = np.concatenate(([0], cuts))
+                filled = np.diff(np.append(starts, block.scores.size)) > 0
+                for values, sums in ((rows, binned.rows), (block.positives, binned.positives), (totals, binned.totals)):
+                    if filled.any():
+                        sums[filled] += np.add.reduceat(values, starts[filled])
             yield block
-
-    def _count(self, block: ScoreCounts) -> None:
-        rows = block.positives + block.negatives
-        totals = rows * block.scores
-        for (bins, closed), binned in self.found.items():
-            edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
-            cuts = np.searchsorted(block.scores, edges, side="right" if closed == "right" else "left")
-            starts = np.concatenate(([0], cuts))
-            filled = np.diff(np.append(starts, block.scores.size)) > 0
-            for values, sums in ((rows, binned.rows), (block.positives, binned.positives), (totals, binned.totals)):
-                if filled.any():
-                    sums[filled] += np.add.reduceat(values, starts[filled])
 
 
 def _binned(blocks: Iterator[ScoreCounts], binnings: Sequence[tuple[int, Closed]]) -> dict[tuple[int, Closed], Binned]:

@@ -197,7 +197,16 @@ def _selected(table: Table, options: dict[str, Any], attributes: list[tuple[str,
         draws=options["draws"],
         seed=options["seed"],
     )
-    return {**reports, "local_law_144": law_report(tables)}
+    report = {**reports, "local_law_144": law_report(tables)}
+    if options["prediction"] and options["score"]:
+        report["local_law_144_scoring"] = _scoring(table, options, attributes)
+    return report
+
+
+def _scoring(table: Table, options: dict[str, Any], attributes: list[tuple[str, ...]]) -> dict[str, Any]:
+    why = options["leave_out_below_2_percent"]
+    tables = law_tables(table, prediction=None, score=options["score"], attributes=attributes, justification=why)
+    return law_report(tables)
 
 
 def _law(table: Table, options: dict[str, Any], attributes: list[tuple[str, ...]]) -> dict[str, Any]:
@@ -208,8 +217,7 @@ def _law(table: Table, options: dict[str, Any], attributes: list[tuple[str, ...]
         tables = law_tables(table, prediction=options["prediction"], score=None, positive=positive, **given)
         report["local_law_144"] = law_report(tables)
     if options["score"]:
-        tables = law_tables(table, prediction=None, score=options["score"], **given)
-        report["local_law_144_scoring"] = law_report(tables)
+        report["local_law_144_scoring"] = _scoring(table, options, attributes)
     return report
 
 
