@@ -174,6 +174,12 @@ def test_a_column_that_cannot_be_compared_keeps_no_other_from_it(write_csv):
     assert "holds number values in “before.csv”, but text values" in found["mixed"]["not_computable"]["column"]
 
 
+@pytest.mark.parametrize("text", ["", "NA", "n/a", "#N/A N/A", "-nan", "-1.#IND", "1.#QNAN", " NaN ", "null"])
+def test_a_cell_that_says_no_value_is_missing_and_leaves_a_number_column_one(write_csv, text):
+    found = answer("profile", write_csv(["id", "x"], [[1, 0.5], [2, text], [3, 0.7]]))
+    assert (found["kinds"]["x"], found["missing_by_column"]) == ("number", {"x": [1, 1 / 3]})
+
+
 def test_infinite_numbers_are_left_out_and_counted(write_csv):
     before = write_csv(["x"], [[0], [1], [3]], "before.csv")
     now = write_csv(["x"], [[5], [6], [8], ["inf"], ["-inf"], [None]], "now.csv")
