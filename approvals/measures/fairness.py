@@ -25,7 +25,7 @@ from approvals.measures.group_cells import (
     with_empty_groups,
 )
 from approvals.measures.intervals import WILSON, wilson_each
-from approvals.measures.labels import UNKNOWN, Value, group_text, positive_level, same_value
+from approvals.measures.labels import UNKNOWN, Value, group_label, group_text, positive_level, same_value
 from approvals.measures.performance import RATES, Confusion, score_measures
 from approvals.measures.score_reading import read_score_groups
 from approvals.measures.tables import Table, TableError
@@ -63,7 +63,7 @@ class Group:
     @property
     def label(self) -> str:
         """The group's values in one text."""
-        return " | ".join(self.values)
+        return group_label(self.values)
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def _disparities(
             rows=tuple(i for i, key in enumerate(every) if key in groups),
             words=meant,
             reference=every.index(asked) if asked and asked in groups else None,
-            reference_words=" | ".join(asked) if asked and asked in groups else "",
+            reference_words=group_label(asked) if asked and asked in groups else "",
         )
         for groups, meant in zip((large, known), words, strict=True)
     ]
@@ -233,7 +233,7 @@ def _disparities(
         seed=settings.seed,
     )
     return [
-        missing_reference(" | ".join(asked), measures) if asked and part.reference is None else measures
+        missing_reference(group_label(asked), measures) if asked and part.reference is None else measures
         for part, measures in zip(among, found, strict=True)
     ]
 

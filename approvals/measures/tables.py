@@ -6,6 +6,7 @@ No name or value of a table ever becomes SQL text: columns are c0, c1, … insid
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +70,9 @@ class Table:
         missing = [name for name in columns if name not in self._positions]
         if missing:
             existing = ", ".join(self.names[:_SHOWN]) + (", …" if len(self.names) > _SHOWN else "")
-            raise TableError(f"The table “{self.name}” has no column {_listed(missing)}; it has {existing}.")
+            meant = [near for name in missing for near in difflib.get_close_matches(name, self.names, n=1)]
+            hint = f" Did you mean {_listed(meant)}?" if meant else ""
+            raise TableError(f"The table “{self.name}” has no column {_listed(missing)}; it has {existing}.{hint}")
 
     def column(self, name: str) -> Column:
         """The named column, or TableError."""
