@@ -167,6 +167,7 @@ class CheckRunAdmin(VersionRecordAdmin):
             "tables": reading.get("tables", ()),
             "looked_at": reading.get("looked_at", ()),
             "not_looked_at": reading.get("not_looked_at", ()),
+            "turns": reading.get("turns", ()),
             "inputs": [
                 (str(EvidenceKind(kind).label), piece["sha256"])
                 for kind, piece in sorted(row.inputs.get("evidence", {}).items())

@@ -103,11 +103,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict with its reasons; `failed_measures` are those that need a mitigation plan."""
+    """The verdict with its reasons; `failed_measures` are those that need a mitigation plan.
+
+    `turns` say what would turn it, one sentence for each threshold.
+    """
 
     verdict: str
     sentences: tuple[str, ...]
     failed_measures: tuple[Measure, ...] = ()
+    turns: tuple[str, ...] = ()
 
 
 class Check(ABC):

@@ -50,6 +50,7 @@ CELLS = ("tp", "fp", "fn", "tn")
 NAMES_OF = {BINARY: NAMES, MULTICLASS: _performance_multiclass.NAMES, REGRESSION: _performance_regression.NAMES}
 EVERY_NAME = _performance_multiclass.NAMES | _performance_regression.NAMES | NAMES
 WITHOUT_SIGN = ("max_mean_error",)
+CORRECT_CLAIMS = "Claims: corrected to what was measured, or left out, they would give no warning."
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,8 @@ class Performance(Check):
             return judgement
         verdict = WARNING if doubts and judgement.verdict == PASSED else judgement.verdict
         order = (*doubts, *judgement.sentences) if verdict == WARNING else (*judgement.sentences, *doubts)
-        return Judgement(verdict, order, judgement.failed_measures)
+        turns = (*((CORRECT_CLAIMS,) if doubts else ()), *judgement.turns)
+        return replace(judgement, verdict=verdict, sentences=order, turns=turns)
 
 
 def _rule(threshold: str, limit: float | None) -> Rule:

@@ -6,7 +6,7 @@ chance (slice finding after Chung et al. 2019; Holm 1979).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from approvals.checks._charts import bars
@@ -107,7 +107,7 @@ class SlicePerformance(Check):
         found = judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
         worse = reading.details.get("worse", ())
         named = (f"Worse than the rest: {'; '.join(worse[:5])}.",) if worse else ()
-        return Judgement(found.verdict, (*found.sentences, *named), found.failed_measures)
+        return replace(found, sentences=(*found.sentences, *named))
 
 
 def _right(table: Table, declared: Declaration) -> tuple[Booleans, Booleans]:
