@@ -83,7 +83,7 @@ class Perturbation(Check):
         if not 0.0 < asked.noise <= 1.0 or asked.repeats < 1 or asked.max_rows < 1:
             raise ParameterError("noise must be above 0 and at most 1; repeats and max_rows at least 1.")
         report(0.0, "Loading the artifact")
-        scorer = loaded(artifact, job)
+        scorer = loaded(artifact, job, declared)
         with opened(piece, job) as table:
             table.require(declared.label, *declared.features)
             chosen = _drawn(table.rows, asked.max_rows, job.seed)

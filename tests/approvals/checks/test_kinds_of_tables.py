@@ -63,15 +63,6 @@ def test_what_is_meant_for_two_classes_says_so_of_other_tables(measured, wine, d
     assert caught.value.sentence.endswith("needs a binary one, of two values.")
 
 
-@pytest.mark.parametrize("key", ["reproducibility"])
-def test_what_is_meant_for_classes_says_so_of_numbers(measured, diabetes, piece, key):
-    pieces = (diabetes(features=["bmi"]), piece("artifact", b"x"))
-    with pytest.raises(
-        CheckInputError, match=r"predicts numbers; .* needs a binary or multiclass one, of two values or"
-    ):
-        measured(checks.find(key), *pieces, **POLICY.get(key, {}))
-
-
 def by_name(reading):
     return {measure.name: measure for measure in reading.measures}
 
