@@ -12,12 +12,7 @@ POLICY = {
     "slice_performance": {"columns": ["id"]},
     "stability_over_time": {"time": "id"},
 }
-TWO_VALUED = [
-    "calibration",
-    "champion_comparison",
-    "decision_cost",
-    "local_law_144",
-]
+TWO_VALUED = ["local_law_144"]
 
 
 @pytest.mark.parametrize(
