@@ -32,6 +32,10 @@ KINDS_OF: dict[str, Sequence[str]] = {
     **{name: (REGRESSION,) for one in OF_NUMBERS for name in (one, UPPER.format(one))},
 }
 """Measures that only such tables have."""
+KINDS_OF_THRESHOLDS: dict[str, Sequence[str]] = {
+    **dict.fromkeys(("min_f1_macro_difference", "min_f1_macro_difference_low"), (MULTICLASS,)),
+    **{f"max_{key}{end}": (REGRESSION,) for key in NUMBER_NAMES for end in ("", "_high")},
+}
 
 
 def reading_of_classes(table: Table, declared: Declaration, champion: str, job: Job) -> Reading:

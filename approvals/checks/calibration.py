@@ -5,8 +5,9 @@ Of a predicted number it is the calibration of the mean: whether it is right on 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from approvals.checks import _calibration_classes, _calibration_numbers
 from approvals.checks._calibration_tables import bin_table, curve_of, measures_table
@@ -94,6 +95,11 @@ class Calibration(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("max_ece", "max_mce", "max_calibration_in_the_large"), (BINARY,)),
+        **dict.fromkeys(_calibration_classes.THRESHOLDS, (MULTICLASS,)),
+        **dict.fromkeys((*_calibration_numbers.AT_MOST, *_calibration_numbers.AT_LEAST), (REGRESSION,)),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")

@@ -5,8 +5,9 @@ What is compared is paired, because both err on the same rows: McNemar for decis
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -88,6 +89,12 @@ class ChampionComparison(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("min_accuracy_difference", "min_accuracy_difference_low"), (BINARY, MULTICLASS)),
+        **dict.fromkeys(("min_roc_auc_difference", "min_roc_auc_difference_low", "max_brier_difference"), (BINARY,)),
+        "champion_score": (BINARY,),
+        **_champion_kinds.KINDS_OF_THRESHOLDS,
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from approvals.checks._charts import bars
 from approvals.checks._evaluation import BINARY, KINDS, MULTICLASS, REGRESSION, Declaration, declaration_of, opened
@@ -55,6 +55,7 @@ class DataQuality(Check):
     optional_inputs = ("training_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {"min_class_share": (BINARY, MULTICLASS)}
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")

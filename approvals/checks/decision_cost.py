@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from approvals.checks._class_costs import MEAN, OVER_CONSTANT, costs_of, reading_of_class_costs
 from approvals.checks._evaluation import (
@@ -77,6 +77,12 @@ class DecisionCost(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("true_positive", "false_positive", "false_negative", "true_negative"), (BINARY,)),
+        "max_excess_cost": (BINARY,),
+        **dict.fromkeys(("class_costs", "max_excess_over_constant"), (MULTICLASS,)),
+        "max_mean_cost": (BINARY, MULTICLASS),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters

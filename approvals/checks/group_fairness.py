@@ -5,11 +5,11 @@ Groups that are too small or unknown are shown and decide nothing; a disparity t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from approvals.checks._charts import interval_dots
 from approvals.checks._evaluation import (
@@ -117,6 +117,11 @@ class GroupFairness(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **{threshold: kinds for threshold, _, kinds in ASKED},
+        "favourable": (BINARY,),
+        "favourable_class": (MULTICLASS,),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from approvals.checks import _performance_multiclass, _performance_regression
 from approvals.checks._evaluation import (
@@ -121,6 +121,11 @@ class Performance(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        f"{bound}_{key}": tuple(kind for kind in KINDS if name in NAMES_OF[kind].values())
+        for bound in ("min", "max")
+        for key, name in EVERY_NAME.items()
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")

@@ -5,8 +5,9 @@ Performance and fairness are measured on submitted predictions; this check ties 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,10 @@ class Reproducibility(Check):
     inputs = ("artifact", "evaluation_table")
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("max_score_difference", "max_different_decisions"), CLASSES),
+        **dict.fromkeys(("max_number_difference", "max_number_difference_in_deviations"), (REGRESSION,)),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, artifact = job.input("evaluation_table"), job.input("artifact")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -114,6 +114,10 @@ class SlicePerformance(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("min_slice_accuracy", "max_accuracy_gap", "min_named_slice_accuracy"), CLASSES),
+        **dict.fromkeys(("max_slice_mae", "max_mae_gap", "max_mae_ratio", "max_named_slice_mae"), (REGRESSION,)),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters
