@@ -47,6 +47,7 @@ KINDS = {
     "max_equal_opportunity_difference": Kind((TRUE_RATE,), "favourable decision about those whose label is favourable"),
     "max_equalized_odds_difference": Kind((TRUE_RATE, FALSE_RATE), "favourable decision"),
     "max_accuracy_difference": Kind((RIGHT,), "right decision"),
+    "min_impact_ratio": Kind((RATE,), "selection", is_ratio=True),
 }
 GroupCells = Mapping[str, Mapping[int, Sequence[Cell]]]
 """By what the groups are cut by (“sex and age”): the cells of every number of the groups that count."""

@@ -182,3 +182,15 @@ def test_every_check_says_what_would_turn_it_when_nothing_was_measured(key):
     judgement = check().judge(Reading(measures=(), looked_at=()), check.Thresholds())
     assert judgement.verdict == "not_computable"
     assert judgement.turns
+
+
+def test_selections_that_would_turn_an_impact_ratio_are_counted(measured, judged, german):
+    check = checks.find("local_law_144")
+    reading = measured(check, german(), attributes=[["age_group"]])
+    limits = {"max_unknown_share": 1.0}
+    failed = judged(check, reading, min_impact_ratio=0.95, **limits)
+    assert "15 more selections for the group “25_or_under” would meet it" in failed.turns[0]
+    passed = judged(check, reading, min_impact_ratio=0.8, **limits)
+    assert "fewer selections for the group “25_or_under” would fail it" in passed.turns[0]
+    scored = judged(check, measured(check, german(), attributes=[["age_group"]], basis="scoring"), min_impact_ratio=0.1)
+    assert "selections" not in " ".join(scored.turns)
