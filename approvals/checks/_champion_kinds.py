@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from approvals.checks._evaluation import MULTICLASS, REGRESSION, Declaration, left_out_share
+from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION, Declaration, left_out_share
 from approvals.checks._rules import interval_text, number, reason_of
 from approvals.checks.base import Job, NumberTable, Reading
 from approvals.measures.multiclass import read_classes
@@ -28,12 +28,12 @@ NUMBER_NAMES = {"mae_difference": MAE, "rmse_difference": RMSE, "mae_ratio": RAT
 LOWER, UPPER = "lower end of the interval of {}", "upper end of the interval of {}"
 OF_NUMBERS = (MAE, RMSE, RATIO)
 KINDS_OF: dict[str, Sequence[str]] = {
-    **dict.fromkeys((F1, LOWER.format(F1)), (MULTICLASS,)),
+    **dict.fromkeys((F1, LOWER.format(F1)), (BINARY, MULTICLASS)),
     **{name: (REGRESSION,) for one in OF_NUMBERS for name in (one, UPPER.format(one))},
 }
-"""Measures that only such tables have."""
+"""Measures that not every kind of table has."""
 KINDS_OF_THRESHOLDS: dict[str, Sequence[str]] = {
-    **dict.fromkeys(("min_f1_macro_difference", "min_f1_macro_difference_low"), (MULTICLASS,)),
+    **dict.fromkeys(("min_f1_macro_difference", "min_f1_macro_difference_low"), (BINARY, MULTICLASS)),
     **{f"max_{key}{end}": (REGRESSION,) for key in NUMBER_NAMES for end in ("", "_high")},
 }
 

@@ -26,8 +26,10 @@ from approvals.checks._evaluation import (
 )
 from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
+from approvals.measures.labels import Value
 from approvals.measures.outcomes import Outcomes, outcomes
 from approvals.measures.paired import accuracy_difference, auc_difference, brier_difference
+from approvals.measures.paired_kinds import class_differences
 from approvals.measures.values import Measure, not_computable
 
 NAMES = {
@@ -113,7 +115,7 @@ class ChampionComparison(Check):
             )
         both = ours.known & theirs.known
         used, rows = int(both.sum()), int(both.size)
-        measures = _differences(ours, theirs, both, asked.level)
+        measures = (*_differences(ours, theirs, both, asked.level), _f1_difference(ours, theirs, both, job))
         lines = tuple((m.name, number(m.value) if m.computable else reason_of(m), interval_text(m)) for m in measures)
         return Reading(
             measures=(*measures, *_lower_ends(measures), left_out_share(used=used, rows=rows)),
@@ -161,10 +163,20 @@ def _differences(ours: Outcomes, theirs: Outcomes, both: Any, level: float) -> t
     return tuple(replace(measure, name=NAMES[measure.name]) for measure in found)
 
 
+def _f1_difference(ours: Outcomes, theirs: Outcomes, both: Any, job: Job) -> Measure:
+    """From rows per label and both predictions, eight numbers, which are drawn again and again."""
+    cells = np.bincount(4 * ours.actual[both] + 2 * ours.predicted[both] + theirs.predicted[both], minlength=8)
+    named: dict[tuple[Value, Value, Value], int] = {
+        (bool(i & 4), bool(i & 2), bool(i & 1)): int(rows) for i, rows in enumerate(cells) if rows
+    }
+    found = class_differences(named, level=job.parameters.level, seed=job.seed)["f1_macro_difference"]
+    return replace(found, name=_champion_kinds.F1)
+
+
 def _lower_ends(measures: tuple[Measure, ...]) -> list[Measure]:
     found = []
     for measure in measures:
-        if measure.name in (NAMES["accuracy_difference"], NAMES["roc_auc_difference"]):
+        if measure.name in (ACCURACY, AUC, _champion_kinds.F1):
             name = LOWEST.format(measure.name)
             reason = measure.reason or "Not computable: the difference has no interval."
             low = measure.low
