@@ -139,7 +139,7 @@ def _uncertain(rule: Rule, measure: Measure, verdict: str) -> str:
     level = f"{percent(measure.level)} interval" if measure.level else "interval"
     if all(met) or not any(met):
         side = "on the same side" if all(met) == (verdict == PASSED) else "on the other side"
-        return f" The whole {level}, {number(measure.low)} to {number(measure.high)}, is {side} of it."
+        return f" The whole {level}, {number(measure.low)} to {number(measure.high)}, is {side} of the threshold."
     end = "lower" if rule.at_least == (verdict == PASSED) else "upper"
     shown = ends[0] if end == "lower" else ends[1]
     side = f"{'' if verdict == PASSED else 'at or '}{'under' if end == 'lower' else 'over'}"

@@ -46,6 +46,7 @@ __all__ = [
     "worst",
 ]
 NO_THRESHOLD = "The policy fixes no threshold for this check."
+UNMEASURED = ": the table has to declare what it needs, or the policy has to ask for something else."
 ASK_FOR_ONE = "A threshold in the policy, fixed before another run, would make a verdict of these numbers."
 
 
@@ -62,9 +63,8 @@ def judge_by(reading: Reading, rules: Sequence[Rule], *, required: Sequence[Rule
     for rule in (*required, *asked):
         found = [measure for measure in reading.measures if measure.name == rule.measure]
         if not found:
-            name = begin(rule.measure)
-            words = f"{name} was not measured: the policy has to have it measured too, or to ask for something else."
-            judged.append((NOT_COMPUTABLE, f"{name} was not measured, so its threshold decides nothing.", words))
+            unmeasured = f"{begin(rule.measure)} was not measured"
+            judged.append((NOT_COMPUTABLE, f"{unmeasured}, so its threshold decides nothing.", unmeasured + UNMEASURED))
         for measure in found:
             verdict, sentence = apply(rule, measure)
             judged.append((verdict, sentence, turned_by(rule, measure).sentence))

@@ -112,7 +112,7 @@ def test_a_margin_is_said_in_rows_that_would_be_wrong():
     measure = dataclasses.replace(proportion(850, 1000), low=0.826, high=0.871, level=0.95)
     assert turned_by(at_least("accuracy", 0.8), measure).sentence == (
         "Accuracy: met with a margin of 0.050; 51 more wrong predictions among 1,000 would fail it. "
-        "The whole 95 % interval, 0.826 to 0.871, is on the same side of it."
+        "The whole 95 % interval, 0.826 to 0.871, is on the same side of the threshold."
     )
     assert "The lower end of the 95 % interval, 0.826, is under the threshold" in (
         turned_by(at_least("accuracy", 0.84), measure).sentence
@@ -158,7 +158,7 @@ def test_one_verdict_of_several_thresholds_says_what_they_mean_together():
         "2 are not met of 3 thresholds; a pass needs all of them, so the others have to stay met."
     )
     assert failed.turns[1] == "A: missed; 3 fewer would meet it."
-    assert failed.turns[2].startswith("C was not measured: the policy has to have it measured too")
+    assert failed.turns[2].startswith("C was not measured: the table has to declare what it needs")
     assert failed.turns[3] == "B: met; 1 more would fail it."
     assert judge_by(reading, [at_most("b", 0)]).turns == ("B: met; 1 more would fail it.",)
     assert judge_by(reading, [at_most("b", None)]).turns[0].startswith("A threshold in the policy")
