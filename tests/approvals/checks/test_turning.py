@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from approvals import checks
@@ -21,6 +21,7 @@ def proportion(k, n, name="accuracy"):
     return Measure(name, k / n, n, counts=(("k", k), ("n", n)))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), LIMITS, st.booleans())
 def test_the_stated_change_of_a_proportion_turns_it_and_one_less_does_not(pair, limit, is_least):
     k, n = pair
@@ -36,6 +37,7 @@ def test_the_stated_change_of_a_proportion_turns_it_and_one_less_does_not(pair, 
     assert f"{abs(change):,} more" in turned_by(rule, proportion(k, n)).sentence
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.one_of(st.integers(0, 10_000), st.floats(0, 10_000)), st.booleans())
 def test_the_stated_change_of_a_count_turns_it_and_one_less_does_not(value, limit, is_least):
     rule = Rule("rows", limit, at_least=is_least)
@@ -66,6 +68,7 @@ def is_met(threshold, parts, limit):
     return apply(rule, Measure("x", 0.0, 1))[0] == "passed"
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(KINDS)), GROUPS, st.sampled_from([0.05, 0.1, 0.2, 0.8, 0.9]))
 def test_decisions_that_are_said_to_turn_a_disparity_turn_it(threshold, rows, limit):
     cells = {"g": parts_of(threshold, rows)}

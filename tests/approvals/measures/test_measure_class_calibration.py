@@ -35,7 +35,7 @@ def error_of_bins(came_true, scores, bins):
     return sum(share * gap for share, gap in gaps), max(gap for _, gap in gaps)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([5, 10, 15]))
 def test_calibration_of_classes_is_that_written_out(seed, bins):
     found = drawn_classes(seed)
@@ -88,7 +88,7 @@ def test_a_label_without_a_score_column_leaves_calibration_open():
     assert "no score column is named for the class “elsewhere”" in ours.overall["top_label_ece"].reason
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 1e5]))
 def test_calibration_of_numbers_is_that_of_scipy(seed, far):
     drawn = np.random.default_rng(seed)

@@ -158,7 +158,7 @@ def test_rows_are_read_in_the_order_of_the_file_and_unknown_ones_are_marked(writ
     assert found.known.tolist() == [True, False, False, False]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 1e6]))
 def test_errors_of_slices_are_those_of_scipy(seed, far):
     drawn = np.random.default_rng(seed)
