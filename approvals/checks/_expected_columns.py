@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
-
-import numpy as np
 
 from approvals.checks._rules import number
 from approvals.checks.base import NumberTable, ParameterError
 from approvals.measures import quality
+from approvals.measures.distances import distances
 from approvals.measures.kinds import Kind
+from approvals.measures.samples import sample_of
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure, not_computable
 
@@ -96,15 +97,13 @@ def outliers(table: Table) -> tuple[Measure, tuple[NumberTable, ...]]:
     for column in table.columns:
         if column.kind != "number":
             continue
-        values = table.numbers(column.name)
-        values = values[np.isfinite(values)]
-        if not values.size:
-            continue
-        first, third = np.quantile(values, [0.25, 0.75])
-        reach = FENCE * (third - first)
-        if reach > 0 and np.isfinite(reach):
-            far = int(((values < first - reach) | (values > third + reach)).sum())
-            rows.append((far / values.size, column.name, far, int(values.size)))
+        sample = sample_of(table, column.name)
+        quartiles = distances(sample, None, quantiles=(0.25, 0.75)).quantiles if sample.n else (0.0, 0.0)
+        reach = FENCE * (quartiles[1] - quartiles[0])
+        if reach > 0 and math.isfinite(reach):
+            # Counted up to a cut, so the lower one is the last number below the fence.
+            below, _, above = sample.below((math.nextafter(quartiles[0] - reach, -math.inf), quartiles[1] + reach))
+            rows.append(((below + above) / sample.n, column.name, below + above, sample.n))
     if not rows:
         return not_computable(OUTLIERS, "Not computable: no column of numbers has quartiles that differ."), ()
     share, name, far, size = max(rows)

@@ -154,3 +154,13 @@ def test_values_far_out_are_counted(look, judged):
     reach = 3 * stats.iqr(values)
     assert ((values < quartiles[0] - reach) | (values > quartiles[1] + reach)).sum() == 6
     assert judged(DataQuality, reading, max_outlier_share=0.01).verdict == "failed"
+
+
+def test_outliers_of_random_columns_are_those_of_the_fences(measured, table):
+    drawn = np.random.default_rng(9)
+    values = np.round(drawn.standard_t(1.5, 400), 1)
+    rows = [f"{place},{place % 2},{place % 2},{value}" for place, value in enumerate(values.tolist())]
+    found = by_name(measured(DataQuality, table("id,y,p,a", rows, label="y", prediction="p", features=["a"])))[OUTLIERS]
+    first, third = np.quantile(values, [0.25, 0.75])
+    reach = 3 * (third - first)
+    assert found.count("k") == int(((values < first - reach) | (values > third + reach)).sum()) > 10
