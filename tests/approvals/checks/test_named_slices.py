@@ -1,9 +1,14 @@
 """Slices that a policy names beforehand: their rows, their thresholds, and what is no slice."""
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from approvals.checks._slices import searched_accuracies, turning_of_worst
 from approvals.checks.base import CheckInputError, ParameterError, build
 from approvals.checks.slice_performance import SlicePerformance
+from approvals.measures.slices import worst_slices
 
 ROWS = [f"{row % 2},{(row + (row % 10 == 0)) % 2},{'mf'[row % 2]},{20 + row % 50},{row % 3}" for row in range(500)]
 DECLARED = {"label": "y", "prediction": "p", "groups": ["sex"], "features": ["age"]}
@@ -116,3 +121,29 @@ def test_what_would_turn_the_worst_slice_says_how_many_slices_are_below(measured
     assert "more wrong predictions among the" in " ".join(passed.turns)
     failed = judged(SlicePerformance, reading, min_slice_accuracy=0.99, max_left_out_share=0.1)
     assert "slices that are below it" in " ".join(failed.turns)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10_000), st.sampled_from([0.5, 0.6, 0.7, 0.8, 0.9]))
+def test_predictions_that_are_said_to_turn_the_worst_slice_turn_it(seed, limit):
+    drawn = np.random.default_rng(seed)
+    columns = {name: (drawn.integers(0, 3, 240), ("u", "v", "w")) for name in ("a", "b")}
+    correct = drawn.random(240) < drawn.uniform(0.5, 0.95)
+
+    def worst(right):
+        found = worst_slices(columns, right, min_rows=10)
+        return searched_accuracies(found, right, significance=0.05, min_rows=10), found.slices[0]
+
+    searched, slice_ = worst(correct)
+    measure = searched.measures[0]
+    words = turning_of_worst(measure, limit, searched.lowest)
+    if "would have to come" in words or not words:
+        return
+    size = int(words.split(" ")[0].replace(",", ""))
+    inside = np.logical_and.reduce([columns[name][0] == columns[name][1].index(value) for name, value in slice_.values])
+    is_wrong = "wrong" in words
+    changed = correct.copy()
+    changed[np.flatnonzero(inside & (correct == is_wrong))[:size]] = not is_wrong
+    again = worst(changed)[0].measures[0]
+    assert (measure.value >= limit) == is_wrong
+    assert (again.value >= limit) != is_wrong
