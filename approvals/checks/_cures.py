@@ -6,6 +6,15 @@ import re
 
 CURES: tuple[tuple[str, str], ...] = (
     (r"no \w+ table has it", "a policy that asks for a measure which such a table has"),
+    (r"the slice has", "more rows of that slice"),
+    (r"has no column", "that column in the table"),
+    (r"cannot be compared", "a column that both tables hold alike"),
+    (r"labels are numbers", "a policy that asks something else of numbers"),
+    (r"does not say what the decision|no class whose cost", "a cost of each decision about each class in the policy"),
+    (r"difference has no interval", "predictions or scores that differ from those of the model in use"),
+    (r"quartiles that differ", "a column of numbers that vary"),
+    (r"reference group .* not among", "a reference group that has rows"),
+    (r"mean absolute error .* 0\.", "predictions that err somewhere"),
     (r"no training table is attached", "a training table attached"),
     (r"is attached\.", "that piece of evidence attached"),
     (r"no key column|no key and no feature", "declared key columns, which both tables have"),

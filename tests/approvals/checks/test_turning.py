@@ -146,6 +146,9 @@ def test_what_cannot_be_counted_has_a_margin_and_its_interval():
         ("no regression table has it.", "a policy that asks for a measure which such a table has"),
         ("the label of 3 of 442 rows is 0, and nothing is a fraction of 0.", "labels other than 0"),
         ("1 of the two groups needed (known groups of at least 30 rows).", "more rows of at least two known groups"),
+        ("the slice has 12 rows, and at least 50 are needed.", "more rows of that slice."),
+        ("the mean absolute error of the model in use is 0.", "predictions that err somewhere."),
+        ("the highest favourable rate is 0.", "at least one favourable decision in the group"),
         ("something that nobody foresaw.", "inputs of which this reason does not hold"),
     ],
 )
