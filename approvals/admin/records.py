@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from approvals import checks, dossier, evidence, findings, permissions, timeline
 from approvals.admin.acting import person
+from approvals.admin.run_comparison import compared
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
 from approvals.measures.values import between
 from approvals.models import CheckRun, Evidence, EvidenceKind, Finding, MitigationPlan, SignOff
@@ -168,6 +169,8 @@ class CheckRunAdmin(VersionRecordAdmin):
             "tables": reading.get("tables", ()),
             "looked_at": reading.get("looked_at", ()),
             "not_looked_at": reading.get("not_looked_at", ()),
+            "turns": reading.get("turns", ()),
+            "compared": _beside(row),
             "inputs": [
                 (str(EvidenceKind(kind).label), piece["sha256"])
                 for kind, piece in sorted(row.inputs.get("evidence", {}).items())
@@ -178,6 +181,17 @@ class CheckRunAdmin(VersionRecordAdmin):
             "may_stop": bool(takes_part) and row.status in (RunStatus.QUEUED, RunStatus.RUNNING),
             "may_run": bool(takes_part) and row.version.stage in REVIEW_STAGES and kind is not None,
         }
+
+
+def _beside(row: CheckRun) -> dict[str, Any] | None:
+    """What changed since the newest earlier run on other inputs; None if there is none, or nothing was measured."""
+    same = CheckRun.objects.filter(version=row.version, check_key=row.check_key, status=RunStatus.FINISHED)
+    measured = same.filter(pk__lt=row.pk, reading__has_key="measures")
+    earlier = measured.exclude(inputs_digest=row.inputs_digest).first()
+    if earlier is None or not (row.reading or {}).get("measures"):
+        return None
+    found = compared(earlier.reading, row.reading)
+    return {"run": earlier, "verdict": Verdict(earlier.verdict).label.lower(), **vars(found)}
 
 
 def _fixed(by_whom: dict[str, Any]) -> str:

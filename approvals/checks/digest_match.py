@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +87,9 @@ class DigestMatch(Check):
             if agrees == "no"
         )
         if judgement.verdict == PASSED:
-            return Judgement(PASSED, (f"All {sum(len(table.rows) for table in reading.tables):,} digests agree.",))
-        return Judgement(judgement.verdict, (*judgement.sentences, *wrong), judgement.failed_measures)
+            agree = f"All {sum(len(table.rows) for table in reading.tables):,} digests agree."
+            return replace(judgement, sentences=(agree,))
+        return replace(judgement, sentences=(*judgement.sentences, *wrong))
 
 
 def _comparisons(job: Job, pinned: str) -> Iterable[_Comparison]:
