@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -45,8 +46,11 @@ class SparkEngine(Engine):
 
     def _answer(self, asked: str, parameters: Sequence[Any]) -> Any:
         translated = re.sub(r"\bAS VARCHAR\b", "AS STRING", asked)
-        whole = f"WITH t AS (SELECT * FROM {self._view}) {translated}"
-        return _asked(self._session, whole, self._name, list(parameters))
+        # Spark counts marks in the order in which it looks at them, subqueries first; named ones it cannot confuse.
+        numbers = itertools.count()
+        named = re.sub(r"\?", lambda _: f":p{next(numbers)}", translated)
+        values = {f"p{number}": value for number, value in enumerate(parameters)}
+        return _asked(self._session, f"WITH t AS (SELECT * FROM {self._view}) {named}", self._name, values)
 
 
 def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
@@ -57,14 +61,14 @@ def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
     """
     session = _session(url, relation)
     quoted = ".".join(f"`{part.replace('`', '``')}`" for part in relation.split("."))
-    schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, []).dtypes
+    schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, {}).dtypes
     check_names(relation, tuple(name for name, _ in schema))
     columns, cells = [], []
     for position, (name, type_name) in enumerate(schema):
         kind, cell = _cell(f"`{name.replace('`', '``')}`", type_name)
         columns.append(Column(name, kind))
         cells.append(f"{cell} AS c{position}")
-    rows = _asked(session, f"SELECT {', '.join(cells)} FROM {quoted}", relation, [])
+    rows = _asked(session, f"SELECT {', '.join(cells)} FROM {quoted}", relation, {})
     return SparkEngine(session, rows, relation), tuple(columns)
 
 
@@ -81,7 +85,7 @@ def _session(url: str, relation: str) -> Any:
         raise TableError(f"The Spark of “{relation}” cannot be reached: {said(error)}") from error
 
 
-def _asked(session: Any, sql: str, name: str, parameters: list[Any]) -> Any:
+def _asked(session: Any, sql: str, name: str, parameters: dict[str, Any]) -> Any:
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
     try:
