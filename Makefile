@@ -7,7 +7,8 @@ export UV_PYTHON_DOWNLOADS := never
 IN_VENV := .venv/bin/python -m
 TESTS := $(IN_VENV) pytest --numprocesses auto --maxprocesses 8
 SPARK := pyspark==4.1.1
-DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
+DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
+    qpdf softhsm2 openssl libnss3-tools default-jre-headless libjaxb-java
 
 .PHONY: help run test test-engines check format benchmark benchmark-measures lock debian-packages
 

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pikepdf
@@ -27,11 +27,12 @@ FLIPS = 60
 
 
 @pytest.fixture
-def check(identity):
-    """Verify as an auditor who holds the right root and ledger key."""
+def check(identity, revoked):
+    """Verify as an auditor who holds the right root, a fresh list of what it revoked, and the ledger key."""
 
     def verify(pdf, **changes):
-        return verify_card(pdf, **{"roots": [identity.root_pem], "vkey": vkey(), **changes})
+        given = {"roots": [identity.root_pem], "vkey": vkey(), "revoked": [revoked], **changes}
+        return verify_card(pdf, **given)
 
     return verify
 
@@ -82,7 +83,9 @@ def test_what_is_no_certificate_is_refused(check, sealed):
 
 
 @pytest.mark.parametrize(
-    ("changes", "unknown"), [({"roots": None}, "trust"), ({"vkey": None}, "ledger proof")], ids=["no root", "no key"]
+    ("changes", "unknown"),
+    [({"roots": None}, "trust"), ({"vkey": None}, "ledger proof"), ({"revoked": []}, "revocation")],
+    ids=["no root", "no key", "no list of revoked certificates"],
 )
 def test_what_could_not_be_checked_is_no_pass(check, sealed, changes, unknown):
     report = check(sealed, **changes)
@@ -192,7 +195,8 @@ def test_an_expired_certificate_is_named(check, printed, tmp_path):
 def test_a_card_read_long_after_its_certificate_ended_is_named(check, sealed):
     report = check(sealed, moment=datetime(2045, 1, 1, tzinfo=UTC))
     assert wrong(report)["Validity"].startswith("The certificate expired on")
-    assert check(sealed, moment=datetime(2027, 1, 1, tzinfo=UTC)).ok
+    assert check(sealed, moment=datetime.now(UTC) + timedelta(days=60)).ok
+    assert "too old" in check(sealed, moment=datetime.now(UTC) + timedelta(days=200)).facts[5].sentence
 
 
 @pytest.fixture
@@ -278,15 +282,16 @@ def test_a_truncated_card_is_found(check, sealed):
         assert not check(sealed[: len(sealed) * part // 8]).ok
 
 
-def test_verifying_needs_no_settings_and_no_database(sealed, identity, tmp_path):
+def test_verifying_needs_no_settings_and_no_database(sealed, identity, revoked, tmp_path):
     (tmp_path / "card.pdf").write_bytes(sealed)
     (tmp_path / "root.pem").write_bytes(identity.root_pem)
+    (tmp_path / "revoked.crl").write_bytes(revoked)
     program = (
         "import sys, pathlib\n"
         "from modelcards.verification import verify_card\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "card, root = ((folder / name).read_bytes() for name in ('card.pdf', 'root.pem'))\n"
-        "report = verify_card(card, roots=[root], vkey=sys.argv[2])\n"
+        "card, root, revoked = ((folder / name).read_bytes() for name in ('card.pdf', 'root.pem', 'revoked.crl'))\n"
+        "report = verify_card(card, roots=[root], vkey=sys.argv[2], revoked=[revoked])\n"
         "from django.conf import settings\n"
         "print(report.ok, settings.configured)\n"
     )
