@@ -69,7 +69,7 @@ def signature_facts(pdf: bytes, trust: Trust, moment: datetime) -> tuple[list[Fa
     try:
         signature = read_signature(_hole(pdf, before, after))
         name = signature.certificate.subject.rfc4514_string()
-    except (ValueError, IndexError, KeyError, StopIteration, x509.InvalidVersion) as problem:
+    except (ValueError, TypeError, LookupError, StopIteration, x509.InvalidVersion) as problem:
         return [Fact("Signature", False, f"The signature cannot be read: {problem}")], None
     same = hashlib.sha256(pdf[:before] + sealed[after:]).digest() == signature.message_digest
     holds = _holds(signature) and _may_sign(signature.certificate)

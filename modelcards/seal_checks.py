@@ -147,7 +147,7 @@ def _container(sealed: bytes, signature: EmbeddedPdfSignature) -> tuple[Fact, Si
     try:
         raw = bytes.fromhex(hole[1:-1].decode("ascii"))
         read = read_signature(raw)
-    except (NotReadable, ValueError, LookupError, StopIteration, x509.InvalidVersion):
+    except (NotReadable, ValueError, TypeError, LookupError, StopIteration, x509.InvalidVersion):
         return Fact("Container", False, wrong), None
     written = len(raw.rstrip(b"\0"))
     # pyHanko writes capitals and fills with zeros; any other spelling was put there by somebody else.

@@ -133,6 +133,7 @@ class TimestampAuthority:
             with _opener().open(request, timeout=self.seconds) as answer:
                 content: bytes = answer.read(limit + 1)
         except urllib.error.HTTPError as failure:
+            failure.close()
             raise self._failed(f"it answered with the HTTP status {failure.code}.") from failure
         except (TimeoutError, urllib.error.URLError) as failure:
             late = isinstance(failure, TimeoutError) or isinstance(failure.reason, TimeoutError)

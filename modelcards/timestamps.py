@@ -4,7 +4,8 @@ Strict like detached.py: a token is written again out of what was read and compa
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -83,35 +84,45 @@ class _Token:
 
 def read_stamp(token: bytes) -> Stamp:
     """What the token says; its signature is checked, whether to trust the signer is not. Raises NotReadable."""
-    parts = _taken_apart(token)
-    if token != parts.written():
-        raise NotReadable("The timestamp holds something that its signature does not protect.")
-    return _read(parts)
+    with _readable():
+        parts = _taken_apart(token)
+        if token != parts.written():
+            raise NotReadable("The timestamp holds something that its signature does not protect.")
+        return _read(parts)
 
 
 def without_ballast(token: bytes) -> bytes:
     """The same token without certificates that vouch for nothing in it, lists and remarks. Raises NotReadable."""
-    parts = _taken_apart(token)
-    kept = _Token(**{**vars(parts), "certificates": _chain(parts)})
-    return kept.written()
+    with _readable():
+        parts = _taken_apart(token)
+        kept = _Token(**{**vars(parts), "certificates": _chain(parts)})
+        return kept.written()
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What damaged bytes may raise, here or in the reader of certificates, is NotReadable."""
+    try:
+        yield
+    except NotReadable:
+        raise
+    except (LookupError, StopIteration, TypeError, ValueError, OverflowError, x509.InvalidVersion) as problem:
+        raise NotReadable("The timestamp cannot be read.") from problem
 
 
 def _taken_apart(token: bytes) -> _Token:
-    try:
-        signed = next(elements(token)).children()[1].children()[0].children()
-        info = signed[2].children()[1].children()[0].content
-        held = next((part.children() for part in signed[3:-1] if part.tag == 0xA0), [])
-        signers = signed[-1].children()
-        parts = signers[0].children()
-        if len(signers) != 1 or signed[2].children()[0].raw != STAMP_INFO:
-            raise NotReadable("It is no timestamp.")
-        certificates = tuple(x509.load_der_x509_certificate(one.raw) for one in held)
-        token_parts = (parts[1].raw, parts[2].raw, parts[3].content, parts[4].raw, parts[5].content)
-        return _Token(info, certificates, *token_parts)
-    except (IndexError, StopIteration, ValueError, x509.InvalidVersion) as problem:
-        if isinstance(problem, NotReadable):
-            raise
-        raise NotReadable("The timestamp cannot be read.") from problem
+    first = next(elements(token), None)
+    if first is None:
+        raise NotReadable("It is empty.")
+    signed = first.children()[1].children()[0].children()
+    info = signed[2].children()[1].children()[0].content
+    held = next((part.children() for part in signed[3:-1] if part.tag == 0xA0), [])
+    signers = signed[-1].children()
+    parts = signers[0].children()
+    if len(signers) != 1 or signed[2].children()[0].raw != STAMP_INFO:
+        raise NotReadable("It is no timestamp.")
+    certificates = tuple(x509.load_der_x509_certificate(one.raw) for one in held)
+    return _Token(info, certificates, parts[1].raw, parts[2].raw, parts[3].content, parts[4].raw, parts[5].content)
 
 
 def _signer(parts: _Token) -> x509.Certificate:
@@ -130,8 +141,8 @@ def _signer(parts: _Token) -> x509.Certificate:
 
 
 def _chain(parts: _Token) -> tuple[x509.Certificate, ...]:
-    """The signer's certificate and those in the token that vouch for it, one for the other."""
-    chain, rest = [_signer(parts)], list(parts.certificates)
+    """The signer's certificate and those in the token that vouch for it, one for the other, without the root."""
+    chain, rest = [_signer(parts)], [one for one in parts.certificates if one.subject != one.issuer]
     while len(chain) < LONGEST_CHAIN:
         above = next((one for one in rest if one not in chain and issued(chain[-1], one)), None)
         if above is None:
@@ -153,26 +164,21 @@ def _read(parts: _Token) -> Stamp:
     chain = _chain(parts)
     if len(chain) != len(parts.certificates):
         raise NotReadable("The timestamp holds certificates that vouch for nothing in it.")
-    try:
-        hashed, named = _hash_of(parts), {}
-        for one in elements(parts.attributes):
-            named[object_identifier(one.children()[0].content)] = one.children()[1]
-        certificate = chain[0].public_bytes(Encoding.DER)
-        names = [named[name].raw for name in NAMES_SIGNER if name in named]
-        digests = [hashlib.new(how, certificate).digest() for name, how in NAMES_SIGNER.items() if name in named]
-        fits = (
-            named[MESSAGE_DIGEST].children()[0].content == hashlib.new(hashed, parts.info).digest()
-            and named[CONTENT_TYPE].children()[0].raw == STAMP_INFO
-            and bool(digests)
-            and all(digest in name for digest, name in zip(digests, names, strict=True))
-        )
-        if not fits or not _is_signed_by(chain[0], parts, hashed):
-            raise NotReadable("The timestamp's signature does not hold.")
-        return _stamp(parts.info, chain)
-    except (IndexError, KeyError, StopIteration, ValueError) as problem:
-        if isinstance(problem, NotReadable):
-            raise
-        raise NotReadable("The timestamp cannot be read.") from problem
+    hashed, named = _hash_of(parts), {}
+    for one in elements(parts.attributes):
+        named[object_identifier(one.children()[0].content)] = one.children()[1]
+    certificate = chain[0].public_bytes(Encoding.DER)
+    names = [named[name].raw for name in NAMES_SIGNER if name in named]
+    digests = [hashlib.new(how, certificate).digest() for name, how in NAMES_SIGNER.items() if name in named]
+    fits = (
+        named[MESSAGE_DIGEST].children()[0].content == hashlib.new(hashed, parts.info).digest()
+        and named[CONTENT_TYPE].children()[0].raw == STAMP_INFO
+        and bool(digests)
+        and all(digest in name for digest, name in zip(digests, names, strict=True))
+    )
+    if not fits or not _is_signed_by(chain[0], parts, hashed):
+        raise NotReadable("The timestamp's signature does not hold.")
+    return _stamp(parts.info, chain)
 
 
 def _hash_of(parts: _Token) -> str:

@@ -1,4 +1,4 @@
-"""Timestamps of an authority of our own: what a card carries at each level, and every way in which an authority fails."""
+"""Timestamps of an authority of our own: what a card carries at each level, and every way in which it fails."""
 
 import dataclasses
 import hashlib
@@ -94,9 +94,11 @@ def test_pyhanko_and_poppler_agree_at_each_level(stamped, identity, time_authori
         found = validate_pdf_timestamp(one, context)
         assert (found.intact, found.valid, found.trusted, found.coverage.name) == (True, True, True, "ENTIRE_FILE")
     (tmp_path / "card.pdf").write_bytes(stamped[level])
-    said = subprocess.run(["pdfsig", "-nocert", str(tmp_path / "card.pdf")], capture_output=True, text=True).stdout
+    said = subprocess.run(
+        ["pdfsig", "-nocert", str(tmp_path / "card.pdf")], capture_output=True, text=True, check=True
+    ).stdout
     assert said.count("Signature is Valid") == 1
-    assert subprocess.run(["qpdf", "--check", str(tmp_path / "card.pdf")], capture_output=True).returncode == 0
+    subprocess.run(["qpdf", "--check", str(tmp_path / "card.pdf")], capture_output=True, check=True)
 
 
 def test_openssl_verifies_the_timestamp_over_the_whole(stamped, time_authority, tmp_path):
@@ -109,7 +111,7 @@ def test_openssl_verifies_the_timestamp_over_the_whole(stamped, time_authority, 
     (tmp_path / "signed").write_bytes(pdf[:start] + pdf[end:])
     (tmp_path / "root.pem").write_bytes(time_authority.root_pem)
     command = ["openssl", "ts", "-verify", "-data", "signed", "-in", "token.der", "-token_in", "-CAfile", "root.pem"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "Verification: OK" in done.stdout + done.stderr
 
 
@@ -166,16 +168,15 @@ def compromised(printed, time_authority, tmp_path_factory):
         cards = {level: signed_at(level, printed, identity, client) for level in (Level.B_B, Level.B_LTA)}
     secret = authority.passphrase_of(var, "")
 
-    def listed(since):
-        found = authority.revoke(
-            var, identity.certificate, passphrase=secret, reason=authority.COMPROMISED, since=since,
-            now=datetime.now(UTC),
-        )  # fmt: skip
+    def listed(since, now):
+        how = {"passphrase": secret, "reason": authority.COMPROMISED}
+        found = authority.revoke(var, identity.certificate, since=since, now=now, **how)
         authority.list_path(var).unlink()
         return found.public_bytes(Encoding.DER)
 
     now = datetime.now(UTC)
-    return identity, cards, listed(now + timedelta(hours=1)), listed(now - timedelta(days=3))
+    later = now + timedelta(hours=1)
+    return identity, cards, listed(later, later), listed(now - timedelta(days=3), now)
 
 
 def test_a_revoked_certificate_is_named(check, compromised):
@@ -233,7 +234,7 @@ def test_an_authority_behind_a_closed_port_of_ours_is_named(tsa):
     """Nothing accepts the connection, so only the patience ends it."""
     with socket.create_server(("127.0.0.1", 0)) as silent, served(tsa) as client:
         waiting = dataclasses.replace(client(seconds=0.3), url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
-        with pytest.raises(TimestampFailed, match="did not answer within 0.3 seconds"):
+        with pytest.raises(TimestampFailed, match=r"did not answer within 0\.3 seconds"):
             waiting.stamp(DIGEST)
 
 
@@ -329,6 +330,4 @@ def test_every_part_of_the_timestamps_revision_counts(check, stamped):
 
 @pytest.mark.parametrize("level", STAMPED)
 def test_bytes_after_a_stamped_card_are_named(check, stamped, level):
-    assert "1 bytes were added after the signature" in wrong(check(stamped[level] + b"\n"))["Whole file"] or (
-        "bytes were added after the signature" in wrong(check(stamped[level] + b"\n"))["Whole file"]
-    )
+    assert "bytes were added after the signature" in wrong(check(stamped[level] + b"\n"))["Whole file"]

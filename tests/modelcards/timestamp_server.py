@@ -95,8 +95,7 @@ def make_authority(folder, *, stamps=True, years=40):
 def reply(tsa, request):
     """What openssl answers; with a fault, to another request than the one that was sent."""
     if tsa.fault == "nonce":
-        digits = request.index(bytes.fromhex("02087")[:2])
-        request = request[: digits + 2] + bytes([0x41]) * 8 + request[digits + 10 :]
+        request = request[:-11] + b"A" * 8 + request[-3:]
     if tsa.fault == "document":
         place = request.index(bytes.fromhex("0420")) + 2
         request = request[:place] + hashlib.sha256(b"another").digest() + request[place + 32 :]
@@ -146,6 +145,8 @@ def served(tsa, *, user=""):
             pass
 
     class Server(ThreadingHTTPServer):
+        daemon_threads = False
+
         def handle_error(self, *args):
             """A client that did not wait is part of the game."""
 

@@ -79,7 +79,7 @@ class Command(BaseCommand):
             reason=given["reason"],
         )
         self.stdout.write(
-            "It is revoked. Give auditors the new list (the page “Verify a card”). If it is the present seal, rotate it."
+            "It is revoked. Give auditors the new list, from the page “Verify a card”. A present seal must be rotated."
         )
 
 
