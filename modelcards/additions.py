@@ -40,6 +40,10 @@ def named(sealed: bytes, whole: bytes) -> str:
 
 
 def _differences(before: pikepdf.Pdf, after: pikepdf.Pdf) -> Iterator[str]:
+    files = {name: item.get_file().read_bytes() for name, item in before.attachments.items()}
+    for name, item in after.attachments.items():
+        if files.get(name) != item.get_file().read_bytes():
+            yield f"the attached {name[:60]}"
     if len(before.pages) != len(after.pages):
         yield f"the number of pages ({len(before.pages)} before, {len(after.pages)} now)"
     for number, (old, new) in enumerate(zip(before.pages, after.pages, strict=False), start=1):
@@ -49,10 +53,6 @@ def _differences(before: pikepdf.Pdf, after: pikepdf.Pdf) -> Iterator[str]:
     for key, words in CATALOG.items():
         if _bytes_of(before.Root.get(key)) != _bytes_of(after.Root.get(key)):
             yield words
-    files = {name: item.get_file().read_bytes() for name, item in before.attachments.items()}
-    for name, item in after.attachments.items():
-        if files.get(name) != item.get_file().read_bytes():
-            yield f"the attached {name[:60]}"
 
 
 def _bytes_of(value: Any, depth: int = 0) -> bytes:

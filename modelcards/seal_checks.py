@@ -5,6 +5,7 @@ What the seal does not protect is not read. Nothing is fetched; unknown is never
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import re
@@ -30,6 +31,7 @@ FIELD = "PortalSeal"
 SUBFILTER = "/ETSI.CAdES.detached"
 LARGEST = 50_000_000
 LONGEST_SUBJECT = 200
+CHANGED = "The signed bytes were changed after signing."
 OWN_AUTHORITY = "A root that a portal made for itself is no qualified authority in the sense of eIDAS."
 BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
@@ -55,9 +57,11 @@ def check_seal(pdf: bytes, trust: Trust, moment: datetime) -> SealReport:
     end = ranges[0][1] + ranges[0][2] if ranges else len(pdf)
     sealed = pdf[:end]
     if (added := len(pdf) - end) > 0 and timestamp_after(sealed, pdf[end:]) is None:
-        what = additions.named(sealed, pdf)
+        what = additions.named(_issued_part(pdf, ranges, end), pdf)
         sentence = f"{added} bytes were added after the signature{f'; they change {what}' if what else ''}."
         return SealReport((Fact("Whole file", False, sentence),))
+    if ranges and _is_changed(sealed, *ranges[0][:2]):
+        return SealReport((Fact("Signature", False, CHANGED),), sealed)
     signatures = PdfFileReader(io.BytesIO(sealed)).embedded_signatures
     if len(signatures) != 1:
         count = len(signatures) or "no"
@@ -77,6 +81,21 @@ def check_seal(pdf: bytes, trust: Trust, moment: datetime) -> SealReport:
     )
     stands = standing(pdf, seal, trust, moment)
     return SealReport((*facts, *stands.facts), sealed, stands, certificate.fingerprint(hashes.SHA256()).hex())
+
+
+def _issued_part(pdf: bytes, ranges: list[tuple[int, int, int]], end: int) -> bytes:
+    """The seal and its timestamp, if that is what follows first: what was issued, before anything was added."""
+    stamped = ranges[1][1] + ranges[1][2] if len(ranges) > 1 else end
+    return pdf[:stamped] if timestamp_after(pdf[:end], pdf[end:stamped]) is not None else pdf[:end]
+
+
+def _is_changed(sealed: bytes, before: int, after: int) -> bool:
+    """Whether a readable seal is of other bytes: then nobody needs to parse what somebody has changed."""
+    try:
+        read = read_signature(bytes.fromhex(sealed[before + 1 : after - 1].decode("ascii")))
+    except (NotReadable, ValueError, TypeError, LookupError, StopIteration, x509.InvalidVersion):
+        return False  # what is wrong with it is named below
+    return hashlib.sha256(sealed[:before] + sealed[after:]).digest() != read.message_digest
 
 
 def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
@@ -128,7 +147,7 @@ def _status(
 
 def _broken(status: PdfSignatureStatus) -> str:
     if not status.intact:
-        return "The signed bytes were changed after signing."
+        return CHANGED
     return "The signature was not made with the key of the certificate that it names."
 
 

@@ -207,10 +207,10 @@ def needs_care(now: datetime) -> Iterator[str]:
     if not path.is_file():
         yield "There is no list of revoked certificates (card-root.crl), so no card says that its seal was not revoked."
         return
-    ends = x509.load_der_x509_crl(path.read_bytes()).next_update_utc
-    if ends is not None and ends - now < authority.LIST_LIFE / 3:
+    due = x509.load_der_x509_crl(path.read_bytes()).next_update_utc
+    if due is not None and due - now < authority.LIST_LIFE / 3:
         yield (
-            f"The list of revoked certificates {'ended' if ends < now else 'ends'} on {ends:%Y-%m-%d}: put "
+            f"The list of revoked certificates {'ended' if due < now else 'ends'} on {due:%Y-%m-%d}: put "
             "card-root.p12 into keys for a day, or `manage.py card_key list` with it."
         )
     for one in certificates(Path(settings.TIMESTAMPS["CA"])) if settings.TIMESTAMPS["CA"] else ():

@@ -289,7 +289,7 @@ def _stamped(sealed: bytes, plan: Plan) -> bytes:
     return whole[: start + 1] + digits + whole[end - 1 :]
 
 
-class _Seal(signers.Signer):  # type: ignore[misc]  # pyHanko has no types here
+class _Seal(signers.Signer):
     """Signs with the key of an identity, wherever that is."""
 
     def __init__(self, identity: SigningIdentity) -> None:
@@ -306,11 +306,11 @@ class _Seal(signers.Signer):  # type: ignore[misc]  # pyHanko has no types here
         return bytes(LONGEST_SIGNATURE) if dry_run else self._identity.signature_of(data)
 
 
-class _Tokens(TimeStamper):  # type: ignore[misc]  # pyHanko has no types here
+class _Tokens(TimeStamper):
     """Timestamps out of our own client, which takes none that would not hold later."""
 
     def __init__(self, plan: Plan) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._plan = plan
 
     async def async_dummy_response(self, md_algorithm: str) -> cms.ContentInfo:

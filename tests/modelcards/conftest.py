@@ -44,5 +44,5 @@ def time_authority(tmp_path_factory):
 @pytest.fixture
 def tsa(time_authority):
     """The same without the faults and counts of another test."""
-    time_authority.fault, time_authority.asked = "", 0
+    time_authority.fault, time_authority.asked, time_authority.sound = "", 0, 0
     return time_authority

@@ -88,22 +88,30 @@ def make_authority(folder, *, stamps=True, years=40):
     lists = (crl(middle, keys[1]), crl(root, keys[0]))
     revoking = (crl(middle, keys[1], [signer]), crl(root, keys[0]))
     return SimpleNamespace(
-        folder=folder, root=root, root_pem=pem[root], signer=signer, lists=lists, revoking=revoking, fault="", asked=0
+        folder=folder,
+        root=root,
+        root_pem=pem[root],
+        signer=signer,
+        lists=lists,
+        revoking=revoking,
+        fault="",
+        asked=0,
+        sound=0,
     )
 
 
-def reply(tsa, request):
+def reply(tsa, request, fault):
     """What openssl answers; with a fault, to another request than the one that was sent."""
-    if tsa.fault == "nonce":
+    if fault == "nonce":
         request = request[:-11] + b"A" * 8 + request[-3:]
-    if tsa.fault == "document":
+    if fault == "document":
         place = request.index(bytes.fromhex("0420")) + 2
         request = request[:place] + hashlib.sha256(b"another").digest() + request[place + 32 :]
     query = tsa.folder / f"query-{threading.get_ident()}.tsq"
     query.write_bytes(request)
     command = ["openssl", "ts", "-reply", "-config", str(tsa.folder / "openssl.cnf"), "-queryfile", str(query)]
     answer = subprocess.run(command, capture_output=True, check=True).stdout
-    if tsa.fault == "changed":
+    if fault == "changed":
         place = answer.rindex(b"Time Authority")
         return answer[:place] + b"time" + answer[place + 4 :]
     return {
@@ -113,7 +121,7 @@ def reply(tsa, request):
         "refused": bytes.fromhex("30053003020102"),
         "huge": b"\x30" * 500_000,
         "bit": answer[:-20] + bytes([answer[-20] ^ 1]) + answer[-19:],
-    }.get(tsa.fault, answer)
+    }.get(fault, answer)
 
 
 @contextmanager
@@ -123,18 +131,19 @@ def served(tsa, *, user=""):
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             tsa.asked += 1
+            fault = tsa.fault if tsa.asked > tsa.sound else ""
             request = self.rfile.read(int(self.headers["Content-Length"]))
             if user and "Basic" not in self.headers.get("Authorization", ""):
                 return self.send_error(401)
-            if tsa.fault in ("slow", "drip"):
+            if fault == "slow":
                 time.sleep(1.5)
-            if tsa.fault == "http":
+            if fault == "http":
                 return self.send_error(503)
-            if tsa.fault == "moved":
+            if fault == "moved":
                 self.send_response(302)
                 self.send_header("Location", "http://127.0.0.1:9/")
                 return self.end_headers()
-            body = reply(tsa, request)
+            body = reply(tsa, request, fault)
             self.send_response(200)
             self.send_header("Content-Type", "application/timestamp-reply")
             self.send_header("Content-Length", str(len(body)))
