@@ -19,7 +19,7 @@ import pikepdf
 import rfc8785
 from pyhanko.pdf_utils.misc import PdfError
 
-from modelcards import agreement
+from modelcards import agreement, pages
 from modelcards.card import Card, CardFormatError
 from modelcards.seal_checks import LARGEST, SealReport, check_seal
 from modelcards.standing import Fact, trust_of
@@ -120,13 +120,16 @@ def _content_facts(seal: SealReport, vkey: str | None) -> tuple[tuple[Fact, ...]
     with pikepdf.open(io.BytesIO(seal.sealed)) as opened:
         attached = {name: item.get_file().read_bytes() for name, item in opened.attachments.items()}
         stated = _stated_digest(opened.Root.Metadata.read_bytes())
-    if "card.json" not in attached:
-        return (Fact("Card document", False, "The file does not contain card.json."),), None
-    document = attached["card.json"]
-    digest = hashlib.sha256(document).hexdigest()
-    facts = [_digest_fact(digest, stated)]
-    card, fact = _card(document)
-    facts.append(fact)
+        if "card.json" not in attached:
+            return (Fact("Card document", False, "The file does not contain card.json."),), None
+        document = attached["card.json"]
+        digest = hashlib.sha256(document).hexdigest()
+        facts = [_digest_fact(digest, stated)]
+        card, fact = _card(document)
+        facts.append(fact)
+        if card is not None:
+            held = "Each page bears number and digest, and the pages say what card.json says of subject and sign-offs."
+            facts.append(_fact("Pages", pages.page_problems(opened, card, digest), held))
     if card is not None:
         facts += [_seal_fact(card, seal), *_agreement_facts(card), *_ledger_facts(card, attached, vkey)]
     return tuple(facts), card

@@ -33,11 +33,11 @@ FLIPS = 200
 
 
 @pytest.fixture(scope="session")
-def stamped_card(printed, identity, time_authority):
+def stamped_card(identity, time_authority):
     """The card with all that a card can carry."""
     time_authority.fault, time_authority.sound = "", 0
     with served(time_authority) as client:
-        return signed_at(Level.B_LTA, printed, identity, client)
+        return signed_at(Level.B_LTA, identity, client)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -16,6 +17,7 @@ from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timesta
 from pyhanko_certvalidator import ValidationContext
 
 from modelcards import authority, offline
+from modelcards.exporters.pdf import PdfExporter
 from modelcards.revisions import prepared, revision
 from modelcards.signing import Level, Plan, ensure_signing_identity, sign_pdf
 from modelcards.standing import trust_of
@@ -24,31 +26,32 @@ from modelcards.timestamps import read_stamp, without_ballast
 from modelcards.verification import verify_card
 from tests.modelcards.cards import card
 from tests.modelcards.ledgers import vkey
-from tests.modelcards.test_verification import with_card, wrong
+from tests.modelcards.test_verification import wrong
 from tests.modelcards.timestamp_server import make_authority, served
 
 DIGEST = hashlib.sha256(b"a card").digest()
 STAMPED = [Level.B_T, Level.B_LT, Level.B_LTA]
 
 
-def stating(printed, level):
-    """The printed card whose document says that it is sealed at this level."""
+@cache
+def stating(level):
+    """The card that says that it is sealed at this level, printed."""
     document = card()
     seal = dataclasses.replace(document.seal, level=level.value)
-    return with_card(printed.pdf, dataclasses.replace(document, seal=seal).canonical())
+    return PdfExporter().export(dataclasses.replace(document, seal=seal))
 
 
-def signed_at(level, printed, identity, client):
+def signed_at(level, identity, client):
     plan = Plan.of(level, client(), identity)
-    return sign_pdf(stating(printed, level), identity=identity, reason="Issued", plan=plan)
+    return sign_pdf(stating(level), identity=identity, reason="Issued", plan=plan)
 
 
 @pytest.fixture(scope="session")
-def stamped(printed, identity, time_authority):
+def stamped(identity, time_authority):
     """The card at each level."""
     time_authority.fault = ""
     with served(time_authority) as client:
-        return {level: signed_at(level, printed, identity, client) for level in Level}
+        return {level: signed_at(level, identity, client) for level in Level}
 
 
 @pytest.fixture
@@ -136,8 +139,8 @@ def test_a_card_that_lost_its_last_timestamp_is_not_what_it_says(check, stamped)
     assert "sealed at level PAdES B-LTA, but the file carries PAdES B-LT" in wrong(report)["Seal"]
 
 
-def test_a_card_that_lost_the_timestamp_of_its_seal_is_not_what_it_says(check, printed, identity):
-    report = check(sign_pdf(stating(printed, Level.B_T), identity=identity, reason="Issued"))
+def test_a_card_that_lost_the_timestamp_of_its_seal_is_not_what_it_says(check, identity):
+    report = check(sign_pdf(stating(Level.B_T), identity=identity, reason="Issued"))
     assert "but the file carries PAdES B-B" in wrong(report)["Seal"]
 
 
@@ -159,13 +162,13 @@ def test_a_card_does_not_outlive_the_certificate_of_its_timestamp(check, stamped
 
 
 @pytest.fixture(scope="session")
-def compromised(printed, time_authority, tmp_path_factory):
+def compromised(time_authority, tmp_path_factory):
     """Cards of a seal that was revoked afterwards: its list, and the cards without and with timestamps."""
     var = tmp_path_factory.mktemp("compromised")
     identity = ensure_signing_identity(var, organisation="Nordhaven Bank")
     time_authority.fault = ""
     with served(time_authority) as client:
-        cards = {level: signed_at(level, printed, identity, client) for level in (Level.B_B, Level.B_LTA)}
+        cards = {level: signed_at(level, identity, client) for level in (Level.B_B, Level.B_LTA)}
     secret = authority.passphrase_of(var, "")
 
     def listed(since, now):

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
+from modelcards.pages import page_problems, text_of
 from modelcards.signing import ensure_signing_identity, sign_pdf
 from modelcards.verification import verify_card
 from portal.errors import BadInput
@@ -39,6 +40,11 @@ def check(identity, revoked):
 
 def wrong(report):
     return {fact.name: fact.sentence for fact in report.facts if fact.holds is False}
+
+
+def named(report):
+    """What does not hold besides the pages, which cannot say what another document says."""
+    return [name for name in wrong(report) if name != "Pages"]
 
 
 def with_card(pdf, document, *, stated=None, proof=None, extra=None):
@@ -212,7 +218,29 @@ def resealed(printed, identity):
 
 def test_a_card_whose_json_was_exchanged_before_sealing_is_named(check, resealed, printed):
     report = check(resealed(card(number="MC-2026-0008"), stated=printed.card.digest()))
-    assert list(wrong(report)) == ["Digest"]
+    assert named(report) == ["Digest"]
+
+
+def test_pages_that_say_otherwise_than_the_document_are_named(check, resealed):
+    """A seal and a digest that hold, and a document that says something else than what people read."""
+    first, *rest = sign_offs()
+    report = check(
+        resealed(card(sign_offs=(first, dataclasses.replace(rest[0], printed_name="Someone Else"), *rest[1:])))
+    )
+    sentence = wrong(report)["Pages"]
+    assert "Page 1 does not bear the digest of card.json." in sentence
+    assert "more." in sentence
+
+
+def test_pages_are_read_in_any_script_and_through_hidden_signs(printed):
+    with pikepdf.open(io.BytesIO(printed.pdf)) as opened:
+        found = text_of(opened.pages[-1]) + text_of(opened.pages[0])
+        assert page_problems(opened, printed.card, printed.card.digest()) == []
+        other = dataclasses.replace(printed.card, model=dataclasses.replace(printed.card.model, name="Another model"))
+        assert page_problems(opened, other, printed.card.digest()) == [
+            "The pages do not say what card.json says: the name of the model."
+        ]
+    assert "Consumer credit default" in found
 
 
 def test_a_sealed_draft_approves_nothing(check, resealed):
@@ -241,7 +269,7 @@ def test_another_proof_file_than_the_cards_is_named(check, resealed):
 def test_a_ledger_that_another_key_signed_is_named(check, resealed):
     payloads = [payload_of(s, artifact=ARTIFACT, policy_digest=POLICY_DIGEST) for s in sign_offs()]
     report = check(resealed(card(ledger=ledger_of(payloads, key=OTHER_KEY))))
-    assert list(wrong(report)) == ["Ledger proof"]
+    assert named(report) == ["Ledger proof"]
 
 
 def test_a_card_that_misprints_its_ledger_is_named(check, resealed):
