@@ -9,6 +9,7 @@ from cryptography import x509
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from approvals import workflow
 from modelcards import authority, issuing, records, seals
 from modelcards.models import ModelCard
 from modelcards.signing import ensure_signing_identity
@@ -258,6 +259,17 @@ def test_a_superseded_or_withdrawn_card_is_genuine_and_no_longer_stands(cast, ke
     assert status == 1
     assert said.startswith(f"This is card {row.number} as issued")
     assert f"but it no longer stands. It was superseded by the card {newer.number}" in said.splitlines()[0]
+
+
+@pytest.mark.parametrize("act", [workflow.suspend, workflow.retire])
+def test_a_card_of_an_approval_that_ended_is_genuine_and_no_longer_stands(cast, kept, act):
+    row = issued(cast)
+    act(version_id=row.version_id, actor=cast.owner, reason="Scores drifted for two months.")
+    status, said = verify(kept(row), "--ledger")
+    assert status == 1
+    assert said.startswith(f"This is card {row.number} as issued")
+    assert "but it no longer stands. The approval does not hold any more: the version is" in said.splitlines()[0]
+    assert verify(kept(row))[0] == 0
 
 
 def test_a_download_never_signs_or_prints_again(cast, own_var):

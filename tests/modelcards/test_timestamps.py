@@ -6,6 +6,7 @@ import io
 import re
 import socket
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
@@ -17,6 +18,7 @@ from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timesta
 from pyhanko_certvalidator import ValidationContext
 
 from modelcards import authority, offline
+from modelcards.auditor_script import auditor_script
 from modelcards.exporters.pdf import PdfExporter
 from modelcards.revisions import prepared, revision
 from modelcards.signing import Level, Plan, ensure_signing_identity, sign_pdf
@@ -79,6 +81,26 @@ def test_the_script_alone_says_the_same(stamped, identity, revoked, time_authori
     assert [fact for fact in facts if fact.holds is False] == []
     unknown = {fact.name for fact in facts if fact.holds is None}
     assert unknown == set(offline.NEVER_KNOWN)
+
+
+def test_the_script_is_told_by_its_options_whom_to_trust(stamped, identity, revoked, time_authority, tmp_path):
+    (tmp_path / "verify_card.py").write_text(auditor_script(), encoding="utf-8")
+    given = {
+        "card.pdf": stamped[Level.B_LTA],
+        "root.pem": identity.root_pem,
+        "root.crl": revoked,
+        "time.pem": time_authority.root_pem,
+    }
+    for name, content in given.items():
+        (tmp_path / name).write_bytes(content)
+    command = [sys.executable, "-I", "verify_card.py", "card.pdf", "--authority", "root.pem", "--revoked", "root.crl"]
+    command += ["--ledger-key", vkey()]
+    told = subprocess.run(
+        [*command, "--timestamp-authority", "time.pem"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.startswith("GENUINE.\n"), told.stdout
+    untold = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert untold.stdout.startswith("GENUINE, but not all is known: timestamp of the whole, timestamp.\n")
 
 
 @pytest.mark.parametrize("level", Level)
