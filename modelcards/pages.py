@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from typing import Any
 
 import pikepdf
 
@@ -77,17 +78,15 @@ def squeezed(text: str) -> str:
 
 def text_of(page: pikepdf.Page) -> str:
     """The text of a page in the order in which it is drawn."""
+    return "".join(_drawn(page, page.obj.Resources.get("/Font", {})))
+
+
+def _drawn(page: pikepdf.Page, fonts: Any) -> Iterator[str]:
     tables: dict[str, dict[int, str]] = {}
-    return "".join(_drawn(page, page.obj.get("/Resources"), tables))
-
-
-def _drawn(
-    page: pikepdf.Page | pikepdf.Object, resources: pikepdf.Object, tables: dict[str, dict[int, str]]
-) -> Iterator[str]:
     table: dict[int, str] = {}
-    fonts = resources.get("/Font", {}) if isinstance(resources, pikepdf.Dictionary) else {}
-    for operands, operator in pikepdf.parse_content_stream(page):
-        name = str(operator)
+    for instruction in pikepdf.parse_content_stream(page):
+        operands: Any = instruction.operands
+        name = str(instruction.operator)
         if name == "Tf":
             key = str(operands[0])
             if key not in tables:
@@ -99,13 +98,13 @@ def _drawn(
             yield "".join(_decoded(one, table) for one in operands[0] if isinstance(one, pikepdf.String))
 
 
-def _decoded(text: pikepdf.String, table: dict[int, str]) -> str:
+def _decoded(text: Any, table: dict[int, str]) -> str:
     raw = bytes(text)
     codes = (int.from_bytes(raw[place : place + 2], "big") for place in range(0, len(raw), 2))
     return "".join(table.get(code, "\ufffd") for code in codes)
 
 
-def _table(font: pikepdf.Object) -> dict[int, str]:
+def _table(font: Any) -> dict[int, str]:
     """The characters by their codes."""
     found: dict[int, str] = {}
     for kind, body in BLOCK.findall(font.ToUnicode.read_bytes()):

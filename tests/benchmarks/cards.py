@@ -22,7 +22,8 @@ import pikepdf
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from modelcards.card import Card
-from modelcards.exporters.pdf import FONTCONFIG, FONTS, PdfExporter
+from modelcards.exporters.pdf import FONTCONFIG, PdfExporter
+from modelcards.printable import FONTS
 from modelcards.rendering import html
 from modelcards.signing import SigningIdentity, ensure_signing_identity, sign_pdf
 from modelcards.verification import verify_card

@@ -55,7 +55,7 @@ def test_the_key_in_a_token_is_rotated_too(token, tmp_path):
     first = ensure_signing_identity(tmp_path, token=token)
     rotate(tmp_path, organisation="Nordhaven Bank", passphrase="", token=token, now=datetime.now(UTC))
     second = ensure_signing_identity(tmp_path, token=token)
-    assert second.key.name != first.key.name
+    assert second.key != first.key
     assert second.certificate.public_key() != first.certificate.public_key()
 
 

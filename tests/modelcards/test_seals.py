@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from approvals import workflow
 from modelcards import authority, issuing, records, seals
+from modelcards.card import CardStatus
 from modelcards.models import ModelCard
 from modelcards.signing import ensure_signing_identity
 from modelcards.timestamping import TimestampFailed
@@ -188,6 +189,12 @@ def test_settings_that_cannot_be_are_named_at_start(settings, changes, wanted):
     assert [found.id for found in seals.check_settings()] == [wanted]
 
 
+def test_a_seal_that_cannot_be_opened_is_a_warning_at_start(settings):
+    seals.identity()
+    settings.CARD_KEY_PASSPHRASE = "another"
+    assert [found.id for found in seals.check_settings()] == ["modelcards.W002"]
+
+
 def test_a_token_without_a_pin_is_named_at_start(settings):
     settings.CARD_TOKEN = {"MODULE": "/usr/lib/softhsm/libsofthsm2.so", "LABEL": "cards", "PIN": ""}
     assert [found.id for found in seals.check_settings()] == ["modelcards.E006"]
@@ -253,7 +260,7 @@ def test_a_superseded_or_withdrawn_card_is_genuine_and_no_longer_stands(cast, ke
     path = kept(row)
     fact = records._since(ModelCard.objects.select_related("version").get(pk=row.pk))
     assert (fact.name, fact.holds) == (SINCE, True)
-    newer = issuing._order(row.version, issuing.CardStatus.ISSUED, None, timezone.now())
+    newer = issuing._order(row.version, CardStatus.ISSUED, None, timezone.now())
     assert issuing.execute(newer.pk), ModelCard.objects.get(pk=newer.pk).error
     status, said = verify(path, "--ledger")
     assert status == 1

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -194,8 +194,8 @@ def compromised(time_authority, tmp_path_factory):
     secret = authority.passphrase_of(var, "")
 
     def listed(since, now):
-        how = {"passphrase": secret, "reason": authority.COMPROMISED}
-        found = authority.revoke(var, identity.certificate, since=since, now=now, **how)
+        revoke = partial(authority.revoke, passphrase=secret, reason=authority.COMPROMISED)
+        found = revoke(var, identity.certificate, since=since, now=now)
         authority.list_path(var).unlink()
         return found.public_bytes(Encoding.DER)
 

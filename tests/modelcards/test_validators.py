@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
@@ -16,7 +17,7 @@ from tests.cast import TABLE, tiny_table
 from tests.modelcards.timestamp_server import served
 from tests.modelcards.validators import all_verdicts, verapdf
 
-KINDS = {
+KINDS: dict[str, Any] = {
     "classification": (tiny_table, TABLE, {"performance": {"thresholds": {"min_accuracy": 0.6}}}),
     "several classes": (
         (REFERENCE / "p05_wine_multiclass.csv").read_bytes,
@@ -34,7 +35,7 @@ KINDS = {
         },
     ),
 }
-_said = []
+_said: list[Any] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
