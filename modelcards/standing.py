@@ -96,7 +96,7 @@ def standing(pdf: bytes, seal: Seal, trust: Trust, moment: datetime) -> Standing
     proof, fact = _signature_stamp(seal, trust, archive.moment if archive else moment)
     facts += [fact] if fact else []
     proven = min((stamp.moment for stamp in (proof, archive) if stamp), default=None)
-    stamps = [stamp for stamp in _readable(seal.token, pdf, seal) if stamp]
+    stamps = [stamp for stamp in _stamps_in(seal.token, pdf, seal) if stamp]
     kept = _lists_cover(seal, stamps)
     facts += [revocation_fact(seal, trust, proven, moment), validity_fact(seal, proven, moment)]
     level = LEVELS[0] if not seal.token else LEVELS[1] if not kept else LEVELS[2]
@@ -104,7 +104,7 @@ def standing(pdf: bytes, seal: Seal, trust: Trust, moment: datetime) -> Standing
     return Standing(tuple(facts), level, proven)
 
 
-def _readable(token: bytes, pdf: bytes, seal: Seal) -> Iterator[Stamp | None]:
+def _stamps_in(token: bytes, pdf: bytes, seal: Seal) -> Iterator[Stamp | None]:
     for one in (token, archive_token(pdf, seal.end)):
         try:
             yield read_stamp(one) if one else None
