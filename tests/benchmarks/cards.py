@@ -30,7 +30,7 @@ from modelcards.verification import verify_card
 from tests.modelcards.cards import card
 from tests.modelcards.ledgers import vkey
 
-RUNS = 7
+RUNS = 5
 ALLOWED = 1.3
 BARE = (
     "import sys, weasyprint; "
