@@ -113,7 +113,7 @@ class GroupFairness(Check):
     """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -29,7 +29,15 @@ class Moments:
 
     @classmethod
     def of(cls, *weighted: tuple[NDArray[np.int64], NDArray[np.float64]]) -> Moments:
-        """The moments of values that each occur so many times, given as (times, values), one or several of them."""
+        """The moments of values that each occur so many times, given as (times, values), one or several of them.
+
+        Mean and squares are not finite where 64-bit floats cannot hold the sums.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            return cls._of(weighted)
+
+    @classmethod
+    def _of(cls, weighted: tuple[tuple[NDArray[np.int64], NDArray[np.float64]], ...]) -> Moments:
         n = sum(int(times.sum()) for times, _ in weighted)
         if not n:
             return cls()
