@@ -12,11 +12,14 @@ from django.conf import settings
 from django.utils import timezone
 
 from approvals import case as cases
-from approvals import checking, checks
+from approvals import checking, checks, referring
 from approvals.charts import drawn
 from approvals.checks._readings import reading_as_json
 from approvals.checks.base import Check, Input, ParameterError, Reading, build
-from approvals.models import CheckRun, Evidence
+from approvals.files import TABLE_KINDS
+from approvals.measures.reading import TableError
+from approvals.measures.references import Referenced
+from approvals.models import CheckRun, Evidence, RegisteredModel
 from approvals.models.checks import Verdict
 from approvals.policy_document import parse
 from approvals.sandbox import JobDescription, Limits, SandboxError, run_measurement
@@ -102,6 +105,7 @@ def _job(run: CheckRun) -> JobDescription:
             sha256=row.file.sha256,
             artifact_sha256=piece["made_with_artifact"],
             details=piece["details"],
+            table=table_of(row, run.version.model),
         )
     case = cases.load(run.version)
     document = parse(run.version.policy.text)
@@ -114,6 +118,18 @@ def _job(run: CheckRun) -> JobDescription:
         parameters=run.inputs["parameters"],
         seed=run.seed,
     )
+
+
+def table_of(row: Evidence, model: RegisteredModel) -> Referenced | None:
+    """Where a piece of evidence refers to, if it does. Raises SandboxError: without the table there is no reading."""
+    if row.kind not in TABLE_KINDS:
+        return None
+    try:
+        return referring.table_in(row.file.path, name=row.name, model=model, attached=row.uploaded_at)
+    except TableError as error:
+        raise SandboxError(error.sentence, kind="input") from None
+    except OSError:
+        return None  # the check says that the bytes are gone
 
 
 def _judge(run: CheckRun, token: uuid.UUID, check: Check, reading: Reading) -> bool:

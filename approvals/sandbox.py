@@ -98,10 +98,10 @@ def measure_in_child(
     """Measure with that class in a process of its own, in a scratch folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="check-", dir=work_root, ignore_cleanup_errors=True) as folder:
         scratch = Path(folder).resolve()
-        order = scratch / "order.json"
-        order.write_text(json.dumps(_order(check, job, limits, scratch), allow_nan=False), encoding="utf-8")
-        with order.open("rb") as questions:
-            process = _start(questions, scratch)
+        with tempfile.TemporaryFile(dir=scratch) as order:  # without a name: it may hold the URL of a connection
+            order.write(json.dumps(_order(check, job, limits, scratch), allow_nan=False).encode())
+            order.seek(0)
+            process = _start(order, scratch)
         try:
             conversation = _Conversation(process, limits, on_progress, should_stop)
             conversation.listen()
@@ -113,10 +113,7 @@ def measure_in_child(
 def _order(check: type[Check], job: JobDescription, limits: Limits, scratch: Path) -> dict[str, Any]:
     return {
         "check": f"{check.__module__}:{check.__qualname__}",
-        "inputs": {
-            kind: {**vars(piece), "path": str(Path(piece.path).resolve()), "details": dict(piece.details)}
-            for kind, piece in job.inputs.items()
-        },
+        "inputs": {kind: piece.as_json() for kind, piece in job.inputs.items()},
         "facts": dict(job.facts),
         "parameters": dict(job.parameters),
         "seed": job.seed,

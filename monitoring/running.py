@@ -18,11 +18,14 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from approvals import referring
 from approvals.canonical import digest
 from approvals.charts import drawn
 from approvals.checks._readings import reading_as_json
 from approvals.checks.base import Input, ParameterError, build
 from approvals.checks.base import Reading as Measured
+from approvals.measures.reading import TableError
+from approvals.measures.references import Referenced
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
@@ -140,6 +143,7 @@ def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
             sha256=reference.file.sha256,
             artifact_sha256=reference.artifact_sha256,
             details=reference.details,
+            table=_table(row, reference.file.path, reference.name, reference.uploaded_at),
         ),
         BATCH: Input(
             kind=BATCH,
@@ -148,9 +152,20 @@ def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
             sha256=batch.file.sha256,
             artifact_sha256="",
             details=reference.details,
+            table=_table(row, batch.file.path, batch.name, batch.received_at),
         ),
     }
     return JobDescription(inputs=inputs, parameters=row.monitor.parameters, seed=SEED)
+
+
+def _table(row: Reading, path: Path, name: str, at: datetime) -> Referenced | None:
+    """Where a table refers to, if it does. Raises SandboxError: without the table there is no reading."""
+    try:
+        return referring.table_in(path, name=name, model=row.monitor.version.model, attached=at)
+    except TableError as error:
+        raise SandboxError(error.sentence, kind="input") from None
+    except OSError:
+        return None  # the monitor says that the bytes are gone
 
 
 def _days_without(row: Reading) -> int:

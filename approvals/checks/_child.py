@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from approvals.checks._readings import reading_as_json
+from approvals.checks._referenced import files_of_connections, kept_network, measured_unchanged, start_engines
 from approvals.checks.base import Check, CheckInputError, Input, Job, ParameterError, build
 from approvals.confinement import close_file_system, die_with_parent, leave_network, limit_resources
 
@@ -37,41 +38,51 @@ def main() -> None:
 
 
 def _run(order: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
-    inputs = {kind: _input(piece) for kind, piece in order["inputs"].items()}
+    inputs = {kind: Input.from_json(piece) for kind, piece in order["inputs"].items()}
     work = Path(order["work"])
     log = _confine(order, inputs, work)
-    check = _load(order["check"])()
+    check, progress = _load(order["check"])(), _Progress(answers)
+    _refuse_inputs(check, inputs)
+    parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
+    job = Job(inputs=inputs, facts=order["facts"], parameters=parameters, seed=order["seed"], work=work)
+    verified = () if check.hashes_inputs_itself else inputs.values()
+    reading = measured_unchanged(verified, progress, lambda report: check.measure(job, report))
+    return {"reading": reading_as_json(reading), "log": [*log, _usage()]}
+
+
+def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) -> list[str]:
+    limits = order["limits"]
+    tables = [piece.table for piece in inputs.values() if piece.table is not None]
+    relations = [table for table in tables if table.is_relation]
+    notes = [start_engines(relations), kept_network(relations) if relations else leave_network()]
+    die_with_parent(order["parent"])
+    paths = [piece.path for piece in inputs.values()]
+    paths += [path for table in tables for path in table.paths]
+    notes.append(close_file_system(readable=[*paths, *files_of_connections(relations)], writable=[work]))
+    limit_resources(memory_mb=limits["memory_mb"], cpu_seconds=limits["cpu_seconds"], file_mb=limits["file_mb"])
+    return [note for note in notes if note]
+
+
+def _refuse_inputs(check: Check, inputs: Mapping[str, Input]) -> None:
     for kind in check.inputs:
         if kind not in inputs:
             raise CheckInputError(f"No {kind.replace('_', ' ')} is attached; attach one and run the check again.")
     for piece in inputs.values():
         if not piece.path.is_file():
             raise CheckInputError(f"The stored bytes of {piece.name} are gone; upload the file again.")
+        if check.runs_artifact and piece.table is not None and piece.table.is_relation:
+            raise CheckInputError(
+                f"{check.title} runs the artifact, which it never does beside an open network, and {piece.name} is a "
+                "table of a connection; attach the rows as files to run it."
+            )
     if not check.hashes_inputs_itself:
         _refuse_changed_files(inputs)
-    parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
-    job = Job(inputs=inputs, facts=order["facts"], parameters=parameters, seed=order["seed"], work=work)
-    reading = check.measure(job, _Progress(answers))
-    return {"reading": reading_as_json(reading), "log": [*log, _usage()]}
-
-
-def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) -> list[str]:
-    limits = order["limits"]
-    notes = [leave_network()]
-    die_with_parent(order["parent"])
-    notes.append(close_file_system(readable=[piece.path for piece in inputs.values()], writable=[work]))
-    limit_resources(memory_mb=limits["memory_mb"], cpu_seconds=limits["cpu_seconds"], file_mb=limits["file_mb"])
-    return [note for note in notes if note]
 
 
 def _load(name: str) -> type[Check]:
     module, _, attribute = name.partition(":")
     check: type[Check] = getattr(importlib.import_module(module), attribute)
     return check
-
-
-def _input(piece: Mapping[str, Any]) -> Input:
-    return Input(**{**piece, "path": Path(piece["path"])})
 
 
 def _refuse_changed_files(inputs: Mapping[str, Input]) -> None:

@@ -57,6 +57,7 @@ class Reproducibility(Check):
     title = "Reproducibility"
     version = "1"
     inputs = ("artifact", "evaluation_table")
+    runs_artifact = True
     Parameters = Parameters
     Thresholds = Thresholds
 
