@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from approvals.checks._evaluation import opened
 from approvals.checks.base import Check, CheckInputError, Judgement, Reading
 
 
@@ -134,3 +135,39 @@ def _attempt(act):
     except OSError as error:
         return type(error).__name__
     return "done"
+
+
+class Waits(Polite):
+    """Opens its table, says so, and waits until somebody has written to a file of it."""
+
+    optional_inputs = ("evaluation_table",)
+
+    def measure(self, job, report):
+        with opened(job.input("evaluation_table"), job) as table:
+            rows = table.rows
+        path = job.facts["path"]
+        before = os.stat(path).st_mtime_ns  # noqa: PTH116
+        report(0.5, "Waiting")
+        while os.stat(path).st_mtime_ns == before:  # noqa: PTH116
+            time.sleep(0.01)
+        return Reading(measures=(), looked_at=(), details={"rows": rows})
+
+
+class LooksAround(Polite):
+    """Says what it can read, and what others can read about it."""
+
+    optional_inputs = ("evaluation_table",)
+
+    def measure(self, job, report):
+        found = {path: _can_read(Path(path)) for path in job.facts["paths"]}
+        about = [Path("/proc/self", name).read_bytes().decode() for name in ("cmdline", "environ")]
+        found["scratch"] = sorted(path.name for path in job.work.iterdir())
+        found["told"] = any(job.facts["secret"] in text for text in about)
+        return Reading(measures=(), looked_at=(), details=found)
+
+
+def _can_read(path):
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
