@@ -193,3 +193,35 @@ def asked_of_slow(url):
             "AND query LIKE '%slow%'"
         ).fetchone()
     return found[0]
+
+
+def test_a_fingerprint_on_spark(spark, tmp_path):
+    from pyspark.sql import SparkSession  # noqa: PLC0415
+
+    url, _ = spark(REFERENCE / "p11_dq_toy.csv")
+    session = SparkSession.builder.getOrCreate()
+    session.sql(f"CREATE DATABASE IF NOT EXISTS marks LOCATION '{tmp_path}'")
+
+    def fingerprint(*rows, schema="a int, b string, c double"):
+        session.createDataFrame(list(rows), schema).createOrReplaceTempView("rows_of_it")
+        session.sql("DROP TABLE IF EXISTS marks.fp")
+        session.sql("CREATE TABLE marks.fp AS SELECT * FROM rows_of_it")
+        return listed(url, "marks.fp").reference.fingerprint
+
+    one, two = (1, "x", 0.5), (2, None, None)
+    first = fingerprint(one, one, two)
+    assert fingerprint(two, one, one) == first
+    others = [
+        fingerprint(one, two),
+        fingerprint(one, one, two, two),
+        fingerprint(one, one, (2, "", None)),
+        fingerprint(one, one, (None, "2", None)),
+        fingerprint(one, one, two, schema="a bigint, b string, c double"),
+        fingerprint(one, one, two, schema="a int, z string, c double"),
+    ]
+    assert first not in others
+    assert len(set(others)) == len(others)
+    table = listed(url, "marks.fp")
+    with open_referenced(table) as opened:
+        assert opened.rows == 3
+        opened.counts("a")
