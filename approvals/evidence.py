@@ -15,6 +15,8 @@ from django.utils import timezone
 from approvals import files, listing, permissions, referring, refusals, voiding
 from approvals.canonical import digest
 from approvals.events import Event
+from approvals.measures.reading import TableError
+from approvals.measures.references import MEDIA_TYPE, Reference, described, read_reference
 from approvals.models import Answer, Evidence, EvidenceKind, ModelVersion
 from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role
@@ -159,6 +161,24 @@ def _made_with(version: ModelVersion, kind: str, upload: files.Upload) -> str:
 def current(version: ModelVersion, kind: str) -> Evidence | None:
     """The newest evidence of one kind."""
     return Evidence.objects.filter(version=version, kind=kind).select_related("file").order_by("-pk").first()
+
+
+def reference_of(row: Evidence) -> Reference | None:
+    """What a piece of evidence refers to instead of holding it; None if it holds it, or if its bytes are gone."""
+    if row.media_type != MEDIA_TYPE:
+        return None
+    try:
+        return read_reference(row.file.path, row.name)
+    except (OSError, TableError):  # said when it is opened or measured
+        return None
+
+
+def reference_in_words(row: Evidence) -> str:
+    """Where the rows of a table lie that is referred to; empty for what is uploaded."""
+    if row.media_type != MEDIA_TYPE:
+        return ""
+    reference = reference_of(row)
+    return f"refers to {described(reference)}" if reference else "refers to a table, but the document is damaged"
 
 
 def opened(*, evidence_id: int, actor: User) -> BinaryIO:
