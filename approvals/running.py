@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import uuid
+from dataclasses import replace
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from django.conf import settings
 from django.utils import timezone
 
 from approvals import case as cases
-from approvals import checking, checks, referring
+from approvals import checking, checks, kept_results, referring
 from approvals.charts import drawn
+from approvals.checking import kept_name
 from approvals.checks._readings import reading_as_json
 from approvals.checks.base import Check, Input, ParameterError, Reading, build
 from approvals.files import TABLE_KINDS
+from approvals.kept_results import KeptResults
 from approvals.measures.reading import TableError
 from approvals.measures.references import Referenced
 from approvals.models import CheckRun, Evidence, RegisteredModel
@@ -44,22 +47,46 @@ def execute(run_id: int) -> bool:
             "restart the workers after an upgrade, then run the check again."
         )
         return _give(run, token, Verdict.ERROR, (sentence,), {}, [], "")
+    kept = kept_results.kept_for(kept_name(run.pk), [run.inputs_digest, run.check_key, run.check_version, run.seed])
     try:
-        reading = _measure(run, token)
+        reading = _measure(run, token, kept)
     except SandboxError as failure:
-        if failure.kind == "stopped":
-            return False
-        verdict = UNMEASURABLE.get(failure.kind, Verdict.ERROR)
-        return _give(run, token, verdict, (failure.sentence,), {}, [], "\n".join(failure.log))
-    return _judge(run, token, kind(), reading)
+        return _without_reading(run, token, kept, failure)
+    log = reading.log if kept.is_new else (f"Continued at {run.progress} %.", *reading.log)
+    return _judge(run, token, kind(), replace(reading, log=log))
 
 
-def _measure(run: CheckRun, token: uuid.UUID) -> Reading:
-    alive = True
+def _without_reading(run: CheckRun, token: uuid.UUID, kept: KeptResults, failure: SandboxError) -> bool:
+    if failure.kind == "stopped":
+        if not checking.is_open(run.pk):
+            kept_results.forget(kept_name(run.pk))
+        return False
+    if failure.kind == "time" and kept.moved_at_all() and checking.put_back(run.pk, token, now=timezone.now()):
+        return False
+    verdict = UNMEASURABLE.get(failure.kind, Verdict.ERROR)
+    return _give(run, token, verdict, (failure.sentence,), {}, [], "\n".join(failure.log))
+
+
+def _measure(run: CheckRun, token: uuid.UUID, kept: KeptResults) -> Reading:
+    begun_at = 0 if kept.is_new else run.progress
+    alive = checking.report_progress(
+        run.pk,
+        token,
+        percent=begun_at,
+        text="Starting" if kept.is_new else f"Continued at {begun_at} %",
+        now=timezone.now(),
+    )
 
     def on_progress(percent: int, text: str) -> None:
         nonlocal alive
-        alive = checking.report_progress(run.pk, token, percent=percent, text=text, now=timezone.now())
+        alive = checking.report_progress(
+            run.pk,
+            token,
+            percent=max(percent, begun_at),
+            text=text if kept.is_new else f"Continued at {begun_at} %: {text}",
+            headway=kept.moved(),
+            now=timezone.now(),
+        )
 
     last_beat = timezone.now()
 
@@ -69,11 +96,11 @@ def _measure(run: CheckRun, token: uuid.UUID) -> Reading:
         if now - last_beat > checking.LEASE / 4:
             last_beat = now
             alive = checking.renew(run.pk, token, now=now)
-        return not alive
+        return not (alive and checking.is_held(run.pk, token))
 
     return run_measurement(
         check_key=run.check_key,
-        job=_job(run),
+        job=replace(_job(run), kept=kept.for_child),
         limits=Limits(**settings.CHECK_LIMITS),
         on_progress=on_progress,
         should_stop=should_stop,
@@ -158,4 +185,7 @@ def _give(
     result = checking.Result(
         verdict=verdict, sentences=sentences, reading=reading, charts=charts, engine=engine, log=log
     )
-    return checking.finish(run.pk, token, result=result, now=timezone.now())
+    taken = checking.finish(run.pk, token, result=result, now=timezone.now())
+    if taken:
+        kept_results.forget(kept_name(run.pk))
+    return taken

@@ -41,6 +41,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Where a measurement keeps what later attempts go on with: a folder of its own, used by no other run.
+
+    What took less than `least_seconds` is not kept; carried sums are kept again after `state_every` seconds.
+    """
+
+    folder: Path
+    least_seconds: float = 0.25
+    state_every: float = 2.0
+
+
+@dataclass(frozen=True)
 class JobDescription:
     """What a measurement looks at. Facts and parameters are plain JSON values, parameters as the policy says them."""
 
@@ -48,6 +60,7 @@ class JobDescription:
     facts: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    kept: Kept | None = None
 
 
 class SandboxError(Exception):
@@ -117,6 +130,7 @@ def _order(check: type[Check], job: JobDescription, limits: Limits, scratch: Pat
         "facts": dict(job.facts),
         "parameters": dict(job.parameters),
         "seed": job.seed,
+        "kept": {**asdict(job.kept), "folder": str(job.kept.folder.resolve())} if job.kept else None,
         "limits": asdict(limits),
         "work": str(scratch),
         "parent": os.getpid(),
@@ -169,7 +183,7 @@ class _Conversation:
         self._limits = limits
         self._on_progress = on_progress
         self._should_stop = should_stop
-        self._answer = b""
+        self._answer = bytearray()
         self._errors = b""
         self._last: dict[str, Any] = {}
         self._ended = ""
@@ -211,9 +225,11 @@ class _Conversation:
         self._answer += chunk
         if len(self._answer) > LONGEST_ANSWER:
             self._ended = "babble"
+        if b"\n" not in chunk:
+            return
         *lines, self._answer = self._answer.split(b"\n")
         for line in lines:
-            said = _object(line)
+            said = _object(bytes(line))
             if "percent" in said:
                 self._on_progress(int(said["percent"]), str(said.get("text", "")))
             else:

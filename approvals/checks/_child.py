@@ -13,12 +13,14 @@ import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from approvals.checks._progress import Progress
 from approvals.checks._readings import reading_as_json
 from approvals.checks._referenced import files_of_connections, kept_network, measured_unchanged, start_engines
 from approvals.checks.base import Check, CheckInputError, Input, Job, ParameterError, build
 from approvals.confinement import close_file_system, die_with_parent, leave_network, limit_resources
+from approvals.measures.keeping import Keeper, Undertaking, under_way
 
 
 def main() -> None:
@@ -26,28 +28,42 @@ def main() -> None:
     order = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints goes to the log, not into the answer
+    progress = Progress(answers)
     try:
-        _answer(answers, _run(order, answers))
+        progress.last(_run(order, progress))
     except CheckInputError as error:
         _log_causes(error)
-        _answer(answers, {"input_error": error.sentence})
+        progress.last({"input_error": error.sentence})
     except ParameterError as error:
-        _answer(answers, {"input_error": error.sentence})
+        progress.last({"input_error": error.sentence})
     except MemoryError:
-        _answer(answers, {"out_of_memory": True})
+        progress.last({"out_of_memory": True})
 
 
-def _run(order: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
+def _run(order: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     inputs = {kind: Input.from_json(piece) for kind, piece in order["inputs"].items()}
     work = Path(order["work"])
     log = _confine(order, inputs, work)
-    check, progress = _load(order["check"])(), _Progress(answers)
+    progress.keep_saying()
+    check, keeper = _load(order["check"])(), _keeper(order["kept"])
     _refuse_inputs(check, inputs)
     parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
     job = Job(inputs=inputs, facts=order["facts"], parameters=parameters, seed=order["seed"], work=work)
     verified = () if check.hashes_inputs_itself else inputs.values()
-    reading = measured_unchanged(verified, progress, lambda report: check.measure(job, report))
-    return {"reading": reading_as_json(reading), "log": [*log, _usage()]}
+    with under_way(Undertaking(keeper, progress.told, progress.asked)):
+        reading = measured_unchanged(verified, progress, lambda report: check.measure(job, report))
+    return {"reading": reading_as_json(reading), "log": [*log, *_remembered(keeper), _usage()]}
+
+
+def _keeper(kept: Mapping[str, Any] | None) -> Keeper:
+    if kept is None:
+        return Keeper(None)
+    return Keeper(Path(kept["folder"]), least_seconds=kept["least_seconds"], state_every=kept["state_every"])
+
+
+def _remembered(keeper: Keeper) -> list[str]:
+    used = [f"{keeper.used:,} results that an earlier attempt had kept were used."] if keeper.used else []
+    return [*dict.fromkeys(keeper.notes), *used]
 
 
 def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) -> list[str]:
@@ -58,7 +74,8 @@ def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) 
     die_with_parent(order["parent"])
     paths = [piece.path for piece in inputs.values()]
     paths += [path for table in tables for path in table.paths]
-    notes.append(close_file_system(readable=[*paths, *files_of_connections(relations)], writable=[work]))
+    writable = [work, *([Path(order["kept"]["folder"])] if order["kept"] else [])]
+    notes.append(close_file_system(readable=[*paths, *files_of_connections(relations)], writable=writable))
     limit_resources(memory_mb=limits["memory_mb"], cpu_seconds=limits["cpu_seconds"], file_mb=limits["file_mb"])
     return [note for note in notes if note]
 
@@ -93,25 +110,6 @@ def _refuse_changed_files(inputs: Mapping[str, Input]) -> None:
                     f"The stored bytes of {piece.name} no longer have the digest recorded at upload; "
                     "nothing was measured. Upload the file again and tell an administrator."
                 )
-
-
-class _Progress:
-    """Passes progress on, but not every word of it: only when the percentage or the text changes."""
-
-    def __init__(self, answers: TextIO) -> None:
-        self._answers = answers
-        self._last: tuple[int, str] | None = None
-
-    def __call__(self, share: float, text: str) -> None:
-        state = (round(100 * min(max(share, 0.0), 1.0)), text)
-        if state != self._last:
-            self._last = state
-            _answer(self._answers, {"percent": state[0], "text": text})
-
-
-def _answer(answers: TextIO, line: dict[str, Any]) -> None:
-    answers.write(json.dumps(line, allow_nan=False) + "\n")
-    answers.flush()
 
 
 def _log_causes(error: BaseException) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from approvals.checks._verdicts import Rule
 from approvals.checks.base import CheckInputError, Input, Job, Reading
+from approvals.measures.keeping import remembering
 from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.referenced import open_referenced
 from approvals.measures.tables import Table, TableError, open_table
@@ -191,6 +192,7 @@ def opened(piece: Input, job: Job) -> Iterator[Table]:
     """The table of a piece of evidence. What is wrong with it becomes a CheckInputError naming the uploaded file."""
     try:
         with _open(piece, job) as table:
+            table.engine = remembering(table.engine, f"{piece.kind} {piece.sha256}")
             table.name = piece.name  # the stored file is named by its digest, which says nothing to people
             yield table
     except TableError as error:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from approvals.measures.keeping import remembered, steps
 from approvals.measures.moments import Moments
 from approvals.measures.ranges import plan
-from approvals.measures.samples import SAMPLE_ROWS, ArraySample, Sample
+from approvals.measures.samples import SAMPLE_ROWS, ArraySample, Sample, identity_of
 from approvals.measures.scores import ScoreCounts, rising_pair
 
 
@@ -32,13 +34,21 @@ def distances(
     reference: Sample, current: Sample | None, *, quantiles: Sequence[float] = (), block_rows: int = SAMPLE_ROWS
 ) -> Distances:
     """Both samples compared; without `current` only what the reference says of itself."""
-    reading = _Reading(reference.n, current.n if current else 0, quantiles)
-    for piece in _pieces([reference, *([current] if current else [])], block_rows):
-        reading.add(piece)
-    return reading.done()
+    samples = [reference, *([current] if current else [])]
+    name = ["distances", identity_of(samples), repr(tuple(quantiles)), block_rows]
+
+    def measured() -> Distances:
+        reading = _Reading(reference.n, current.n if current else 0, quantiles)
+        for piece in _pieces(samples, block_rows, name, reading):
+            reading.add(piece)
+        return reading.done()
+
+    return remembered(name, measured)
 
 
-def _pieces(samples: Sequence[Sample], block_rows: int) -> Iterator[ScoreCounts]:
+def _pieces(
+    samples: Sequence[Sample], block_rows: int, name: Sequence[Any], carried: _Reading
+) -> Iterator[ScoreCounts]:
     """Rising numbers with how often the second sample (positives) and the first (negatives) have each."""
     n = sum(sample.n for sample in samples)
     ends = [(sample.low, sample.high) for sample in samples if sample.low is not None and sample.high is not None]
@@ -56,7 +66,7 @@ def _pieces(samples: Sequence[Sample], block_rows: int) -> Iterator[ScoreCounts]
     whole = min(low for low, _ in ends), max(high for _, high in ends)
     if all(isinstance(sample, ArraySample) for sample in samples):
         block_rows = max(block_rows, n)  # all of it is in memory anyway
-    for low, high in plan(n, *whole, histogram, block_rows):
+    for low, high in steps(name, plan(n, *whole, histogram, block_rows), carried):
         values = [sample.values(low, high) for sample in samples]
         yield from rising_pair(values[0], values[1] if len(values) > 1 else np.zeros(0))
 

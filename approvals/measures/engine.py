@@ -42,6 +42,8 @@ class Engine(ABC):
     def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The columns of a query as numpy arrays, masked where missing."""
 
+    identity = ""
+    """Tells this table from others of the same run, where what it answers is remembered; empty where it is not."""
     keeps_snapshot = True
     """Whether everything that is asked while the table is open is answered from the same state of it."""
     of_system = False

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -30,6 +31,11 @@ class Sample(ABC):
     low: float | None
     high: float | None
 
+    @property
+    def identity(self) -> str:
+        """Tells these numbers from all others of a run; empty if what is found of them is not remembered."""
+        return ""
+
     @abstractmethod
     def values(self, low: float, high: float) -> Floats:
         """The numbers from low to high, rising."""
@@ -53,6 +59,10 @@ class ArraySample(Sample):
         self._values.sort()
         self.n, self.missing = int(self._values.size), int(every.size - self._values.size)
         self.low, self.high = (float(self._values[0]), float(self._values[-1])) if self.n else (None, None)
+
+    @property
+    def identity(self) -> str:
+        return hashlib.sha256(self._values.tobytes()).hexdigest()
 
     def values(self, low: float, high: float) -> Floats:
         start, end = np.searchsorted(self._values, low, side="left"), np.searchsorted(self._values, high, side="right")
@@ -87,6 +97,10 @@ class ColumnSample(Sample):
         self.n, self.low, self.high = self._ends
         self.missing = table.rows - self.n
 
+    @property
+    def identity(self) -> str:
+        return self._table.engine.identity and f"{self._table.engine.identity} {self._rows}"
+
     @cached_property
     def _ends(self) -> tuple[int, float | None, float | None]:
         n, low, high = self._table.fetch(f"SELECT COUNT(*), MIN(x), MAX(x) FROM ({self._rows}) AS r WHERE {FINITE}")[0]
@@ -108,6 +122,14 @@ class ColumnSample(Sample):
         counted = ", ".join("COUNT(CASE WHEN x <= ? THEN 1 END)" for _ in cuts)
         through = self._table.fetch(f"SELECT {counted} FROM ({self._rows}) AS r WHERE {FINITE}", tuple(cuts))[0]
         return tuple(int(count) for count in np.diff([0, *through, self.n]))
+
+
+def identity_of(samples: Sequence[Sample]) -> str:
+    """Tells the samples from others of a run; empty where they are in memory, which is quick anyway."""
+    if all(isinstance(sample, ArraySample) for sample in samples):
+        return ""
+    found = [sample.identity for sample in samples]
+    return repr(found) if all(found) else ""
 
 
 def sample_of(
