@@ -59,7 +59,10 @@ class KeptResults:
     @property
     def for_child(self) -> Kept | None:
         """What the process that measures is told."""
-        return Kept(self.folder) if self.folder else None
+        if self.folder is None:
+            return None
+        seconds = float(settings.KEEP_AFTER_SECONDS)
+        return Kept(self.folder, least_seconds=seconds, state_every=8 * seconds)
 
 
 def kept_for(run: str, looked_at: Iterable[Any]) -> KeptResults:

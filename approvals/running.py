@@ -47,13 +47,18 @@ def execute(run_id: int) -> bool:
             "restart the workers after an upgrade, then run the check again."
         )
         return _give(run, token, Verdict.ERROR, (sentence,), {}, [], "")
-    kept = kept_results.kept_for(kept_name(run.pk), [run.inputs_digest, run.check_key, run.check_version, run.seed])
+    kept = kept_results.kept_for(kept_name(run.pk), looked_at(run))
     try:
         reading = _measure(run, token, kept)
     except SandboxError as failure:
         return _without_reading(run, token, kept, failure)
     log = reading.log if kept.is_new else (f"Continued at {run.progress} %.", *reading.log)
     return _judge(run, token, kind(), replace(reading, log=log))
+
+
+def looked_at(run: CheckRun) -> list[Any]:
+    """Everything that a run's numbers depend on, but for the code and the engines."""
+    return [run.inputs_digest, run.check_key, run.check_version, run.seed]
 
 
 def _without_reading(run: CheckRun, token: uuid.UUID, kept: KeptResults, failure: SandboxError) -> bool:

@@ -193,6 +193,8 @@ LEDGER_WITNESSES = words("LEDGER_WITNESSES")
 UPLOAD_LIMIT_BYTES = int(os.environ.get("UPLOAD_LIMIT_MB", "64")) * 1_000_000
 # Seconds of one attempt. A check that needs more goes on in the next one, if it could keep something of this one.
 CHECK_SECONDS = int(os.environ.get("CHECK_SECONDS", "280"))
+# What took longer is kept, so that an attempt that was ended is gone on with.
+KEEP_AFTER_SECONDS = 0.25
 CHECK_LIMITS = {
     "memory_mb": int(os.environ.get("CHECK_MEMORY_MB", "2048")),
     "wall_seconds": CHECK_SECONDS,

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from approvals.measures.engine import Engine
-from approvals.measures.kept_values import NotKeptError, as_plain, from_plain, state_of
+from approvals.measures.kept_values import UNREADABLE, NotKeptError, as_plain, from_plain, state_of
 
 MOST_BYTES, MOST_FILES = 256_000_000, 10_000
 """Of all that one run keeps."""
@@ -65,7 +65,7 @@ class Keeper:
             return None
         try:
             found = _unsealed(content, key)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except UNREADABLE:
             self.notes.append("A kept result was damaged, so it was not used; that part was measured anew.")
             path.unlink(missing_ok=True)
             return None

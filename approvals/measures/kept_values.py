@@ -19,6 +19,10 @@ _NUMBERS = "biuf"
 _TAG = "~"
 
 
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ImportError, ArithmeticError, RecursionError)
+"""What `from_plain` raises for anything that `as_plain` did not write."""
+
+
 class NotKeptError(Exception):
     """A value of a kind that is not kept."""
 
@@ -51,7 +55,7 @@ def _numbers(value: Any) -> dict[str, Any]:
 
 
 def from_plain(said: Any) -> Any:
-    """What `as_plain` wrote. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
+    """What `as_plain` wrote. Raises one of UNREADABLE for anything else."""
     if isinstance(said, list):
         return [from_plain(item) for item in said]
     if not isinstance(said, dict):

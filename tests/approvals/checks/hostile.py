@@ -10,6 +10,9 @@ from pathlib import Path
 
 from approvals.checks._evaluation import opened
 from approvals.checks.base import Check, CheckInputError, Judgement, Reading
+from approvals.measures.distances import distances
+from approvals.measures.samples import ColumnSample
+from approvals.measures.score_reading import read_scores
 
 
 @dataclass(frozen=True)
@@ -171,3 +174,17 @@ def _can_read(path):
         return bool(path.read_bytes())
     except OSError:
         return False
+
+
+class Plods(Polite):
+    """Reads scores and distances of its table in small ranges."""
+
+    inputs = ("evaluation_table",)
+
+    def measure(self, job, report):
+        report(0.0, "Reading")
+        with opened(job.input("evaluation_table"), job) as table:
+            scores = read_scores(table, "s", "y", positive=1, block_rows=40)
+            apart = distances(ColumnSample(table, "s"), ColumnSample(table, "x"), quantiles=(0.5,), block_rows=40)
+            found = {"ranks": repr(scores.ranks), "levels": table.counts("y"), "distances": repr(apart)}
+        return Reading(measures=(), looked_at=(), details={**found, "levels": repr(found["levels"])})
