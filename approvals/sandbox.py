@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote, urlsplit
 
 from approvals.checks import find
 from approvals.checks._readings import reading_from_json
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LONGEST_ANSWER = 32 * 1024 * 1024
 LONGEST_LOG = 16 * 1024
 LOOK_EVERY, ASK_EVERY = 0.25, 1.0
+_SHORTEST_SECRET = 4
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryException", "std::bad_alloc", "annot allocate memory")
 
 
@@ -116,7 +118,7 @@ def measure_in_child(
             order.seek(0)
             process = _start(order, scratch)
         try:
-            conversation = _Conversation(process, limits, on_progress, should_stop)
+            conversation = _Conversation(process, limits, on_progress, should_stop, secrets_of(job))
             conversation.listen()
         finally:
             _kill(process)
@@ -178,8 +180,10 @@ class _Conversation:
         limits: Limits,
         on_progress: Callable[[int, str], None],
         should_stop: Callable[[], bool],
+        secrets: tuple[str, ...],
     ) -> None:
         self._process = process
+        self._secrets = secrets
         self._limits = limits
         self._on_progress = on_progress
         self._should_stop = should_stop
@@ -240,7 +244,7 @@ class _Conversation:
         if self._ended:
             raise self._stopped()
         if "input_error" in self._last:
-            raise SandboxError(str(self._last["input_error"]), kind="input", log=self._log())
+            raise SandboxError(self._hidden(str(self._last["input_error"])), kind="input", log=self._log())
         if "reading" in self._last and self._process.returncode == 0:
             reading = reading_from_json(self._last["reading"])
             return replace(reading, log=(*reading.log, *self._log(), *self._last["log"]))
@@ -272,7 +276,27 @@ class _Conversation:
         return SandboxError(sentence, kind="crashed", log=self._log())
 
     def _log(self) -> tuple[str, ...]:
-        return tuple(self._errors.decode("utf-8", "replace").splitlines())
+        return tuple(self._hidden(self._errors.decode("utf-8", "replace")).splitlines())
+
+    def _hidden(self, text: str) -> str:
+        """The text without what a connection's URL gives away, whichever library put it there."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
+
+
+def secrets_of(job: JobDescription) -> tuple[str, ...]:
+    """URLs of connections, their passwords and hosts, as they stand and as they are meant; the longest first."""
+    found: set[str] = set()
+    for piece in job.inputs.values():
+        if piece.table is None or not piece.table.is_relation:
+            continue
+        url = urlsplit(piece.table.target)
+        found.add(piece.table.target)
+        hosts = {url.netloc.rpartition("@")[2].partition(":")[0], url.hostname or ""}
+        for text in (url.password or "", *hosts):
+            found |= {text, unquote(text)}
+    return tuple(sorted((text for text in found if len(text) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
 def _object(line: bytes) -> dict[str, Any]:

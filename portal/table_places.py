@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -58,12 +59,22 @@ def _place(name: str, entry: Any, expected: str, target: str) -> TablePlace:
         )
     if not isinstance(said.get("system_tables", False), bool):
         raise ImproperlyConfigured(f"{expected}; “system_tables” of “{name}” must be true or false.")
+    if target == "url" and not _is_url(said[target]):
+        raise ImproperlyConfigured(f"{expected}; what stands for “{name}” is no URL.")
     return TablePlace(
         target=said[target],
         groups=_words(said, "groups", name, expected),
         models=_words(said, "models", name, expected),
         system_tables=said.get("system_tables", False),
     )
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.scheme) and "://" in text and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def _words(said: Mapping[str, Any], entry: str, name: str, expected: str) -> tuple[str, ...]:

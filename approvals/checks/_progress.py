@@ -5,40 +5,56 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any, TextIO
+
+from approvals.measures.keeping import Pass
 
 SAID_EVERY = 2.0
 _END = 0.99
 
 
+@dataclass
+class _Step:
+    """A part of the way, in [0, 1], that is under way; `passes` were begun in it."""
+
+    start: float
+    end: float
+    text: str = ""
+    passes: int = 0
+
+
 class Progress:
     """Passes on what a check reports, which range of a pass is read, and, while nothing changes, that it goes on.
 
-    Nobody knows how many passes follow in a step of a check, so that the first takes half of what is left of the
-    percentage, the next half of the rest, and so on: it never goes back and never ends early.
+    Nobody knows how many passes follow in a step, so that the first takes half of it, the next half of the rest, and
+    so on, unless it is said to be the only one: it never goes back and never ends early.
     """
 
     def __init__(self, answers: TextIO) -> None:
         self._answers = answers
         self._lock = threading.Lock()
-        self._last: tuple[int, str] | None = None
-        self._share, self._text, self._doing = 0.0, "Starting", ""
-        self._within = 0.0
-        self._passes = 0
+        self._last: tuple[int, str] = (-1, "")
+        self._steps = [_Step(0.0, _END, "Starting")]
         self._since = time.monotonic()
 
     def __call__(self, share: float, text: str) -> None:
         """A step of the check begins; `share` in [0, 1] is done."""
-        self._share, self._text, self._doing = min(max(share, 0.0), 1.0), text, ""
-        self._within, self._passes = 0.0, 0
+        share = min(max(share, 0.0), 1.0)
+        self._steps = [_Step(share, max(share, _END), text)]
         self._changed()
 
-    def told(self, place: int, of: int) -> None:
-        """A range of a pass is read."""
-        if place == 1 or not self._passes:
-            self._passes += 1
-        self._within = 1.0 - 0.5 ** (self._passes - 1) + 0.5**self._passes * (place - 1) / of
-        self._doing = f": range {place:,} of {of:,}" if of > 1 else ""
+    def told(self, pass_: Pass) -> None:
+        """A pass is at a range."""
+        del self._steps[pass_.depth + 1 :]
+        step = self._steps[-1]
+        step.passes += pass_.begins
+        width = step.end - step.start
+        start = step.start + width * (1.0 - 0.5 ** max(step.passes - 1, 0))
+        end = step.end if pass_.is_only else start + (step.end - start) / 2.0
+        part = (end - start) / pass_.of
+        text = f"{pass_.noun} {pass_.place:,} of {pass_.of:,}" if pass_.of > 1 else ""
+        self._steps.append(_Step(start + part * (pass_.place - 1), start + part * pass_.place, text))
         self._changed()
 
     def asked(self) -> None:
@@ -50,9 +66,13 @@ class Progress:
         self._say("")
 
     def _say(self, waiting: str) -> None:
-        share = self._share + (_END - self._share) * self._within if self._share < _END else self._share
-        state = (round(100 * share), f"{self._text}{self._doing}{waiting}")
+        text, *details = [step.text for step in self._steps]
+        doing = ", ".join(detail for detail in details if detail)
         with self._lock:
+            state = (
+                max(round(100 * self._steps[-1].start), self._last[0]),
+                f"{text}{': ' if doing else ''}{doing}{waiting}",
+            )
             if state != self._last:
                 self._last = state
                 write(self._answers, {"percent": state[0], "text": state[1]})

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -120,13 +121,29 @@ def _unsealed(content: bytes, key: str) -> Any:
     return from_plain(said["value"])
 
 
-class Undertaking:
-    """A run under way: what it keeps, and whom it tells how far a pass is."""
+@dataclass(frozen=True)
+class Pass:
+    """Where a pass is: at range number `place` of so many. `depth` passes are around it; `begins` says it is its first.
 
-    def __init__(self, keeper: Keeper, told: Callable[[int, int], None], asked: Callable[[], None]) -> None:
+    `is_only` says that no other pass follows in the same step.
+    """
+
+    place: int
+    of: int
+    noun: str
+    depth: int
+    begins: bool
+    is_only: bool
+
+
+class Undertaking:
+    """A run under way: what it keeps, and whom it tells where a pass is and that the engine is asked."""
+
+    def __init__(self, keeper: Keeper, told: Callable[[Pass], None], asked: Callable[[], None]) -> None:
         self.keeper = keeper
         self.told = told
         self.asked = asked
+        self.depth = 0
 
 
 _current: ContextVar[Undertaking | None] = ContextVar("undertaking", default=None)
@@ -204,8 +221,10 @@ def remembered(name: Sequence[Any], compute: Callable[[], Found]) -> Found:
     return found
 
 
-def steps(name: Sequence[Any], ranges: Iterable[Item], *carried: object) -> Iterator[Item]:
-    """The ranges of a pass, one after the other, told to whoever listens.
+def steps(
+    name: Sequence[Any], ranges: Iterable[Item], *carried: object, noun: str = "range", is_only: bool = False
+) -> Iterator[Item]:
+    """The ranges of a pass, one after the other, told to whoever listens as what `noun` says.
 
     `carried` are the objects that add up what the ranges give, and all that is needed to go on after one: they are
     put back as an earlier attempt left them, and its ranges are left out. Whoever takes the next range must have
@@ -216,15 +235,18 @@ def steps(name: Sequence[Any], ranges: Iterable[Item], *carried: object) -> Iter
         yield from ranges
         return
     every = list(ranges)
-    keeper = undertaking.keeper
     key = ["steps", *name, every] if carried and all(name) else []
-    done = _put_back(keeper.find(key), carried) if key else 0
-    last = time.monotonic()
+    done = _put_back(undertaking.keeper.find(key), carried) if key else 0
+    depth, last = undertaking.depth, time.monotonic()
     for place in range(done, len(every)):
-        undertaking.told(place + 1, len(every))
-        yield every[place]
-        if key and place + 1 < len(every) and time.monotonic() - last >= keeper.state_every:
-            keeper.keep(key, [place + 1, [state_of(one) for one in carried]])
+        undertaking.told(Pass(place + 1, len(every), noun, depth, place == done, is_only))
+        undertaking.depth = depth + 1
+        try:
+            yield every[place]
+        finally:
+            undertaking.depth = depth
+        if key and place + 1 < len(every) and time.monotonic() - last >= undertaking.keeper.state_every:
+            undertaking.keeper.keep(key, [place + 1, [state_of(one) for one in carried]])
             last = time.monotonic()
 
 

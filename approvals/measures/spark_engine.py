@@ -73,6 +73,7 @@ def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
     or no such relation.
     """
     session = _session(url, relation)
+    session.conf.set("spark.sql.runSQLOnFiles", "false")  # csv.`/etc/passwd` would be a relation, too
     quoted = ".".join(f"`{part.replace('`', '``')}`" for part in relation.split("."))
     schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, []).dtypes
     check_names(relation, tuple(name for name, _ in schema))

@@ -261,6 +261,11 @@ class TestSettings:
             table_places(text, variable="PORTAL_TABLE_FOLDERS", target="path")
         assert '"/a"' not in str(caught.value)
 
+    @pytest.mark.parametrize("url", ["host/db", "postgresql://[::1/db", "postgresql://h:port/db", ""])
+    def test_a_connection_is_a_url(self, url):
+        with pytest.raises(ImproperlyConfigured, match="is no URL"):
+            table_places(json.dumps({"a": url}), variable="PORTAL_TABLE_CONNECTIONS", target="url")
+
     def test_a_plain_url_and_an_object_are_both_connections(self):
         text = '{"a": "postgresql://x:secret@h/d", "b": {"url": "spark://h", "groups": ["g"], "models": ["m"]}}'
         found = table_places(text, variable="PORTAL_TABLE_CONNECTIONS", target="url")

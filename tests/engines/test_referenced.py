@@ -225,3 +225,13 @@ def test_a_fingerprint_on_spark(spark, tmp_path):
     with open_referenced(table) as opened:
         assert opened.rows == 3
         opened.counts("a")
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_spark_reads_no_file_that_is_named_like_a_relation(spark, tmp_path, scheme):
+    url, _ = spark(REFERENCE / "p11_dq_toy.csv")
+    path = tmp_path / "secret"
+    path.write_text("key\n1\n")
+    for kind in ("csv", "text", "json", "parquet", "binaryFile"):
+        with pytest.raises(TableError, match="does not answer"):
+            listed(url, f"{kind}.{scheme}{path}")

@@ -188,3 +188,14 @@ class Plods(Polite):
             apart = distances(ColumnSample(table, "s"), ColumnSample(table, "x"), quantiles=(0.5,), block_rows=40)
             found = {"ranks": repr(scores.ranks), "levels": table.counts("y"), "distances": repr(apart)}
         return Reading(measures=(), looked_at=(), details={**found, "levels": repr(found["levels"])})
+
+
+class Tells(Polite):
+    """Prints where a connection leads, as a library might, and fails."""
+
+    optional_inputs = ("evaluation_table",)
+
+    def measure(self, job, report):
+        for text in job.facts["url"]:
+            sys.stderr.write(f"connecting to {text}\n")
+        raise RuntimeError(job.facts["url"][0])

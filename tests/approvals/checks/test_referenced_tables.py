@@ -98,6 +98,16 @@ def test_where_a_connection_leads_is_nowhere_to_be_read_and_the_kept_network_is_
     assert not any(word in " ".join(caught.value.log) for word in ("topsecret", "127.0.0.1", "reader"))
 
 
+def test_a_library_that_prints_where_it_connects_gives_nothing_away(referring):
+    relation = RelationReference("warehouse", "public.scores", 1, "postgresql-1:" + "a" * 64)
+    url = "postgresql://reader:top%20secret@db.bank.example:5432/risk"
+    with pytest.raises(SandboxError) as caught:
+        measure(hostile.Tells, referring(Referenced(relation, url)), url=[url, "top secret", "db.bank.example"])
+    told = "\n".join(caught.value.log)
+    assert "connecting to …" in told
+    assert not any(word in told for word in ("top secret", "top%20secret", "db.bank.example", "reader:"))
+
+
 def test_a_check_that_runs_the_artifact_never_keeps_the_network(referring, piece):
     relation = RelationReference("warehouse", "public.scores", 1, "postgresql-1:" + "a" * 64)
     table = referring(Referenced(relation, "postgresql://reader:topsecret@127.0.0.1:1/db"))

@@ -150,7 +150,7 @@ def attempt(table, folder, measure, *, end_at=None):
     """Measure as a run does; end it when so many ranges were begun. Gives the result and how many were."""
     begun = 0
 
-    def told(place, of):
+    def told(where):
         nonlocal begun
         begun += 1
         if begun == end_at:
@@ -214,7 +214,7 @@ def test_counts_are_asked_once_and_rows_in_their_order_every_time(table, folder)
         asked.append(table.levels("y"))
         return table.levels("y"), table.texts("s")[:3]
 
-    undertaking = Undertaking(keeper_of(folder), lambda place, of: None, lambda: asked.append("question"))
+    undertaking = Undertaking(keeper_of(folder), lambda where: None, lambda: asked.append("question"))
     engine = table.engine
     with under_way(undertaking):
         table.engine = remembering(engine, "table")
