@@ -1,6 +1,6 @@
 """Numbers, tables of counts and carried sums as plain JSON and back, bit for bit. Nothing that is read can run.
 
-Only values and dataclasses of the measures are known; anything else is not kept.
+Only values and objects of the measures are known; anything else is not kept.
 """
 
 from __future__ import annotations
@@ -37,13 +37,24 @@ def as_plain(value: Any) -> Any:
         return _numbers(value)
     if isinstance(value, dict):
         return {_TAG: "dict", "of": [[as_plain(key), as_plain(item)] for key, item in value.items()]}
-    if is_dataclass(value) and not isinstance(value, type) and type(value).__module__.startswith(_OURS):
-        name = f"{type(value).__module__.removeprefix(_OURS)}:{type(value).__qualname__}"
-        return {_TAG: name, "of": {item.name: as_plain(getattr(value, item.name)) for item in fields(value)}}
     for kind, (write, _) in _SIMPLE.items():
         if type(value).__name__ == kind:
             return {_TAG: kind, "of": write(value)}
-    raise NotKeptError(type(value).__name__)
+    return _object(value)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not type(value).__module__.startswith(_OURS) or callable(value):
+        raise NotKeptError(type(value).__name__)
+    if is_dataclass(value):
+        held = {item.name: getattr(value, item.name) for item in fields(value)}
+    else:
+        held = vars(value)
+    return {_TAG: _name_of(value), "of": {name: as_plain(item) for name, item in held.items()}}
+
+
+def _name_of(value: Any) -> str:
+    return f"{type(value).__module__.removeprefix(_OURS)}:{type(value).__qualname__}"
 
 
 def _numbers(value: Any) -> dict[str, Any]:
@@ -82,9 +93,14 @@ def _built(kind: str, of: dict[str, Any]) -> Any:
     if not module.isidentifier() or not name.isidentifier():
         raise ValueError(kind)
     found = getattr(importlib.import_module(_OURS + module), name)
-    if not is_dataclass(found) or not isinstance(found, type):
+    if not isinstance(found, type) or not found.__module__.startswith(_OURS):
         raise ValueError(kind)
-    return found(**{key: from_plain(item) for key, item in of.items()})
+    values = {key: from_plain(item) for key, item in of.items()}
+    if is_dataclass(found):
+        return found(**values)
+    made: Any = object.__new__(found)
+    vars(made).update(values)
+    return made
 
 
 def _pair(said: list[Any]) -> tuple[Any, ...]:

@@ -67,6 +67,8 @@ def test_what_cannot_be_written_is_not_kept(value):
         {"~": "tables:open_table", "of": {}},
         {"~": "engine:Engine", "of": {}},
         {"~": "moments:Moments.of", "of": {}},
+        {"~": "tables:Path", "of": {}},
+        {"~": "keeping:Callable", "of": {}},
         {"~": "array", "of": ["O", [1], base64.b64encode(b"12345678").decode()]},
         {"~": "array", "of": ["<f8", [9], base64.b64encode(b"12345678").decode()]},
         {"~": "array", "of": ["<f8", [1], "!!"]},
