@@ -24,7 +24,7 @@ from approvals.checks._evaluation import kind_of
 from approvals.checks._lineage import read_lineage
 from approvals.checks.base import Check, CheckInputError, Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
-from approvals.measures.referenced import require_present
+from approvals.measures.referenced import opened_file, require_present
 from approvals.measures.references import (
     MEDIA_TYPE,
     Reference,
@@ -275,8 +275,12 @@ def _referenced(upload: Upload, table: Referenced, details: Mapping[str, Any], n
         require_present(table, reference)
     except TableError as error:
         raise BadInput(error.sentence, field="file") from error
-    first, listed = table.paths[0], reference.files[0]
-    _table(Upload(listed.sha256, listed.size, first), details, listed.path, folders=folder_keys(first))
+    listed, folders = reference.files[0], folder_keys(table.paths[0])
+    with opened_file(Path(table.target), listed.path) as opened, tempfile.TemporaryDirectory() as scratch:
+        # What is open, by its own name: somebody may put a link to another file in its place meanwhile.
+        first = Path(scratch, table.paths[0].name)
+        first.symlink_to(f"/proc/self/fd/{opened}")
+        _table(Upload(listed.sha256, listed.size, first), details, listed.path, folders=folders)
     return MEDIA_TYPE
 
 

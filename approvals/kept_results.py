@@ -74,7 +74,8 @@ def kept_for(run: str, looked_at: Iterable[Any]) -> KeptResults:
             shutil.rmtree(other, ignore_errors=True)
     folder = own / key
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (_root(), own, folder):
+            place.mkdir(mode=0o700, exist_ok=True)
         return KeptResults(folder, is_new=not any(folder.iterdir()))
     except OSError:  # no room: an attempt that is ended then starts anew
         return KeptResults(None, is_new=True)

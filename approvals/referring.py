@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.checks import CheckMessage, Error
 
 from approvals.measures.reading import TableError
 from approvals.measures.references import FileReference, Reference, Referenced, is_reference, read_reference
@@ -91,3 +92,12 @@ def _is_for(model: RegisteredModel, place: TablePlace) -> bool:
 
 def _unusable(what: str, place: TablePlace) -> str:
     return why_not_a_folder(place, away_from=(Path(settings.VAR),)) if what == FOLDER else ""
+
+
+def check_folders(**_: object) -> list[CheckMessage]:
+    """Say at start-up which named folders are never used, and why."""
+    return [
+        Error(f"The folder “{name}” of PORTAL_TABLE_FOLDERS is not used: {problem}.", id="approvals.E020")
+        for name, place in _named(FOLDER).items()
+        if (problem := _unusable(FOLDER, place))
+    ]

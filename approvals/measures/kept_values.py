@@ -46,11 +46,8 @@ def as_plain(value: Any) -> Any:
 def _object(value: Any) -> dict[str, Any]:
     if not type(value).__module__.startswith(_OURS) or callable(value):
         raise NotKeptError(type(value).__name__)
-    if is_dataclass(value):
-        held = {item.name: getattr(value, item.name) for item in fields(value)}
-    else:
-        held = vars(value)
-    return {_TAG: _name_of(value), "of": {name: as_plain(item) for name, item in held.items()}}
+    names = [item.name for item in fields(value)] if is_dataclass(value) else list(vars(value))
+    return {_TAG: _name_of(value), "of": {name: as_plain(getattr(value, name)) for name in names}}
 
 
 def _name_of(value: Any) -> str:

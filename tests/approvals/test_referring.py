@@ -4,6 +4,7 @@ import io
 import json
 import os
 
+import duckdb
 import pytest
 from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +13,7 @@ from django.core.management import CommandError, call_command
 from approvals import checking, evidence, listing, referring, running
 from approvals.models import CheckRun, Evidence
 from approvals.models.checks import Verdict
+from approvals.referring import check_folders
 from portal.errors import BadInput, NotPermitted
 from portal.models import LedgerEntry
 from portal.table_places import TablePlace, table_places, why_not_a_folder
@@ -214,6 +216,17 @@ class TestRuns:
         assert "compared with its SHA-256 before" in said
         assert referred.inputs_digest != uploaded.inputs_digest
 
+    def test_folders_of_parquet_files_may_hold_values(self, cast, version, refer, lake):
+        for year in ("2025", "2026"):
+            (lake / "parquet" / f"year={year}").mkdir(parents=True)
+            rows = f"SELECT * FROM read_csv('{lake}/{year}/part.csv')"
+            duckdb.sql(f"COPY ({rows}) TO '{lake}/parquet/year={year}/part.parquet'")
+        with pytest.raises(BadInput, match="no column month"):
+            refer("parquet", **{**TABLE, "groups": ["month"]})
+        refer("parquet/**/*.parquet", **{**TABLE, "groups": ["sex", "year"]})
+        row = run(cast, version)
+        assert row.verdict == Verdict.PASSED, row.sentences
+
     def test_a_file_that_changed_is_not_measured(self, cast, version, refer, lake):
         refer()
         part = lake / "2026" / "part.csv"
@@ -281,6 +294,9 @@ class TestSettings:
             settings.TABLE_FOLDERS = {"lake": TablePlace(path)}
             settings.VAR = var
             assert referring.places_for(cast.submitter, version.model)["folder"] == []
+            (problem,) = check_folders()
+            assert problem.id == "approvals.E020"
+            assert path == "/" or path not in problem.msg
         assert not why_not_a_folder(TablePlace(str(lake)), away_from=(var,))
 
 
