@@ -25,7 +25,7 @@ from approvals.measures.references import Referenced
 from approvals.models import CheckRun, Evidence, RegisteredModel
 from approvals.models.checks import Verdict
 from approvals.policy_document import parse
-from approvals.sandbox import JobDescription, Limits, SandboxError, run_measurement
+from approvals.sandbox import JobDescription, Limits, SandboxError, Seldom, run_measurement
 
 LIBRARIES = ("duckdb", "numpy", "scipy")
 UNMEASURABLE = {"input": Verdict.NOT_COMPUTABLE}
@@ -82,7 +82,7 @@ def _measure(run: CheckRun, token: uuid.UUID, kept: KeptResults) -> Reading:
         now=timezone.now(),
     )
 
-    def on_progress(percent: int, text: str) -> None:
+    def tell(percent: int, text: str) -> None:
         nonlocal alive
         alive = checking.report_progress(
             run.pk,
@@ -93,10 +93,11 @@ def _measure(run: CheckRun, token: uuid.UUID, kept: KeptResults) -> Reading:
             now=timezone.now(),
         )
 
-    last_beat = timezone.now()
+    last_beat, on_progress = timezone.now(), Seldom(tell)
 
     def should_stop() -> bool:
         nonlocal alive, last_beat
+        on_progress.flush()
         now = timezone.now()
         if now - last_beat > checking.LEASE / 4:
             last_beat = now

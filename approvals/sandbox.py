@@ -29,7 +29,7 @@ from approvals.checks.base import Check, Input, Reading
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_ANSWER = 32 * 1024 * 1024
 LONGEST_LOG = 16 * 1024
-LOOK_EVERY, ASK_EVERY = 0.25, 1.0
+LOOK_EVERY, ASK_EVERY, TELL_EVERY = 0.25, 1.0, 0.5
 _SHORTEST_SECRET = 4
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryException", "std::bad_alloc", "annot allocate memory")
 
@@ -78,6 +78,27 @@ class SandboxError(Exception):
         self.sentence = sentence
         self.kind = kind
         self.log = log
+
+
+class Seldom:
+    """Hands on the newest progress at most every half second, because each time a row is written; `flush` the rest."""
+
+    def __init__(self, tell: Callable[[int, str], None]) -> None:
+        self._tell = tell
+        self._waiting: tuple[int, str] | None = None
+        self._told_at = 0.0
+
+    def __call__(self, percent: int, text: str) -> None:
+        """Something is done."""
+        self._waiting = (percent, text)
+        if time.monotonic() - self._told_at >= TELL_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what waits."""
+        if self._waiting is not None:
+            waiting, self._waiting, self._told_at = self._waiting, None, time.monotonic()
+            self._tell(*waiting)
 
 
 def _no_progress(percent: int, text: str) -> None:

@@ -29,7 +29,7 @@ from approvals.measures.reading import TableError
 from approvals.measures.references import Referenced
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
+from approvals.sandbox import JobDescription, Limits, SandboxError, Seldom, measure_in_child
 from monitoring import consequences, monitors
 from monitoring.batches import READ_TASK
 from monitoring.events import Event
@@ -135,15 +135,18 @@ def _measure(row: Reading, token: uuid.UUID, kind: type[MonitorKind], kept: Kept
     prefix = "" if kept.is_new else f"Continued at {begun_at} %: "
     alive = _renew(row.pk, token, now=last_beat, progress=begun_at, progress_text=f"{prefix}Starting")
 
-    def on_progress(percent: int, text: str) -> None:
+    def tell(percent: int, text: str) -> None:
         nonlocal alive
         told: dict[str, Any] = {"progress": max(percent, begun_at), "progress_text": f"{prefix}{text}"[:200]}
         if kept.moved():  # a later attempt would not be another vain one
             told["attempt"] = 1
         alive = _renew(row.pk, token, now=timezone.now(), **told)
 
+    on_progress = Seldom(tell)
+
     def should_stop() -> bool:
         nonlocal alive, last_beat
+        on_progress.flush()
         now = timezone.now()
         if now - last_beat > LEASE / 4:
             last_beat = now

@@ -7,7 +7,7 @@ import pytest
 
 from approvals.checks._progress import Progress
 from approvals.measures.keeping import Keeper, Undertaking, steps, under_way
-from approvals.sandbox import JobDescription, Limits, measure_in_child
+from approvals.sandbox import JobDescription, Limits, Seldom, measure_in_child
 from tests.approvals.checks import hostile
 
 
@@ -71,3 +71,16 @@ def test_a_check_that_says_nothing_is_said_to_go_on():
         measure_in_child(
             check=hostile.Sleep, job=JobDescription(inputs={}), limits=Limits(wall_seconds=60), on_progress=on_progress
         )
+
+
+def test_news_of_every_moment_is_handed_on_seldom_and_none_is_lost():
+    told = []
+    seldom = Seldom(lambda percent, text: told.append((percent, text)))
+    for percent in range(50):
+        seldom(percent, "Reading")
+    assert told[0] == (0, "Reading")
+    assert len(told) < 50
+    seldom.flush()
+    seldom.flush()
+    assert told[-1] == (49, "Reading")
+    assert told.count((49, "Reading")) == 1
