@@ -150,6 +150,7 @@ def _job(run: CheckRun) -> JobDescription:
         facts=cases.facts_for(case, kind, run.inputs["parameters"]),
         parameters=run.inputs["parameters"],
         seed=run.seed,
+        thresholds=run.inputs["thresholds"],
     )
 
 

@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from approvals.charts import clean_svg
+from approvals.measures.values import said_between
 from modelcards import printable
 from modelcards.card import Cell, Chart, Number
 
@@ -94,8 +95,8 @@ def signed_decimal(value: float | None) -> str:
 
 @register.filter
 def value(number: Number) -> str:
-    """The value, or that there is none."""
-    return "not computable" if number.value is None else decimal(number.value)
+    """The value, or between what it lies, or that there is none."""
+    return said_between(number.reason) or "not computable" if number.value is None else decimal(number.value)
 
 
 @register.filter

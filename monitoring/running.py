@@ -193,7 +193,9 @@ def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
             table=_table(row, batch.file.path, batch.name, batch.received_at),
         ),
     }
-    return JobDescription(inputs=inputs, parameters=row.monitor.parameters, seed=SEED)
+    return JobDescription(
+        inputs=inputs, parameters=row.monitor.parameters, seed=SEED, thresholds=row.monitor.thresholds
+    )
 
 
 def _table(row: Reading, path: Path, name: str, at: datetime) -> Referenced | None:

@@ -21,6 +21,7 @@ from approvals import checks, dossier, evidence, findings, permissions, timeline
 from approvals.admin.acting import person
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
 from approvals.measures.references import MEDIA_TYPE
+from approvals.measures.values import between
 from approvals.models import CheckRun, Evidence, EvidenceKind, Finding, MitigationPlan, SignOff
 from approvals.models.checks import RunStatus, Verdict
 from approvals.policy_changes import settings_in_words
@@ -202,18 +203,24 @@ def _fixed(by_whom: dict[str, Any]) -> str:
 
 def _measure(item: dict[str, Any], reading: dict[str, Any]) -> dict[str, Any]:
     """One measure in words: three decimals, its interval, or why there is no number."""
-    value = item.get("value")
     low, high = item.get("low"), item.get("high")
     failed = {measure["name"] for measure in reading.get("failed_measures", ())}
     return {
         "name": item["name"],
-        "value": f"{value:.3f}" if isinstance(value, float) else ("" if value is None else str(value)),
+        "value": _value(item),
         "interval": f"{low:.3f} to {high:.3f}" if low is not None and high is not None else "",
         "n": item.get("n"),
         "method": item.get("method", ""),
         "reason": item.get("reason", ""),
         "failed": item["name"] in failed,
     }
+
+
+def _value(item: dict[str, Any]) -> str:
+    value, bounds = item.get("value"), item.get("bounds")
+    if bounds:
+        return between((bounds[0], bounds[1]))
+    return f"{value:.3f}" if isinstance(value, float) else ("" if value is None else str(value))
 
 
 @admin.register(SignOff)

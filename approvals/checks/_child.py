@@ -48,7 +48,8 @@ def _run(order: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     check, keeper = _load(order["check"])(), _keeper(order["kept"])
     _refuse_inputs(check, inputs)
     parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
-    job = Job(inputs=inputs, facts=order["facts"], parameters=parameters, seed=order["seed"], work=work)
+    thresholds = _thresholds(check, order["thresholds"])
+    job = Job(inputs, order["facts"], parameters, order["seed"], work, thresholds)
     verified = () if check.hashes_inputs_itself else inputs.values()
     with under_way(Undertaking(keeper, progress.told, progress.asked)):
         reading = measured_unchanged(verified, progress, lambda report: check.measure(job, report))
@@ -94,6 +95,13 @@ def _refuse_inputs(check: Check, inputs: Mapping[str, Input]) -> None:
             )
     if not check.hashes_inputs_itself:
         _refuse_changed_files(inputs)
+
+
+def _thresholds(check: Check, given: Mapping[str, Any] | None) -> Any:
+    try:
+        return None if given is None else build(check.Thresholds, given, owner=f"Check {check.title}")
+    except ParameterError:
+        return None  # who judges says what is wrong with them; until then everything is computed
 
 
 def _load(name: str) -> type[Check]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -161,6 +161,16 @@ def with_inapplicable(reading: Reading, kinds: Mapping[str, Container[str]]) -> 
         if kind not in having and not any(measure.name == name for measure in reading.measures)
     )
     return replace(reading, measures=(*reading.measures, *lacking))
+
+
+def limits_of(thresholds: Any) -> dict[str, list[float]]:
+    """What each measure is compared with: the thresholds that are set, by their names without min_ and max_."""
+    found: dict[str, list[float]] = {}
+    for item in fields(thresholds) if thresholds is not None else ():
+        limit = getattr(thresholds, item.name)
+        if limit is not None and item.name[:4] in {"min_", "max_"}:
+            found.setdefault(item.name[4:], []).append(limit)
+    return found
 
 
 LEFT_OUT = "share of rows left out"

@@ -8,9 +8,9 @@ from typing import Any
 
 from approvals.checks._charts import interval_dots
 from approvals.checks._evaluation import Declaration
-from approvals.checks._verdicts import interval_text, number, reason_of
+from approvals.checks._verdicts import interval_text, method_text, number, value_text
 from approvals.checks.base import ChartSpecification, CheckInputError, NumberTable
-from approvals.measures.values import Measure
+from approvals.measures.values import Measure, between
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,32 @@ def claims_beside(
             raise CheckInputError(
                 f"The submitter claims “{key}”, which this check does not measure; it knows {', '.join(names)}."
             )
-        measured = measures[key].value if key in measures else None
-        name = names[key]
-        if measured is None:
-            sentence = f"The claim of {name} {number(claimed)} could not be compared: it was not measured."
-            difference = None
-        else:
-            difference = claimed - measured
-            agrees = abs(difference) <= tolerances[key]
-            sentence = (
-                ""
-                if agrees
-                else (
-                    f"The submitter claims {name} {number(claimed)}; measured is {number(measured)}, "
-                    f"which differs by more than {tolerances[key]:g}."
-                )
-            )
+        measured = measures.get(key)
+        value = measured.value if measured else None
         rows.append(
-            {"name": name, "claimed": claimed, "measured": measured, "difference": difference, "sentence": sentence}
+            {
+                "name": names[key],
+                "claimed": claimed,
+                "measured": value,
+                "difference": None if value is None else claimed - value,
+                "sentence": _disagreement(names[key], claimed, measured, tolerances.get(key, 0.0)),
+            }
+            | ({"between": between(measured.bounds)} if measured and measured.bounds else {})
         )
     return rows
+
+
+def _disagreement(name: str, claimed: float, measured: Measure | None, tolerance: float) -> str:
+    """What is wrong with a claim; empty if it agrees. Of a bounded measure every number it may be must agree."""
+    ends = () if measured is None else measured.bounds or (() if measured.value is None else (measured.value,))
+    if measured is None or not ends:
+        return f"The claim of {name} {number(claimed)} could not be compared: it was not measured."
+    if all(abs(claimed - end) <= tolerance for end in ends):
+        return ""
+    return (
+        f"The submitter claims {name} {number(claimed)}; measured is {value_text(measured)}, "
+        f"which differs by more than {tolerance:g}."
+    )
 
 
 def claims_table(claims: Iterable[Mapping[str, Any]]) -> NumberTable:
@@ -71,7 +77,7 @@ def claims_table(claims: Iterable[Mapping[str, Any]]) -> NumberTable:
             (
                 claim["name"],
                 number(claim["claimed"]),
-                number(claim["measured"]),
+                claim.get("between") or number(claim["measured"]),
                 number(claim["difference"]) if claim["difference"] is not None else "",
                 "no" if claim["sentence"] else "yes",
             )
@@ -86,10 +92,10 @@ def numbers_table(measures: Mapping[str, Measure]) -> NumberTable:
     rows = tuple(
         (
             measure.name,
-            number(measure.value),
+            value_text(measure),
             interval_text(measure),
             measure.n if measure.n is not None else "",
-            measure.method if measure.computable else reason_of(measure),
+            method_text(measure),
         )
         for measure in measures.values()
     )
@@ -100,7 +106,7 @@ def measures_chart(
     measures: Iterable[Measure], *, title: str = "Measures with their intervals", axis: str = "value"
 ) -> ChartSpecification:
     """Those measures that have an interval, which are all on one axis."""
-    shown = [(measure.name, measure) for measure in measures if measure.low is not None]
+    shown = [(measure.name, measure) for measure in measures if measure.low is not None and measure.computable]
     return interval_dots(
         title=title,
         description="; ".join(f"{name} {number(measure.value)}" for name, measure in shown)

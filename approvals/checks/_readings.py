@@ -14,7 +14,7 @@ from approvals.measures.values import Measure
 
 
 def reading_as_json(reading: Reading, *, with_log: bool = True) -> dict[str, Any]:
-    """The reading as plain JSON values. Without the log it depends on inputs, parameters and seed only."""
+    """The reading as plain JSON values. Without the log it depends on inputs, parameters, thresholds and seed only."""
     plain: dict[str, Any] = {
         "measures": [measure.as_json() for measure in reading.measures],
         "looked_at": list(reading.looked_at),

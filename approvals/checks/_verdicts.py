@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from approvals.checks.base import Judgement, Reading
-from approvals.measures.values import Measure
+from approvals.measures.values import Measure, between
 
 PASSED, WARNING, FAILED, NOT_COMPUTABLE = "passed", "warning", "failed", "not_computable"
 TINY = 0.0005  # below it, three decimals would show zero
+SIDES = {(True, True): "at or above", (True, False): "below", (False, True): "at or below", (False, False): "above"}
+"""Where a number lies, by whether at least the threshold is required and whether that is met."""
 NO_THRESHOLD = "The policy fixes no threshold for this check."
 
 
@@ -76,6 +78,8 @@ def worst(verdicts: Iterable[str]) -> str:
 
 def apply(rule: Rule, measure: Measure) -> tuple[str, str]:
     """Verdict and sentence of one rule on one measure."""
+    if measure.bounds is not None and rule.limit is not None:
+        return _apply_to_bounds(rule, measure, measure.bounds, rule.limit)
     if measure.value is None or rule.limit is None:
         return NOT_COMPUTABLE, f"{_begin(measure.name)} is not computable: {reason_of(measure)}"
     value = abs(measure.value) if rule.absolute else measure.value
@@ -86,12 +90,28 @@ def apply(rule: Rule, measure: Measure) -> tuple[str, str]:
     if isinstance(measure.value, int):
         asked = "at least {} are required" if rule.at_least else "at most {} are allowed"
         return verdict, f"{_begin(measure.name)}: {measure.value:,}; {asked.format(limit_text(rule.limit))}."
-    side = {(True, True): "at or above", (True, False): "below", (False, True): "at or below", (False, False): "above"}
     text = f"{_begin(measure.name)} {number(measure.value, beside=rule.limit)}{_uncertainty(measure)}"
-    sentence = f"{text} is {side[rule.at_least, met]} the threshold {limit_text(rule.limit)}."
+    sentence = f"{text} is {SIDES[rule.at_least, met]} the threshold {limit_text(rule.limit)}."
     if rule.absolute and measure.value < 0:
         sentence = sentence.replace(" is ", " is, without its sign, ", 1)
     return verdict, sentence
+
+
+def _apply_to_bounds(rule: Rule, measure: Measure, bounds: tuple[float, float], limit: float) -> tuple[str, str]:
+    """A number between bounds meets a threshold if both ends do, and misses it if neither does; else nobody knows."""
+    ends = bounds
+    if rule.absolute:
+        sizes = abs(bounds[0]), abs(bounds[1])
+        ends = (0.0 if bounds[0] <= 0.0 <= bounds[1] else min(sizes), max(sizes))
+    met = [_meets(end, limit, rule) for end in ends]
+    size = ", without its sign," if rule.absolute and bounds[0] < 0 else ""
+    text = f"{_begin(measure.name)} lies{size} {between(ends, beside=limit)}{_uncertainty(measure)}"
+    if met[0] != met[1]:
+        return NOT_COMPUTABLE, (
+            f"{text}, and the threshold {limit_text(limit)} lies in between, so it decides nothing; "
+            "run it again, which computes the number exactly."
+        )
+    return PASSED if met[0] else FAILED, f"{text}, {SIDES[rule.at_least, met[0]]} the threshold {limit_text(limit)}."
 
 
 def _meets(value: Fraction | float, limit: Fraction | float, rule: Rule) -> bool:
@@ -118,6 +138,16 @@ def number(value: float | None, *, beside: float | None = None) -> str:
         ):
             return f"{value:,.{digits}f}"
     return repr(value)
+
+
+def value_text(measure: Measure) -> str:
+    """The value of a measure for people, or between what it lies, or that there is none."""
+    return between(measure.bounds) if measure.bounds else number(measure.value)
+
+
+def method_text(measure: Measure) -> str:
+    """How a measure was made, or why it has no value."""
+    return measure.method if measure.computable or measure.bounds else reason_of(measure)
 
 
 def limit_text(limit: float) -> str:

@@ -74,6 +74,8 @@ class Job:
     parameters: Any
     seed: int
     work: Path
+    thresholds: Any = None
+    """What the numbers will be judged by, so that none is computed more exactly than that needs; None: not known."""
 
     def input(self, kind: str) -> Input:
         """The attached piece of that kind. Raises CheckInputError if there is none."""

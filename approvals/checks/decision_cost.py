@@ -10,15 +10,7 @@ from approvals.checks._evaluation import LEFT_OUT, declaration_of, left_out_shar
 from approvals.checks._verdicts import at_most, judge_by, number
 from approvals.checks.base import Check, Job, Judgement, NumberTable, ParameterError, Reading, Report
 from approvals.measures.performance import read_confusion
-from approvals.measures.scores import ScoreCounts
-from approvals.measures.thresholds import (
-    CostMatrix,
-    least_cost,
-    lift_table,
-    mean_cost,
-    quantile_thresholds,
-    threshold_table,
-)
+from approvals.measures.thresholds import CostMatrix, DecisionCurves, decision_curves, mean_cost
 from approvals.measures.values import Measure, not_computable
 
 MEAN = "cost per row of the submitted decisions"
@@ -66,19 +58,22 @@ class DecisionCost(Check):
             table.require(declared.label, declared.prediction)
             cells = {(key[0], key[1]): rows for key, rows in table.counts(declared.label, declared.prediction).items()}
             confusion = read_confusion(cells, label=declared.label, prediction=declared.prediction, positive=1)
-            scored = table.score_counts(declared.score, declared.label, positive=1) if declared.score else None
-            rows = table.rows
-        left_out = confusion.left_out if scored is None else max(confusion.left_out, rows - scored.n)
+            rows, left_out, curves = table.rows, confusion.left_out, None
+            if declared.score:
+                scored = table.scores(declared.score, declared.label, positive=1)
+                report(0.3, "Trying every threshold")
+                curves = decision_curves(scored, costs, parts=asked.parts)
+                left_out = max(left_out, rows - scored.n)
         ours = mean_cost(confusion, costs, name=MEAN)
         return Reading(
-            measures=(ours, *_least(ours, scored, costs), left_out_share(used=rows - left_out, rows=rows)),
+            measures=(ours, *_least(ours, curves), left_out_share(used=rows - left_out, rows=rows)),
             looked_at=(
                 f"{confusion.n:,} decisions.",
                 f"A false positive costs {costs.false_positive:g}, a false negative {costs.false_negative:g}.",
                 f"A true positive costs {costs.true_positive:g}, a true negative {costs.true_negative:g}.",
             ),
             not_looked_at=("Costs that differ from case to case, and who bears them.",),
-            tables=() if scored is None else tuple(_tables(scored, costs, asked.parts)),
+            tables=() if curves is None else _tables(curves, costs),
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
@@ -86,11 +81,11 @@ class DecisionCost(Check):
         return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
 
 
-def _least(ours: Measure, scored: ScoreCounts | None, costs: CostMatrix) -> tuple[Measure, Measure]:
-    if scored is None:
+def _least(ours: Measure, curves: DecisionCurves | None) -> tuple[Measure, Measure]:
+    if curves is None:
         reason = "Not computable: no score column was declared, so there is no other threshold."
         return not_computable(LEAST, reason), not_computable(EXCESS, reason)
-    threshold, least = least_cost(scored, costs)
+    threshold, least = curves.best_threshold, curves.least
     if threshold is None or least.value is None or ours.value is None:
         reason = least.reason or ours.reason
         return not_computable(LEAST, reason), not_computable(EXCESS, reason)
@@ -105,7 +100,7 @@ def _shown(threshold: float) -> str:
     return "above every score" if math.isinf(threshold) else f"{threshold:.4g}"
 
 
-def _tables(scored: ScoreCounts, costs: CostMatrix, parts: int) -> list[NumberTable]:
+def _tables(curves: DecisionCurves, costs: CostMatrix) -> tuple[NumberTable, ...]:
     rows = tuple(
         (
             _shown(row.threshold),
@@ -115,7 +110,7 @@ def _tables(scored: ScoreCounts, costs: CostMatrix, parts: int) -> list[NumberTa
             row.confusion.tn,
             number(mean_cost(row.confusion, costs).value),
         )
-        for row in threshold_table(scored, (*quantile_thresholds(scored, parts), math.inf))
+        for row in curves.rows
     )
     lift = tuple(
         (
@@ -125,10 +120,10 @@ def _tables(scored: ScoreCounts, costs: CostMatrix, parts: int) -> list[NumberTa
             "not computable" if row.lift is None else number(row.lift),
             "not computable" if row.gain is None else number(row.gain),
         )
-        for row in lift_table(scored)
+        for row in curves.lift
     )
     cells = ("True positives", "False positives", "False negatives", "True negatives")
-    return [
+    return (
         NumberTable("Other thresholds", ("Threshold", *cells, "Cost per row"), rows),
         NumberTable("Lift, by falling score", ("Scores", "Rows", "Positives", "Lift", "Gain"), lift),
-    ]
+    )

@@ -16,6 +16,7 @@ from approvals.checks._evaluation import (
     Declaration,
     declaration_of,
     left_out_share,
+    limits_of,
     missing_rules,
     opened,
     with_inapplicable,
@@ -24,7 +25,8 @@ from approvals.checks._evaluation import (
 from approvals.checks._performance_tables import Performed, claims_beside, claims_table, measures_chart, numbers_table
 from approvals.checks._verdicts import NO_THRESHOLD, NOT_COMPUTABLE, PASSED, WARNING, Rule, at_least, at_most, judge_by
 from approvals.checks.base import Check, Job, Judgement, NumberTable, Reading, Report
-from approvals.measures.performance import binary_performance
+from approvals.measures.exactness import EXACT_ROWS, Exactness
+from approvals.measures.performance import binary_performance, scored_performance
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure
 
@@ -57,11 +59,14 @@ class Parameters:
     """How it is measured.
 
     A claim may differ by the tolerance; the claim of an error in the unit of the label by that share of the error.
+    Beyond `exact_rows` rows, what a score of two classes says is first bounded by one scan, and computed exactly if a
+    threshold or a claim lies within the bounds.
     """
 
     level: float = 0.95
     draws: int = 2000
     tolerance: float = 0.005
+    exact_rows: int = EXACT_ROWS
 
 
 @dataclass(frozen=True)
@@ -177,15 +182,13 @@ def _looked_at(found: Performed) -> tuple[str, ...]:
 
 
 def _binary(table: Table, declared: Declaration, job: Job) -> Performed:
-    found = binary_performance(
-        table,
-        label=declared.label,
-        prediction=declared.prediction,
-        score=declared.score or None,
-        level=job.parameters.level,
-        draws=job.parameters.draws,
-        seed=job.seed,
-    )
+    asked = job.parameters
+    names: dict[str, Any] = {"label": declared.label, "level": asked.level}
+    found = binary_performance(table, prediction=declared.prediction, draws=asked.draws, seed=job.seed, **names)
+    if declared.score:
+        rows = table.rows if job.thresholds is None else asked.exact_rows
+        exactness = Exactness(rows, _compared_with(declared, job))
+        found |= scored_performance(table, score=declared.score, exactness=exactness, **names)
     measures = {key: replace(found[key], name=name) for key, name in NAMES.items() if key in found}
     rows = replace(found["n"], name="rows")
     used = int(rows.value or 0)
@@ -195,11 +198,27 @@ def _binary(table: Table, declared: Declaration, job: Job) -> Performed:
         used=min(used, found["roc_auc"].n or 0) if declared.score else used,
         columns=f"Label “{declared.label}”, prediction “{declared.prediction}”"
         + (f", score “{declared.score}”." if declared.score else "."),
-        not_looked_at=() if declared.score else ("No score column is declared, so ranks and probabilities were not.",),
+        not_looked_at=_not_looked_at(declared, found),
         tables=(_confusion(found),),
         charts=(measures_chart(measures.values()),),
         tolerances=dict.fromkeys(NAMES, job.parameters.tolerance),
     )
+
+
+def _compared_with(declared: Declaration, job: Job) -> dict[str, list[float]]:
+    """What each measure of the score is compared with: its thresholds, and how far its claim may be off."""
+    found = limits_of(job.thresholds)
+    for key, claimed in declared.claims.items():
+        found.setdefault(key, []).extend((claimed - job.parameters.tolerance, claimed + job.parameters.tolerance))
+    return found
+
+
+def _not_looked_at(declared: Declaration, found: dict[str, Measure]) -> tuple[str, ...]:
+    if not declared.score:
+        return ("No score column is declared, so ranks and probabilities were not.",)
+    if any(measure.bounds for measure in found.values()):
+        return ("The last digits of what the score says: between the bounds that are shown, none changes the verdict.",)
+    return ()
 
 
 def _confusion(found: dict[str, Measure]) -> NumberTable:

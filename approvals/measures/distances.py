@@ -9,10 +9,14 @@ from typing import Any
 import numpy as np
 
 from approvals.measures.keeping import remembered, steps
+from approvals.measures.merging import Merging, Steps
 from approvals.measures.moments import Moments
+from approvals.measures.quantiles import Places
 from approvals.measures.ranges import plan
-from approvals.measures.samples import SAMPLE_ROWS, ArraySample, Sample, identity_of
-from approvals.measures.scores import ScoreCounts, rising_pair
+from approvals.measures.samples import SAMPLE_ROWS, Sample, identity_of, merged_values
+
+_WHOLE = 2**62
+"""Below it, products of rows fit in 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -33,23 +37,35 @@ class Distances:
 def distances(
     reference: Sample, current: Sample | None, *, quantiles: Sequence[float] = (), block_rows: int = SAMPLE_ROWS
 ) -> Distances:
-    """Both samples compared; without `current` only what the reference says of itself."""
+    """Both samples compared; without `current` only what the reference says of itself.
+
+    The same numbers give the same bits, whatever the size of blocks, the number of threads and the order of rows.
+    """
     samples = [reference, *([current] if current else [])]
     name = ["distances", identity_of(samples), repr(tuple(quantiles)), block_rows]
-
-    def measured() -> Distances:
-        reading = _Reading(reference.n, current.n if current else 0, quantiles)
-        for piece in _pieces(samples, block_rows, name, reading):
-            reading.add(piece)
-        return reading.done()
-
-    return remembered(name, measured)
+    return remembered(name, lambda: _measured(name, samples, quantiles, block_rows))
 
 
-def _pieces(
-    samples: Sequence[Sample], block_rows: int, name: Sequence[Any], carried: _Reading
-) -> Iterator[ScoreCounts]:
-    """Rising numbers with how often the second sample (positives) and the first (negatives) have each."""
+def _measured(name: Sequence[Any], samples: Sequence[Sample], quantiles: Sequence[float], block_rows: int) -> Distances:
+    rows_of = [sample.n for sample in samples]
+    reading = _Reading(rows_of[0], rows_of[1] if len(samples) > 1 else 0, quantiles)
+    merging = Merging(reading.of)
+    n = sum(sample.n for sample in samples)
+    room = n if all(sample.in_memory for sample in samples) else min(n, block_rows)
+    for low, high in steps(name, _ranges(samples, room), reading, merging):
+        if low < high:
+            found = merging.block(merged_values(samples, low, high, room))
+        else:
+            rows = [sample.rows_at(low) for sample in samples]
+            found = merging.run(low, rows[0], rows[1] if len(samples) > 1 else 0)
+        for part in found:
+            reading.add(part)
+    for part in merging.end():
+        reading.add(part)
+    return reading.done()
+
+
+def _ranges(samples: Sequence[Sample], room: int) -> Iterator[tuple[float, float]]:
     n = sum(sample.n for sample in samples)
     ends = [(sample.low, sample.high) for sample in samples if sample.low is not None and sample.high is not None]
     if not ends:
@@ -64,67 +80,71 @@ def _pieces(
         return found
 
     whole = min(low for low, _ in ends), max(high for _, high in ends)
-    if all(isinstance(sample, ArraySample) for sample in samples):
-        block_rows = max(block_rows, n)  # all of it is in memory anyway
-    for low, high in steps(name, plan(n, *whole, histogram, block_rows), carried):
-        values = [sample.values(low, high) for sample in samples]
-        yield from rising_pair(values[0], values[1] if len(values) > 1 else np.zeros(0))
+    yield from plan(n, *whole, histogram, room)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one slice adds: the largest distance as rows times rows, the area, moments, and order statistics."""
+
+    ks: float | int
+    area: float
+    before: Moments
+    now: Moments
+    at_rank: dict[int, float]
 
 
 class _Reading:
-    """Adds up piece after piece of rising numbers."""
+    """Measures slices of rising numbers, and adds them up in order."""
 
     def __init__(self, n_before: int, n_now: int, quantiles: Sequence[float]) -> None:
         self.n_before, self.n_now = n_before, n_now
-        self.before_below = self.now_below = 0
-        self.last: float | None = None
-        self.apart = self.ks = self.wasserstein = 0.0
+        self.ks: float | int = 0
+        self.area = 0.0
         self.before = self.now = Moments()
-        places = (n_before - 1) * np.asarray(quantiles, dtype=np.float64)
-        self.low_ranks = np.floor(places).astype(np.int64)
-        self.shares = places - self.low_ranks
-        self.high_ranks = np.minimum(self.low_ranks + 1, max(n_before - 1, 0))
+        self.places = Places(n_before, quantiles)
         self.at_rank: dict[int, float] = {}
 
-    def add(self, piece: ScoreCounts) -> None:
-        before_through = np.cumsum(piece.negatives) + self.before_below
-        now_through = np.cumsum(piece.positives) + self.now_below
-        self._order_statistics(piece, before_through)
+    def of(self, steps: Steps) -> _Part:
+        """Of one slice; several may be measured at once."""
         with np.errstate(over="ignore", invalid="ignore"):
-            self.before += Moments.of((piece.negatives, piece.scores))
-            self.now += Moments.of((piece.positives, piece.scores))
-            if self.n_before and self.n_now:
-                apart = np.abs(before_through / self.n_before - now_through / self.n_now)
-                self.ks = max(self.ks, float(apart.max()))
-                since_last = float(piece.scores[0]) - self.last if self.last is not None else 0.0
-                self.wasserstein += self.apart * since_last + float(np.sum(apart[:-1] * np.diff(piece.scores)))
-                self.apart = float(apart[-1])
-        self.last = float(piece.scores[-1])
-        self.before_below, self.now_below = int(before_through[-1]), int(now_through[-1])
+            before = Moments.of((steps.first_rows, steps.values))
+            now = Moments.of((steps.second_rows, steps.values))
+            ks, area = self._apart(steps) if self.n_before and self.n_now else (0, 0.0)
+        return _Part(ks, area, before, now, self._order_statistics(steps))
 
-    def _order_statistics(self, piece: ScoreCounts, through: np.ndarray) -> None:
-        ranks = np.unique(np.concatenate([self.low_ranks, self.high_ranks]))
-        here = ranks[(ranks >= self.before_below) & (ranks < through[-1])]
-        found = piece.scores[np.searchsorted(through, here, side="right")]
-        self.at_rank |= dict(zip(here.tolist(), found.tolist(), strict=True))
+    def _apart(self, steps: Steps) -> tuple[float | int, float]:
+        rows = self.n_before * self.n_now
+        if rows < _WHOLE:
+            apart = np.abs(steps.first * self.n_now - steps.second * self.n_before)
+        else:
+            apart = np.abs(steps.first * float(self.n_now) - steps.second * float(self.n_before))
+        # Here both samples are as far apart as after this number until the next one.
+        return apart.max().item(), float(np.sum(apart * (1.0 / rows) * steps.widths))
+
+    def _order_statistics(self, steps: Steps) -> dict[int, float]:
+        ranks = self.places.ranks
+        here = ranks[(ranks >= steps.first_below) & (ranks < steps.first[-1])]
+        if not here.size:
+            return {}
+        found = steps.values[np.searchsorted(steps.first, here, side="right")]
+        return dict(zip(here.tolist(), found.tolist(), strict=True))
+
+    def add(self, part: _Part) -> None:
+        """The next slice."""
+        self.ks = max(self.ks, part.ks)
+        self.area += part.area
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.before, self.now = self.before + part.before, self.now + part.now
+        self.at_rank |= part.at_rank
 
     def done(self) -> Distances:
-        quantiles: tuple[float, ...] = ()
-        if self.n_before:
-            low, high = (
-                np.array([self.at_rank[rank] for rank in ranks.tolist()]) for ranks in (self.low_ranks, self.high_ranks)
-            )
-            with np.errstate(over="ignore", invalid="ignore"):
-                step = high - low
-                between = np.where(self.shares >= 0.5, high - step * (1.0 - self.shares), low + step * self.shares)
-            wide = ~np.isfinite(step)  # further apart than a double can hold
-            between[wide] = low[wide] * (1.0 - self.shares[wide]) + high[wide] * self.shares[wide]
-            quantiles = tuple(between.tolist())
+        """Everything, when every slice was added."""
         compared = self.n_before > 0 and self.n_now > 0
         return Distances(
-            ks=self.ks if compared else None,
-            wasserstein=self.wasserstein if compared else None,
+            ks=self.ks / (self.n_before * self.n_now) if compared else None,
+            wasserstein=self.area if compared else None,
             before=self.before,
             now=self.now,
-            quantiles=quantiles,
+            quantiles=self.places.between(self.at_rank) if self.n_before else (),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,18 @@ from approvals.measures.bins import (
     quantile_shares,
     reference_bins,
 )
+from approvals.measures.distance_bounds import DistanceBounds, bound_distances, quantiles_of
 from approvals.measures.distances import Distances, distances
-from approvals.measures.samples import Sample, sample_of
+from approvals.measures.exactness import Exactness, decided
+from approvals.measures.histograms import METHOD, Bounds, outward
+from approvals.measures.samples import ColumnSample, Sample, sample_of, samples_of
 from approvals.measures.scores import Floats
-from approvals.measures.values import Counts, Measure, not_computable
+from approvals.measures.tables import Table
+from approvals.measures.values import Counts, Measure, bounded, not_computable
 
 _EXACT_KS_ROWS = 10_000
+_P_ROUNDING = 1e-9
+"""Relative error of p that scipy's form does not reach."""
 SHARE_FLOOR = 1e-4
 """Shares below it count as it in PSI; nothing is renormalised."""
 
@@ -116,18 +122,46 @@ def chi_square(reference: ReferenceBins, current: Source | Counted) -> tuple[Mea
 
 @dataclass(frozen=True, eq=False)
 class TwoSamples:
-    """Numbers of a column in the reference and now, read once for all that compares them."""
+    """Numbers of a column in the reference and now, read once for all that compares them.
+
+    `quantiles` are exact. Either there are exact `distances`, or `bounds` of them from one scan of each side.
+    """
 
     column: str
     reference: Sample
     current: Sample
-    distances: Distances
+    quantiles: tuple[float, ...]
+    distances: Distances | None
+    bounds: DistanceBounds | None = None
 
     @classmethod
-    def of(cls, reference: Source, current: Source, *, column: str, bins: int = 10) -> TwoSamples:
-        """Reads both. TableError for a column that does not hold numbers."""
-        before, now = sample_of(reference, column), sample_of(current, column)
-        return cls(column, before, now, distances(before, now, quantiles=quantile_shares(bins)))
+    def of(
+        cls, reference: Source, current: Source, *, column: str, bins: int = 10, exact_rows: int | None = None
+    ) -> TwoSamples:
+        """Reads both; distances in tables of more than `exact_rows` are bounded where they can be.
+
+        TableError for a column that does not hold numbers.
+        """
+        shares = quantile_shares(bins)
+        if exact_rows is not None and _longest(reference, current) > exact_rows:
+            before, now = (sample_of(side, column, block_rows=0) for side in (reference, current))
+            found = bound_distances(before, now)
+            if found is not None and isinstance(before, ColumnSample) and found.wasserstein_normalised is not None:
+                return cls(column, before, now, quantiles_of(before, shares, found), None, found)
+        before, now = samples_of(reference, current, column)
+        exact = distances(before, now, quantiles=shares)
+        return cls(column, before, now, exact.quantiles, exact)
+
+    def exactly(self) -> TwoSamples:
+        """The same with exact distances."""
+        if self.distances is not None:
+            return self
+        return replace(self, distances=distances(self.reference, self.current), bounds=None)
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation (ddof 0) of the reference; None without rows and where it is only bounded."""
+        return self.distances.before.spread if self.distances else None
 
     @property
     def n(self) -> int:
@@ -146,7 +180,11 @@ class TwoSamples:
 
     def stored(self) -> ReferenceBins:
         """The bins of the reference. TableError without any value."""
-        return number_bins(self.reference, self.distances.quantiles, self.distances.before.spread, self.column)
+        return number_bins(self.reference, self.quantiles, self.spread, self.column)
+
+
+def _longest(*sides: Source) -> int:
+    return max(side.rows if isinstance(side, Table) else 0 for side in sides)
 
 
 def ks(reference: Source | TwoSamples, current: Source = (), *, column: str) -> tuple[Measure, Measure]:
@@ -155,18 +193,38 @@ def ks(reference: Source | TwoSamples, current: Source = (), *, column: str) -> 
     Not computable when a side has no values.
     """
     pair = _read(reference, current, column)
-    if pair.distances.ks is None:
-        return _no_values("ks", pair), _no_values("ks_p", pair)
     method, where = "two-sample Kolmogorov-Smirnov", (("column", column),)
+    if pair.bounds is not None:
+        return _bounded("ks", pair.bounds.ks, pair, method), _bounded_p(pair, pair.bounds.ks, method)
+    if pair.distances is None or pair.distances.ks is None:
+        return _no_values("ks", pair), _no_values("ks_p", pair)
     return (
         Measure("ks", pair.distances.ks, pair.n, method=method, slice=where, counts=pair.counts),
         Measure("ks_p", _ks_p(pair, pair.distances.ks), pair.n, method=method, slice=where, counts=pair.counts),
     )
 
 
+def _bounded(name: str, bounds: Bounds, pair: TwoSamples, method: str) -> Measure:
+    said, where = f"{method}; {METHOD}", (("column", pair.column),)
+    return bounded(name, bounds, n=pair.n, method=said, slice=where, counts=pair.counts)
+
+
+def _bounded_p(pair: TwoSamples, distance: Bounds, method: str) -> Measure:
+    """The p falls as the distance grows."""
+    if _is_small(pair):
+        p, where = _ks_p(pair, distance[0]), (("column", pair.column),)
+        return Measure("ks_p", p, pair.n, method=method, slice=where, counts=pair.counts)
+    low, high = (_ks_p(pair, end) for end in (distance[1], distance[0]))
+    return _bounded("ks_p", outward(low, high, least=0.0, most=1.0, relative=_P_ROUNDING), pair, method)
+
+
+def _is_small(pair: TwoSamples) -> bool:
+    return max(pair.reference.n, pair.current.n) <= _EXACT_KS_ROWS
+
+
 def _ks_p(pair: TwoSamples, distance: float) -> float:
     sizes = (pair.reference.n, pair.current.n)
-    if max(sizes) <= _EXACT_KS_ROWS:
+    if _is_small(pair):
         sides = (side.values(side.low or 0.0, side.high or 0.0) for side in (pair.reference, pair.current))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # where the exact p fails, scipy takes its asymptotic one
@@ -179,7 +237,9 @@ def _ks_p(pair: TwoSamples, distance: float) -> float:
 def wasserstein(reference: Source | TwoSamples, current: Source = (), *, column: str) -> Measure:
     """First Wasserstein distance, in the unit of the column. Not computable when a side has no values."""
     name, pair = "wasserstein", _read(reference, current, column)
-    value = pair.distances.wasserstein
+    if pair.bounds is not None:
+        return _bounded(name, pair.bounds.wasserstein, pair, "unit of the column")
+    value = pair.distances.wasserstein if pair.distances else None
     if value is None:
         return _no_values(name, pair)
     if not math.isfinite(value):
@@ -193,7 +253,10 @@ def wasserstein_normalised(reference: Source | TwoSamples, current: Source = (),
     Not computable when a side has no values or the reference does not vary.
     """
     name, pair = "wasserstein_normalised", _read(reference, current, column)
-    value, std, where = pair.distances.wasserstein, pair.distances.before.spread, (("column", column),)
+    method = "divided by reference standard deviation"
+    if pair.bounds is not None and pair.bounds.wasserstein_normalised is not None:
+        return _bounded(name, pair.bounds.wasserstein_normalised, pair, method)
+    value, std, where = pair.distances.wasserstein if pair.distances else None, pair.spread, (("column", column),)
     if value is None:
         return _no_values(name, pair)
     if pair.reference.low != pair.reference.high and (not std or not math.isfinite(std)):
@@ -204,7 +267,6 @@ def wasserstein_normalised(reference: Source | TwoSamples, current: Source = (),
         return not_computable(name, reason, pair.counts, n=pair.n, slice=where)
     if not math.isfinite(value / std):
         return _too_wide(name, pair)
-    method = "divided by reference standard deviation"
     return Measure(name, value / std, pair.n, method=method, slice=where, counts=pair.counts)
 
 
@@ -243,24 +305,31 @@ def numeric_drift(
     column: str,
     bins: int = 10,
     stored: ReferenceBins | None = None,
+    exactness: Exactness | None = None,
 ) -> dict[str, Measure]:
     """All numeric drift measures of one column, keyed psi, js_distance, ks, ks_p, wasserstein,
     wasserstein_normalised, missing_change. `stored` bins are used for PSI and Jensen-Shannon when given.
+
+    With `exactness`, ks and the two Wasserstein distances of long tables are only bounded unless that leaves open on
+    which side of a limit they lie; the others are always exact.
     """
     if isinstance(reference, TwoSamples):
         pair = reference
     else:
-        pair = TwoSamples.of(reference, current, column=column, bins=bins)
+        rows = exactness.rows if exactness else None
+        pair = TwoSamples.of(reference, current, column=column, bins=bins, exact_rows=rows)
     stored = stored or pair.stored()
     now = count(stored, pair.current)
-    found = [
-        psi(stored, now),
-        js_distance(stored, now),
-        *ks(pair, column=column),
-        wasserstein(pair, column=column),
-        wasserstein_normalised(pair, column=column),
-        missing_change(stored, now),
-    ]
+    apart = _apart(pair)
+    if not decided(apart, exactness.limits if exactness else {}):
+        apart = _apart(pair.exactly())
+    found = [psi(stored, now), js_distance(stored, now), *apart.values(), missing_change(stored, now)]
+    return {measure.name: measure for measure in found}
+
+
+def _apart(pair: TwoSamples) -> dict[str, Measure]:
+    column = pair.column
+    found = [*ks(pair, column=column), wasserstein(pair, column=column), wasserstein_normalised(pair, column=column)]
     return {measure.name: measure for measure in found}
 
 

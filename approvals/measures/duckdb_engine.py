@@ -34,6 +34,11 @@ class DuckDBEngine(Engine):
         with _sentences(self._name):
             return dict(self._connection.execute(sql, list(parameters)).fetchnumpy())
 
+    def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        # Whole results tell their size, so that arrays are made once and not grown.
+        with _sentences(self._name):
+            return dict(self._connection.sql(sql, params=list(parameters)).fetchnumpy())
+
     def close(self) -> None:
         self._connection.close()
 

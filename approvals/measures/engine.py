@@ -42,6 +42,10 @@ class Engine(ABC):
     def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The columns of a query as numpy arrays, masked where missing."""
 
+    def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        """The same, of few enough rows that the engine may hold them once more, where that is faster."""
+        return self.arrays(sql, parameters)
+
     identity = ""
     """Tells this table from others of the same run, where what it answers is remembered; empty where it is not."""
     keeps_snapshot = True

@@ -115,6 +115,17 @@ def delong(counts: Scores, level: float = 0.95) -> DeLong | None:
     return DeLong(auc, se, Interval(max(0.0, auc - half), min(1.0, auc + half), level, "DeLong interval"))
 
 
+def hanley_mcneil(auc: float, positives: int, negatives: int, level: float = 0.95) -> Interval:
+    """Normal interval of an AUC by the standard error of Hanley & McNeil (1982), which needs no ranks; cut at [0, 1].
+
+    There must be positives and negatives.
+    """
+    q1, q2 = auc / (2.0 - auc), 2.0 * auc**2 / (1.0 + auc)
+    spread = auc * (1.0 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
+    half = _z(level) * math.sqrt(max(spread, 0.0) / (positives * negatives))
+    return Interval(max(0.0, auc - half), min(1.0, auc + half), level, "Hanley-McNeil interval")
+
+
 def bootstrap_cells(
     cells: Integers, statistic: Statistic, *, draws: int = 2000, seed: int = 0, level: float = 0.95
 ) -> Interval | None:

@@ -190,6 +190,10 @@ class Remembering(Engine):
         self._undertaking.asked()
         return self._engine.arrays(sql, parameters)
 
+    def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        self._undertaking.asked()
+        return self._engine.block(sql, parameters)
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 

@@ -33,8 +33,14 @@ class Moments:
         n = sum(int(times.sum()) for times, _ in weighted)
         if not n:
             return cls()
-        mean = sum(float(np.sum(times * values)) for times, values in weighted) / n
-        squares = sum(float(np.sum(times * (values - mean) ** 2)) for times, values in weighted)
+        weights = [times.astype(np.float64) for times, _ in weighted]
+        mean = sum(float(np.sum(times * values)) for times, (_, values) in zip(weights, weighted, strict=True)) / n
+        squares = 0.0
+        for (_, values), products in zip(weighted, weights, strict=True):
+            apart = values - mean
+            np.multiply(products, apart, out=products)
+            np.multiply(products, apart, out=products)
+            squares += float(np.sum(products))
         return cls(n, mean, squares)
 
     def __add__(self, other: Moments) -> Moments:

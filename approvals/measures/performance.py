@@ -8,11 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from approvals.measures.intervals import Interval, Statistic, bootstrap_cells, delong, normal_mean, wilson
+from approvals.measures.exactness import Exactness, decided
+from approvals.measures.histograms import METHOD, Bounds
+from approvals.measures.intervals import (
+    Interval,
+    Statistic,
+    bootstrap_cells,
+    delong,
+    hanley_mcneil,
+    normal_mean,
+    wilson,
+)
 from approvals.measures.labels import Value, coded_alike, positive_level, same_value
+from approvals.measures.score_bounds import ScoreBounds, bound_scores
 from approvals.measures.scores import Floats, MeanLoss, Scores
 from approvals.measures.tables import Table
-from approvals.measures.values import Counts, Measure, Slice, not_computable
+from approvals.measures.values import Counts, Measure, Slice, bounded, not_computable
 
 
 @dataclass(frozen=True)
@@ -142,6 +153,58 @@ def binary_performance(
     if score:
         measures |= score_measures(table.scores(score, label, positive=positive), level=level)
     return measures
+
+
+def scored_performance(
+    table: Table, *, label: str, score: str, exactness: Exactness, positive: Value = 1, level: float = 0.95
+) -> dict[str, Measure]:
+    """What `binary_performance` says of a score, computed or bounded."""
+    if table.rows > exactness.rows:
+        found = bounded_scores(bound_scores(table, score, label, positive=positive), level=level)
+        if found is not None and decided(found, exactness.limits):
+            return found
+    return score_measures(table.scores(score, label, positive=positive), level=level)
+
+
+def bounded_scores(found: ScoreBounds | None, *, level: float = 0.95) -> dict[str, Measure] | None:
+    """What is known of the measures of a score without sorting it, keyed by name; None where nothing is.
+
+    The interval of the AUC is that of Hanley & McNeil around both ends. The trapezoid under precision is not among
+    them.
+    """
+    if found is None:
+        return None
+    n = found.positives + found.negatives
+    behind: Counts = (("positives", found.positives), ("negatives", found.negatives))
+    if found.left_out:
+        behind = (*behind, ("rows_left_out", found.left_out))
+    low, high = (hanley_mcneil(area, found.positives, found.negatives, level) for area in found.roc_auc)
+    around = (low.low, high.high, level)
+    sampled = f"{METHOD}; {low.method} of both ends"
+    areas = {
+        "roc_auc": bounded("roc_auc", found.roc_auc, n=n, method=sampled, interval=around, counts=behind),
+        "gini": bounded(
+            "gini",
+            found.gini,
+            n=n,
+            method=sampled,
+            interval=(2.0 * around[0] - 1.0, 2.0 * around[1] - 1.0, level),
+            counts=behind,
+        ),
+    }
+    others: dict[str, Bounds | None] = {
+        "average_precision": found.average_precision,
+        "ks": found.ks,
+        "log_loss": found.log_loss,
+        "brier": found.brier,
+    }
+    outside = "Not computable: some scores are outside 0 to 1, so they are no probabilities."
+    return areas | {
+        name: bounded(name, bounds, n=n, method=METHOD, counts=behind)
+        if bounds
+        else not_computable(name, outside, behind, n=n)
+        for name, bounds in others.items()
+    }
 
 
 def confusion_measures(

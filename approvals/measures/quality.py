@@ -153,17 +153,22 @@ def missingness_leakage(
 ) -> dict[str, Measure]:
     """max(AUC, 1 - AUC) in [0.5, 1] of whether a column is missing, against the label, where some of it is missing."""
     missing = table.missing()
-    texts = table.texts(label)
     chosen = positive_level(label, table.levels(label), positive)
-    labelled = np.array([text is not None for text in texts], dtype=np.bool_)
-    is_positive = np.array([same_value(text, chosen) for text in texts], dtype=np.bool_)
+    columns = [name for name in table.names if name not in {label, *exclude} and 0 < missing[name] < table.rows]
+    # Rows of each class, then those of them that have each column: one reading for all columns.
+    sizes = {True: [0] * (len(columns) + 1), False: [0] * (len(columns) + 1)}
+    present = "".join(f", COUNT({table.cell(name)})" for name in columns)
+    asked = f"SELECT {table.cell(label)}, COUNT(*){present} FROM t GROUP BY {table.cell(label)}"  # noqa: S608 - c0, c1, …
+    for level, *counts in table.fetch(asked):
+        if level is not None:
+            of_class = sizes[same_value(level, chosen)]
+            of_class[:] = [had + int(count) for had, count in zip(of_class, counts, strict=True)]
     found = {}
-    for column in table.names:
-        if column in {label, *exclude} or not 0 < missing[column] < table.rows:
-            continue
-        absent = np.array([text is None for text in table.texts(column)], dtype=np.float64)
-        counts = ScoreCounts.from_arrays(is_positive[labelled], absent[labelled])
-        found[column] = _separation("missingness_leakage", column, counts)
+    for place, column in enumerate(columns, 1):
+        rows = np.array([(sizes[side][place], sizes[side][0] - sizes[side][place]) for side in (True, False)])
+        has = rows.sum(axis=0) > 0
+        counts_of = ScoreCounts(np.array([0.0, 1.0])[has], rows[0][has], rows[1][has])
+        found[column] = _separation("missingness_leakage", column, counts_of)
     return found
 
 

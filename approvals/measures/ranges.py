@@ -10,7 +10,7 @@ Histogram = Callable[[float, float], list[tuple[int, int, float, float]]]
 BLOCK_ROWS = 1 << 22
 """Rows held in memory at once, about 60 bytes each while they are sorted and measured."""
 FINITE = "x BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308"
-_BINS = 4096
+BINS = 4096
 
 
 def histogram_query(rows: str) -> str:
@@ -25,7 +25,7 @@ def histogram_query(rows: str) -> str:
 def histogram_parameters(low: float, high: float) -> tuple[float, float, float, float]:
     """What stands before the parameters of the query itself; low and high stand after them."""
     # Halves, because the width may be more than a double can hold.
-    return low / 2.0, high / 2.0 - low / 2.0, float(_BINS), float(_BINS - 1)
+    return low / 2.0, high / 2.0 - low / 2.0, float(BINS), float(BINS - 1)
 
 
 def plan(n: int, low: float, high: float, histogram: Histogram, block_rows: int) -> Iterator[tuple[float, float]]:

@@ -15,7 +15,7 @@ from approvals.measures.moments import Moments
 if TYPE_CHECKING:
     from approvals.measures.scores import ScoreCounts
 
-_LOG_CLIP = float(np.finfo(np.float64).eps)
+LOG_CLIP = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class _Reading:
             self.gap += Moments.of((both[0], rest), (both[1], -scores))
             if scores[0] >= 0.0 and scores[-1] <= 1.0:
                 self.brier += Moments.of((both[0], rest**2), (both[1], scores**2))
-                clipped = np.clip(scores, _LOG_CLIP, 1.0 - _LOG_CLIP)
+                clipped = np.clip(scores, LOG_CLIP, 1.0 - LOG_CLIP)
                 self.log_loss += Moments.of((both[0], -np.log(clipped)), (both[1], -np.log(1.0 - clipped)))
 
     def done(self) -> Ranks:

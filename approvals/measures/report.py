@@ -6,7 +6,6 @@ says why; `intervals` holds low, high, level and method.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 from approvals.measures.bins import count, reference_bins
 from approvals.measures.calibration import calibration_measures
 from approvals.measures.drift import TwoSamples, categorical_drift, largest_change, numeric_drift
+from approvals.measures.exactness import EXACT_ROWS
 from approvals.measures.labels import Value, value_text
 from approvals.measures.multiclass import multiclass_performance
 from approvals.measures.performance import binary_performance
@@ -141,11 +141,17 @@ def _renamed(measures: Mapping[str, Measure]) -> dict[str, Measure]:
 
 
 def drift_report(
-    reference: Table, current: Table, *, columns: Sequence[str] = (), categories: Sequence[str] = ()
+    reference: Table,
+    current: Table,
+    *,
+    columns: Sequence[str] = (),
+    categories: Sequence[str] = (),
+    exact_rows: int | None = EXACT_ROWS,
 ) -> Report:
     """Drift of each column that both tables have (or of the named ones), and rows of `current` in `reference`.
 
-    A column of numbers is measured on deciles, one of anything else, or named in `categories`, on its levels.
+    A column of numbers is measured on deciles, one of anything else, or named in `categories`, on its levels. In tables
+    of more than `exact_rows` rows distances of numbers are bounded instead, unless it is None.
     """
     shared = list(columns) or [name for name in reference.names if name in current.names]
     if not shared:
@@ -162,7 +168,7 @@ def drift_report(
         "columns": {
             name: _drift_of_levels(reference, current, name)
             if name in categories or reference.column(name).kind != "number"
-            else _drift_of_numbers(reference, current, name)
+            else _drift_of_numbers(reference, current, name, exact_rows)
             for name in shared
         },
     }
@@ -188,19 +194,19 @@ def _drift_of_levels(reference: Table, current: Table, column: str) -> Report:
     }
 
 
-def _drift_of_numbers(reference: Table, current: Table, column: str) -> Report:
-    pair = TwoSamples.of(reference, current, column=column)
+def _drift_of_numbers(reference: Table, current: Table, column: str, exact_rows: int | None) -> Report:
+    pair = TwoSamples.of(reference, current, column=column, exact_rows=exact_rows)
     stored = pair.stored()
     found = numeric_drift(pair, column=column, stored=stored)
     distance = found["js_distance"].value
-    before, now = pair.distances.before, pair.distances.now
+    before, now = (pair.distances.before, pair.distances.now) if pair.distances else (None, None)
     return {
         "kind": "number",
-        "n_ref": before.n,
-        "n_cur": now.n,
-        "mean_ref": before.mean,
-        "mean_cur": now.mean if now.n else None,
-        "std_ref_ddof1": None if before.variance is None else math.sqrt(before.variance),
+        "n_ref": pair.reference.n,
+        "n_cur": pair.current.n,
+        "mean_ref": before.mean if before else None,
+        "mean_cur": now.mean if now and now.n else None,
+        "std_ref_ddof1": math.sqrt(before.variance) if before and before.variance is not None else None,
         "decile_cuts": list(stored.cuts),
         "decile_counts_ref": list(stored.counts),
         "decile_counts_cur": list(count(stored, pair.current).counts),
@@ -245,15 +251,18 @@ def _range(summary: NumberSummary) -> Report:
 
 
 def block(measures: Mapping[str, Measure]) -> Report:
-    """Values by name, then the intervals and the reasons of those that have them."""
+    """Values by name, then the intervals, the bounds and the reasons of those that have them."""
     intervals = {
         name: {"low": item.low, "high": item.high, "level": item.level, "method": item.method}
         for name, item in measures.items()
         if item.low is not None
     }
-    reasons = {name: item.reason for name, item in measures.items() if not item.computable}
+    bounds = {
+        name: {"low": item.bounds[0], "high": item.bounds[1], "method": item.method}
+        for name, item in measures.items()
+        if item.bounds
+    }
+    reasons = {name: item.reason for name, item in measures.items() if not item.computable and not item.bounds}
     values: Report = {name: item.value for name, item in measures.items()}
-    extra = itertools.chain(
-        [("intervals", intervals)] if intervals else [], [("not_computable", reasons)] if reasons else []
-    )
-    return {**values, **dict(extra)}
+    parts = {"intervals": intervals, "bounds": bounds, "not_computable": reasons}
+    return {**values, **{name: part for name, part in parts.items() if part}}

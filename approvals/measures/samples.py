@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.histograms import BinRow, bins_parameters, bins_query
+from approvals.measures.merging import Merged
 from approvals.measures.ranges import FINITE, histogram_parameters, histogram_query
 from approvals.measures.scores import Floats
 from approvals.measures.tables import Table, TableError
@@ -20,6 +22,8 @@ NUMBERS = {"number", "boolean"}
 SAMPLE_ROWS = 1 << 24
 """Rows of one column that are held in memory at once, 8 bytes each and as much again while they are read."""
 
+_PIECE = 1 << 15
+Source = Table | NDArray[Any] | Sequence[Any]
 Bins = dict[int, tuple[int, float, float]]
 
 
@@ -30,6 +34,7 @@ class Sample(ABC):
     missing: int
     low: float | None
     high: float | None
+    in_memory = True
 
     @property
     def identity(self) -> str:
@@ -38,7 +43,11 @@ class Sample(ABC):
 
     @abstractmethod
     def values(self, low: float, high: float) -> Floats:
-        """The numbers from low to high, rising."""
+        """The numbers from low to high, in any order; not to be changed."""
+
+    @abstractmethod
+    def rows_at(self, value: float) -> int:
+        """Rows of one number."""
 
     @abstractmethod
     def histogram(self, low: float, high: float) -> Bins:
@@ -52,48 +61,72 @@ class Sample(ABC):
 class ArraySample(Sample):
     """Numbers that are in memory."""
 
-    def __init__(self, values: NDArray[Any] | Sequence[Any]) -> None:
-        every = np.asarray(values, dtype=np.float64)
-        self._values = every[np.isfinite(every)]
-        self._values += 0.0
-        self._values.sort()
-        self.n, self.missing = int(self._values.size), int(every.size - self._values.size)
-        self.low, self.high = (float(self._values[0]), float(self._values[-1])) if self.n else (None, None)
+    def __init__(self, values: NDArray[Any] | Sequence[Any], *, missing: int | None = None) -> None:
+        """With `missing` every value is finite, none is a negative zero, and so many others are not here."""
+        self._values = np.asarray(values, dtype=np.float64)
+        if missing is None:
+            finite = self._values[np.isfinite(self._values)]
+            missing = self._values.size - finite.size
+            self._values = np.add(finite, 0.0, out=finite)
+        self.n, self.missing = int(self._values.size), int(missing)
+        self.low, self.high = (float(self._values.min()), float(self._values.max())) if self.n else (None, None)
 
     @property
     def identity(self) -> str:
         return hashlib.sha256(self._values.tobytes()).hexdigest()
 
     def values(self, low: float, high: float) -> Floats:
-        start, end = np.searchsorted(self._values, low, side="left"), np.searchsorted(self._values, high, side="right")
-        return self._values[start:end]
+        if self.low is None or self.high is None or (low <= self.low and self.high <= high):
+            return self._values
+        return self._values[(low <= self._values) & (self._values <= high)]
+
+    def rows_at(self, value: float) -> int:
+        return int(np.count_nonzero(self._values == value))
 
     def histogram(self, low: float, high: float) -> Bins:
-        start, width, bins, last = histogram_parameters(low, high)
-        chosen = self.values(low, high)
-        if not chosen.size:
-            return {}
-        index = np.minimum(np.floor((chosen / 2.0 - start) / width * bins), last).astype(np.int64)
-        starts = np.flatnonzero(np.diff(index, prepend=-1))
-        ends = np.append(starts[1:], chosen.size)
-        parts = zip(starts.tolist(), ends.tolist(), strict=True)
-        return {int(index[a]): (b - a, float(chosen[a]), float(chosen[b - 1])) for a, b in parts}
+        return _histogram(np.sort(self.values(low, high)), low, high)
 
     def below(self, cuts: Sequence[float]) -> tuple[int, ...]:
-        through = np.searchsorted(self._values, np.asarray(cuts, dtype=np.float64), side="right")
+        through = np.zeros(len(cuts), dtype=np.int64)
+        for start in range(0, self.n, _PIECE):
+            piece = self._values[start : start + _PIECE]
+            through += [np.count_nonzero(piece <= cut) for cut in cuts]
         return tuple(int(count) for count in np.diff(through, prepend=0, append=self.n))
+
+
+class MergedSample(Sample):
+    """Numbers that are in memory, merged with those that they are compared with."""
+
+    def __init__(self, merged: Merged, numbers: Sample, *, second: bool) -> None:
+        self.n, self.missing, self.low, self.high = numbers.n, numbers.missing, numbers.low, numbers.high
+        self.merged, self._second = merged, second
+        if self.low is not None and self.high is not None:
+            merged.add(numbers.values(self.low, self.high), second=second)
+
+    def values(self, low: float, high: float) -> Floats:
+        return self.merged.values(low, high, second=self._second)
+
+    def rows_at(self, value: float) -> int:
+        return self._through(value) - self._through(float(np.nextafter(value, -np.inf)))
+
+    def histogram(self, low: float, high: float) -> Bins:
+        return _histogram(self.values(low, high), low, high)
+
+    def below(self, cuts: Sequence[float]) -> tuple[int, ...]:
+        return tuple(int(count) for count in np.diff([0, *map(self._through, cuts), self.n]))
+
+    def _through(self, value: float) -> int:
+        return self.merged.rows_through(value)[self._second]
 
 
 class ColumnSample(Sample):
     """Numbers that stay in their table."""
 
+    in_memory = False
+
     def __init__(self, table: Table, column: str) -> None:
         self._table = table
-        if table.column(column).kind not in NUMBERS and table.missing()[column] < table.rows:
-            raise TableError(
-                f"The column “{column}” of “{table.name}” must hold numbers, but it does not in every row."
-            )
-        self._rows = f"SELECT CAST({table.cell(column)} AS DOUBLE) + 0.0 AS x FROM t"
+        self._rows = _rows_of(table, column)
         self.n, self.low, self.high = self._ends
         self.missing = table.rows - self.n
 
@@ -107,46 +140,89 @@ class ColumnSample(Sample):
         return int(n), low, high
 
     def values(self, low: float, high: float) -> Floats:
-        found = self._table.arrays(f"SELECT x FROM ({self._rows}) AS r WHERE x BETWEEN ? AND ?", (low, high))
-        values = np.asarray(found["x"], dtype=np.float64)
-        values.sort()
-        return values
+        found = self._table.block(f"SELECT x FROM ({self._rows}) AS r WHERE x BETWEEN ? AND ?", (low, high))
+        return np.asarray(found["x"], dtype=np.float64)
+
+    def rows_at(self, value: float) -> int:
+        return int(self._table.fetch(f"SELECT COUNT(*) FROM ({self._rows}) AS r WHERE x = ?", [value])[0][0])
 
     def histogram(self, low: float, high: float) -> Bins:
         found = self._table.fetch(histogram_query(self._rows), (*histogram_parameters(low, high), low, high))
         return {int(b): (int(n), least, most) for b, n, least, most in found}
 
+    def values_in(self, ranges: Sequence[tuple[float, float]]) -> Floats:
+        """The numbers of several ranges, in any order."""
+        wanted = " OR ".join("x BETWEEN ? AND ?" for _ in ranges)
+        ends = [end for part in ranges for end in part]
+        found = self._table.block(f"SELECT x FROM ({self._rows}) AS r WHERE {wanted}", ends)
+        return np.asarray(found["x"], dtype=np.float64)
+
+    def bins(self, low: float, high: float) -> list[BinRow]:
+        """The rows from low to high, as `histograms.TwoHistograms` takes them."""
+        rows = f"SELECT x, TRUE AS y FROM ({self._rows}) AS c"
+        found = self._table.fetch(bins_query(rows), (*bins_parameters(low, high), low, high))
+        return [(int(b), int(n), float(least), float(most), int(sums)) for _, b, n, least, most, sums in found]
+
     def below(self, cuts: Sequence[float]) -> tuple[int, ...]:
         if not cuts:
             return (self.n,)
-        counted = ", ".join("COUNT(CASE WHEN x <= ? THEN 1 END)" for _ in cuts)
+        counted = ", ".join("SUM(CAST(x <= ? AS INTEGER))" for _ in cuts)
         through = self._table.fetch(f"SELECT {counted} FROM ({self._rows}) AS r WHERE {FINITE}", tuple(cuts))[0]
-        return tuple(int(count) for count in np.diff([0, *through, self.n]))
+        return tuple(int(count) for count in np.diff([0, *(int(rows or 0) for rows in through), self.n]))
 
 
 def identity_of(samples: Sequence[Sample]) -> str:
     """Tells the samples from others of a run; empty where they are in memory, which is quick anyway."""
-    if all(isinstance(sample, ArraySample) for sample in samples):
+    if all(sample.in_memory for sample in samples):
         return ""
     found = [sample.identity for sample in samples]
     return repr(found) if all(found) else ""
 
 
-def sample_of(
-    source: Sample | Table | NDArray[Any] | Sequence[Any], column: str, *, block_rows: int = SAMPLE_ROWS
-) -> Sample:
+def sample_of(source: Sample | Source, column: str, *, block_rows: int = SAMPLE_ROWS) -> Sample:
     """The numbers of a source; those of a table that is not too long are read at once. TableError for other columns."""
     if isinstance(source, Sample):
         return source
     if not isinstance(source, Table):
         return ArraySample(source)
+    if source.column(column).kind not in NUMBERS and source.missing()[column] == source.rows:
+        return ArraySample(np.zeros(0), missing=source.rows)  # missing, whatever kind the file gives it
     if source.rows > block_rows:
         return ColumnSample(source, column)
-    return ArraySample(numbers_of(source, column))
+    found = source.block(f"SELECT x FROM ({_rows_of(source, column)}) AS r WHERE {FINITE}")["x"]
+    return ArraySample(found, missing=source.rows - len(found))
 
 
-def numbers_of(table: Table, column: str) -> Floats:
-    """The column in file order, NaN where missing; without any value it is missing, whatever kind the file gives it."""
-    if table.column(column).kind not in NUMBERS and not table.distinct(column):
-        return np.full(table.rows, np.nan)
-    return table.numbers(column)
+def samples_of(first: Sample | Source, second: Sample | Source, column: str) -> tuple[Sample, Sample]:
+    """The numbers of two sources, as `sample_of` reads them, ready to be compared."""
+    if not (isinstance(first, Table) and isinstance(second, Table)) or max(first.rows, second.rows) > SAMPLE_ROWS:
+        return sample_of(first, column), sample_of(second, column)
+    merged = Merged(first.rows + second.rows)
+    before = MergedSample(merged, sample_of(first, column), second=False)
+    return before, MergedSample(merged, sample_of(second, column), second=True)
+
+
+def merged_values(samples: Sequence[Sample], low: float, high: float, room: int) -> Merged:
+    """The numbers of one or two samples from low to high, which are at most so many."""
+    ours = [sample.merged for sample in samples if isinstance(sample, MergedSample)]
+    if len(ours) == 2 and ours[0] is ours[1]:
+        return ours[0]
+    merged = Merged(room)
+    for place, sample in enumerate(samples):
+        merged.add(sample.values(low, high), second=place > 0)
+    return merged
+
+
+def _histogram(rising: Floats, low: float, high: float) -> Bins:
+    start, width, bins, last = histogram_parameters(low, high)
+    index = np.minimum(np.floor((rising / 2.0 - start) / width * bins), last).astype(np.int64)
+    starts = np.flatnonzero(np.diff(index, prepend=-1))
+    ends = np.append(starts[1:], rising.size)
+    parts = zip(starts.tolist(), ends.tolist(), strict=True)
+    return {int(index[a]): (b - a, float(rising[a]), float(rising[b - 1])) for a, b in parts if a < b}
+
+
+def _rows_of(table: Table, column: str) -> str:
+    if table.column(column).kind not in NUMBERS and table.missing()[column] < table.rows:
+        raise TableError(f"The column “{column}” of “{table.name}” must hold numbers, but it does not in every row.")
+    return f"SELECT CAST({table.cell(column)} AS DOUBLE) + 0.0 AS x FROM t"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.histograms import BinRow, bins_parameters, bins_query
 from approvals.measures.keeping import remembered, steps
 from approvals.measures.labels import Value, positive_level
 from approvals.measures.ranges import BLOCK_ROWS, FINITE, histogram_parameters, histogram_query, plan
@@ -25,7 +26,18 @@ _Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Size:
+    """Rows with a label and a finite score, positive ones, rows with a label only, and the least and greatest score."""
+
+    n: int
+    positives: int
+    left_out: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class ScoredRows:
     """Rows with a label as SQL that gives x (the score) and y (whether the label is positive)."""
 
     table: Table
@@ -39,8 +51,24 @@ class _Rows:
     def arrays(self, condition: str = "TRUE", parameters: Sequence[float] = ()) -> tuple[NDArray[np.bool_], Floats]:
         """Whether the label is positive, and the score, of the rows for which a condition holds."""
         asked = f"SELECT x, y FROM ({self.sql}) AS r WHERE {condition}"
-        found = self.table.arrays(asked, (*self.parameters, *parameters))
+        found = self.table.block(asked, (*self.parameters, *parameters))
         return _booleans(found["y"]), _floats(found["x"])
+
+    def size(self) -> Size:
+        """How many rows there are, and between which scores."""
+        finite = f"CASE WHEN {FINITE} THEN x END"
+        n, positives, total, low, high = self.fetch(
+            f"COUNT({finite}), COUNT(CASE WHEN y AND {FINITE} THEN 1 END), COUNT(*), MIN({finite}), MAX({finite})"
+        )[0]
+        return Size(int(n), int(positives), int(total - n), low, high)
+
+    def bins(self, low: float, high: float) -> dict[bool, list[BinRow]]:
+        """The rows by score and by whether they are positive, as `histograms.TwoHistograms` takes them."""
+        parameters = (*bins_parameters(low, high), *self.parameters, low, high)
+        found: dict[bool, list[BinRow]] = {True: [], False: []}
+        for y, b, rows, least, most, levels in self.table.fetch(bins_query(self.sql), parameters):
+            found[bool(y)].append((int(b), int(rows), float(least), float(most), int(levels)))
+        return found
 
     def histogram(self, low: float, high: float) -> list[tuple[int, int, float, float]]:
         """Rows by score, as `ranges.plan` asks for them."""
@@ -52,7 +80,7 @@ class _Rows:
 class _Ranges(Scores):
     """Scores that stay in the table, in ranges of rising scores."""
 
-    rows: _Rows
+    rows: ScoredRows
     ranges: tuple[tuple[float, float], ...]
     positive_rows: int
     negative_rows: int
@@ -115,11 +143,16 @@ def _above(block: ScoreCounts, score: float) -> ScoreCounts:
 
 def read_scores(table: Table, score: str, label: str, *, positive: Value, block_rows: int = BLOCK_ROWS) -> Scores:
     """The scores of rows with a label. TableError when the label is not two-valued or the score is no number."""
-    chosen = _chosen(table, score, label, positive)
-    rows = _Rows(table, _labelled(table, score, label, "t"), (chosen,))
+    rows = scored_rows(table, score, label, positive=positive)
     if table.rows > block_rows:
         return _in_ranges(rows, block_rows)
     return ScoreCounts.from_arrays(*rows.arrays())
+
+
+def scored_rows(table: Table, score: str, label: str, *, positive: Value) -> ScoredRows:
+    """The rows that `read_scores` reads. TableError as there."""
+    chosen = _chosen(table, score, label, positive)
+    return ScoredRows(table, _labelled(table, score, label, "t"), (chosen,))
 
 
 def read_score_groups(
@@ -144,11 +177,11 @@ def read_score_groups(
     rows_of = np.bincount(group_of, weights=list(sizes.values()), minlength=len(names))
     for chunk in steps((), _chunks(rows_of.tolist(), block_rows)):
         wanted = np.flatnonzero(np.isin(group_of, chunk))
-        rows = _Rows(table, _grouped(table, score, label, by, wanted.tolist()), (chosen,))
+        rows = ScoredRows(table, _grouped(table, score, label, by, wanted.tolist()), (chosen,))
         if len(chunk) == 1 and rows_of[chunk[0]] > block_rows:
             yield names[chunk[0]], _in_ranges(rows, block_rows)
             continue
-        found = table.arrays(f"SELECT k, x, y FROM ({rows.sql}) AS r", rows.parameters)
+        found = table.block(f"SELECT k, x, y FROM ({rows.sql}) AS r", rows.parameters)
         group = group_of[np.asarray(found["k"]).astype(np.int64)]
         order = np.argsort(group, kind="stable")
         x, y, group = _floats(found["x"])[order], _booleans(found["y"])[order], group[order]
@@ -197,13 +230,11 @@ def _chunks(sizes: Sequence[float], block_rows: int) -> Iterator[list[int]]:
         yield chunk
 
 
-def _in_ranges(rows: _Rows, block_rows: int) -> Scores:
-    finite = f"CASE WHEN {FINITE} THEN x END"
-    n, positives, total, low, high = rows.fetch(
-        f"COUNT({finite}), COUNT(CASE WHEN y AND {FINITE} THEN 1 END), COUNT(*), MIN({finite}), MAX({finite})"
-    )[0]
-    ranges = tuple(plan(n, low, high, rows.histogram, block_rows)) if n else ()
-    return _Ranges(rows, ranges, int(positives), int(n - positives), int(total - n))
+def _in_ranges(rows: ScoredRows, block_rows: int) -> Scores:
+    size = rows.size()
+    ends = (size.low, size.high) if size.low is not None and size.high is not None else None
+    ranges = tuple(plan(size.n, *ends, rows.histogram, block_rows)) if ends else ()
+    return _Ranges(rows, ranges, size.positives, size.n - size.positives, size.left_out)
 
 
 def _floats(column: Any) -> Floats:

@@ -5,9 +5,8 @@ So ties are exact and no result depends on the order of rows.
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -15,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.merging import Merged
 from approvals.measures.ranks import MeanLoss, Ranks, ranks_of
 
 Floats = NDArray[np.float64]
@@ -109,14 +109,37 @@ class ScoreCounts(Scores):
         parts = list(rising(labels, scores))
         if not parts:
             return cls(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), left_out)
-        scored, positives, negatives = (np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS)
-        return cls(scored, positives, negatives, left_out)
+        return _joined(parts, left_out)
 
-    def pieces(self) -> Iterator[ScoreCounts]:
-        """The same counts in pieces small enough for the fast memory of a processor."""
-        for start in range(0, self.scores.size, _PIECE):
-            part = slice(start, start + _PIECE)
-            yield ScoreCounts(self.scores[part], self.positives[part], self.negatives[part])
+    def part(self, start: int, stop: int) -> ScoreCounts:
+        """The counts of some of the scores."""
+        return ScoreCounts(self.scores[start:stop], self.positives[start:stop], self.negatives[start:stop])
+
+
+def even(blocks: Iterable[ScoreCounts]) -> Iterator[ScoreCounts]:
+    """The same counts in pieces of the same number of scores, small enough for the fast memory of a processor.
+
+    What is summed in each piece and then piece after piece has the same bits, whatever blocks it was read in.
+    """
+    held: list[ScoreCounts] = []
+    lacking = _PIECE
+    for block in blocks:
+        start = 0
+        while block.scores.size - start >= lacking:
+            yield _joined([*held, block.part(start, start + lacking)])
+            start, held, lacking = start + lacking, [], _PIECE
+        if start < block.scores.size:
+            held.append(block.part(start, block.scores.size))
+            lacking -= block.scores.size - start
+    if held:
+        yield _joined(held)
+
+
+def _joined(parts: Sequence[ScoreCounts], left_out: int = 0) -> ScoreCounts:
+    if len(parts) == 1 and not left_out:
+        return parts[0]
+    scores, positives, negatives = (np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS)
+    return ScoreCounts(scores, positives, negatives, left_out)
 
 
 _ARRAYS = ("scores", "positives", "negatives")
@@ -129,7 +152,11 @@ def rising(labels: NDArray[np.bool_], scores: Floats) -> Iterator[ScoreCounts]:
     if not scores.size:
         return
     if scores.min() < 0.0 or scores.max() >= _PACKED_BELOW:
-        yield from rising_pair(np.sort(scores[~labels]), np.sort(scores[labels]))
+        merged = Merged(scores.size)
+        merged.add(scores[~labels], second=False)
+        merged.add(scores[labels], second=True)
+        for steps in merged.steps():
+            yield ScoreCounts(steps.values, steps.second_rows, steps.first_rows)
         return
     # The bits of doubles in [0, 2) rise with their values and leave the highest bit free: the label takes the lowest,
     # so that both are sorted as one number.
@@ -143,25 +170,6 @@ def rising(labels: NDArray[np.bool_], scores: Floats) -> Iterator[ScoreCounts]:
         piece = keys[start:end]
         yield _distinct((piece >> np.uint64(1)).view(np.float64), piece & np.uint64(1))
         start = end
-
-
-def rising_pair(negatives: Floats, positives: Floats) -> Iterator[ScoreCounts]:
-    """Pieces of rising scores from those of the negative and those of the positive rows, finite and rising already."""
-    sides = negatives, positives
-    starts = [0, 0]
-    while any(start < side.size for start, side in zip(starts, sides, strict=True)):
-        lasts = [
-            side[start + _PIECE - 1] for start, side in zip(starts, sides, strict=True) if start + _PIECE < side.size
-        ]
-        ends = [
-            start + int(np.searchsorted(side[start:], min(lasts), side="right")) if lasts else side.size
-            for start, side in zip(starts, sides, strict=True)
-        ]
-        parts = [side[start:end] for side, start, end in zip(sides, starts, ends, strict=True)]
-        both = np.concatenate(parts)
-        order = np.argsort(both, kind="stable")  # two rising runs: merged in one go
-        yield _distinct(both[order], order >= parts[0].size)
-        starts = ends
 
 
 def _distinct(values: Floats, is_positive: NDArray[Any]) -> ScoreCounts:
@@ -187,9 +195,14 @@ class _Bins:
         }
 
     def counting(self, blocks: Iterator[ScoreCounts]) -> Iterator[ScoreCounts]:
-        """The same counts in small pieces, each counted as it passes."""
-        for block in itertools.chain.from_iterable(block.pieces() for block in blocks):
-            rows = block.positives + block.negatives
+        """The same counts in even pieces, each counted as it passes."""
+        for block in even(blocks):
+            self._count(block)
+            yield block
+
+    def _count(self, block: ScoreCounts) -> None:
+        rows = block.positives + block.negatives
+        with np.errstate(over="ignore", invalid="ignore"):  # of scores that are no probabilities, nobody asks for sums
             totals = rows * block.scores
             for (bins, closed), binned in self.found.items():
                 edges = np.linspace(0.0, 1.0, bins + 1)[1:-1]
@@ -199,7 +212,6 @@ class _Bins:
                 for values, sums in ((rows, binned.rows), (block.positives, binned.positives), (totals, binned.totals)):
                     if filled.any():
                         sums[filled] += np.add.reduceat(values, starts[filled])
-            yield block
 
 
 def _binned(blocks: Iterator[ScoreCounts], binnings: Sequence[tuple[int, Closed]]) -> dict[tuple[int, Closed], Binned]:

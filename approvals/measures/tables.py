@@ -199,6 +199,10 @@ class Table:
         """The columns of a query of our own over the table t, masked where missing."""
         return self.engine.arrays(sql, parameters)
 
+    def block(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+        """The same of few enough rows that they may be held twice."""
+        return self.engine.block(sql, parameters)
+
 
 @contextmanager
 def open_table(

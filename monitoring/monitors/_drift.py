@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from approvals.checks._charts import bars
-from approvals.checks._verdicts import Rule, at_most, number, reason_of
+from approvals.checks._verdicts import Rule, at_most, number, reason_of, value_text
 from approvals.checks.base import ChartSpecification, NumberTable, Reading
 from approvals.measures.bins import ReferenceBins, count, reference_bins
 from approvals.measures.drift import TwoSamples, categorical_drift, numeric_drift
-from approvals.measures.labels import value_text
+from approvals.measures.exactness import Exactness
+from approvals.measures.labels import value_text as level_text
 from approvals.measures.values import Measure
 from monitoring.monitors._charts import labels_of, shares
 from monitoring.monitors._tables import Pair, is_number
@@ -46,12 +47,12 @@ class ColumnDrift:
         return self.found["psi"]
 
 
-def drift_of(pair: Pair, column: str, *, bins: int) -> ColumnDrift:
+def drift_of(pair: Pair, column: str, *, bins: int, exactness: Exactness) -> ColumnDrift:
     """All drift measures of one column: on deciles for numbers, on levels for anything else."""
     if is_number(pair.reference, column):
-        both = TwoSamples.of(pair.reference, pair.batch, column=column, bins=bins)
+        both = TwoSamples.of(pair.reference, pair.batch, column=column, bins=bins, exact_rows=exactness.rows)
         stored = both.stored()
-        found = numeric_drift(both, column=column, stored=stored)
+        found = numeric_drift(both, column=column, stored=stored, exactness=exactness)
         now = list(zip(labels_of(stored), count(stored, both.current).counts, strict=True))
     else:
         stored = reference_bins(pair.reference, column=column, kind="category")
@@ -64,7 +65,7 @@ def drift_of(pair: Pair, column: str, *, bins: int) -> ColumnDrift:
 def _levels(pair: Pair, column: str, stored: ReferenceBins) -> list[tuple[str, int]]:
     levels: Counter[str] = Counter()
     for value, rows in pair.batch.levels(column, limit=200_000).items():
-        text = value_text(value)
+        text = level_text(value)
         if text:
             levels[text] += rows
     places = dict.fromkeys((*stored.levels, *sorted(levels)))
@@ -121,7 +122,7 @@ def drift_table(columns: Sequence[ColumnDrift]) -> NumberTable:
 
 
 def _cell(item: ColumnDrift, *keys: str) -> str:
-    return next((number(item.found[key].value) for key in keys if key in item.found), "")
+    return next((value_text(item.found[key]) for key in keys if key in item.found), "")
 
 
 def _by_chance(item: ColumnDrift) -> str:

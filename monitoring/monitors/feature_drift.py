@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.checks._evaluation import KINDS
+from approvals.checks._evaluation import KINDS, limits_of
 from approvals.checks._verdicts import Rule, at_most
 from approvals.checks.base import CheckInputError, Job, Reading, Report
+from approvals.measures.exactness import EXACT_ROWS, Exactness
 from approvals.measures.keeping import steps
 from monitoring.monitors._drift import by_trouble, drift_charts, drift_of, drift_table, missing_rules, named
 from monitoring.monitors._tables import both
@@ -20,10 +21,14 @@ from monitoring.monitors.base import MonitorKind
 
 @dataclass(frozen=True)
 class Parameters:
-    """How it is measured. No columns named: all features that were declared at approval."""
+    """How it is measured. No columns named: all features that were declared at approval.
+
+    Beyond `exact_rows` rows distances of numbers that no threshold needs exactly are bounded by a scan.
+    """
 
     columns: tuple[str, ...] = ()
     bins: int = 10
+    exact_rows: int = EXACT_ROWS
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class FeatureDrift(MonitorKind):
 
     def measure(self, job: Job, report: Report) -> Reading:
         report(0.0, "Reading both tables")
+        exactness = Exactness(job.parameters.exact_rows, limits_of(job.thresholds))
         with both(job, kinds=KINDS) as pair:
             columns = tuple(dict.fromkeys(job.parameters.columns or pair.declared.features))
             if not columns:
@@ -54,7 +60,7 @@ class FeatureDrift(MonitorKind):
             pair.reference.require(*columns)
             pair.batch.require(*columns)
             each = steps((), columns, noun="feature", is_only=True)
-            found = [drift_of(pair, column, bins=job.parameters.bins) for column in each]
+            found = [drift_of(pair, column, bins=job.parameters.bins, exactness=exactness) for column in each]
             rows = (pair.reference.rows, pair.batch.rows)
         return Reading(
             measures=tuple(measure for item in by_trouble(found) for measure in named(item)),

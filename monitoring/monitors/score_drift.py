@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from approvals.checks._evaluation import limits_of
 from approvals.checks._verdicts import Rule, at_most
 from approvals.checks.base import CheckInputError, Job, Reading, Report
+from approvals.measures.exactness import EXACT_ROWS, Exactness
 from monitoring.monitors._drift import drift_charts, drift_of, drift_table, missing_rules, named
 from monitoring.monitors._tables import both
 from monitoring.monitors.base import MonitorKind
@@ -15,9 +17,10 @@ from monitoring.monitors.base import MonitorKind
 
 @dataclass(frozen=True)
 class Parameters:
-    """How it is measured."""
+    """How it is measured. Beyond `exact_rows` rows distances that no threshold needs exactly are bounded by a scan."""
 
     bins: int = 10
+    exact_rows: int = EXACT_ROWS
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,12 @@ class ScoreDrift(MonitorKind):
 
     def measure(self, job: Job, report: Report) -> Reading:
         report(0.0, "Reading both tables")
+        exactness = Exactness(job.parameters.exact_rows, limits_of(job.thresholds))
         with both(job) as pair:
             score = pair.declared.score
             if not score:
                 raise CheckInputError("No score column was declared at approval, so its drift cannot be measured.")
-            found = drift_of(pair, score, bins=job.parameters.bins)
+            found = drift_of(pair, score, bins=job.parameters.bins, exactness=exactness)
             rows = (pair.reference.rows, pair.batch.rows)
         return Reading(
             measures=named(found),

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from approvals.measures.exactness import Exactness
 from approvals.measures.fairness_report import fairness_reports
 from approvals.measures.labels import value_text
 from approvals.measures.local_law_144 import scoring_tables, selection_tables
+from approvals.measures.performance import scored_performance
 from approvals.measures.report import (
     drift_report,
     multiclass_report,
@@ -82,6 +84,15 @@ def test_a_report_from_an_engine_is_that_of_the_file(engine, case):
         assert differing(REPORTS[case](table), expected) == []
 
 
+def test_bounds_in_an_engine_are_those_of_the_file_to_the_bit(engine):
+    path, found = REFERENCE / "p02_german_credit.csv", []
+    for opened in (open_table(path), open_relation(*engine(path))):
+        with opened as table:
+            found.append(scored_performance(table, label="y_true", score="y_score", exactness=Exactness(0)))
+    assert found[0]["roc_auc"].bounds
+    assert found[1] == found[0]
+
+
 @pytest.mark.parametrize("case", ["breast_cancer", "titanic"])
 def test_drift_in_an_engine_is_that_of_files(engine, tmp_path, case):
     lines = (REFERENCE / f"p10_drift_{case}.csv").read_text(encoding="utf-8").splitlines()
@@ -94,9 +105,12 @@ def test_drift_in_an_engine_is_that_of_files(engine, tmp_path, case):
     names = lines[0].split(",")[1:]
     with open_table(paths[0]) as first, open_table(paths[1]) as second:
         expected = drift_report(first, second, columns=names)["columns"]
+        bounds = drift_report(first, second, columns=names, exact_rows=0)["columns"]
     with open_relation(*engine(paths[0])) as first, open_relation(*engine(paths[1])) as second:
         found = drift_report(first, second, columns=names)
+        bounded = drift_report(first, second, columns=names, exact_rows=0)
     assert differing(found["columns"], expected) == []
+    assert bounded["columns"] == bounds
     assert found["rows_of_current_in_reference"] is None
     assert "are files" in found["not_computable"]["rows_of_current_in_reference"]
 

@@ -2,6 +2,7 @@ import base64
 
 import pytest
 
+from approvals.measures.values import bounded
 from modelcards import printing
 from modelcards.card import Chart, Number
 
@@ -30,6 +31,11 @@ def test_a_difference_has_its_sign():
 
 def test_a_number_that_cannot_be_computed_is_never_zero():
     assert printing.value(Number("auc", None, 3, reason="One class only.")) == "not computable"
+
+
+def test_a_number_that_was_only_bounded_is_between_its_bounds():
+    measure = bounded("auc", (0.731701, 0.731719), n=3, method="bounded by a histogram")
+    assert printing.value(Number("auc", None, 3, reason=measure.reason)) == "between 0.73170 and 0.73172"
 
 
 @pytest.mark.parametrize(

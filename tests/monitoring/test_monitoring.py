@@ -389,3 +389,21 @@ def test_predicted_numbers_are_no_classes(cast, deploy):
     batch = deliver(cast, version, changed(ALIKE, y_pred=lambda row: row["y_score"]))
     assert read(batch, "data_quality").verdict == "ok"
     assert read(batch, "fairness").verdict == "not_computable"
+
+
+def test_drift_of_a_large_batch_is_bounded_where_nothing_is_judged_by_it(cast, deploy):
+    """The limit of rows is set low, so that every batch is large; PSI, which is judged, stays exact."""
+    asked = {"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}, "severity": "high"}
+    version = deploy([asked | {"parameters": {"exact_rows": 10}}])
+    row = read(deliver(cast, version, tiny_table(rows=600, seed=4)), "feature_drift")
+    found = {item["name"]: item for item in row.numbers["measures"]}
+    distances = [item for name, item in found.items() if name.startswith("KS distance of")]
+    assert distances
+    for item in distances:
+        assert item["value"] is None
+        assert item["bounds"][0] <= item["bounds"][1]
+        assert "4,096 bins" in item["reason"]
+    assert all(item["value"] is not None for name, item in found.items() if name.startswith("PSI of"))
+    assert row.verdict in {"ok", "breach"}
+    shown = next(table for table in row.numbers["tables"] if table["title"] == "Drift by column, worst first")
+    assert any(str(cell).startswith("between ") for line in shown["rows"] for cell in line)

@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from approvals.management.commands._tables import TABLE_HELP, TableCommand, opened
+from approvals.measures.exactness import EXACT_ROWS
 from approvals.measures.report import drift_report
 
 
@@ -24,6 +25,12 @@ class Command(TableCommand):
             "--category", action="append", default=[], help="column of numbers that name categories; repeat it"
         )
 
+        parser.add_argument(
+            "--exact",
+            action="store_true",
+            help=f"compute every distance; in tables of more than {EXACT_ROWS:,} rows they are bounded otherwise",
+        )
+
     def handle(self, **options: Any) -> None:
         """Measure and answer."""
         self.answer(lambda: _report(**options), as_json=options["json"])
@@ -31,4 +38,10 @@ class Command(TableCommand):
 
 def _report(**options: Any) -> dict[str, Any]:
     with opened(options["reference"]) as reference, opened(options["current"]) as current:
-        return drift_report(reference, current, columns=options["column"], categories=options["category"])
+        return drift_report(
+            reference,
+            current,
+            columns=options["column"],
+            categories=options["category"],
+            exact_rows=None if options["exact"] else EXACT_ROWS,
+        )

@@ -4,9 +4,13 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from approvals import checking, permissions, running
+from approvals import case, checking, permissions, running
+from approvals.measures.values import between
 from approvals.models import Evidence, ModelVersion, RegisteredModel, SignOff
+from approvals.policy_document import parse
 from approvals.stages import Role
+from modelcards import printing
+from modelcards.content import measured
 from portal.models import LedgerEntry
 from tests.cast import TABLE, TIER_ANSWERS, person, tiny_safetensors, tiny_table
 
@@ -133,3 +137,24 @@ def test_registration_by_form_keeps_what_was_typed_and_refuses_without_the_right
     again = client.post(at("registeredmodel_register_version", model.pk), form)
     assert "exists already" in again.content.decode()
     assert ModelVersion.objects.get().submitted_by == cast.submitter
+
+
+def test_a_number_that_was_only_bounded_is_shown_between_its_bounds(client, cast):
+    """The child knows the thresholds, so that a table beyond the limit of rows, here low, is bounded."""
+    asked = {"check": "performance", "thresholds": {"min_roc_auc": 0.5}, "parameters": {"exact_rows": 10}}
+    cast.publish({"scoping": [{"evidence": {"kind": "artifact"}}, {"checks": asked}]})
+    version = cast.version()
+    cast.artifact(version)
+    cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
+    run = checking.request_check(version_id=version.pk, check_key="performance", actor=cast.submitter)
+    running.execute(run.pk)
+    run.refresh_from_db()
+    auc = next(item for item in run.reading["measures"] if item["name"] == "ROC AUC")
+    assert (run.verdict, auc["value"]) == ("passed", None)
+    assert auc["bounds"][0] >= 0.5
+    client.force_login(cast.auditor, backend=BACKEND)
+    html = client.get(at("checkrun_change", run.pk)).content.decode()
+    assert f"<td>{between(tuple(auc['bounds']))}</td>" in html
+    shown = measured.checks(case.load(version), parse(version.policy.text), measured.newest_runs(version))
+    number = next(number for number in shown[0].numbers if number.name == "ROC AUC")
+    assert printing.value(number) == between(tuple(auc["bounds"]))

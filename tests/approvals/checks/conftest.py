@@ -54,7 +54,7 @@ def german(piece):
 def measured(tmp_path):
     """Measure with a check class, from a policy's own words, in this process."""
 
-    def run(check, *pieces, facts=None, seed=1, **parameters):
+    def run(check, *pieces, facts=None, seed=1, thresholds=None, **parameters):
         work = tmp_path / "scratch"
         work.mkdir(exist_ok=True)
         job = Job(
@@ -63,6 +63,7 @@ def measured(tmp_path):
             parameters=build(check.Parameters, parameters, owner=check.title),
             seed=seed,
             work=work,
+            thresholds=None if thresholds is None else build(check.Thresholds, thresholds, owner=check.title),
         )
         return check().measure(job, lambda share, text: None)
 

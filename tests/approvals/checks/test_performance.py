@@ -112,3 +112,55 @@ def test_nobody_passes_by_leaving_the_wrong_rows_blank(measured, judged, piece, 
     assert judgement.verdict == "failed"
     assert judgement.sentences[0].startswith("Share of rows left out 0.055 (n 200) is above the threshold 0")
     assert judged(Performance, reading, min_accuracy=0.9, max_left_out_share=0.06).verdict == "passed"
+
+
+def test_a_large_table_is_bounded_first_and_computed_where_a_threshold_needs_it(measured, judged, german):
+    """The limit of rows is set low, so that 1,000 rows are many."""
+    exact = values(measured(Performance, german()))
+    far = {"min_roc_auc": 0.7, "max_brier": 0.3, "min_accuracy": 0.7}
+    reading = measured(Performance, german(), thresholds=far, exact_rows=10)
+    found = {measure.name: measure for measure in reading.measures}
+    for name in ("ROC AUC", "Gini coefficient", "Kolmogorov-Smirnov distance", "average precision", "Brier score"):
+        assert found[name].value is None
+        assert found[name].bounds[0] <= exact[name] <= found[name].bounds[1]
+    assert found["accuracy"].value == exact["accuracy"]
+    assert "Hanley-McNeil interval of both ends" in found["ROC AUC"].method
+    assert found["ROC AUC"].low < exact["ROC AUC"] < found["ROC AUC"].high
+    judgement = judged(Performance, reading, **far)
+    assert judgement.verdict == "passed"
+    assert judgement.sentences[0] == judged(Performance, measured(Performance, german()), **far).sentences[0]
+    assert "ROC AUC lies between 0.78" in judgement.sentences[1]
+    shown = next(table for table in reading.tables if table.title == "Measures")
+    assert next(row for row in shown.rows if row[0] == "ROC AUC")[1].startswith("between 0.78")
+
+    near = {"min_roc_auc": exact["ROC AUC"]}
+    refined = measured(Performance, german(), thresholds=near, exact_rows=10)
+    assert values(refined) == exact
+    assert judged(Performance, refined, **near).verdict == "passed"
+    # The same bounds under another threshold, which they do not decide, pass nobody.
+    assert judged(Performance, reading, min_roc_auc=exact["ROC AUC"]).verdict == "not_computable"
+
+
+@pytest.mark.parametrize("limit", [0.0, 0.2, 0.5, 0.7, 0.78, 0.786, 0.7863, 0.79, 0.9, 1.0])
+def test_bounds_never_change_a_verdict(measured, judged, german, limit):
+    asked = {"min_roc_auc": limit, "min_average_precision": limit, "max_brier": limit, "max_log_loss": limit}
+    bounded = judged(Performance, measured(Performance, german(), thresholds=asked, exact_rows=10), **asked)
+    exact = judged(Performance, measured(Performance, german()), **asked)
+    assert bounded.verdict == exact.verdict
+    assert {m.name for m in bounded.failed_measures} == {m.name for m in exact.failed_measures}
+
+
+def test_claims_stand_beside_bounds_and_are_computed_where_these_do_not_decide(measured, judged, german):
+    piece = german(claims={"roc_auc": 0.85, "brier": 0.166})
+    reading = measured(Performance, piece, thresholds={"min_accuracy": 0.7}, exact_rows=10)
+    table = next(table for table in reading.tables if table.title == "Claimed and measured")
+    assert [(row[2].startswith("between"), row[-1]) for row in table.rows] == [(True, "no"), (True, "yes")]
+    judgement = judged(Performance, reading, min_accuracy=0.7)
+    assert judgement.verdict == "warning"
+    assert judgement.sentences[0].startswith("The submitter claims ROC AUC 0.850; measured is between 0.78")
+    near = german(claims={"roc_auc": 0.786219047619 + 0.005})
+    assert values(measured(Performance, near, thresholds={}, exact_rows=10))["ROC AUC"] is not None
+
+
+def test_without_known_thresholds_everything_is_computed(measured, german):
+    assert values(measured(Performance, german(), exact_rows=10))["ROC AUC"] == pytest.approx(0.786219047619)

@@ -5,7 +5,7 @@ import pytest
 from approvals.checks import _verdicts
 from approvals.checks._verdicts import at_least, at_most, judge_by, limit_text, number
 from approvals.checks.base import Reading
-from approvals.measures.values import Measure, not_computable
+from approvals.measures.values import Measure, bounded, not_computable
 from approvals.models.checks import Verdict
 
 
@@ -56,3 +56,50 @@ def test_a_sign_is_left_out_where_the_rule_says_so():
     assert judge(Measure("gap", -0.2, 10), rule).verdict == "failed"
     assert judge(Measure("gap", -0.05, 10), rule).verdict == "passed"
     assert judge(Measure("gap", -0.2, 10), dataclasses.replace(rule, absolute=False)).verdict == "passed"
+
+
+def lying(low, high, name="auc"):
+    return bounded(name, (low, high), n=9000, method="bounded by a histogram")
+
+
+def test_a_number_between_bounds_meets_a_threshold_only_if_both_ends_do():
+    passed = judge(lying(0.731701, 0.731719), at_least("auc", 0.7))
+    assert (passed.verdict, passed.sentences) == (
+        "passed",
+        ("Auc lies between 0.73170 and 0.73172 (n 9,000), at or above the threshold 0.70.",),
+    )
+    failed = judge(lying(0.731701, 0.731719), at_most("auc", 0.7))
+    assert failed.sentences == ("Auc lies between 0.73170 and 0.73172 (n 9,000), above the threshold 0.70.",)
+    assert (failed.verdict, [measure.name for measure in failed.failed_measures]) == ("failed", ["auc"])
+
+
+@pytest.mark.parametrize("rule", [at_least("auc", 0.73171), at_most("auc", 0.73171)])
+def test_a_threshold_between_the_bounds_decides_nothing(rule):
+    judgement = judge(lying(0.731701, 0.731719), rule)
+    assert judgement.verdict == "not_computable"
+    assert judgement.sentences[0].startswith(
+        "Auc lies between 0.73170 and 0.73172 (n 9,000), and the threshold 0.73171"
+    )
+    assert not judgement.failed_measures
+
+
+def test_rounding_never_hides_that_a_threshold_is_outside_the_bounds():
+    judgement = judge(lying(0.731701, 0.731719), at_least("auc", 0.7317))
+    assert judgement.verdict == "passed"
+    assert judgement.sentences == (
+        "Auc lies between 0.731701 and 0.731720 (n 9,000), at or above the threshold 0.7317.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("bounds", "limit", "verdict"),
+    [
+        ((-0.3, -0.2), 0.1, "failed"),
+        ((-0.3, -0.2), 0.3, "passed"),
+        ((-0.05, 0.08), 0.1, "passed"),
+        ((-0.05, 0.12), 0.1, "not_computable"),
+        ((-0.05, 0.12), 0.01, "not_computable"),
+    ],
+)
+def test_the_size_of_a_number_between_bounds(bounds, limit, verdict):
+    assert judge(lying(*bounds), at_most("auc", limit, absolute=True)).verdict == verdict

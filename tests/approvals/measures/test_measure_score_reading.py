@@ -8,6 +8,7 @@ import pytest
 from approvals.measures.labels import group_text
 from approvals.measures.score_reading import read_score_groups, read_scores
 from approvals.measures.tables import open_table
+from approvals.measures.thresholds import CostMatrix, decision_curves
 
 
 def _rows(kind):
@@ -47,6 +48,8 @@ def test_reading_in_ranges_changes_no_number(write_csv, kind):
         parts = read_scores(table, "s", "y", positive=1, block_rows=100)
         sizes = [block.n for block in parts.blocks() if block.scores.size > 1]
         _same(whole.ranks, parts.ranks)
+        costs = CostMatrix(true_positive=-0.5, false_positive=1.0, false_negative=2.0)
+        assert decision_curves(whole, costs) == decision_curves(parts, costs)
         assert (whole.positive_rows, whole.negative_rows, whole.left_out) == (
             parts.positive_rows,
             parts.negative_rows,

@@ -12,6 +12,7 @@ from approvals.measures.performance import Confusion
 from approvals.measures.scores import ScoreCounts
 from approvals.measures.thresholds import (
     CostMatrix,
+    decision_curves,
     least_cost,
     lift_table,
     mean_cost,
@@ -91,6 +92,18 @@ def test_without_rows_nothing_is_computable():
     assert "no row" in least.reason
     assert mean_cost(Confusion(0, 0, 0, 0), CostMatrix(false_positive=1)).value is None
     assert (lift_table(NOTHING), quantile_thresholds(NOTHING)) == ((), ())
+    curves = decision_curves(NOTHING, CostMatrix(false_positive=1))
+    assert (curves.best_threshold, curves.least.value, curves.lift) == (None, None, ())
+
+
+@given(rows, price, price)
+@settings(max_examples=50, deadline=None)
+def test_one_reading_says_what_each_question_says(pairs, fp, fn):
+    counts, costs = counted(pairs), CostMatrix(false_positive=fp, false_negative=fn)
+    found = decision_curves(counts, costs, parts=4, lift_parts=3)
+    assert (found.best_threshold, found.least) == least_cost(counts, costs)
+    assert found.rows == threshold_table(counts, [*quantile_thresholds(counts, 4), math.inf])
+    assert found.lift == lift_table(counts, 3)
 
 
 def test_equal_parts_are_equal():
