@@ -34,6 +34,7 @@ PLAIN_NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 ENTRY_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 NEEDED = "\t\u200c\u200d"  # some scripts are not written without the two joiners
+NO_TABLE = "no table has all of these, so the check could never pass. Ask for what tables of one kind have."
 POLICY_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 TOP_LEVEL = ("name", "title", "tier", "basis", "approval_valid_days", "questionnaires", "gates", "monitors", *ENTRIES)
 
@@ -77,6 +78,27 @@ class PolicyDocument:
             for requirement in gate
             if isinstance(requirement, ChecksRequirement)
         }
+
+
+def require_settings_of_one_kind(document: PolicyDocument) -> None:
+    """BadInput for a check that is asked for what no one kind of table has: it could never pass.
+
+    Asked where a policy is written and published, and not of one that was: a published policy stays readable.
+    """
+    for key, asked in document.check_requirements().items():
+        check = checks.find(key)
+        own = check.kinds_of_settings if check is not None else {}
+        only = {name: set(own[name]) for name in (*asked.parameters, *asked.thresholds) if name in own}
+        if only and not set.intersection(*only.values()):
+            raise BadInput(f"The check {key} is asked for {_in_kinds(only)}; {NO_TABLE}", field="text")
+
+
+def _in_kinds(only: Mapping[str, set[str]]) -> str:
+    """Each setting beside the kinds of tables that have it, those of the same kinds together."""
+    kinds: dict[str, list[str]] = {}
+    for name, having in only.items():
+        kinds.setdefault(" and ".join(sorted(having)), []).append(name)
+    return ", and for ".join(f"{', '.join(names)}, which {having} tables have" for having, names in kinds.items())
 
 
 def digest_of(text: str) -> str:

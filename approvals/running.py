@@ -174,6 +174,7 @@ def _judge(run: CheckRun, token: uuid.UUID, check: Check, reading: Reading) -> b
     judgement = check.judge(reading, thresholds)
     plain = reading_as_json(reading, with_log=False)
     plain["failed_measures"] = [measure.as_json() for measure in judgement.failed_measures]
+    plain["turns"] = list(judgement.turns)
     charts, problems = drawn(reading.charts, still_wanted=lambda: checking.renew(run.pk, token, now=timezone.now()))
     log = "\n".join((*reading.log, *problems))
     return _give(run, token, judgement.verdict, judgement.sentences, plain, charts, log)

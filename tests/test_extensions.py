@@ -21,7 +21,7 @@ from tests.modelcards.cards import smallest_card
 
 CHECKS = [pytest.param(check, id=key) for key, check in sorted(checks.load().items())]
 CLOSED = {"failed", "not_computable"}
-SAMPLES = {"float": 0.5, "int": 1, "bool": True, "str": "x", "tuple": ["x"]}
+SAMPLES = {"float": 0.5, "int": 1, "bool": True, "str": "x", "tuple": ["x"], "Mapping": {}}
 
 
 def sample(annotation):

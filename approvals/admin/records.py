@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from approvals import checks, dossier, evidence, findings, permissions, timeline
 from approvals.admin.acting import person
+from approvals.admin.run_comparison import compared
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
 from approvals.measures.references import MEDIA_TYPE
 from approvals.measures.values import between
@@ -174,6 +175,8 @@ class CheckRunAdmin(VersionRecordAdmin):
             "tables": reading.get("tables", ()),
             "looked_at": reading.get("looked_at", ()),
             "not_looked_at": reading.get("not_looked_at", ()),
+            "turns": reading.get("turns", ()),
+            "compared": _beside(row),
             "inputs": _inputs(row),
             "engine": sorted((name.capitalize(), number) for name, number in row.engine.items()),
             # Charts were drawn by the portal and cleaned by an allow-list before they were stored.
@@ -192,6 +195,17 @@ def _inputs(run: CheckRun) -> list[tuple[str, str, str]]:
         (str(EvidenceKind(kind).label), sha256, elsewhere.get((kind, sha256), ""))
         for kind, sha256 in sorted(digests.items())
     ]
+
+
+def _beside(row: CheckRun) -> dict[str, Any] | None:
+    """What changed since the newest earlier run on other inputs; None if there is none, or nothing was measured."""
+    same = CheckRun.objects.filter(version=row.version, check_key=row.check_key, status=RunStatus.FINISHED)
+    measured = same.filter(pk__lt=row.pk, reading__has_key="measures")
+    earlier = measured.exclude(inputs_digest=row.inputs_digest).first()
+    if earlier is None or not (row.reading or {}).get("measures"):
+        return None
+    found = compared(earlier.reading, row.reading)
+    return {"run": earlier, "verdict": Verdict(earlier.verdict).label.lower(), **vars(found)}
 
 
 def _fixed(by_whom: dict[str, Any]) -> str:

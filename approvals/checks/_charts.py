@@ -47,15 +47,17 @@ def interval_dots(
     return _chart(title, description, {"height": {"step": ROW_HEIGHT}, "data": {"values": values}, "layer": layers})
 
 
-def reliability_curve(*, title: str, description: str, bins: Sequence[Mapping[str, Any]]) -> ChartSpecification:
-    """Share of positives over mean score per bin, with intervals, against the diagonal of perfect calibration."""
+def reliability_curve(
+    *, title: str, description: str, bins: Sequence[Mapping[str, Any]], axis: str = "share of positives"
+) -> ChartSpecification:
+    """Share that came true over mean score per bin, with intervals, against the diagonal of perfect calibration."""
     unit = {"scale": {"domain": [0, 1]}, "type": "quantitative"}
     x = {"field": "mean_score", "title": "mean score", **unit}
     layers: list[dict[str, Any]] = [
         {
             "mark": {"type": "line", "strokeDash": [4, 4], "color": REFERENCE},
             "data": {"values": [{"mean_score": 0, "share": 0}, {"mean_score": 1, "share": 1}]},
-            "encoding": {"x": x, "y": {"field": "share", "title": "share of positives", **unit}},
+            "encoding": {"x": x, "y": {"field": "share", "title": axis, **unit}},
         },
         {
             "mark": {"type": "rule", "strokeWidth": 2, "color": INK},

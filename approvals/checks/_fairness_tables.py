@@ -10,6 +10,7 @@ from approvals.checks._verdicts import interval_text, number
 from approvals.checks.base import NumberTable
 from approvals.measures.comparisons import Comparison
 from approvals.measures.fairness import Group, GroupTable
+from approvals.measures.labels import group_label
 from approvals.measures.multiplicity import adjusted, chance_sentence
 from approvals.measures.values import Measure
 
@@ -48,7 +49,7 @@ def groups_as_json(part: GroupTable) -> dict[str, Any]:
     keys = ("favourable_rate", "impact_ratio", "tpr", "fpr", "accuracy")
     return {
         "attributes": list(part.attributes),
-        "reference": " | ".join(part.reference) if part.reference else "",
+        "reference": group_label(part.reference) if part.reference else "",
         "columns": ["Selection rate", "Impact ratio", "True favourable rate", "False favourable rate", "Accuracy"],
         "rows": [
             {
@@ -100,7 +101,7 @@ def _comparison_table(part: GroupTable, pairs: Sequence[tuple[Comparison, Measur
     worst_first = sorted(pairs, key=lambda pair: math.inf if pair[0].ratio.value is None else pair[0].ratio.value)
     rows = tuple(
         (
-            " | ".join(item.values),
+            group_label(item.values),
             f"{item.k1:,} of {item.n1:,}",
             _cell(item.difference),
             interval_text(item.difference),
@@ -113,7 +114,7 @@ def _comparison_table(part: GroupTable, pairs: Sequence[tuple[Comparison, Measur
         )
         for item, p_holm in worst_first[:LONGEST_TABLE]
     )
-    reference = " | ".join(part.reference) if part.reference else "none"
+    reference = group_label(part.reference) if part.reference else "none"
     note = f"The reference group is {reference}. In all {chance_sentence(made)} The adjusted p allows for that."
     return NumberTable(
         title=f"Groups by {' and '.join(part.attributes)} against {reference}",

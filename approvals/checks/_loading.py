@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from approvals import artifacts
 from approvals.checks._archives import Bounds
-from approvals.checks._evaluation import Declaration
+from approvals.checks._evaluation import REGRESSION, Declaration
 from approvals.checks._onnx import onnx_report
-from approvals.checks._scoring import Columns, OnnxScorer, Scored, Scorer, SkopsScorer
+from approvals.checks._scoring import Columns, OnnxScorer, Scored, Scorer, SkopsScorer, Wanted
 from approvals.checks._skops import known_types, skops_report
 from approvals.checks.base import CheckInputError, Input, Job
 from approvals.measures.tables import Table
@@ -29,8 +29,11 @@ class ArchiveBounds:
     max_ratio: int = 200
 
 
-def loaded(artifact: Input, job: Job) -> Scorer:
-    """The artifact, loaded only if its file holds nothing that could act. Raises CheckInputError otherwise."""
+def loaded(artifact: Input, job: Job, declared: Declaration) -> Scorer:
+    """The artifact, loaded only if its file holds nothing that could act. Raises CheckInputError otherwise.
+
+    Also for an artifact that predicts something else than what is declared of the table.
+    """
     kind = artifacts.format_of(artifact.path)
     if kind == artifacts.SKOPS:
         limits = job.parameters
@@ -47,9 +50,12 @@ def loaded(artifact: Input, job: Job) -> Scorer:
         )
     if problems:
         raise CheckInputError(f"The artifact is not run, because of what the artifact scan finds: {problems[0]}")
+    wanted = Wanted(numbers=declared.kind == REGRESSION, classes=tuple(declared.class_scores))
     try:
         return (
-            SkopsScorer(artifact.path, sorted(known_types())) if kind == artifacts.SKOPS else OnnxScorer(artifact.path)
+            SkopsScorer(artifact.path, sorted(known_types()), wanted)
+            if kind == artifacts.SKOPS
+            else OnnxScorer(artifact.path, wanted)
         )
     except CheckInputError:
         raise

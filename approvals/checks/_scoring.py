@@ -23,11 +23,25 @@ ONNX_NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tens
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What the artifact is to predict: one of two classes, one of several with these names, or a number."""
+
+    numbers: bool = False
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Scored:
-    """What an artifact says about rows: scores of the positive class, decisions as text; None: it gives none."""
+    """What an artifact says about rows: scores of the positive class, decisions as text; None: it gives none.
+
+    `class_scores` is [rows, classes] in the order of the classes that were wanted, NaN for one that it does not know;
+    `numbers` is what it predicts where numbers are wanted.
+    """
 
     scores: NDArray[Any] | None
     decisions: list[str] | None
+    class_scores: NDArray[np.float64] | None = None
+    numbers: NDArray[np.float64] | None = None
 
 
 class Scorer(ABC):
@@ -44,7 +58,7 @@ class Scorer(ABC):
 class SkopsScorer(Scorer):
     """A scikit-learn estimator. It is given the declared features as the columns of one matrix, in their order."""
 
-    def __init__(self, path: Path, trusted: Sequence[str]) -> None:
+    def __init__(self, path: Path, trusted: Sequence[str], wanted: Wanted) -> None:
         # Loading scikit-learn takes a second, and only this check needs it.
         import sklearn  # noqa: PLC0415
         import skops.io  # noqa: PLC0415
@@ -56,15 +70,27 @@ class SkopsScorer(Scorer):
         self.program = f"scikit-learn {sklearn.__version__}"
         if not callable(getattr(self._model, "predict", None)):
             raise CheckInputError("The artifact is no estimator: it has no predict.")
-        if len(getattr(self._model, "classes_", ())) == 0:
-            raise CheckInputError("The artifact is no classifier; the predictions of classifiers are reproduced.")
+        classes = getattr(self._model, "classes_", ())
+        if wanted.numbers and len(classes):
+            raise CheckInputError("The artifact is a classifier, but the table is declared as one of numbers.")
+        if not wanted.numbers and len(classes) == 0:
+            raise CheckInputError("The artifact is no classifier, but the table is declared as one of classes.")
+        self._wanted, self._classes = wanted, [_plain(name) for name in classes]
 
     def score(self, columns: Columns, rows: int) -> Scored:
         matrix = _matrix(columns, rows)
-        decided = [value_text(value) or "" for value in np.asarray(self._model.predict(matrix)).tolist()]
-        classes = list(getattr(self._model, "classes_", ()))
-        positive = [place for place, name in enumerate(classes) if same_value(_plain(name), 1)]
-        if len(classes) != CLASSES or len(positive) != 1 or not hasattr(self._model, "predict_proba"):
+        answers = np.asarray(self._model.predict(matrix))
+        if self._wanted.numbers:
+            return Scored(None, None, numbers=_one_number(answers, rows))
+        decided = [value_text(value) or "" for value in answers.tolist()]
+        if not hasattr(self._model, "predict_proba"):
+            return Scored(None, decided)
+        if self._wanted.classes:
+            named = {value_text(name) or "": place for place, name in enumerate(self._classes)}
+            found = np.asarray(self._model.predict_proba(matrix), dtype=np.float64)
+            return Scored(None, decided, class_scores=_in_order(found, named, self._wanted.classes))
+        positive = [place for place, name in enumerate(self._classes) if same_value(name, 1)]
+        if len(self._classes) != CLASSES or len(positive) != 1:
             return Scored(None, decided)
         return Scored(np.asarray(self._model.predict_proba(matrix), dtype=np.float64)[:, positive[0]], decided)
 
@@ -72,7 +98,8 @@ class SkopsScorer(Scorer):
 class OnnxScorer(Scorer):
     """An ONNX graph: one matrix of the declared features, or one input for each of them by name."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wanted: Wanted) -> None:
+        self._wanted = wanted
         import onnxruntime  # noqa: PLC0415  (a large library that only this check needs)
 
         options = onnxruntime.SessionOptions()
@@ -93,6 +120,15 @@ class OnnxScorer(Scorer):
             raise
         except Exception as error:
             raise CheckInputError(f"ONNX Runtime cannot run the artifact on the rows: {str(error)[:300]}") from error
+        if self._wanted.numbers:
+            numbers = [answer for answer in answers if _is_number_each(answer, rows)]
+            if not numbers:
+                raise CheckInputError("The artifact gives no number for each row, and the table is one of numbers.")
+            return Scored(None, None, numbers=_one_number(numbers[0], rows))
+        if self._wanted.classes:
+            of_classes = [found for answer in answers if (found := _by_class(answer, self._wanted.classes)) is not None]
+            decided = [texts for answer in answers if (texts := _labels(answer)) is not None]
+            return Scored(None, decided[0] if decided else None, of_classes[0] if of_classes else None)
         scores = [found for answer in answers if (found := _probabilities(answer)) is not None]
         decided = [texts for answer in answers if (texts := _labels(answer)) is not None]
         return Scored(scores[0] if scores else None, decided[0] if decided else None)
@@ -140,6 +176,49 @@ def _probabilities(answer: Any) -> NDArray[Any] | None:
     if values.ndim == CLASSES and values.shape[1] == CLASSES:
         return values[:, 1].astype(np.float64)
     return values.reshape(-1).astype(np.float64) if values.size == len(values) else None
+
+
+def _by_class(answer: Any, classes: Sequence[str]) -> NDArray[np.float64] | None:
+    """The score of each class: from lists of classes with theirs, or from a column for each class in their order.
+
+    A column has no name; they are taken in the order in which scikit-learn sorts classes. In another order the scores
+    differ from those submitted, which is found.
+    """
+    if isinstance(answer, list):
+        rows = [{value_text(_plain(name)) or "": float(score) for name, score in dict(item).items()} for item in answer]
+        return np.array([[row.get(name, np.nan) for name in classes] for row in rows], dtype=np.float64)
+    values = np.asarray(answer)
+    if values.dtype.kind != "f" or values.ndim != CLASSES or values.shape[1] != len(classes):
+        return None
+    named = {name: place for place, name in enumerate(sorted(classes, key=_sorting))}
+    return _in_order(values.astype(np.float64), named, classes)
+
+
+def _sorting(name: str) -> tuple[bool, float, str]:
+    try:
+        return False, float(name), name
+    except ValueError:
+        return True, 0.0, name
+
+
+def _in_order(found: NDArray[np.float64], named: Mapping[str, int], classes: Sequence[str]) -> NDArray[np.float64]:
+    """The columns of these classes, NaN for one that is not there."""
+    ordered = np.full((len(found), len(classes)), np.nan)
+    for place, name in enumerate(classes):
+        if name in named:
+            ordered[:, place] = found[:, named[name]]
+    return ordered
+
+
+def _is_number_each(answer: Any, rows: int) -> bool:
+    return not isinstance(answer, list) and np.asarray(answer).dtype.kind == "f" and np.asarray(answer).size == rows
+
+
+def _one_number(answer: Any, rows: int) -> NDArray[np.float64]:
+    values = np.asarray(answer)
+    if values.size != rows or values.dtype.kind not in "fiub":
+        raise CheckInputError("The artifact does not predict one number for each row.")
+    return values.reshape(-1).astype(np.float64)
 
 
 def _of_positive(item: Any) -> float:

@@ -1,47 +1,57 @@
-"""From measured numbers and thresholds to a verdict with its sentences. Compares unrounded values; rounds only to show.
+"""From measured numbers and thresholds to a verdict, its sentences, and what would turn it. Pure.
 
 What is missing or not computable is never a pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from collections.abc import Iterable, Sequence
 
+from approvals.checks._rules import (
+    FAILED,
+    NOT_COMPUTABLE,
+    PASSED,
+    WARNING,
+    Rule,
+    apply,
+    at_least,
+    at_most,
+    begin,
+    interval_text,
+    limit_text,
+    method_text,
+    number,
+    percent,
+    reason_of,
+    value_text,
+)
+from approvals.checks._turning import turned_by
 from approvals.checks.base import Judgement, Reading
-from approvals.measures.values import Measure, between
+from approvals.measures.values import Measure
 
-PASSED, WARNING, FAILED, NOT_COMPUTABLE = "passed", "warning", "failed", "not_computable"
-TINY = 0.0005  # below it, three decimals would show zero
-SIDES = {(True, True): "at or above", (True, False): "below", (False, True): "at or below", (False, False): "above"}
-"""Where a number lies, by whether at least the threshold is required and whether that is met."""
+__all__ = [
+    "FAILED",
+    "NOT_COMPUTABLE",
+    "NO_THRESHOLD",
+    "PASSED",
+    "WARNING",
+    "Rule",
+    "apply",
+    "at_least",
+    "at_most",
+    "interval_text",
+    "judge_by",
+    "limit_text",
+    "method_text",
+    "number",
+    "percent",
+    "reason_of",
+    "value_text",
+    "worst",
+]
 NO_THRESHOLD = "The policy fixes no threshold for this check."
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One threshold on one measure. A limit of None is not asked.
-
-    `exact` gives the value as a fraction of whole numbers where the measure records them, because 0.8 of a float
-    division can be 0.7999999999999999.
-    """
-
-    measure: str
-    limit: float | None
-    at_least: bool
-    absolute: bool = False
-    exact: Callable[[Measure], Fraction | None] | None = None
-
-
-def at_least(measure: str, limit: float | None) -> Rule:
-    """The measure must be at or above the limit."""
-    return Rule(measure, limit, at_least=True)
-
-
-def at_most(measure: str, limit: float | None, *, absolute: bool = False) -> Rule:
-    """The measure, or its size without its sign, must be at or below the limit."""
-    return Rule(measure, limit, at_least=False, absolute=absolute)
+UNMEASURED = ": the table has to declare what it needs, or the policy has to ask for something else."
+ASK_FOR_ONE = "A threshold in the policy, fixed before another run, would make a verdict of these numbers."
 
 
 def judge_by(reading: Reading, rules: Sequence[Rule], *, required: Sequence[Rule] = ()) -> Judgement:
@@ -51,132 +61,39 @@ def judge_by(reading: Reading, rules: Sequence[Rule], *, required: Sequence[Rule
     """
     asked = [rule for rule in rules if rule.limit is not None]
     if rules and not asked:
-        return Judgement(NOT_COMPUTABLE, (NO_THRESHOLD,))
-    verdicts: list[str] = []
-    sentences: list[str] = []
+        return Judgement(NOT_COMPUTABLE, (NO_THRESHOLD,), turns=(ASK_FOR_ONE,))
+    judged: list[tuple[str, str, str]] = []
     failed: list[Measure] = []
     for rule in (*required, *asked):
         found = [measure for measure in reading.measures if measure.name == rule.measure]
         if not found:
-            verdicts.append(NOT_COMPUTABLE)
-            sentences.append(f"{_begin(rule.measure)} was not measured, so its threshold decides nothing.")
+            unmeasured = f"{begin(rule.measure)} was not measured"
+            judged.append((NOT_COMPUTABLE, f"{unmeasured}, so its threshold decides nothing.", unmeasured + UNMEASURED))
         for measure in found:
             verdict, sentence = apply(rule, measure)
-            verdicts.append(verdict)
-            sentences.append(sentence)
+            judged.append((verdict, sentence, turned_by(rule, measure).sentence))
             if verdict == FAILED:
                 failed.append(measure)
-    order = sorted(range(len(verdicts)), key=lambda i: (FAILED, NOT_COMPUTABLE, PASSED).index(verdicts[i]))
-    return Judgement(worst(verdicts), tuple(sentences[i] for i in order), tuple(failed))
+    judged.sort(key=lambda item: (FAILED, NOT_COMPUTABLE, PASSED).index(item[0]))
+    verdicts = [verdict for verdict, _, _ in judged]
+    turns = (*_together(verdicts), *(turn for _, _, turn in judged))
+    return Judgement(worst(verdicts), tuple(sentence for _, sentence, _ in judged), tuple(failed), turns)
+
+
+def _together(verdicts: Sequence[str]) -> tuple[str, ...]:
+    """What several thresholds mean for one verdict: one that fails is enough, and all have to be met to pass."""
+    stand_in_the_way = sum(verdict != PASSED for verdict in verdicts)
+    if len(verdicts) <= 1:
+        return ()
+    if not stand_in_the_way:
+        return (f"All {len(verdicts):,} thresholds are met; any one of these changes alone would turn the verdict.",)
+    are = "1 is" if stand_in_the_way == 1 else f"{stand_in_the_way:,} are"
+    return (
+        f"{are} not met of {len(verdicts):,} thresholds; a pass needs all of them, so the others have to stay met.",
+    )
 
 
 def worst(verdicts: Iterable[str]) -> str:
     """The verdict of several: a failure outweighs what is not computable, and nothing at all is not computable."""
     found = set(verdicts)
     return next((verdict for verdict in (FAILED, NOT_COMPUTABLE, WARNING, PASSED) if verdict in found), NOT_COMPUTABLE)
-
-
-def apply(rule: Rule, measure: Measure) -> tuple[str, str]:
-    """Verdict and sentence of one rule on one measure."""
-    if measure.bounds is not None and rule.limit is not None:
-        return _apply_to_bounds(rule, measure, measure.bounds, rule.limit)
-    if measure.value is None or rule.limit is None:
-        return NOT_COMPUTABLE, f"{_begin(measure.name)} is not computable: {reason_of(measure)}"
-    value = abs(measure.value) if rule.absolute else measure.value
-    exact = rule.exact(measure) if rule.exact else None
-    limit = Fraction(str(rule.limit))
-    met = _meets(exact, limit, rule) if exact is not None else _meets(value, rule.limit, rule)
-    verdict = PASSED if met else FAILED
-    if isinstance(measure.value, int):
-        asked = "at least {} are required" if rule.at_least else "at most {} are allowed"
-        return verdict, f"{_begin(measure.name)}: {measure.value:,}; {asked.format(limit_text(rule.limit))}."
-    text = f"{_begin(measure.name)} {number(measure.value, beside=rule.limit)}{_uncertainty(measure)}"
-    sentence = f"{text} is {SIDES[rule.at_least, met]} the threshold {limit_text(rule.limit)}."
-    if rule.absolute and measure.value < 0:
-        sentence = sentence.replace(" is ", " is, without its sign, ", 1)
-    return verdict, sentence
-
-
-def _apply_to_bounds(rule: Rule, measure: Measure, bounds: tuple[float, float], limit: float) -> tuple[str, str]:
-    """A number between bounds meets a threshold if both ends do, and misses it if neither does; else nobody knows."""
-    ends = bounds
-    if rule.absolute:
-        sizes = abs(bounds[0]), abs(bounds[1])
-        ends = (0.0 if bounds[0] <= 0.0 <= bounds[1] else min(sizes), max(sizes))
-    met = [_meets(end, limit, rule) for end in ends]
-    size = ", without its sign," if rule.absolute and bounds[0] < 0 else ""
-    text = f"{_begin(measure.name)} lies{size} {between(ends, beside=limit)}{_uncertainty(measure)}"
-    if met[0] != met[1]:
-        return NOT_COMPUTABLE, (
-            f"{text}, and the threshold {limit_text(limit)} lies in between, so it decides nothing; "
-            "run it again, which computes the number exactly."
-        )
-    return PASSED if met[0] else FAILED, f"{text}, {SIDES[rule.at_least, met[0]]} the threshold {limit_text(limit)}."
-
-
-def _meets(value: Fraction | float, limit: Fraction | float, rule: Rule) -> bool:
-    return value >= limit if rule.at_least else value <= limit
-
-
-def reason_of(measure: Measure) -> str:
-    """Why a measure has no value, without the words that a sentence around it says already."""
-    return measure.reason.removeprefix("Not computable: ")
-
-
-def number(value: float | None, *, beside: float | None = None) -> str:
-    """A number for people: three decimals, more where they are needed to see on which side of `beside` it lies."""
-    if value is None:
-        return "not computable"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if 0 < abs(value) < TINY:
-        return f"{value:.2g}"
-    for digits in range(3, 16):
-        if beside is None or (round(value, digits) > beside, round(value, digits) < beside) == (
-            value > beside,
-            value < beside,
-        ):
-            return f"{value:,.{digits}f}"
-    return repr(value)
-
-
-def value_text(measure: Measure) -> str:
-    """The value of a measure for people, or between what it lies, or that there is none."""
-    return between(measure.bounds) if measure.bounds else number(measure.value)
-
-
-def method_text(measure: Measure) -> str:
-    """How a measure was made, or why it has no value."""
-    return measure.method if measure.computable or measure.bounds else reason_of(measure)
-
-
-def limit_text(limit: float) -> str:
-    """A threshold as the policy says it, floats with at least two decimals."""
-    if isinstance(limit, int):
-        return f"{limit:,}"
-    return f"{limit:,.2f}" if round(limit, 2) == limit else repr(limit)
-
-
-def percent(level: float) -> str:
-    """0.95 as "95 %"."""
-    return f"{100 * level:g} %"
-
-
-def _uncertainty(measure: Measure) -> str:
-    parts = []
-    if measure.low is not None and measure.high is not None and measure.level is not None:
-        parts.append(f"{percent(measure.level)} interval {number(measure.low)} to {number(measure.high)}")
-    if measure.n is not None and not isinstance(measure.value, int):
-        parts.append(f"n {measure.n:,}")
-    return f" ({', '.join(parts)})" if parts else ""
-
-
-def _begin(name: str) -> str:
-    return name[:1].upper() + name[1:]
-
-
-def interval_text(measure: Measure) -> str:
-    """The interval of a measure for a table cell, empty if it has none."""
-    if measure.low is None or measure.high is None:
-        return ""
-    return f"{number(measure.low)} to {number(measure.high)}"

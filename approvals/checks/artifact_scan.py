@@ -8,7 +8,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -97,8 +97,8 @@ class ArtifactScan(Check):
         problems = tuple(reading.details.get("problems", ()))
         kind = next((measure.method for measure in reading.measures if measure.name == PROBLEMS), "")
         if judgement.verdict == PASSED:
-            return Judgement(judgement.verdict, (f"The artifact is a {kind}; nothing in it can run code.",))
-        return Judgement(judgement.verdict, problems or judgement.sentences, judgement.failed_measures)
+            return replace(judgement, sentences=(f"The artifact is a {kind}; nothing in it can run code.",))
+        return replace(judgement, sentences=problems or judgement.sentences)
 
 
 class _Readable(Protocol):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -125,11 +125,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict with its reasons; `failed_measures` are those that need a mitigation plan."""
+    """The verdict with its reasons; `failed_measures` are those that need a mitigation plan.
+
+    `turns` say what would turn it, one sentence for each threshold.
+    """
 
     verdict: str
     sentences: tuple[str, ...]
     failed_measures: tuple[Measure, ...] = ()
+    turns: tuple[str, ...] = ()
 
 
 class Check(ABC):
@@ -151,6 +155,9 @@ class Check(ABC):
     """Frozen dataclass: what is measured and how, with defaults."""
     Thresholds: ClassVar[type]
     """Frozen dataclass: from which numbers the verdict follows, fixed by the policy before the run."""
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {}
+    """Parameters and thresholds that only tables of some kinds have, and which; what no kind has together is refused
+    where a policy is written."""
 
     @classmethod
     def looks_at(cls, name: str, value: Any, parameters: Mapping[str, Any]) -> Any:

@@ -5,16 +5,31 @@ What is compared is paired, because both err on the same rows: McNemar for decis
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from approvals.checks._evaluation import LEFT_OUT, declaration_of, left_out_share, missing_rules, opened
+from approvals.checks import _champion_kinds
+from approvals.checks._evaluation import (
+    BINARY,
+    KINDS,
+    LEFT_OUT,
+    MULTICLASS,
+    declaration_of,
+    left_out_share,
+    missing_rules,
+    opened,
+    with_inapplicable,
+    with_kind,
+)
 from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
+from approvals.measures.labels import Value
 from approvals.measures.outcomes import Outcomes, outcomes
 from approvals.measures.paired import accuracy_difference, auc_difference, brier_difference
+from approvals.measures.paired_kinds import class_differences
 from approvals.measures.values import Measure, not_computable
 
 NAMES = {
@@ -25,11 +40,17 @@ NAMES = {
     "brier_difference": "Brier score minus the champion's",
 }
 LOWEST = "lower end of the interval of {}"
+ACCURACY, AUC, BRIER = NAMES["accuracy_difference"], NAMES["roc_auc_difference"], NAMES["brier_difference"]
+KINDS_OF = {
+    **dict.fromkeys((ACCURACY, LOWEST.format(ACCURACY)), (BINARY, MULTICLASS)),
+    **dict.fromkeys((AUC, LOWEST.format(AUC), BRIER), (BINARY,)),
+    **_champion_kinds.KINDS_OF,
+}
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Columns of the evaluation table that hold what the model in use decided, and its score, on the same rows."""
+    """Columns of the evaluation table that hold what the model in use decided or predicted, and its score of 1."""
 
     champion_prediction: str = ""
     champion_score: str = ""
@@ -40,8 +61,10 @@ class Parameters:
 class Thresholds:
     """What is asked; None is not asked. Differences are submitted minus champion; a Brier difference is best below 0.
 
-    `..._low` is asked of the lower end of the interval: at -0.01 the model is at most a hundredth worse, surely.
-    Rows without label, or without a prediction or score of either model, fail above the share allowed here.
+    `..._low` is asked of the lower end of the interval: at -0.01 the model is at most a hundredth worse, surely; and
+    `..._high`, of errors of numbers, of the upper end. F1 is the mean over several classes; mae and rmse are of
+    numbers, in the unit of the label, and the ratio is the mae as a multiple of the champion's. Rows without label, or
+    without a prediction or score of either model, fail above the share allowed here.
     """
 
     min_accuracy_difference: float | None = None
@@ -49,6 +72,14 @@ class Thresholds:
     min_roc_auc_difference: float | None = None
     min_roc_auc_difference_low: float | None = None
     max_brier_difference: float | None = None
+    min_f1_macro_difference: float | None = None
+    min_f1_macro_difference_low: float | None = None
+    max_mae_difference: float | None = None
+    max_mae_difference_high: float | None = None
+    max_rmse_difference: float | None = None
+    max_rmse_difference_high: float | None = None
+    max_mae_ratio: float | None = None
+    max_mae_ratio_high: float | None = None
     max_left_out_share: float = 0.0
 
 
@@ -60,13 +91,23 @@ class ChampionComparison(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("min_accuracy_difference", "min_accuracy_difference_low"), (BINARY, MULTICLASS)),
+        **dict.fromkeys(("min_roc_auc_difference", "min_roc_auc_difference_low", "max_brier_difference"), (BINARY,)),
+        "champion_score": (BINARY,),
+        **_champion_kinds.KINDS_OF_THRESHOLDS,
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters
-        declared = declaration_of(piece)
+        declared = declaration_of(piece, kinds=KINDS)
         if not asked.champion_prediction:
             raise CheckInputError("The policy names no column with the predictions of the model in use.")
         report(0.0, "Reading the evaluation table")
+        if declared.kind != BINARY:
+            with opened(piece, job) as table:
+                reading = _champion_kinds.READINGS[declared.kind](table, declared, asked.champion_prediction, job)
+            return replace(reading, details=with_kind(reading.details, declared.kind))
         with opened(piece, job) as table:
             ours = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
             theirs = outcomes(
@@ -74,7 +115,7 @@ class ChampionComparison(Check):
             )
         both = ours.known & theirs.known
         used, rows = int(both.sum()), int(both.size)
-        measures = _differences(ours, theirs, both, asked.level)
+        measures = (*_differences(ours, theirs, both, asked.level), _f1_difference(ours, theirs, both, job))
         lines = tuple((m.name, number(m.value) if m.computable else reason_of(m), interval_text(m)) for m in measures)
         return Reading(
             measures=(*measures, *_lower_ends(measures), left_out_share(used=used, rows=rows)),
@@ -90,15 +131,23 @@ class ChampionComparison(Check):
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
-        accuracy, auc = NAMES["accuracy_difference"], NAMES["roc_auc_difference"]
+        f1, upper = _champion_kinds.F1, _champion_kinds.UPPER
         rules = [
-            at_least(accuracy, thresholds.min_accuracy_difference),
-            at_least(LOWEST.format(accuracy), thresholds.min_accuracy_difference_low),
-            at_least(auc, thresholds.min_roc_auc_difference),
-            at_least(LOWEST.format(auc), thresholds.min_roc_auc_difference_low),
-            at_most(NAMES["brier_difference"], thresholds.max_brier_difference),
+            at_least(ACCURACY, thresholds.min_accuracy_difference),
+            at_least(LOWEST.format(ACCURACY), thresholds.min_accuracy_difference_low),
+            at_least(AUC, thresholds.min_roc_auc_difference),
+            at_least(LOWEST.format(AUC), thresholds.min_roc_auc_difference_low),
+            at_most(BRIER, thresholds.max_brier_difference),
+            at_least(f1, thresholds.min_f1_macro_difference),
+            at_least(LOWEST.format(f1), thresholds.min_f1_macro_difference_low),
         ]
-        return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+        for name, key in zip(
+            _champion_kinds.OF_NUMBERS, ("mae_difference", "rmse_difference", "mae_ratio"), strict=True
+        ):
+            rules.append(at_most(name, getattr(thresholds, f"max_{key}")))
+            rules.append(at_most(upper.format(name), getattr(thresholds, f"max_{key}_high")))
+        whole = with_inapplicable(reading, KINDS_OF)
+        return judge_by(whole, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
 
 
 def _differences(ours: Outcomes, theirs: Outcomes, both: Any, level: float) -> tuple[Measure, ...]:
@@ -114,10 +163,20 @@ def _differences(ours: Outcomes, theirs: Outcomes, both: Any, level: float) -> t
     return tuple(replace(measure, name=NAMES[measure.name]) for measure in found)
 
 
+def _f1_difference(ours: Outcomes, theirs: Outcomes, both: Any, job: Job) -> Measure:
+    """From rows per label and both predictions, eight numbers, which are drawn again and again."""
+    cells = np.bincount(4 * ours.actual[both] + 2 * ours.predicted[both] + theirs.predicted[both], minlength=8)
+    named: dict[tuple[Value, Value, Value], int] = {
+        (bool(i & 4), bool(i & 2), bool(i & 1)): int(rows) for i, rows in enumerate(cells) if rows
+    }
+    found = class_differences(named, level=job.parameters.level, seed=job.seed)["f1_macro_difference"]
+    return replace(found, name=_champion_kinds.F1)
+
+
 def _lower_ends(measures: tuple[Measure, ...]) -> list[Measure]:
     found = []
     for measure in measures:
-        if measure.name in (NAMES["accuracy_difference"], NAMES["roc_auc_difference"]):
+        if measure.name in (ACCURACY, AUC, _champion_kinds.F1):
             name = LOWEST.format(measure.name)
             reason = measure.reason or "Not computable: the difference has no interval."
             low = measure.low

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
+from approvals.checks._against_training import (
+    EQUAL_ROWS,
+    OVERLAP,
+    SHIFT,
+    SHIFTED,
+    against_training,
+    nothing_to_compare,
+)
 from approvals.checks._charts import bars
 from approvals.checks._evaluation import BINARY, KINDS, MULTICLASS, REGRESSION, Declaration, declaration_of, opened
+from approvals.checks._expected_columns import (
+    OUTLIERS,
+    UNEXPECTED,
+    expected_columns,
+    outliers,
+    require_expectations,
+)
 from approvals.checks._verdicts import Rule, at_least, at_most, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures import quality
@@ -18,21 +33,34 @@ from approvals.measures.values import Measure, not_computable
 EVALUATION, TRAINING = "the evaluation table", "the training table"
 MISSING_COLUMNS, INVALID_VALUES = "declared columns that are missing", "values that are not allowed"
 UNLABELLED, RARER = "rows without label or prediction", "share of the rarer label"
-REPEATED_KEYS, OVERLAP = "repeated keys", "share of rows that are also in the training table"
+REPEATED_KEYS = "repeated keys"
 LONGEST_TABLE, LONGEST_CHART = 200, 20
 LIKELY_LEAK = 0.9
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """How it is measured. Columns that are ignored are not compared when rows are counted as duplicates."""
+    """How it is measured. Columns that are ignored are not compared when rows are counted as duplicates.
+
+    `columns` says what is expected of columns of the evaluation table, each with type, at_least, at_most, allowed (a
+    list of values), unique and present.
+    """
 
     ignore_in_duplicates: tuple[str, ...] = ()
+    columns: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        require_expectations(self.columns)
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked. Rows, missing, duplicates, constants and leakage count for both tables."""
+    """What is asked; None is not asked. Rows, missing, duplicates, constants and leakage count for both tables.
+
+    Against the training table: rows by their key (else by the features), rows that are equal in every feature and the
+    label, the largest population stability index of a column (max_shift), and how many columns a test calls different.
+    What the policy expects of columns fails above max_unexpected_values under any policy.
+    """
 
     min_rows: int | None = None
     max_missing_share: float | None = None
@@ -44,17 +72,23 @@ class Thresholds:
     max_unlabelled_rows: int | None = None
     min_class_share: float | None = None
     max_overlap_share: float | None = None
+    max_equal_rows_share: float | None = None
+    max_shift: float | None = None
+    max_shifted_columns: int | None = None
+    max_outlier_share: float | None = None
+    max_unexpected_values: int = 0
 
 
 class DataQuality(Check):
     """Declared columns, allowed values, missing and repeated rows, class balance, overlap and label leakage."""
 
     title = "Data quality"
-    version = "1"
+    version = "2"
     inputs = ("evaluation_table",)
     optional_inputs = ("training_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {"min_class_share": (BINARY, MULTICLASS)}
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")
@@ -72,7 +106,7 @@ class DataQuality(Check):
                     report(0.8, "Comparing both tables")
                     found.compare(table, training)
             else:
-                found.measures.append(not_computable(OVERLAP, "Not computable: no training table is attached."))
+                found.measures += nothing_to_compare()
         return found.reading()
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
@@ -81,6 +115,10 @@ class DataQuality(Check):
             at_most(UNLABELLED, thresholds.max_unlabelled_rows),
             at_least(RARER, thresholds.min_class_share),
             at_most(OVERLAP, thresholds.max_overlap_share),
+            at_most(EQUAL_ROWS, thresholds.max_equal_rows_share),
+            at_most(SHIFT, thresholds.max_shift),
+            at_most(SHIFTED, thresholds.max_shifted_columns),
+            at_most(OUTLIERS, thresholds.max_outlier_share),
         ]
         for where in reading.details.get("tables", (EVALUATION,)):
             rules += [
@@ -91,7 +129,10 @@ class DataQuality(Check):
                 at_most(f"constant columns in {where}", thresholds.max_constant_columns),
                 at_most(f"strongest single column of {where}", thresholds.max_leakage),
             ]
-        return judge_by(reading, rules, required=(at_most(MISSING_COLUMNS, 0), at_most(INVALID_VALUES, 0)))
+        required = [at_most(MISSING_COLUMNS, 0), at_most(INVALID_VALUES, 0)]
+        if any(measure.name == UNEXPECTED for measure in reading.measures):
+            required.append(at_most(UNEXPECTED, thresholds.max_unexpected_values))
+        return judge_by(reading, rules, required=required)
 
 
 class _Findings:
@@ -134,6 +175,9 @@ class _Findings:
         self.measures.append(
             Measure(MISSING_COLUMNS, len(absent), len(declared.columns), method=", ".join(absent) or "all are there")
         )
+        for measure, shown in (outliers(table), *self._expected(table)):
+            self.measures.append(measure)
+            self._numbers += shown
         self.measures.append(_tried(INVALID_VALUES, lambda: _invalid_values(table, declared)))
         self.measures.append(_tried(UNLABELLED, lambda: _unlabelled(table, declared)))
         self.measures.append(_tried(RARER, lambda: _rarer_label(table, declared)))
@@ -143,22 +187,15 @@ class _Findings:
             repeated = not_computable(REPEATED_KEYS, "Not computable: the table declares no key column.")
         self.measures.append(replace(repeated, name=REPEATED_KEYS))
 
+    def _expected(self, table: Table) -> list[tuple[Measure, tuple[NumberTable, ...]]]:
+        return [expected_columns(table, self._parameters.columns)] if self._parameters.columns else []
+
     def compare(self, table: Table, training: Table) -> None:
-        """Rows that the model may have learnt by heart: by key if both tables have it, else by the shared features."""
-        declared = self._declared
-        by_key = bool(declared.key) and all(name in table.names and name in training.names for name in declared.key)
-        columns = (
-            declared.key
-            if by_key
-            else tuple(
-                name for name in declared.features or table.names if name in table.names and name in training.names
-            )
-        )
-        if not columns:
-            self.measures.append(not_computable(OVERLAP, "Not computable: the tables share no key and no feature."))
-            return
-        self.measures.append(_as_share(quality.row_overlap(table, training, columns), OVERLAP))
-        self._notes.append(f"Rows of both tables were compared by {', '.join(columns)}.")
+        """Rows that the model may have learnt by heart, and columns that are distributed otherwise."""
+        found = against_training(table, training, self._declared)
+        self.measures += found.measures
+        self._notes += found.notes
+        self._numbers += found.tables
 
     def _leakage(self, table: Table, where: str) -> dict[str, Measure]:
         """How well each column alone gives the label away, by its value or by being missing."""

@@ -3,38 +3,61 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
-from approvals.checks._evaluation import LEFT_OUT, declaration_of, left_out_share, missing_rules, opened
+from approvals.checks._class_costs import MEAN, OVER_CONSTANT, costs_of, reading_of_class_costs
+from approvals.checks._evaluation import (
+    BINARY,
+    LEFT_OUT,
+    MULTICLASS,
+    declaration_of,
+    left_out_share,
+    missing_rules,
+    opened,
+    with_inapplicable,
+    with_kind,
+)
 from approvals.checks._verdicts import at_most, judge_by, number
 from approvals.checks.base import Check, Job, Judgement, NumberTable, ParameterError, Reading, Report
 from approvals.measures.performance import read_confusion
 from approvals.measures.thresholds import CostMatrix, DecisionCurves, decision_curves, mean_cost
 from approvals.measures.values import Measure, not_computable
 
-MEAN = "cost per row of the submitted decisions"
 LEAST = "least cost per row at any threshold"
 EXCESS = "cost per row above the least possible"
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Cost of one row of each kind in any one unit; a gain is a negative cost. A row is positive as declared: 1."""
+    """Cost of one row of each kind in any one unit; a gain is a negative cost. A row is positive as declared: 1.
+
+    Of several classes `class_costs` gives each class with what each decision about it costs: {bad: {good: 5, fair: 2}}.
+    """
 
     true_positive: float = 0.0
     false_positive: float = 0.0
     false_negative: float = 0.0
     true_negative: float = 0.0
     parts: int = 20
+    class_costs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        costs_of(self.class_costs)
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked. Rows without label, prediction or declared score fail above the share."""
+    """What is asked; None is not asked. Rows without label, prediction or declared score fail above the share.
+
+    The excess is over the cheapest threshold of the score (two classes), and over the cheapest decision if everybody
+    got the same (several classes; below 0 the model saves something).
+    """
 
     max_mean_cost: float | None = None
     max_excess_cost: float | None = None
+    max_excess_over_constant: float | None = None
     max_left_out_share: float = 0.0
 
 
@@ -46,10 +69,20 @@ class DecisionCost(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("true_positive", "false_positive", "false_negative", "true_negative"), (BINARY,)),
+        "max_excess_cost": (BINARY,),
+        **dict.fromkeys(("class_costs", "max_excess_over_constant"), (MULTICLASS,)),
+        "max_mean_cost": (BINARY, MULTICLASS),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters
-        declared = declaration_of(piece)
+        declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
+        if declared.kind == MULTICLASS:
+            with opened(piece, job) as table:
+                reading = reading_of_class_costs(table, declared, asked.class_costs, job)
+            return replace(reading, details=with_kind(reading.details, declared.kind))
         costs = CostMatrix(asked.true_positive, asked.false_positive, asked.false_negative, asked.true_negative)
         if not any(vars(costs).values()):
             raise ParameterError("The policy must say what decisions cost: false_positive, false_negative and so on.")
@@ -77,8 +110,13 @@ class DecisionCost(Check):
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
-        rules = [at_most(MEAN, thresholds.max_mean_cost), at_most(EXCESS, thresholds.max_excess_cost)]
-        return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+        rules = [
+            at_most(MEAN, thresholds.max_mean_cost),
+            at_most(EXCESS, thresholds.max_excess_cost),
+            at_most(OVER_CONSTANT, thresholds.max_excess_over_constant),
+        ]
+        whole = with_inapplicable(reading, {EXCESS: (BINARY,), OVER_CONSTANT: (MULTICLASS,)})
+        return judge_by(whole, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
 
 
 def _least(ours: Measure, curves: DecisionCurves | None) -> tuple[Measure, Measure]:

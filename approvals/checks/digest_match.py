@@ -90,8 +90,9 @@ class DigestMatch(Check):
             if agrees == "no"
         )
         if judgement.verdict == PASSED:
-            return Judgement(PASSED, (f"All {sum(len(table.rows) for table in reading.tables):,} digests agree.",))
-        return Judgement(judgement.verdict, (*judgement.sentences, *wrong), judgement.failed_measures)
+            agree = f"All {sum(len(table.rows) for table in reading.tables):,} digests agree."
+            return replace(judgement, sentences=(agree,))
+        return replace(judgement, sentences=(*judgement.sentences, *wrong))
 
 
 def _comparisons(job: Job, pinned: str) -> Iterable[_Comparison]:

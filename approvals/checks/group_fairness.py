@@ -5,10 +5,11 @@ Groups that are too small or unknown are shown and decide nothing; a disparity t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from approvals.checks._charts import interval_dots
 from approvals.checks._evaluation import (
@@ -35,6 +36,7 @@ from approvals.checks._fairness_groups import (
     unknown_share,
 )
 from approvals.checks._fairness_tables import comparison_tables, group_table, groups_as_json, ordered
+from approvals.checks._fairness_turning import GroupCells, cells_of, turning_of_groups
 from approvals.checks._verdicts import Rule, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.fairness import Group, GroupTable, group_fairness
@@ -115,6 +117,11 @@ class GroupFairness(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **{threshold: kinds for threshold, _, kinds in ASKED},
+        "favourable": (BINARY,),
+        "favourable_class": (MULTICLASS,),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")
@@ -136,20 +143,22 @@ class GroupFairness(Check):
             for attributes in thresholds.attributes or measured or (("undeclared groups",),)
             for threshold, name, kinds in ASKED
         ]
-        rules = [_rule(threshold, name, getattr(thresholds, threshold)) for threshold, name, _ in asked]
+        cells = cells_of(reading.details.get("groups", ()))
+        rules = [_rule(threshold, name, getattr(thresholds, threshold), cells) for threshold, name, _ in asked]
         limits = {LEFT_OUT: thresholds.max_left_out_share}
         limits |= {unknown_name(names): thresholds.max_unknown_share for names in measured}
         whole = with_inapplicable(reading, {name: kinds for _, name, kinds in asked})
         judgement = judge_by(whole, rules, required=missing_rules(reading, limits))
         notes = tuple(note for note in reading.details.get("small", ()) if note)
-        return Judgement(judgement.verdict, (*judgement.sentences, *notes), judgement.failed_measures)
+        return replace(judgement, sentences=(*judgement.sentences, *notes))
 
 
-def _rule(threshold: str, name: str, limit: float | None) -> Rule:
+def _rule(threshold: str, name: str, limit: float | None, cells: GroupCells) -> Rule:
     if threshold not in DISPARITIES:
         return Rule(name, limit, at_least=False)
     exact = _exact_ratio if threshold == "min_selection_ratio" else _exact_difference
-    return Rule(name, limit, at_least=threshold.startswith("min_"), exact=exact)
+    turning = partial(turning_of_groups, cells=cells, threshold=threshold, limit=limit)
+    return Rule(name, limit, at_least=threshold.startswith("min_"), exact=exact, turning=turning)
 
 
 def _favourable(asked: Parameters, declared: Declaration, name: str) -> int | str | None:

@@ -5,8 +5,10 @@ Source: 6 RCNY 5-301. The law sets no limit; a policy may. An independent audito
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from approvals.checks._evaluation import (
@@ -17,6 +19,7 @@ from approvals.checks._evaluation import (
     missing_rules,
     opened,
 )
+from approvals.checks._fairness_turning import RATE, Cell, turning_of_groups
 from approvals.checks._verdicts import Rule, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.local_law_144 import Category, LawTable, scoring_tables, selection_tables
@@ -87,15 +90,39 @@ class LocalLaw144(Check):
                 "Independence of the auditor, dates and publication, which the rule asks for besides.",
             ),
             tables=tuple(_printed(item) for item in found),
-            details={"tables": [" and ".join(item.attributes) for item in found]},
+            details={
+                "tables": [" and ".join(item.attributes) for item in found],
+                # What other selections would mean can be said; a score moves the median, and with it everybody's rate.
+                **({"categories": _compared(found)} if asked.basis == "selection" else {}),
+            },
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         names = reading.details.get("tables") or ("undeclared groups",)
-        rules = [Rule(RATIO.format(by), thresholds.min_impact_ratio, at_least=True, exact=_exact_ratio) for by in names]
+        least = thresholds.min_impact_ratio
+        rules = [
+            Rule(RATIO.format(by), least, at_least=True, exact=_exact_ratio, turning=_turning(reading, by, least))
+            for by in names
+        ]
         limits = {LEFT_OUT: thresholds.max_left_out_share}
         limits |= {UNKNOWN.format(by): thresholds.max_unknown_share for by in names}
         return judge_by(reading, rules, required=missing_rules(reading, limits))
+
+
+def _compared(found: Sequence[LawTable]) -> dict[str, list[tuple[str, int, int]]]:
+    """The categories that have an impact ratio: selected of applicants."""
+    return {
+        " and ".join(item.attributes): [
+            (category.label, category.k, category.n) for category in item.categories if category.impact_ratio.computable
+        ]
+        for item in found
+    }
+
+
+def _turning(reading: Reading, by: str, limit: float | None) -> Callable[[Measure], str]:
+    listed = reading.details.get("categories", {}).get(by, ())
+    cells = {by: {RATE: [Cell(label, k, n) for label, k, n in listed]}}
+    return partial(turning_of_groups, cells=cells, threshold="min_impact_ratio", limit=limit)
 
 
 def _declared(declared: Declaration, name: str) -> tuple[tuple[str, ...], ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from approvals.checks import _performance_multiclass, _performance_regression
 from approvals.checks._evaluation import (
@@ -52,6 +52,7 @@ CELLS = ("tp", "fp", "fn", "tn")
 NAMES_OF = {BINARY: NAMES, MULTICLASS: _performance_multiclass.NAMES, REGRESSION: _performance_regression.NAMES}
 EVERY_NAME = _performance_multiclass.NAMES | _performance_regression.NAMES | NAMES
 WITHOUT_SIGN = ("max_mean_error",)
+CORRECT_CLAIMS = "Claims: corrected to what was measured, or left out, they would give no warning."
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,11 @@ class Performance(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        f"{bound}_{key}": tuple(kind for kind in KINDS if name in NAMES_OF[kind].values())
+        for bound in ("min", "max")
+        for key, name in EVERY_NAME.items()
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece = job.input("evaluation_table")
@@ -162,7 +168,8 @@ class Performance(Check):
             return judgement
         verdict = WARNING if doubts and judgement.verdict == PASSED else judgement.verdict
         order = (*doubts, *judgement.sentences) if verdict == WARNING else (*judgement.sentences, *doubts)
-        return Judgement(verdict, order, judgement.failed_measures)
+        turns = (*((CORRECT_CLAIMS,) if doubts else ()), *judgement.turns)
+        return replace(judgement, verdict=verdict, sentences=order, turns=turns)
 
 
 def _rule(threshold: str, limit: float | None) -> Rule:

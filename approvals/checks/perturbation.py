@@ -7,16 +7,27 @@ rows. Seeded, so that the same table gives the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from approvals.checks._charts import bars
-from approvals.checks._evaluation import BINARY, MULTICLASS, Declaration, declaration_of, opened
+from approvals.checks._evaluation import (
+    BINARY,
+    KINDS,
+    MULTICLASS,
+    REGRESSION,
+    Declaration,
+    declaration_of,
+    opened,
+    with_inapplicable,
+    with_kind,
+)
 from approvals.checks._loading import ArchiveBounds, answers, column_of, loaded, require_features
+from approvals.checks._noise import ALL, drawn_rows, features_changed, versions
+from approvals.checks._perturbed_numbers import MOVE, MOVE_BY_ONE, MOVE_IN_DEVIATIONS, RISE, reading_of_numbers
 from approvals.checks._scoring import Columns, Scored, Scorer
 from approvals.checks._verdicts import at_most, interval_text, judge_by, number
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, ParameterError, Reading, Report
@@ -25,11 +36,16 @@ from approvals.measures.labels import same_value, value_text
 from approvals.measures.performance import with_interval
 from approvals.measures.values import Measure, not_computable
 
-ALL = "all features together"
 CHANGED = "share of decisions that change with all features"
 CHANGED_BY_ONE = "share of decisions that change with the worst feature"
 SCORE_CHANGE = "mean change of the score with all features"
 LOSS = "loss of accuracy with all features"
+CLASSES = (BINARY, MULTICLASS)
+KINDS_OF = {
+    **dict.fromkeys((CHANGED, CHANGED_BY_ONE, LOSS), CLASSES),
+    SCORE_CHANGE: (BINARY,),
+    **dict.fromkeys((MOVE, MOVE_IN_DEVIATIONS, MOVE_BY_ONE, RISE), (REGRESSION,)),
+}
 LONGEST_CHART = 15
 
 
@@ -44,12 +60,20 @@ class Parameters(ArchiveBounds):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked. Shares are of decisions on changed rows."""
+    """What is asked; None is not asked. Shares are of decisions on changed rows.
+
+    Of numbers: the mean change, in the unit of the label or in standard deviations of the predicted numbers, and by how
+    much of itself the mean absolute error rises.
+    """
 
     max_changed_share: float | None = None
     max_changed_share_of_one_feature: float | None = None
     max_mean_score_change: float | None = None
     max_accuracy_loss: float | None = None
+    max_mean_number_change: float | None = None
+    max_mean_number_change_in_deviations: float | None = None
+    max_mean_number_change_of_one_feature: float | None = None
+    max_error_rise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,59 +100,60 @@ class Perturbation(Check):
     runs_artifact = True
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("max_changed_share", "max_changed_share_of_one_feature", "max_accuracy_loss"), CLASSES),
+        "max_mean_score_change": (BINARY,),
+        "max_mean_number_change": (REGRESSION,),
+        "max_mean_number_change_in_deviations": (REGRESSION,),
+        "max_mean_number_change_of_one_feature": (REGRESSION,),
+        "max_error_rise": (REGRESSION,),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, artifact, asked = job.input("evaluation_table"), job.input("artifact"), job.parameters
-        declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
+        declared = declaration_of(piece, kinds=KINDS)
         require_features(declared, piece)
         if not 0.0 < asked.noise <= 1.0 or asked.repeats < 1 or asked.max_rows < 1:
             raise ParameterError("noise must be above 0 and at most 1; repeats and max_rows at least 1.")
         report(0.0, "Loading the artifact")
-        scorer = loaded(artifact, job)
+        scorer = loaded(artifact, job, declared)
         with opened(piece, job) as table:
             table.require(declared.label, *declared.features)
-            chosen = _drawn(table.rows, asked.max_rows, job.seed)
+            chosen = drawn_rows(table.rows, asked.max_rows, job.seed)
             columns = {name: column_of(table, name)[chosen] for name in declared.features}
+            if declared.kind == REGRESSION:
+                reading = reading_of_numbers(scorer, columns, table.numbers(declared.label)[chosen], job, report)
+                return _with_words(reading, declared, scorer, rows=table.rows, used=len(chosen), asked=asked)
             labels = [value_text(table_value) for table_value in table.texts(declared.label)]
             rows = table.rows
         actual = [labels[place] for place in chosen]
         lines = list(_lines(scorer, columns, actual, job, report))
-        return _reading(lines, declared, scorer, rows=rows, used=len(chosen), asked=asked)
+        return _with_words(_reading(lines), declared, scorer, rows=rows, used=len(chosen), asked=asked)
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         return judge_by(
-            reading,
+            with_inapplicable(reading, KINDS_OF),
             [
                 at_most(CHANGED, thresholds.max_changed_share),
                 at_most(CHANGED_BY_ONE, thresholds.max_changed_share_of_one_feature),
                 at_most(SCORE_CHANGE, thresholds.max_mean_score_change),
                 at_most(LOSS, thresholds.max_accuracy_loss),
+                at_most(MOVE, thresholds.max_mean_number_change),
+                at_most(MOVE_IN_DEVIATIONS, thresholds.max_mean_number_change_in_deviations),
+                at_most(MOVE_BY_ONE, thresholds.max_mean_number_change_of_one_feature),
+                at_most(RISE, thresholds.max_error_rise),
             ],
         )
-
-
-def _drawn(rows: int, most: int, seed: int) -> NDArray[np.int64]:
-    if rows <= most:
-        return np.arange(rows)
-    return np.sort(np.random.default_rng(seed).choice(rows, size=most, replace=False))
 
 
 def _lines(scorer: Scorer, columns: Columns, actual: list[str | None], job: Job, report: Report) -> Iterator[_Line]:
     asked, rows = job.parameters, len(actual)
     plain, decided = _scored(scorer, columns, rows)
-    places = {name: place for place, name in enumerate(columns)}
-    kinds = [*((name,) for name in columns), tuple(columns)] if len(columns) > 1 else [tuple(columns)]
-    for step, changed in enumerate(kinds):
-        name = changed[0] if len(changed) == 1 and len(columns) > 1 else ALL
+    kinds = features_changed(columns)
+    for step, (name, changed) in enumerate(kinds):
         report(0.05 + 0.9 * step / len(kinds), f"Changing {name}")
         other, changes, losses = 0, [], []
-        for repeat in range(asked.repeats):
-            given = {
-                name: _perturbed(column, asked.noise, np.random.default_rng((job.seed, places[name], repeat)))
-                if name in changed
-                else column
-                for name, column in columns.items()
-            }
+        for given in versions(columns, changed, noise=asked.noise, repeats=asked.repeats, seed=job.seed):
             scored, after = _scored(scorer, given, rows)
             other += sum(one != two for one, two in zip(decided, after, strict=True))
             if plain.scores is not None and scored.scores is not None:
@@ -146,19 +171,6 @@ def _scored(scorer: Scorer, columns: Columns, rows: int) -> tuple[Scored, list[s
     return scored, scored.decisions
 
 
-def _perturbed(column: NDArray[Any], noise: float, rng: np.random.Generator) -> NDArray[Any]:
-    if column.dtype.kind != "f":
-        replaced = column.copy()
-        places = np.flatnonzero(rng.random(column.size) < noise)
-        replaced[places] = column[rng.integers(0, column.size, places.size)]
-        return replaced
-    finite = column[np.isfinite(column)]
-    if not finite.size:
-        return column
-    moved = column + rng.normal(0.0, noise * float(np.std(finite)), column.size)
-    return np.rint(moved) if (finite == np.rint(finite)).all() else moved
-
-
 def _accuracy(actual: list[str | None], decisions: list[str]) -> float | None:
     known = [(one, two) for one, two in zip(actual, decisions, strict=True) if one is not None]
     alike = {pair: same_value(*pair) for pair in set(known)}
@@ -169,9 +181,24 @@ def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values and all(np.isfinite(values)) else None
 
 
-def _reading(
-    lines: list[_Line], declared: Declaration, scorer: Scorer, *, rows: int, used: int, asked: Parameters
+def _with_words(
+    reading: Reading, declared: Declaration, scorer: Scorer, *, rows: int, used: int, asked: Parameters
 ) -> Reading:
+    """The reading with what was and was not looked at, which is the same whatever is predicted."""
+    return replace(
+        reading,
+        looked_at=(
+            f"{used:,} of {rows:,} rows, changed {asked.repeats} times and run by {scorer.program}.",
+            f"Numbers moved by noise of {asked.noise:g} of their standard deviation.",
+            f"Of other values {asked.noise:.0%} were replaced by those of other rows.",
+            f"Features: {', '.join(declared.features)}.",
+        ),
+        not_looked_at=("Changes that somebody makes on purpose, and features that only change together.",),
+        details=with_kind({"program": scorer.program}, declared.kind),
+    )
+
+
+def _reading(lines: list[_Line]) -> Reading:
     every, alone = lines[-1], sorted(lines[:-1], key=lambda line: (-line.changed, line.name)) or lines
     worst = alone[0]
     shown = [every, *(alone if alone is not lines else [])]
@@ -182,13 +209,7 @@ def _reading(
             _number(SCORE_CHANGE, every.score_change, every.n, "the artifact gives no scores of two classes"),
             _number(LOSS, every.loss, every.n, "no row has a label"),
         ),
-        looked_at=(
-            f"{used:,} of {rows:,} rows, changed {asked.repeats} times and run by {scorer.program}.",
-            f"Numbers moved by noise of {asked.noise:g} of their standard deviation.",
-            f"Of other values {asked.noise:.0%} were replaced by those of other rows.",
-            f"Features: {', '.join(declared.features)}.",
-        ),
-        not_looked_at=("Changes that somebody makes on purpose, and features that only change together.",),
+        looked_at=(),
         tables=(
             NumberTable(
                 "What small changes do, worst first",
@@ -213,7 +234,6 @@ def _reading(
                 rows=[(line.name, line.share) for line in shown[:LONGEST_CHART]],
             ),
         ),
-        details={"program": scorer.program},
     )
 
 

@@ -5,35 +5,47 @@ Performance and fairness are measured on submitted predictions; this check ties 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from approvals.checks._evaluation import (
     BINARY,
+    KINDS,
     LEFT_OUT,
     MULTICLASS,
+    REGRESSION,
     Declaration,
     declaration_of,
-    left_out_share,
     missing_rules,
     opened,
+    with_inapplicable,
+    with_kind,
 )
 from approvals.checks._loading import ArchiveBounds, answers, column_of, loaded, require_features
+from approvals.checks._reproduced import Compared
 from approvals.checks._scoring import Scored, Scorer
-from approvals.checks._verdicts import at_most, judge_by, number
+from approvals.checks._verdicts import at_most, judge_by
 from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement, NumberTable, Reading, Report
-from approvals.measures.labels import same_value, value_text
+from approvals.measures.labels import value_text
+from approvals.measures.relative import in_deviations, label_deviation
 from approvals.measures.tables import Table
-from approvals.measures.values import Measure, not_computable
 
 SCORE_GAP = "largest difference between the submitted and the reproduced score"
+NUMBER_GAP = "largest difference between the submitted and the reproduced number"
+IN_DEVIATIONS = f"{NUMBER_GAP}, in standard deviations of the label"
 OTHER_DECISIONS = "rows with another decision than submitted"
+CLASSES = (BINARY, MULTICLASS)
+KINDS_OF = {
+    SCORE_GAP: CLASSES,
+    OTHER_DECISIONS: CLASSES,
+    NUMBER_GAP: (REGRESSION,),
+    IN_DEVIATIONS: (REGRESSION,),
+}
 AT_ONCE = 20_000
-SHOWN = 20
 
 
 Parameters = ArchiveBounds
@@ -43,151 +55,131 @@ Parameters = ArchiveBounds
 class Thresholds:
     """What is asked; None is not asked. Scores differ by rounding where the table or the artifact is rounded.
 
-    Rows without a submitted prediction or declared score fail above the share allowed here.
+    Of several classes the difference of scores is that of the class where it is largest. Of numbers it is in the unit
+    of the label, or divided by the standard deviation of the label (in_deviations). Rows without a submitted prediction
+    or declared score fail above the share allowed here.
     """
 
     max_score_difference: float | None = None
     max_different_decisions: int | None = None
+    max_number_difference: float | None = None
+    max_number_difference_in_deviations: float | None = None
     max_left_out_share: float = 0.0
 
 
 class Reproducibility(Check):
-    """Submitted against reproduced scores and decisions, row by row."""
+    """Submitted against reproduced scores and decisions, or numbers, row by row."""
 
     title = "Reproducibility"
-    version = "1"
+    version = "2"
     inputs = ("artifact", "evaluation_table")
     runs_artifact = True
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("max_score_difference", "max_different_decisions"), CLASSES),
+        **dict.fromkeys(("max_number_difference", "max_number_difference_in_deviations"), (REGRESSION,)),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, artifact = job.input("evaluation_table"), job.input("artifact")
-        declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
+        declared = declaration_of(piece, kinds=KINDS)
         require_features(declared, piece)
         if piece.artifact_sha256 and piece.artifact_sha256 != artifact.sha256:
             raise CheckInputError(f"{piece.name} was attached for another artifact; attach the table of this one.")
         report(0.0, "Loading the artifact")
-        scorer = loaded(artifact, job)
+        scorer = loaded(artifact, job, declared)
         with opened(piece, job) as table:
-            table.require(declared.prediction, *declared.features, *([declared.score] if declared.score else []))
+            table.require(declared.prediction, *declared.features, *_score_columns(declared))
             found = _compared(table, declared, scorer, report)
-        return found.reading(declared, scorer, artifact)
+            measures = found.measures()
+            if declared.kind == REGRESSION:
+                deviation = label_deviation(table, label=declared.label, prediction=declared.prediction)
+                measures = (measures[0], in_deviations(measures[0], deviation, name=IN_DEVIATIONS), *measures[1:])
+        reading = Reading(
+            measures=measures,
+            looked_at=_looked_at(found, declared, scorer, artifact),
+            not_looked_at=(
+                "What happens to data before they become these columns.",
+                "Whether another version of the library gives the same answers.",
+            ),
+            tables=_tables(found, declared),
+            details={"program": scorer.program},
+        )
+        return replace(reading, details=with_kind(reading.details, declared.kind))
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         rules = [
             at_most(SCORE_GAP, thresholds.max_score_difference),
             at_most(OTHER_DECISIONS, thresholds.max_different_decisions),
+            at_most(NUMBER_GAP, thresholds.max_number_difference),
+            at_most(IN_DEVIATIONS, thresholds.max_number_difference_in_deviations),
         ]
-        return judge_by(reading, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+        whole = with_inapplicable(reading, KINDS_OF)
+        return judge_by(whole, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
 
 
-class _Comparison:
-    """Collects differences, part by part."""
-
-    def __init__(self) -> None:
-        self.rows = self.used = self.other = 0
-        self.has_scores = self.has_decisions = True
-        self.gaps: list[NDArray[np.float64]] = []
-        self.worst: list[tuple[tuple[bool, float], int, str, str, str, str]] = []
-
-    def add(self, start: int, scored: Scored, scores: NDArray[np.float64] | None, decisions: list[str | None]) -> None:
-        """One part of the table: what was submitted, and what the artifact says."""
-        present = np.array([text is not None for text in decisions])
-        if scores is not None:
-            present &= np.isfinite(scores)
-        self.rows += len(decisions)
-        self.used += int(present.sum())
-        different = np.zeros(len(decisions), dtype=np.bool_)
-        if scored.decisions is None:
-            self.has_decisions = False
-        else:
-            different = present & ~_same(decisions, scored.decisions)
-            self.other += int(different.sum())
-        gaps = np.zeros(len(decisions))
-        if scores is None or scored.scores is None:
-            self.has_scores = False
-        else:
-            # A score that the artifact cannot give is as far from the submitted one as a score can be.
-            gaps = np.where(present, np.nan_to_num(np.abs(scores - scored.scores), nan=1.0, posinf=1.0), 0.0)
-            self.gaps.append(gaps)
-        self._remember(start, scored, scores, decisions, different, gaps)
-
-    def _remember(
-        self,
-        start: int,
-        scored: Scored,
-        scores: NDArray[np.float64] | None,
-        decisions: list[str | None],
-        different: NDArray[np.bool_],
-        gaps: NDArray[np.float64],
-    ) -> None:
-        for place in np.lexsort((-gaps, ~different))[:SHOWN]:
-            if different[place] or gaps[place] > 0:
-                self.worst.append(
-                    (
-                        (not different[place], -float(gaps[place])),
-                        start + int(place) + 1,
-                        "" if scores is None else number(float(scores[place])),
-                        "" if scored.scores is None else number(float(scored.scores[place])),
-                        decisions[place] or "",
-                        "" if scored.decisions is None else scored.decisions[place],
-                    )
-                )
-        self.worst = sorted(self.worst)[:SHOWN]
-
-    def measures(self) -> Iterator[Measure]:
-        """Largest difference of scores, different decisions, rows left out."""
-        if self.has_scores and self.gaps:
-            every = np.concatenate(self.gaps)
-            counts = tuple((f"rows above {limit:g}", int((every > limit).sum())) for limit in (1e-6, 1e-4, 1e-2))
-            yield Measure(SCORE_GAP, float(every.max()), self.used, method="absolute", counts=counts)
-        else:
-            reason = "Not computable: the table declares no score, or the artifact gives none of two classes."
-            yield not_computable(SCORE_GAP, reason, n=self.used)
-        if self.has_decisions:
-            yield Measure(OTHER_DECISIONS, self.other, self.used, method="count of rows")
-        else:
-            yield not_computable(OTHER_DECISIONS, "Not computable: the artifact gives no decisions.", n=self.used)
-        yield left_out_share(used=self.used, rows=self.rows)
-
-    def reading(self, declared: Declaration, scorer: Scorer, artifact: Input) -> Reading:
-        """Everything in one reading."""
-        columns = ("Row", "Score submitted", "Score reproduced", "Decision submitted", "Decision reproduced")
-        rows = tuple(row[1:] for row in self.worst)
-        order = ", ".join(declared.features)
-        return Reading(
-            measures=tuple(self.measures()),
-            looked_at=(
-                f"{self.rows:,} rows, run through {artifact.name} by {scorer.program}.",
-                f"The artifact was given the columns {order} in this order.",
-            ),
-            not_looked_at=(
-                "What happens to data before they become these columns.",
-                "Whether another version of the library gives the same answers.",
-            ),
-            tables=(NumberTable("Rows that differ most", columns, rows),) if rows else (),
-            details={"program": scorer.program},
-        )
+def _score_columns(declared: Declaration) -> tuple[str, ...]:
+    return ((declared.score,) if declared.score else ()) + tuple(declared.class_scores.values())
 
 
-def _same(submitted: list[str | None], reproduced: list[str]) -> NDArray[np.bool_]:
-    """Whether decisions mean the same; each pair of texts is compared once."""
-    known: dict[tuple[str | None, str], bool] = {}
-    for pair in set(zip(submitted, reproduced, strict=True)):
-        known[pair] = pair[0] is not None and same_value(pair[0], pair[1])
-    return np.array([known[pair] for pair in zip(submitted, reproduced, strict=True)], dtype=np.bool_)
+def _looked_at(found: Compared, declared: Declaration, scorer: Scorer, artifact: Input) -> tuple[str, ...]:
+    classes = ", ".join(declared.class_scores)
+    return (
+        f"{found.rows:,} rows, run through {artifact.name} by {scorer.program}.",
+        f"The artifact was given the columns {', '.join(declared.features)} in this order.",
+        *((f"The scores of the classes {classes}.",) if classes else ()),
+    )
 
 
-def _compared(table: Table, declared: Declaration, scorer: Scorer, report: Report) -> _Comparison:
+def _tables(found: Compared, declared: Declaration) -> tuple[NumberTable, ...]:
+    columns: tuple[str, ...] = (
+        "Row",
+        "Score submitted",
+        "Score reproduced",
+        "Decision submitted",
+        "Decision reproduced",
+    )
+    rows = found.worst_rows()
+    if declared.kind == REGRESSION:
+        columns, rows = ("Row", "Submitted", "Reproduced"), tuple(row[:3] for row in rows)
+    return (NumberTable("Rows that differ most", columns, rows),) if rows else ()
+
+
+def _compared(table: Table, declared: Declaration, scorer: Scorer, report: Report) -> Compared:
     columns = {name: column_of(table, name) for name in declared.features}
-    scores = table.numbers(declared.score) if declared.score else None
-    decisions = [value_text(text) for text in table.texts(declared.prediction)]
-    found = _Comparison()
+    submitted = _submitted(table, declared)
+    is_number = declared.kind == REGRESSION
+    decisions = None if is_number else [value_text(text) for text in table.texts(declared.prediction)]
+    found = Compared(
+        gap_name=NUMBER_GAP if is_number else SCORE_GAP,
+        decisions_name="" if is_number else OTHER_DECISIONS,
+        names=tuple(declared.class_scores),
+    )
     for start in range(0, table.rows, AT_ONCE):
         part = slice(start, min(start + AT_ONCE, table.rows))
         report(0.1 + 0.85 * start / table.rows, f"Scoring row {start + 1:,} of {table.rows:,}")
         given = {name: column[part] for name, column in columns.items()}
         scored = answers(scorer, given, part.stop - part.start)
-        found.add(start, scored, None if scores is None else scores[part], decisions[part])
+        found.add(
+            start,
+            None if submitted is None else submitted[part],
+            _answered(scored, declared),
+            None if decisions is None else decisions[part],
+            scored.decisions,
+        )
     return found
+
+
+def _submitted(table: Table, declared: Declaration) -> NDArray[np.float64] | None:
+    """The submitted scores (or numbers), a column for each of them; None if the table declares none."""
+    names = [declared.prediction] if declared.kind == REGRESSION else list(_score_columns(declared))
+    return np.column_stack([table.numbers(name) for name in names]) if names else None
+
+
+def _answered(scored: Scored, declared: Declaration) -> NDArray[np.float64] | None:
+    """What the artifact says in their place."""
+    if declared.kind == MULTICLASS:
+        return scored.class_scores
+    found = scored.numbers if declared.kind == REGRESSION else scored.scores
+    return None if found is None else np.asarray(found, dtype=np.float64).reshape(-1, 1)

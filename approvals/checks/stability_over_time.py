@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -85,6 +85,11 @@ class StabilityOverTime(Check):
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **dict.fromkeys(("min_window_accuracy", "max_accuracy_range"), KINDS_OF[ACCURACY]),
+        **dict.fromkeys(("min_window_roc_auc", "max_roc_auc_range"), KINDS_OF[AUC]),
+        **dict.fromkeys(("max_window_mae", "max_mae_range"), KINDS_OF[ERROR]),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         piece, asked = job.input("evaluation_table"), job.parameters

@@ -5,6 +5,7 @@ Another binning is another number.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -140,8 +141,10 @@ def number_bins(sample: Sample, quantiles: Sequence[float], std: float | None, c
     edges = np.unique(quantiles)
     # Where the quantiles are one or two values (a flag, a column of nearly only zeros), each is a bin of its own:
     # a single bin would say that nothing ever changes.
-    apart = edges[1:-1] if edges.size > _FEWEST_EDGES else [end for e in edges for end in (np.nextafter(e, -np.inf), e)]
-    cuts = tuple(float(cut) for cut in apart)
+    apart = (
+        edges[1:-1] if edges.size > _FEWEST_EDGES else [end for e in edges for end in (math.nextafter(e, -math.inf), e)]
+    )
+    cuts = tuple(float(cut) for cut in apart if math.isfinite(cut))  # nothing is below the least number
     return ReferenceBins(column, "number", cuts, (), sample.below(cuts), sample.n, sample.missing, std)
 
 

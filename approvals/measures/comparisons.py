@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from approvals.measures.intervals import Interval, fisher_each, katz_log, newcombe, z_test
 from approvals.measures.performance import with_interval
-from approvals.measures.values import Counts, Measure, not_computable
+from approvals.measures.values import Counts, Measure, Slice, not_computable
 
 Key = tuple[str, ...]
 FourCounts = tuple[int, int, int, int]
@@ -46,15 +46,22 @@ def four_fifths(k1: int, n1: int, k2: int, n2: int) -> bool | None:
     return 5 * k1 * n2 < 4 * k2 * n1
 
 
-def ratio_measure(name: str, counts: FourCounts, level: float) -> Measure:
+def ratio_measure(
+    name: str,
+    counts: FourCounts,
+    level: float,
+    where: Slice = (),
+) -> Measure:
     """k1/n1 divided by k2/n2 with Katz's interval, from (k1, n1, k2, n2); not computable for a rate of 0 below."""
     k1, n1, k2, n2 = counts
     behind: Counts = (("k1", k1), ("n1", n1), ("k2", k2), ("n2", n2))
     if not k2:
-        return not_computable(name, "Not computable: the favourable rate of the reference group is 0.", behind, n=n1)
+        return not_computable(
+            name, "Not computable: the favourable rate of the reference group is 0.", behind, n=n1, slice=where
+        )
     same = counts[:2] == counts[2:]
     interval = None if same else katz_log(*counts, level)
-    return with_interval(name, (k1 * n2) / (k2 * n1), n1 + n2, interval, counts=behind)
+    return with_interval(name, (k1 * n2) / (k2 * n1), n1 + n2, interval, counts=behind, slice=where)
 
 
 def compare_each(

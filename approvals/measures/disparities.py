@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from approvals.measures.intervals import Interval, bootstrap
+from approvals.measures.drawn_rates import SELECTION, Chosen, Drawn, Ends, drawn_rates
+from approvals.measures.intervals import FEWEST_DRAWS, Interval, percentile_interval
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats, Integers
 from approvals.measures.values import Counts, Measure, not_computable
@@ -85,29 +85,29 @@ def disparities(
     vectors = {name: found for name, (found, _) in _RATES.items()}
     vectors[_FAVOURABLE] = vectors["selection rate"] if favourable_is_positive else _NEGATIVE_RATE
     whole = {name: _shares(cells, pair) for name, pair in vectors.items()}
-    chosen = tuple(dict.fromkeys((part.rows, part.reference) for part in among))
-
-    def evaluate(drawn: Floats) -> dict[str, Floats]:
-        rates = {name: _drawn_rates(drawn, pair) for name, pair in vectors.items()}
-        found: dict[str, Floats] = {}
-        for i, (rows, reference) in enumerate(chosen):
-            part = {name: rate if len(rows) == len(cells) else rate[:, rows] for name, rate in rates.items()}
-            at = None if reference is None else rows.index(reference)
-            found |= {f"{i} {name}": values for name, values in _statistics(part, at).items()}
-        return found
-
-    intervals = bootstrap(cells, evaluate, draws=draws, seed=seed, level=level) if len(cells) > 1 else {}
+    chosen = tuple(dict.fromkeys(Chosen(part.rows, part.reference) for part in among))
+    drawn = drawn_rates(cells, chosen, draws=draws, seed=seed) if len(cells) > 1 and draws >= FEWEST_DRAWS else None
+    intervals: list[dict[str, Interval | None]] = [
+        {
+            name: percentile_interval(values, draws, seed, level)
+            for name, values in _statistics(part, favourable_is_positive=favourable_is_positive).items()
+        }
+        for part in drawn or []
+    ] or [{} for _ in chosen]
     return tuple(
-        _measures({name: share.of(part.rows) for name, share in whole.items()}, part, f"{i} ", intervals, cells)
+        _measures(
+            {name: share.of(part.rows) for name, share in whole.items()},
+            part,
+            intervals[chosen.index(Chosen(part.rows, part.reference))],
+            cells,
+        )
         for part in among
-        for i in [chosen.index((part.rows, part.reference))]
     )
 
 
 def _measures(
     shares: Mapping[str, Shares],
     part: Among,
-    prefix: str,
     intervals: Mapping[str, Interval | None],
     cells: Integers,
 ) -> dict[str, Measure]:
@@ -122,7 +122,7 @@ def _measures(
             reason = _reason(name, shares, part)
             measures[name] = not_computable(name, reason, behind, n=n, method=method)
         else:
-            interval = intervals.get(prefix + name)
+            interval = intervals.get(name)
             measures[name] = with_interval(name, float(point), n, interval, method=method, counts=behind)
     return measures
 
@@ -202,16 +202,10 @@ def _ratio(ends: tuple[Fraction, Fraction] | None) -> Fraction | None:
     return ends[0] / ends[1] if ends and ends[1] else None
 
 
-def _drawn_rates(drawn: Floats, vectors: Vectors) -> Floats:
-    above, below = (
-        functools.reduce(np.add, (drawn[..., i] for i, taken in enumerate(vector) if taken)) for vector in vectors
-    )
-    with np.errstate(invalid="ignore"):
-        return above / below
-
-
-def _statistics(rates: Mapping[str, Floats], reference: int | None) -> dict[str, Floats]:
-    ends = {name: _extremes(rate) for name, rate in rates.items()}
+def _statistics(drawn: Drawn, *, favourable_is_positive: bool) -> dict[str, Floats]:
+    ends = {name: _both(drawn.every(name)) for name in drawn.others}
+    ends["FNR"] = _complement(ends["TPR"])
+    ends[_FAVOURABLE] = ends["selection rate"] if favourable_is_positive else _complement(ends["selection rate"])
     found = {name: ends[rate][1] - ends[rate][0] for name, rate in _DIFFERENCES.items()}
     found |= {name: _quotient(*ends[rate]) for name, rate in _RATIOS.items()}
     gaps = (found["equal_opportunity_difference"], found["fpr_difference_between_groups"])
@@ -220,23 +214,25 @@ def _statistics(rates: Mapping[str, Floats], reference: int | None) -> dict[str,
     found["equalized_odds_ratio_worst_case"] = np.minimum(
         found["equal_opportunity_ratio"], found["fpr_ratio_between_groups"]
     )
-    if reference is None:
-        found["disparate_impact"] = _quotient(*ends[_FAVOURABLE])
-    else:
-        favourable = rates[_FAVOURABLE]
-        others = np.delete(favourable, reference, axis=1)
-        found["disparate_impact"] = _quotient(others.min(axis=1, initial=np.inf), favourable[:, reference])
+    compared = ends[_FAVOURABLE]
+    if drawn.reference:
+        others, reference = ((ends.low, ends.high) for ends in (drawn.others[SELECTION], drawn.reference[SELECTION]))
+        if not favourable_is_positive:
+            others, reference = _complement(others), _complement(reference)
+        compared = others[0], reference[0]
+    found["disparate_impact"] = _quotient(*compared)
     return found
 
 
-def _extremes(rates: Floats) -> tuple[Floats, Floats]:
-    undefined = np.isnan(rates)
-    if not undefined.any():
-        return rates.min(axis=1, initial=np.inf), rates.max(axis=1, initial=-np.inf)
-    lowest = np.min(np.where(undefined, np.inf, rates), axis=1, initial=np.inf)
-    highest = np.max(np.where(undefined, -np.inf, rates), axis=1, initial=-np.inf)
-    enough = (~undefined).sum(axis=1) > 1
-    return np.where(enough, lowest, np.nan), np.where(enough, highest, np.nan)
+def _both(ends: Ends) -> tuple[Floats, Floats]:
+    """The lowest and the highest rate in each draw, NaN where fewer than two groups have the rate."""
+    enough = ends.groups > 1
+    return np.where(enough, ends.low, np.nan), np.where(enough, ends.high, np.nan)
+
+
+def _complement(ends: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """The ends of 1 minus the rate."""
+    return 1.0 - ends[1], 1.0 - ends[0]
 
 
 def _quotient(lowest: Floats, highest: Floats) -> Floats:

@@ -229,6 +229,17 @@ def _ks_p(pair: TwoSamples, distance: float) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # where the exact p fails, scipy takes its asymptotic one
             return float(_stats().ks_2samp(*sides).pvalue)
+    return _asymptotic(distance, sizes)
+
+
+def asymptotic_ks_p(pair: TwoSamples) -> float | None:
+    """The two-sided p that scipy takes with method "asymp"; None without values and for one value on each side."""
+    distance = pair.distances.ks if pair.distances else None
+    sizes = (pair.reference.n, pair.current.n)
+    return None if distance is None or max(sizes) <= 1 else _asymptotic(distance, sizes)
+
+
+def _asymptotic(distance: float, sizes: tuple[int, int]) -> float:
     # scipy's own asymptotic form, which needs the distance only.
     rows = np.round(float(max(sizes)) * min(sizes) / sum(sizes))
     return float(np.clip(_stats().kstwo.sf(distance, rows), 0.0, 1.0))

@@ -34,6 +34,9 @@ class Engine(ABC):
     has_hash: bool
     """Whether HASH(c0, c1, …) gives a number that holds while the table is open, and in other tables of this engine."""
 
+    at_once: int = 1
+    """How many threads may use it; their questions may be answered in turn."""
+
     @abstractmethod
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows of a query, as Python values."""
@@ -41,6 +44,11 @@ class Engine(ABC):
     @abstractmethod
     def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The columns of a query as numpy arrays, masked where missing."""
+
+    def rows_by(self, cells: Sequence[str]) -> str:
+        """SQL of a relation of these cells, each once, and n: rows per combination of their values."""
+        chosen = ", ".join(cells)
+        return f"SELECT {chosen}, COUNT(*) AS n FROM t GROUP BY {chosen}"  # noqa: S608 - cells are c0, c1, …
 
     def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The same, of few enough rows that the engine may hold them once more, where that is faster."""

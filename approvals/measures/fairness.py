@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,9 @@ from approvals.measures.group_cells import (
     refuse_repeated,
     with_empty_groups,
 )
-from approvals.measures.intervals import wilson
-from approvals.measures.labels import UNKNOWN, Value, group_text, positive_level, same_value
-from approvals.measures.performance import RATES, Confusion, rate_measure, score_measures, with_interval
+from approvals.measures.intervals import WILSON, wilson_each
+from approvals.measures.labels import UNKNOWN, Value, group_label, group_text, positive_level, same_value
+from approvals.measures.performance import RATES, Confusion, score_measures
 from approvals.measures.score_reading import read_score_groups
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure, Slice, not_computable
@@ -62,7 +63,7 @@ class Group:
     @property
     def label(self) -> str:
         """The group's values in one text."""
-        return " | ".join(self.values)
+        return group_label(self.values)
 
 
 @dataclass(frozen=True)
@@ -180,12 +181,7 @@ def _group_table(
     known = {key: cell for key, cell in margin.items() if UNKNOWN not in key and cell.n}
     large = {key: cell for key, cell in known.items() if cell.n >= settings.small_group}
     reference = asked or _highest(large, settings)
-    groups = tuple(
-        _group(
-            names, key, cell, scored.get(key, {}), margin[reference] if reference and len(known) > 1 else None, settings
-        )
-        for key, cell in margin.items()
-    )
+    groups = _groups(names, margin, scored, margin[reference] if reference and len(known) > 1 else None, settings)
     judged, shown = _disparities(known, large, asked, settings)
     return GroupTable(
         attributes=names,
@@ -224,7 +220,7 @@ def _disparities(
             rows=tuple(i for i, key in enumerate(every) if key in groups),
             words=meant,
             reference=every.index(asked) if asked and asked in groups else None,
-            reference_words=" | ".join(asked) if asked and asked in groups else "",
+            reference_words=group_label(asked) if asked and asked in groups else "",
         )
         for groups, meant in zip((large, known), words, strict=True)
     ]
@@ -237,53 +233,76 @@ def _disparities(
         seed=settings.seed,
     )
     return [
-        missing_reference(" | ".join(asked), measures) if asked and part.reference is None else measures
+        missing_reference(group_label(asked), measures) if asked and part.reference is None else measures
         for part, measures in zip(among, found, strict=True)
     ]
 
 
-def _group(
+def _groups(
     names: Key,
-    key: Key,
-    cell: Confusion,
-    scored: Mapping[str, Measure],
+    margin: Mapping[Key, Confusion],
+    scored: Mapping[Key, Mapping[str, Measure]],
     reference: Confusion | None,
     settings: _Settings,
-) -> Group:
-    level, good = settings.level, _favourable(cell, settings)
-    where: Slice = tuple(zip(names, key, strict=True))
-    measures = {
-        name: rate_measure(name, cell, RATES[rate], level=level, slice=where) for name, rate in _GROUP_RATES.items()
+) -> tuple[Group, ...]:
+    rates = _rates(names, margin, settings)
+    found = []
+    for (key, cell), measures in zip(margin.items(), rates, strict=True):
+        where: Slice = tuple(zip(names, key, strict=True))
+        good, is_unknown = _favourable(cell, settings), UNKNOWN in key
+        measures["impact_ratio"] = _impact_ratio(good, cell.n, reference, settings, where, unknown=is_unknown)
+        measures |= {name: replace(measure, slice=where) for name, measure in scored.get(key, {}).items()}
+        found.append(
+            Group(
+                values=key,
+                n=cell.n,
+                tp=cell.tp,
+                fp=cell.fp,
+                fn=cell.fn,
+                tn=cell.tn,
+                favourable=good,
+                measures=measures,
+                small=cell.n < settings.small_group,
+                unknown=is_unknown,
+            )
+        )
+    return tuple(found)
+
+
+def _rates(names: Key, margin: Mapping[Key, Confusion], settings: _Settings) -> list[dict[str, Measure]]:
+    """Every rate of every group with its Wilson interval, all groups at once; see `performance.rate_measure`."""
+    cells = list(margin.values())
+    wheres: list[Slice] = [tuple(zip(names, key, strict=True)) for key in margin]
+    whole: Any = Confusion(*np.array([(c.tp, c.fp, c.fn, c.tn) for c in cells], dtype=np.int64).T)
+    asked: dict[str, tuple[Any, Any, str]] = {
+        name: (RATES[rate].k(whole), RATES[rate].n(whole), RATES[rate].empty) for name, rate in _GROUP_RATES.items()
     }
-    interval = wilson(good, cell.n, level)
-    name = "favourable_rate"
-    if interval is None:
-        measures[name] = not_computable(name, "Not computable: there are no rows.", n=0, slice=where)
-    else:
-        behind = (("k", good), ("n", cell.n))
-        measures[name] = with_interval(name, good / cell.n, cell.n, interval, counts=behind, slice=where)
-    others = {"impact_ratio": _impact_ratio(good, cell.n, reference, settings, unknown=UNKNOWN in key)}
-    others |= scored
-    return Group(
-        values=key,
-        n=cell.n,
-        tp=cell.tp,
-        fp=cell.fp,
-        fn=cell.fn,
-        tn=cell.tn,
-        favourable=good,
-        measures=measures | {name: replace(measure, slice=where) for name, measure in others.items()},
-        small=cell.n < settings.small_group,
-        unknown=UNKNOWN in key,
-    )
+    asked["favourable_rate"] = (_favourable(whole, settings), whole.n, "there are no rows")
+    found: list[dict[str, Measure]] = [{} for _ in cells]
+    for name, (above, below, empty) in asked.items():
+        ends = (end.tolist() for end in wilson_each(above, below, settings.level))
+        columns = zip(above.tolist(), below.tolist(), *ends, found, wheres, cells, strict=True)
+        for k, n, low, high, measures, where, cell in columns:
+            if n:
+                measures[name] = Measure(
+                    name, k / n, n, low, high, WILSON, settings.level, where, counts=(("k", k), ("n", n))
+                )
+            else:
+                reason = f"Not computable: {empty}."
+                measures[name] = not_computable(name, reason, cell.counts, n=0, slice=where)
+    return found
 
 
-def _impact_ratio(good: int, n: int, reference: Confusion | None, settings: _Settings, *, unknown: bool) -> Measure:
+def _impact_ratio(
+    good: int, n: int, reference: Confusion | None, settings: _Settings, where: Slice, *, unknown: bool
+) -> Measure:
     name = "impact_ratio"
     if unknown:
-        return not_computable(name, "Not computable: rows with an unknown value are not a group.", n=n)
-    if not n:
-        return not_computable(name, "Not computable: there are no rows.", n=n)
-    if reference is None:
-        return not_computable(name, "Not computable: there is no second group to compare with.", n=n)
-    return ratio_measure(name, (good, n, _favourable(reference, settings), reference.n), settings.level)
+        reason = "Not computable: rows with an unknown value are not a group."
+    elif not n:
+        reason = "Not computable: there are no rows."
+    elif reference is None:
+        reason = "Not computable: there is no second group to compare with."
+    else:
+        return ratio_measure(name, (good, n, _favourable(reference, settings), reference.n), settings.level, where)
+    return not_computable(name, reason, n=n, slice=where)

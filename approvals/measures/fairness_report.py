@@ -9,18 +9,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 
-from approvals.measures.comparisons import Comparison
+from approvals.measures.comparison_report import comparison_reports, tests_report
+from approvals.measures.defined_rates import adverse_impact, defined_only, overall_rates
 from approvals.measures.fairness import Group, GroupTable, group_fairness
-from approvals.measures.labels import Value, same_value
-from approvals.measures.multiplicity import adjusted, chance_sentence, expected_by_chance
-from approvals.measures.performance import Confusion
-from approvals.measures.report import Report, block
+from approvals.measures.labels import Value, group_label, same_value
+from approvals.measures.pair_bootstrap import bootstrap_rates
+from approvals.measures.performance import RATES, Confusion, rate_measure
+from approvals.measures.report import Report, block, uncertain_report
 from approvals.measures.tables import Table
 from approvals.measures.two_groups import favourable_measures, inequality_measures, positive_measures
+from approvals.measures.two_proportions import two_proportions_each
 from approvals.measures.values import Measure
 
 GROUP_RATES = ("selection_rate", "favourable_rate", "accuracy", "tpr", "fpr", "fnr", "tnr", "precision", "base_rate")
 CALIBRATION = {"ece": "ece_10_equal_width_right_closed"}
+TESTED_RATES = {
+    "selection_rate": "selection_rate",
+    "tpr": "recall",
+    "fpr": "fpr",
+    "fnr": "fnr",
+    "precision": "precision",
+    "accuracy": "accuracy",
+    "base_rate": "prevalence",
+}
 CALIBRATED = ("mean_score", "base_rate", "calibration_in_the_large", "ece", "brier", "roc_auc")
 
 
@@ -59,12 +70,14 @@ def fairness_reports(  # noqa: PLR0913 - the columns and the declared settings o
         seed=seed,
     )
     reports = {part.attributes: _fairness(part, small_group, scored=bool(score)) for part in found}
-    comparisons = _comparisons(found)
+    comparisons = comparison_reports({part.attributes: part.comparisons for part in found})
     for part in found:
         reports[part.attributes] |= comparisons[part.attributes]
         if part.attributes in (reference or {}):
             same = same_value(positive, favourable)
-            reports[part.attributes]["two_groups"] = _two_groups(part, favourable_is_positive=same)
+            reports[part.attributes]["two_groups"] = _two_groups(
+                part, favourable_is_positive=same, draws=draws, seed=seed
+            )
     return {f"fairness_{'_x_'.join(names)}": report for names, report in reports.items()}
 
 
@@ -80,19 +93,35 @@ def _fairness(part: GroupTable, small_group: int, *, scored: bool) -> Report:
     report: Report = {
         "rows_left_out": part.rows_left_out,
         "unknown_rows": part.unknown_rows,
+        "unknown_count": part.unknown_rows,
+        "overall": overall_rates(part.groups),
         "by_group": {label: _group(group) for label, group in groups.items()},
         "impact_ratio_vs_highest": _impact_ratios(part.groups),
-        "reference_group": None if part.reference is None else " | ".join(part.reference),
+        "adverse_impact_indicated": adverse_impact(part.groups),
+        "reference_group": None if part.reference is None else group_label(part.reference),
         **block(part.all_groups),
         f"groups_with_n_at_least_{small_group}": block(part.disparities),
+        "defined_only": defined_only(part, small_group),
     }
     if scored:
         report["calibration_within_groups"] = {
-            label: block({CALIBRATION.get(name, name): group.measures[name] for name in CALIBRATED})
+            label: {
+                "n": group.measures["mean_score"].n,
+                "constant_score": group.measures["roc_auc"].count("distinct_scores") == 1,
+                **block({CALIBRATION.get(name, name): _calibrated(group)[name] for name in CALIBRATED}),
+            }
             for label, group in groups.items()
             if "ece" in group.measures
         }
     return report
+
+
+def _calibrated(group: Group) -> dict[str, Measure]:
+    """The measures of the group's scores; the base rate is that of the rows with a score, as all else beside it."""
+    of_scores = group.measures["mean_score"]
+    k, rest = of_scores.count("positives") or 0, of_scores.count("negatives") or 0
+    scored = Confusion(tp=k, fp=0, fn=0, tn=rest)
+    return {**group.measures, "base_rate": rate_measure("base_rate", scored, RATES["prevalence"])}
 
 
 def _group(group: Group) -> Report:
@@ -109,60 +138,17 @@ def _impact_ratios(groups: Iterable[Group]) -> dict[str, float | None]:
     return {label: float(rate / highest) if usable else None for label, rate in rates.items()}
 
 
-def _comparisons(parts: Sequence[GroupTable]) -> dict[tuple[str, ...], Report]:
-    """The comparisons of each table, p values adjusted over those of all tables, and how many were made in all."""
-    every = [item for part in parts for item in part.comparisons]
-    exact, tested = adjusted([item.p_fisher for item in every]), adjusted([item.p_z for item in every])
-    made = sum(item.p_fisher.computable for item in every)
-    reports = iter(
-        _comparison(
-            item,
-            {
-                "p_two_sided_z_holm": z.holm,
-                "p_two_sided_z_benjamini_hochberg": z.benjamini_hochberg,
-                "fisher_p_two_sided_holm": fisher.holm,
-                "fisher_p_two_sided_benjamini_hochberg": fisher.benjamini_hochberg,
-            },
-        )
-        for item, z, fisher in zip(every, tested, exact, strict=True)
-    )
-    note = {
-        "comparisons": made,
-        "comparisons_without_p": len(every) - made,
-        "expected_below_0_05_by_chance": expected_by_chance(made),
-        "note": chance_sentence(made),
-    }
-    return {
-        part.attributes: {
-            "comparisons": {" | ".join(item.values): next(reports) for item in part.comparisons},
-            "multiple_comparisons": dict(note),
-        }
-        for part in parts
-    }
-
-
-def _comparison(item: Comparison, adjusted_p: Mapping[str, Measure]) -> Report:
-    measures = {
-        "difference": item.difference,
-        "ratio": item.ratio,
-        "z_pooled": item.z,
-        "p_two_sided_z": item.p_z,
-        "fisher_p_two_sided": item.p_fisher,
-        **adjusted_p,
-    }
-    facts = {"reference": " | ".join(item.reference), "k1": item.k1, "n1": item.n1, "k2": item.k2, "n2": item.n2}
-    return {**facts, "below_four_fifths": item.adverse, "small": item.small, **block(measures)}
-
-
-def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
+def _two_groups(part: GroupTable, *, favourable_is_positive: bool, draws: int, seed: int) -> Report:
     """Each known group against the reference, and how unequally the rows are served: of both, and of the table."""
     groups = [group for group in part.groups if group.n and not group.unknown]
     reference = next(group for group in groups if group.values == part.reference)
     unequal = partial(inequality_measures, favourable_is_positive=favourable_is_positive)
+    others = [group for group in groups if group is not reference]
+    cells = [_cells(group) for group in others]
+    tests = _tests_of_rates(cells, _cells(reference))
+    drawn = bootstrap_rates(cells, _cells(reference), TESTED_RATES, draws=draws, seed=seed)
     against: Report = {}
-    for group in groups:
-        if group is reference:
-            continue
+    for group, tested, uncertain in zip(others, tests, drawn, strict=True):
         pair = _cells(group), _cells(reference)
         favoured = favourable_measures(*pair, favourable_is_positive=favourable_is_positive)
         against[group.label] = {
@@ -170,10 +156,27 @@ def _two_groups(part: GroupTable, *, favourable_is_positive: bool) -> Report:
             "favourable_as_positive": block(favoured),
             "positive_as_predicted": block(positive_measures(*pair)),
             "inequality_of_both_groups": block(unequal(pair)),
+            "tests": tested,
+            "bootstrap": {
+                rate: {name: uncertain_report(found) for name, found in parts.items()}
+                for rate, parts in uncertain.items()
+            },
         }
     unknown = [_cells(group) for group in part.groups if group.unknown]
     whole = unequal([_cells(group) for group in groups], others=unknown)
     return {"reference": reference.label, "groups": against, "inequality_of_all_rows": block(whole)}
+
+
+def _tests_of_rates(groups: Sequence[Confusion], reference: Confusion) -> list[Report]:
+    """The tests of two proportions for each rate of each group: numerators and denominators against the reference."""
+    rates = [RATES[rate] for rate in TESTED_RATES.values()]
+    below = [(rate.k(reference), rate.n(reference)) for rate in rates]
+    pairs = [(rate.k(group), rate.n(group), *k2) for group in groups for rate, k2 in zip(rates, below, strict=True)]
+    found = [tests_report(pair) for pair in two_proportions_each(pairs)]
+    return [
+        dict(zip(TESTED_RATES, found[start : start + len(rates)], strict=True))
+        for start in range(0, len(found), len(rates))
+    ]
 
 
 def _cells(group: Group) -> Confusion:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from approvals.measures.scores import Floats, Integers, Scores
 
@@ -20,9 +21,10 @@ Statistic = Callable[[Floats], Floats]
 Evaluation = Callable[[Floats], Mapping[str, Floats]]
 """From drawn cells [draws, groups, cells] to several statistics, each one number per draw, NaN where undefined."""
 
+WILSON = "Wilson score interval"
 _BLOCK_CELLS = 1_000_000
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_FEWEST_DRAWS = 100
+FEWEST_DRAWS = 100
 _ROUNDING = 1e-12
 _FISHER_TOLERANCE = 1e-14
 
@@ -54,7 +56,19 @@ def wilson(k: int, n: int, level: float = 0.95) -> Interval | None:
     half = z / (1.0 + spread) * math.sqrt(share * (1.0 - share) / n + spread / (4.0 * n))
     low = 0.0 if k == 0 else max(0.0, centre - half)
     high = 1.0 if k == n else min(1.0, centre + half)
-    return Interval(low, high, level, "Wilson score interval")
+    return Interval(low, high, level, WILSON)
+
+
+def wilson_each(k: Integers, n: Integers, level: float = 0.95) -> tuple[Floats, Floats]:
+    """The lower and the upper ends of `wilson` for each k of n, at once; NaN where it is undefined."""
+    z = _z(level)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share, spread = k / n, z * z / n
+        centre = (share + spread / 2.0) / (1.0 + spread)
+        half = z / (1.0 + spread) * np.sqrt(share * (1.0 - share) / n + spread / (4.0 * n))
+    low = np.where(k == 0, 0.0, np.maximum(0.0, centre - half))
+    high = np.where(k == n, 1.0, np.minimum(1.0, centre + half))
+    return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
 def newcombe(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Interval | None:
@@ -155,7 +169,7 @@ def bootstrap(
     Draws are made in blocks, each with a stream of its own, so that the number of processors changes no result.
     """
     sizes = cells.sum(axis=1)
-    if draws < _FEWEST_DRAWS or not cells.size or (sizes == 0).any():
+    if draws < FEWEST_DRAWS or not cells.size or (sizes == 0).any():
         return {}
     shares = cells / sizes[:, None]
     length = max(1, _BLOCK_CELLS // cells.size)
@@ -171,10 +185,14 @@ def bootstrap(
     else:
         with ThreadPoolExecutor(min(len(starts), _PROCESSORS)) as threads:
             parts = list(threads.map(block, starts))
-    return {name: _percentiles(np.concatenate([part[name] for part in parts]), draws, seed, level) for name in parts[0]}
+    return {
+        name: percentile_interval(np.concatenate([part[name] for part in parts]), draws, seed, level)
+        for name in parts[0]
+    }
 
 
-def _percentiles(values: Floats, draws: int, seed: int, level: float) -> Interval | None:
+def percentile_interval(values: Floats, draws: int, seed: int, level: float) -> Interval | None:
+    """The interval of one statistic from its values in all draws, NaN where undefined; see `bootstrap`."""
     defined = values[np.isfinite(values)]
     if defined.size < 0.95 * draws:
         return None
@@ -223,17 +241,46 @@ def _two_sided(counts: Integers) -> Floats:
     law = {"M": n1 + n2, "n": k1 + k2, "N": n1}
     lowest, highest = np.maximum(0, k1 - n2 + k2), np.minimum(n1, k1 + k2)
     mode = np.clip(((law["n"] + 1) * (n1 + 1.0) / (law["M"] + 2)).astype(np.int64), lowest, highest)
-    observed = hypergeom.pmf(k1, **law)
-    limit = observed * (1.0 + _FISHER_TOLERANCE)
+    is_unlikely = _less_likely(counts, lowest, highest)
     is_low = k1 < mode
     # The first value on the other side of the mode that is no more likely than what was observed.
     near, far = mode.copy(), np.where(is_low, highest + 1, lowest - 1)
     while (apart := np.abs(far - near) > 1).any():
         middle = (near + far) // 2
-        unlikely = hypergeom.pmf(middle, **law) <= limit
+        unlikely = is_unlikely(middle)
         far = np.where(apart & unlikely, middle, far)
         near = np.where(apart & ~unlikely, middle, near)
     below = hypergeom.cdf(np.where(is_low, k1, far), **law)
     above = hypergeom.sf(np.where(is_low, far, k1) - 1, **law)
-    whole = hypergeom.pmf(mode, **law) <= limit  # the observed table is as likely as any
+    whole = is_unlikely(mode)  # the observed table is as likely as any
     return np.where(whole, 1.0, np.minimum(1.0, below + above))
+
+
+def _less_likely(counts: Integers, lowest: Integers, highest: Integers) -> Callable[[Integers], NDArray[np.bool_]]:
+    """Whether a first cell is no more likely than the observed one, the sums of the table being what they are.
+
+    Logarithms of factorials say so, but for the few cells that are too close for these.
+    """
+    from scipy.special import gammaln  # noqa: PLC0415
+    from scipy.stats import hypergeom  # noqa: PLC0415
+
+    k1, n1, k2, n2 = counts
+    good = k1 + k2
+
+    def logarithm(k: Integers) -> Floats:
+        found: Floats = gammaln(k + 1) + gammaln(n1 - k + 1) + gammaln(good - k + 1) + gammaln(n2 - good + k + 1)
+        return -found
+
+    observed, doubt = logarithm(k1), 64.0 * np.finfo(np.float64).eps * gammaln(n1 + n2 + 2)
+
+    def is_unlikely(k: Integers) -> NDArray[np.bool_]:
+        inside = (k >= lowest) & (k <= highest)
+        gap = logarithm(np.clip(k, lowest, highest)) - observed
+        found: NDArray[np.bool_] = ~inside | (gap < 0.0)
+        close = np.flatnonzero(inside & (np.abs(gap) <= doubt))
+        law = {"M": (n1 + n2)[close], "n": good[close], "N": n1[close]}
+        limit = hypergeom.pmf(k1[close], **law) * (1.0 + _FISHER_TOLERANCE)
+        found[close] = hypergeom.pmf(k[close], **law) <= limit
+        return found
+
+    return is_unlikely

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from approvals.measures.reading import TableError
 
@@ -32,6 +32,13 @@ def group_text(value: Value) -> str:
     """The group a row belongs to; a missing or literally unknown value is the group UNKNOWN."""
     text = value_text(value)
     return UNKNOWN if text is None or text.lower() in {"", UNKNOWN.lower()} else text
+
+
+def group_label(values: Sequence[str]) -> str:
+    """The values of a group in one text, another one for each group: a value that has a stroke in it is quoted."""
+    if len(values) == 1:
+        return values[0]
+    return " | ".join(f"“{value}”" if "|" in value else value for value in values)
 
 
 def same_value(left: Value, right: Value) -> bool:

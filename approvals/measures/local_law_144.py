@@ -7,6 +7,7 @@ columns may be named here.
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +18,9 @@ import numpy as np
 from approvals.measures.comparisons import four_fifths
 from approvals.measures.group_cells import MAX_GROUPS
 from approvals.measures.intervals import wilson
-from approvals.measures.labels import UNKNOWN, Value, group_text, positive_level, same_value
+from approvals.measures.labels import UNKNOWN, Value, group_label, group_text, positive_level, same_value
 from approvals.measures.performance import with_interval
+from approvals.measures.scores import Floats
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure, not_computable
 
@@ -47,7 +49,7 @@ class Category:
     @property
     def label(self) -> str:
         """The category's values in one text."""
-        return " | ".join(self.values)
+        return group_label(self.values)
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,9 @@ def scoring_tables(
     scored = np.isfinite(values)
     if not scored.any():
         raise TableError(f"The score column “{score}” of “{table.name}” has no values.")
-    median = float(np.median(values[scored]))
-    above = (values > median).tolist()
+    lower, median = _middle(values[scored])
+    # No score lies between the two middle ones, so above their middle is above the lower, whatever rounding does.
+    above = (values > lower).tolist()
     texts = {name: table.texts(name) for name in dict.fromkeys(itertools.chain.from_iterable(names_of))}
     found = []
     for names in names_of:
@@ -124,6 +127,14 @@ def scoring_tables(
             cells[_key(group), is_above] += count
         found.append(replace(_table(names, "scoring", cells, int((~scored).sum()), justification), median=median))
     return tuple(found)
+
+
+def _middle(values: Floats) -> tuple[float, float]:
+    """The lower of the middle values, which is the only one of an odd number, and the median."""
+    places = (values.size - 1) // 2, values.size // 2
+    lower, upper = (float(np.partition(values, place)[place]) for place in places)
+    total = lower + upper
+    return lower, total / 2.0 if math.isfinite(total) else lower / 2.0 + upper / 2.0
 
 
 def _key(group: Iterable[Value]) -> Key:

@@ -24,8 +24,13 @@ def accuracy_difference(correct: Booleans, other: Booleans, *, level: float = 0.
     right and c that only the second has, (b - c)/n and variance (b + c - (b - c)^2/n)/n^2. p is binomial on b of b + c;
     1 when both err on the same rows. Not computable without rows.
     """
-    n, b, c = int(correct.size), int((correct & ~other).sum()), int((~correct & other).sum())
-    counts: Counts = (("only_first_right", b), ("only_second_right", c), ("both_right", int((correct & other).sum())))
+    b, c = int((correct & ~other).sum()), int((~correct & other).sum())
+    return accuracy_from_counts(b, c, int((correct & other).sum()), int(correct.size), level=level)
+
+
+def accuracy_from_counts(b: int, c: int, both: int, n: int, *, level: float = 0.95) -> tuple[Measure, Measure]:
+    """The measures of `accuracy_difference` from b rows only the first has right, c only the second, and both."""
+    counts: Counts = (("only_first_right", b), ("only_second_right", c), ("both_right", both))
     if not n:
         names = ("accuracy_difference", "mcnemar_p")
         return not_computable(names[0], NO_ROWS, counts, n=0), not_computable(names[1], NO_ROWS, counts, n=0)

@@ -1,4 +1,5 @@
 """What a table is made of and what is wrong with it: missing, repeated, constant, leaking. Judges nothing."""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and numbers only
 
 from __future__ import annotations
 
@@ -33,19 +34,19 @@ class Profile:
 
 def profile(table: Table) -> tuple[Profile, ...]:
     """The profile of every column, in file order."""
-    missing = table.missing()
+    table.count_columns()
     found = []
     for column in table.columns:
-        summary = table.summary(column.name) if column.kind == "number" else None
-        distinct = table.distinct(column.name) if summary is None else summary.distinct
+        counted = table.counted(column.name)
+        missing = table.rows - counted.present
         found.append(
             Profile(
                 column=column,
                 n=table.rows,
-                missing=_share("missing_share", missing[column.name], table.rows, (("column", column.name),)),
-                distinct=distinct,
-                constant=distinct == 1,
-                summary=summary,
+                missing=_share("missing_share", missing, table.rows, (("column", column.name),)),
+                distinct=counted.distinct,
+                constant=counted.distinct == 1,
+                summary=counted.numbers if column.kind == "number" else None,
             )
         )
     return tuple(found)
@@ -84,15 +85,17 @@ def constant_columns(table: Table) -> tuple[str, ...]:
 
 def out_of_range(table: Table, column: str, *, low: float | None = None, high: float | None = None) -> Measure:
     """Rows whose number is below `low` or above `high` (both inclusive ends allowed); missing is neither."""
-    values = table.numbers(column)
-    with np.errstate(invalid="ignore"):
-        below = values < low if low is not None else np.zeros(values.size, dtype=np.bool_)
-        above = values > high if high is not None else np.zeros(values.size, dtype=np.bool_)
-    counts = (("below", int(below.sum())), ("above", int(above.sum())))
-    where = (("column", column),)
-    return Measure(
-        "out_of_range", int((below | above).sum()), table.rows, method="count of rows", slice=where, counts=counts
+    table.require_numbers(column)
+    # An end that is not asked for is NULL, which nothing is below or above.
+    below, above = "x < CAST(? AS DOUBLE)", "x > CAST(? AS DOUBLE)"
+    counted = ", ".join(f"COUNT(CASE WHEN {test} THEN 1 END)" for test in (below, above, f"{below} OR {above}"))
+    rows = table.fetch(
+        f"SELECT {counted} FROM (SELECT CAST({table.cell(column)} AS DOUBLE) AS x FROM t) AS r", (low, high, low, high)
     )
+    under, over, outside = (int(count) for count in rows[0])
+    counts = (("below", under), ("above", over))
+    where = (("column", column),)
+    return Measure("out_of_range", outside, table.rows, method="count of rows", slice=where, counts=counts)
 
 
 def not_allowed(table: Table, column: str, allowed: Iterable[Value]) -> Measure:
@@ -158,7 +161,7 @@ def missingness_leakage(
     # Rows of each class, then those of them that have each column: one reading for all columns.
     sizes = {True: [0] * (len(columns) + 1), False: [0] * (len(columns) + 1)}
     present = "".join(f", COUNT({table.cell(name)})" for name in columns)
-    asked = f"SELECT {table.cell(label)}, COUNT(*){present} FROM t GROUP BY {table.cell(label)}"  # noqa: S608 - c0, c1, …
+    asked = f"SELECT {table.cell(label)}, COUNT(*){present} FROM t GROUP BY {table.cell(label)}"
     for level, *counts in table.fetch(asked):
         if level is not None:
             of_class = sizes[same_value(level, chosen)]

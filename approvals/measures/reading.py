@@ -13,8 +13,14 @@ from typing import Literal
 Format = Literal["csv", "parquet"]
 
 MAX_COLUMNS = 2000
-MISSING_TEXTS = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
-"""What a CSV cell means by "no value", after trimming. "None" is not among them: it can be a real category."""
+MISSING_TEXTS = (
+    *("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "<NA>", "NULL", "null"),
+    *("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+)
+"""What a CSV cell means by "no value", after trimming, as pandas has it, with the ways of C to write no number.
+
+"None" is not among them: it can be a real category.
+"""
 
 _GZIP = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"

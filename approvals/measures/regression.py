@@ -14,7 +14,7 @@ import numpy as np
 
 from approvals.measures.group_cells import refuse_repeated, refuse_too_many
 from approvals.measures.intervals import Interval, normal_mean
-from approvals.measures.labels import UNKNOWN, group_text
+from approvals.measures.labels import UNKNOWN, group_label, group_text
 from approvals.measures.performance import with_interval
 from approvals.measures.rows import TOO_LARGE, centred, exact_mean, mean_measure, row_mean, row_texts
 from approvals.measures.scores import Floats, Integers
@@ -39,7 +39,7 @@ class ErrorGroup:
     @property
     def label(self) -> str:
         """The group's values in one text."""
-        return " | ".join(self.values)
+        return group_label(self.values)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PART_ROWS = 1 << 24
 """Hashes held in memory at once, 8 bytes each and as much again while they are read."""
+_SIDE = np.uint64(1)
+_CACHED = 1 << 16
 _LISTED = 10_000
 _EXACT_DOUBLE = 2**53
 
@@ -61,18 +63,23 @@ def shared_rows(table: Table, other: Table, columns: Sequence[str], *, part_rows
         keys, known = _hashes(table, f"HASH({first})", part), _hashes(other, f"HASH({second})", part)
         common = _common(keys, known)
         if common.size:
-            # A second hash of the rows that the first one finds alike: together 128 bits say that rows are equal.
-            again = _hashes(table, f"HASH({first})", part, f"HASH(1, {first})")[np.isin(keys, common)]
+            # A second hash of the rows that the first one finds alike: together 127 bits say that rows are equal.
+            again = _hashes(table, f"HASH({first})", part, f"HASH(1, {first})")[np.isin(keys | _SIDE, common)]
             rows += int(np.isin(again, _hashes(other, f"HASH({second})", part, f"HASH(1, {second})")).sum())
     return rows
 
 
 def _common(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    if not keys.size or not known.size:
-        return keys[:0]
-    keys, known = np.sort(keys), np.sort(known)
-    places = np.minimum(np.searchsorted(known, keys), known.size - 1)
-    return np.unique(keys[known[places] == keys])
+    """The keys on both sides, each once, their last bit set; that bit says the side while all are sorted together."""
+    both = np.empty(keys.size + known.size, dtype=np.uint64)
+    np.bitwise_and(keys, ~_SIDE, out=both[: keys.size])
+    np.bitwise_or(known, _SIDE, out=both[keys.size :])
+    both.sort()
+    found = [both[:0]]
+    for start in range(0, both.size, _CACHED):
+        piece = both[start : start + _CACHED + 1]
+        found.append(piece[1:][(piece[1:] ^ piece[:-1]) == _SIDE])
+    return np.concatenate(found)
 
 
 def _parts(rows: int, part_rows: int) -> Iterator[str]:
@@ -86,7 +93,8 @@ def _hashes(table: Table, key: str, part: str, wanted: str = "k") -> NDArray[np.
     """The hash of every row of a part, in file order."""
     inner = f"SELECT {key} AS k FROM t" if wanted == "k" else f"SELECT {key} AS k, {wanted} AS l FROM t"
     name = "k" if wanted == "k" else "l"
-    return np.array(table.arrays(f"SELECT {name} FROM ({inner}) AS d WHERE {part}")[name], dtype=np.uint64)
+    found = table.arrays(f"SELECT {name} FROM ({inner}) AS d WHERE {part}")[name]
+    return np.require(found, dtype=np.uint64, requirements=("W", "O"))
 
 
 def _comparable(table: Table, name: str) -> str:

@@ -10,19 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from approvals.measures.bins import count, reference_bins
+from approvals.measures.area_intervals import Uncertain
 from approvals.measures.calibration import calibration_measures
-from approvals.measures.drift import TwoSamples, categorical_drift, largest_change, numeric_drift
-from approvals.measures.exactness import EXACT_ROWS
-from approvals.measures.labels import Value, value_text
+from approvals.measures.labels import Value
 from approvals.measures.multiclass import multiclass_performance
-from approvals.measures.performance import binary_performance
-from approvals.measures.quality import leakage, missingness_leakage, profile, repeated_keys, row_overlap
+from approvals.measures.performance import binary_performance, score_measures
+from approvals.measures.quality import leakage, missingness_leakage, profile, repeated_keys
 from approvals.measures.regression import group_errors, regression_performance
-from approvals.measures.scores import Closed
-from approvals.measures.tables import NumberSummary, Table, TableError
+from approvals.measures.scores import Closed, Scores
+from approvals.measures.tables import NumberSummary, Table
 from approvals.measures.values import Measure
 
 PERFORMANCE = (
@@ -37,24 +33,6 @@ BINNINGS: tuple[tuple[str, int, Closed], ...] = (
     ("ece", 15, "right"),
     ("ece", 10, "left"),
 )
-NUMERIC_DRIFT = {
-    "ks": "ks_statistic",
-    "ks_p": "ks_p_auto",
-    "wasserstein": "wasserstein",
-    "wasserstein_normalised": "wasserstein_over_ref_std_ddof0",
-    "psi": "psi_ref_deciles_floor_1e4",
-    "js_distance": "js_distance_base2_on_deciles",
-    "missing_change": "missing_share_change",
-}
-CATEGORICAL_DRIFT = {
-    "chi_square": "chi2",
-    "chi_square_p": "chi2_p",
-    "psi": "psi_floor_1e4",
-    "js_distance": "js_distance_base2",
-    "total_variation": "total_variation",
-    "new_levels": "rows_with_new_categories",
-    "missing_change": "missing_share_change",
-}
 Report = dict[str, Any]
 
 
@@ -74,11 +52,46 @@ def performance_report(
     )
     named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
     if score:
-        counts = table.scores(score, label, positive=positive)
-        for key, bins, closed in BINNINGS:
-            calibrated = calibration_measures(counts, bins=bins, closed=closed)
-            named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]
-    return block(named)
+        named |= _calibration(table.scores(score, label, positive=positive), found)
+    return {**block(named), **_constant(named, found["selection_rate"])}
+
+
+def score_report(table: Table, *, label: str, score: str, positive: Value = 1) -> Report:
+    """What a score says without any prediction. TableError for unusable columns."""
+    counts = table.scores(score, label, positive=positive)
+    found = score_measures(counts)
+    sizes = {
+        "n": Measure("n", counts.n, counts.n, method="count of rows"),
+        "rows_left_out": Measure("rows_left_out", counts.left_out, counts.n, method="count of rows"),
+        "prevalence": calibration_measures(counts)["base_rate"],
+    }
+    named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
+    measures = {**sizes, **named, **_calibration(counts, found)}
+    return {**block(measures), **_constant(measures)}
+
+
+def _constant(measures: Mapping[str, Measure], selection: Measure | None = None) -> Report:
+    """Whether every score, or every prediction, is the same and so separates nothing; an area is 0.5 then."""
+    flags = {}
+    if "distinct_scores" in measures:
+        flags["constant_score"] = measures["distinct_scores"].value == 1
+    if selection is not None:
+        flags["constant_prediction"] = selection.value in {0, 1}
+    return flags
+
+
+def _calibration(counts: Scores, found: Mapping[str, Measure]) -> dict[str, Measure]:
+    """Calibration errors by their binning, and the distance of the scores of both classes under its other name."""
+    named = {
+        "distinct_scores": Measure("distinct_scores", counts.ranks.distinct, counts.n, method="different scores"),
+        "rows_scored": Measure("rows_scored", counts.n, counts.n, method="count of rows"),
+        "rows_without_score": Measure("rows_without_score", counts.left_out, counts.n, method="count of rows"),
+        "ks_scipy_ks_2samp": found["ks"],
+    }
+    for key, bins, closed in BINNINGS:
+        calibrated = calibration_measures(counts, bins=bins, closed=closed)
+        named[f"{key}_{bins}_equal_width_{closed}_closed"] = calibrated[key]
+    return named
 
 
 def multiclass_report(
@@ -140,81 +153,6 @@ def _renamed(measures: Mapping[str, Measure]) -> dict[str, Measure]:
     return {NAMES.get(name, name): measure for name, measure in measures.items()}
 
 
-def drift_report(
-    reference: Table,
-    current: Table,
-    *,
-    columns: Sequence[str] = (),
-    categories: Sequence[str] = (),
-    exact_rows: int | None = EXACT_ROWS,
-) -> Report:
-    """Drift of each column that both tables have (or of the named ones), and rows of `current` in `reference`.
-
-    A column of numbers is measured on deciles, one of anything else, or named in `categories`, on its levels. In tables
-    of more than `exact_rows` rows distances of numbers are bounded instead, unless it is None.
-    """
-    shared = list(columns) or [name for name in reference.names if name in current.names]
-    if not shared:
-        raise TableError(f"The tables “{reference.name}” and “{current.name}” have no column in common.")
-    for table in (reference, current):
-        table.require(*shared, *categories)
-    overlap = row_overlap(current, reference, shared)
-    return {
-        "n_ref": reference.rows,
-        "n_cur": current.rows,
-        "columns_only_in_reference": [name for name in reference.names if name not in current.names],
-        "columns_only_in_current": [name for name in current.names if name not in reference.names],
-        **block({"rows_of_current_in_reference": overlap}),
-        "columns": {
-            name: _drift_of_levels(reference, current, name)
-            if name in categories or reference.column(name).kind != "number"
-            else _drift_of_numbers(reference, current, name, exact_rows)
-            for name in shared
-        },
-    }
-
-
-def _drift_of_levels(reference: Table, current: Table, column: str) -> Report:
-    stored = reference_bins(reference, column=column, kind="category")
-    found = categorical_drift(reference, current, column=column, stored=stored)
-    now = {value_text(value): rows for value, rows in current.levels(column, limit=200_000).items()}
-    named = {name: found[key] for key, name in CATEGORICAL_DRIFT.items()}
-    named["l_infinity"] = largest_change(stored, current)
-    levels = [*stored.levels, *sorted(level for level in now if level and level not in stored.levels)]
-    before = dict(zip(stored.levels, stored.counts, strict=True))
-    distance = found["js_distance"].value
-    return {
-        "kind": "category",
-        "categories": levels,
-        "counts_ref": [before.get(level, 0) for level in levels],
-        "counts_cur": [now.get(level, 0) for level in levels],
-        "df": found["chi_square"].count("degrees_of_freedom"),
-        "js_distance_basee": None if distance is None else distance * float(np.sqrt(np.log(2.0))),
-        **block(named),
-    }
-
-
-def _drift_of_numbers(reference: Table, current: Table, column: str, exact_rows: int | None) -> Report:
-    pair = TwoSamples.of(reference, current, column=column, exact_rows=exact_rows)
-    stored = pair.stored()
-    found = numeric_drift(pair, column=column, stored=stored)
-    distance = found["js_distance"].value
-    before, now = (pair.distances.before, pair.distances.now) if pair.distances else (None, None)
-    return {
-        "kind": "number",
-        "n_ref": pair.reference.n,
-        "n_cur": pair.current.n,
-        "mean_ref": before.mean if before else None,
-        "mean_cur": now.mean if now and now.n else None,
-        "std_ref_ddof1": math.sqrt(before.variance) if before and before.variance is not None else None,
-        "decile_cuts": list(stored.cuts),
-        "decile_counts_ref": list(stored.counts),
-        "decile_counts_cur": list(count(stored, pair.current).counts),
-        "js_divergence_base2_on_deciles": None if distance is None else float(distance) ** 2,
-        **block({name: found[key] for key, name in NUMERIC_DRIFT.items()}),
-    }
-
-
 def profile_report(table: Table, *, label: str | None = None, positive: Value = 1, key: Sequence[str] = ()) -> Report:
     """Rows, missing cells, duplicates, constants, different values and ranges; with a label also leakage per column."""
     columns = profile(table)
@@ -247,7 +185,8 @@ def profile_report(table: Table, *, label: str | None = None, positive: Value = 
 
 
 def _range(summary: NumberSummary) -> Report:
-    return {name: value for name, value in vars(summary).items() if name != "distinct"}
+    values = {name: value for name, value in vars(summary).items() if name != "distinct"}
+    return {name: None if value is None or not math.isfinite(value) else value for name, value in values.items()}
 
 
 def block(measures: Mapping[str, Measure]) -> Report:
@@ -266,3 +205,11 @@ def block(measures: Mapping[str, Measure]) -> Report:
     values: Report = {name: item.value for name, item in measures.items()}
     parts = {"intervals": intervals, "bounds": bounds, "not_computable": reasons}
     return {**values, **{name: part for name, part in parts.items() if part}}
+
+
+def uncertain_report(found: Uncertain | None) -> Report | None:
+    """A value, its standard error and its ends by name, with draws and seed if it was drawn; None where undefined."""
+    if found is None:
+        return None
+    ends = {"point": found.point, "se": found.se, "lo": found.low, "hi": found.high}
+    return {**ends, "B": found.draws, "seed": found.seed} if found.draws else ends

@@ -71,7 +71,8 @@ class Scores(ABC):
     @cached_property
     def _read(self) -> tuple[Ranks, dict[tuple[int, Closed], Binned]]:
         binned = _Bins(_BINNINGS)
-        ranks = ranks_of(binned.counting(self.blocks()), self.positive_rows, self.negative_rows)
+        with np.errstate(over="ignore", invalid="ignore"):  # sums of scores beyond [0, 1], which have no bins
+            ranks = ranks_of(binned.counting(self.blocks()), self.positive_rows, self.negative_rows)
         return ranks, binned.found
 
 

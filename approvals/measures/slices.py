@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from approvals.measures.intervals import Interval, wilson
+from approvals.measures.intervals import Interval, normal_mean, wilson
 from approvals.measures.multiplicity import holm
 from approvals.measures.outcomes import Booleans
+from approvals.measures.scores import Floats
 
 Codes = tuple[NDArray[np.int64], tuple[str, ...]]
+Values = tuple[tuple[str, str], ...]
 MOST_SLICES = 200_000
+ROUNDING = 1e-24
 
 
 @dataclass(frozen=True)
 class DataSlice:
     """Rows with these values: k of n predictions are right, against the rest; `p` is adjusted for all slices tested."""
 
-    values: tuple[tuple[str, str], ...]
+    values: Values
     k: int
     n: int
     rest_k: int
@@ -33,7 +37,7 @@ class DataSlice:
     @property
     def label(self) -> str:
         """The slice in one text."""
-        return " and ".join(f"{column} {value}" for column, value in self.values)
+        return label_of(self.values)
 
     @property
     def accuracy(self) -> float:
@@ -50,6 +54,38 @@ class Slices:
     small: int
 
 
+@dataclass(frozen=True)
+class ErrorSlice:
+    """Rows with these values and their mean error, against that of the rest; `p` is adjusted for all slices tested."""
+
+    values: Values
+    mean: float
+    n: int
+    rest_mean: float | None
+    rest_n: int
+    interval: Interval | None
+    p: float
+
+    @property
+    def label(self) -> str:
+        """The slice in one text."""
+        return label_of(self.values)
+
+
+@dataclass(frozen=True)
+class ErrorSlices:
+    """Every slice that has enough rows, largest error first; how many were looked at, and how many were too small."""
+
+    slices: tuple[ErrorSlice, ...]
+    tested: int
+    small: int
+
+
+def label_of(values: Values) -> str:
+    """A slice in one text."""
+    return " and ".join(f"{column} {value}" for column, value in values)
+
+
 def worst_slices(
     columns: Mapping[str, Codes], correct: Booleans, *, depth: int = 2, min_rows: int = 50, level: float = 0.95
 ) -> Slices:
@@ -59,16 +95,15 @@ def worst_slices(
     (1979) for all slices tested, so that among many slices a bad one by chance is not called bad. Slices of fewer than
     `min_rows` rows, and missing values, are not judged. ValueError for more than MOST_SLICES slices.
     """
-    found: list[tuple[tuple[tuple[str, str], ...], int, int]] = []
+    found: list[tuple[Values, int, int]] = []
     small = 0
-    for names in itertools.chain.from_iterable(itertools.combinations(columns, size) for size in range(1, depth + 1)):
-        sizes, rights, labels = _cells([columns[name] for name in names], correct)
-        for place in np.flatnonzero(sizes):
-            if sizes[place] < min_rows:
+    for sizes, place, labels in _combinations(columns, depth):
+        rights = np.bincount(place[1], weights=correct[place[0]], minlength=sizes.size).astype(np.int64)
+        for cell in np.flatnonzero(sizes):
+            if sizes[cell] < min_rows:
                 small += 1
-                continue
-            values = tuple(zip(names, labels(int(place)), strict=True))
-            found.append((values, int(rights[place]), int(sizes[place])))
+            else:
+                found.append((labels(int(cell)), int(rights[cell]), int(sizes[cell])))
     rows, right = int(correct.size), int(correct.sum())
     raw = [_worse(k, n, right - k, rows - n) for _, k, n in found]
     adjusted = holm(raw)
@@ -79,23 +114,105 @@ def worst_slices(
     return Slices(tuple(sorted(slices, key=lambda item: (item.accuracy, -item.n, item.values))), len(slices), small)
 
 
-def _cells(
-    parts: Sequence[Codes], correct: Booleans
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Callable[[int], tuple[str, ...]]]:
-    """Rows and right predictions of every combination of values, and what a combination is called."""
-    widths = [len(names) for _, names in parts]
-    size = math.prod(widths)
-    if size > MOST_SLICES:
-        raise ValueError(f"These columns make {size:,} slices; at most {MOST_SLICES:,} can be looked at.")
-    known = np.logical_and.reduce([numbers >= 0 for numbers, _ in parts])
-    place = np.ravel_multi_index([numbers[known] for numbers, _ in parts], widths) if size else np.empty(0, np.int64)
-    sizes = np.bincount(place, minlength=size)
-    rights = np.bincount(place, weights=correct[known], minlength=size).astype(np.int64)
+def worst_error_slices(
+    columns: Mapping[str, Codes], errors: Floats, *, depth: int = 2, min_rows: int = 50, level: float = 0.95
+) -> ErrorSlices:
+    """Mean of finite `errors` (sizes, one per row) of every slice that `worst_slices` would look at, largest first.
 
-    def labels(number: int) -> tuple[str, ...]:
-        return tuple(names[int(i)] for (_, names), i in zip(parts, np.unravel_index(number, widths), strict=True))
+    p is one-sided: is the slice's mean above that of the rest (Welch 1947, unequal variances)? It is adjusted by Holm
+    (1979) for all slices tested. 1 where the slice or the rest has one row; where nothing spreads, 0 for a mean above
+    that of the rest and 1 otherwise. Normal intervals of the mean, cut at 0. ValueError as `worst_slices`.
+    """
+    rows = int(errors.size)
+    centre = float(np.mean(errors)) if rows else 0.0
+    moved = errors - centre  # sums of what is near 0 lose no digits
+    whole, squares = float(moved.sum()), float((moved**2).sum())
+    found: list[tuple[Values, _Sums, float]] = []
+    small = 0
+    for sizes, (chosen, cells), labels in _combinations(columns, depth):
+        sums = np.bincount(cells, weights=moved[chosen], minlength=sizes.size)
+        squared = np.bincount(cells, weights=moved[chosen] ** 2, minlength=sizes.size)
+        for cell in np.flatnonzero(sizes):
+            n, total, square = int(sizes[cell]), float(sums[cell]), float(squared[cell])
+            if n < min_rows:
+                small += 1
+                continue
+            here, rest = _Sums(n, total, square), _Sums(rows - n, whole - total, squares - square)
+            found.append((labels(int(cell)), here, _higher(here, rest)))
+    adjusted = holm([p for _, _, p in found])
+    slices = []
+    for (values, here, _), p in zip(found, adjusted, strict=True):
+        rest_n = rows - here.n
+        rest_mean = centre + (whole - here.total) / rest_n if rest_n else None
+        mean = max(0.0, centre + here.mean)
+        interval = normal_mean(mean, here.variance, here.n, level, lowest=0.0)
+        slices.append(ErrorSlice(values, mean, here.n, rest_mean, rest_n, interval, p))
+    return ErrorSlices(tuple(sorted(slices, key=lambda item: (-item.mean, -item.n, item.values))), len(slices), small)
 
-    return sizes, rights, labels
+
+def _combinations(
+    columns: Mapping[str, Codes], depth: int
+) -> Iterator[tuple[NDArray[np.int64], tuple[Any, NDArray[np.int64]], Callable[[int], Values]]]:
+    """For each set of columns: rows per combination of values, (rows that have one, which one), and what it is called.
+
+    ValueError for more combinations than MOST_SLICES.
+    """
+    for names in itertools.chain.from_iterable(itertools.combinations(columns, size) for size in range(1, depth + 1)):
+        parts = [columns[name] for name in names]
+        widths = [len(levels) for _, levels in parts]
+        size = math.prod(widths)
+        if size > MOST_SLICES:
+            raise ValueError(f"These columns make {size:,} slices; at most {MOST_SLICES:,} can be looked at.")
+        known = np.logical_and.reduce([numbers >= 0 for numbers, _ in parts])
+        place = (
+            np.ravel_multi_index([numbers[known] for numbers, _ in parts], widths) if size else np.empty(0, np.int64)
+        )
+        yield np.bincount(place, minlength=size), (known, place), _labelled(names, parts, widths)
+
+
+def _labelled(names: Sequence[str], parts: Sequence[Codes], widths: Sequence[int]) -> Callable[[int], Values]:
+    def labels(number: int) -> Values:
+        places = np.unravel_index(number, widths)
+        return tuple((name, levels[int(i)]) for name, (_, levels), i in zip(names, parts, places, strict=True))
+
+    return labels
+
+
+@dataclass(frozen=True)
+class _Sums:
+    n: int
+    total: float
+    squares: float
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.n
+
+    @property
+    def variance(self) -> float | None:
+        """Sample variance (ddof 1)."""
+        if self.n <= 1:
+            return None
+        return max(0.0, self.squares - self.total**2 / self.n) / (self.n - 1)
+
+
+def _higher(here: _Sums, rest: _Sums) -> float:
+    """One-sided p of Welch's t that the mean here is not above that of the rest."""
+    if here.variance is None or rest.variance is None:
+        return 1.0
+    parts = (here.variance / here.n, rest.variance / rest.n)
+    spread, gap = sum(parts), here.mean - rest.mean
+    if spread <= ROUNDING * max(gap * gap, 1e-300):
+        return 0.0 if gap > 0.0 else 1.0
+    freedom = spread**2 / (parts[0] ** 2 / (here.n - 1) + parts[1] ** 2 / (rest.n - 1))
+    return float(_special().stdtr(freedom, -gap / math.sqrt(spread)))
+
+
+def _special() -> Any:
+    # Only this asks for it, and loading it takes a while.
+    from scipy import special  # noqa: PLC0415
+
+    return special
 
 
 def _worse(k: int, n: int, rest_k: int, rest_n: int) -> float:

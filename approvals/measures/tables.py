@@ -6,10 +6,11 @@ No name or value of a table ever becomes SQL text: columns are c0, c1, … insid
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from approvals.measures import duckdb_engine
+from approvals.measures.column_counts import ColumnCounts, NumberSummary, column_counts
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
@@ -36,24 +38,6 @@ LOADERS = {
 }
 """Modules that load relations, by scheme; imported when one is asked for, because every check would wait for them."""
 _SHOWN = 40
-_EXACT_DOUBLE = 2.0**53
-
-
-@dataclass(frozen=True)
-class NumberSummary:
-    """Finite values of a number column: how many, and (None when there are none) their range, mean and std (ddof 0).
-
-    `distinct` counts different values, infinite ones too.
-    """
-
-    n: int
-    missing: int
-    not_finite: int
-    minimum: float | None
-    maximum: float | None
-    mean: float | None
-    std: float | None
-    distinct: int
 
 
 class Table:
@@ -72,6 +56,7 @@ class Table:
         self.name = name
         self.format = format
         self.columns = columns
+        self._counted: dict[str, ColumnCounts] = {}
         self._repetition: dict[tuple[str, ...], tuple[int, int]] = {}
         self.rows = int(self.fetch("SELECT COUNT(*) FROM t")[0][0])
 
@@ -85,7 +70,9 @@ class Table:
         missing = [name for name in columns if name not in self._positions]
         if missing:
             existing = ", ".join(self.names[:_SHOWN]) + (", …" if len(self.names) > _SHOWN else "")
-            raise TableError(f"The table “{self.name}” has no column {_listed(missing)}; it has {existing}.")
+            meant = [near for name in missing for near in difflib.get_close_matches(name, self.names, n=1)]
+            hint = f" Did you mean {_listed(meant)}?" if meant else ""
+            raise TableError(f"The table “{self.name}” has no column {_listed(missing)}; it has {existing}.{hint}")
 
     def column(self, name: str) -> Column:
         """The named column, or TableError."""
@@ -94,10 +81,9 @@ class Table:
 
     def counts(self, *columns: str, limit: int = 200_000) -> dict[tuple[Value, ...], int]:
         """Rows per combination of values that occurs, ordered; missing is None. TableError above `limit` of them."""
-        selected = ", ".join(self.cell(name) for name in columns)
-        rows = self.fetch(
-            f"SELECT {selected}, COUNT(*) FROM t GROUP BY {selected} ORDER BY {selected} LIMIT {limit + 1}"
-        )
+        cells = [self.cell(name) for name in columns]
+        selected, counted = ", ".join(cells), self.engine.rows_by(list(dict.fromkeys(cells)))
+        rows = self.fetch(f"SELECT {selected}, n FROM ({counted}) AS r ORDER BY {selected} LIMIT {limit + 1}")
         if len(rows) > limit:
             raise TableError(
                 f"More than {limit} different values of {_listed(columns)} in “{self.name}”; use fewer, wider groups."
@@ -110,10 +96,14 @@ class Table:
 
     def numbers(self, column: str) -> Floats:
         """The column as float64 in file order, NaN where missing. TableError unless it holds numbers or booleans."""
-        if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
-            raise TableError(f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row.")
+        self.require_numbers(column)
         fetched = self.arrays(f"SELECT CAST({self.cell(column)} AS DOUBLE) AS x FROM t")["x"]
         return np.ma.filled(np.ma.asarray(fetched, dtype=np.float64), np.nan)
+
+    def require_numbers(self, column: str) -> None:
+        """TableError unless the column holds numbers or booleans, or nothing at all."""
+        if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
+            raise TableError(f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row.")
 
     def texts(self, column: str) -> list[str | None]:
         """The column as text in file order, None where missing."""
@@ -125,29 +115,37 @@ class Table:
 
     @cached_property
     def _missing(self) -> dict[str, int]:
+        if len(self._counted) == len(self.columns):
+            return {column.name: self.rows - self._counted[column.name].present for column in self.columns}
         selected = ", ".join(f"COUNT(c{position})" for position in range(len(self.columns)))
         present = self.fetch(f"SELECT {selected} FROM t")[0]
         return {column.name: self.rows - int(count) for column, count in zip(self.columns, present, strict=True)}
 
     def distinct(self, column: str) -> int:
         """Exact number of different values; missing is not counted."""
-        return int(self.fetch(f"SELECT COUNT(DISTINCT {self.cell(column)}) FROM t")[0][0])
+        return self.counted(column).distinct
+
+    def counted(self, column: str) -> ColumnCounts:
+        """What is there of a column, how much of it is different, and the range and spread of numbers."""
+        self.require(column)
+        if column not in self._counted:
+            self._counted[column] = column_counts(self, column)
+        return self._counted[column]
+
+    def count_columns(self) -> None:
+        """Count every column now, several at a time where the engine allows it."""
+        left = [name for name in self.names if name not in self._counted]
+        with ThreadPoolExecutor(self.engine.at_once) as threads:
+            found = threads.map(lambda name: column_counts(self, name), left)
+            self._counted |= dict(zip(left, found, strict=True))
 
     def summary(self, column: str) -> NumberSummary:
-        """Range, mean and spread of a number column, over its finite values, and how many values are different."""
-        values = self.numbers(column)
-        values = values[~np.isnan(values)]
-        values.sort()
-        missing = self.rows - values.size
-        distinct = int(values.size > 0) + int((values[1:] != values[:-1]).sum())
-        if values.size and max(abs(values[0]), abs(values[-1])) >= _EXACT_DOUBLE:
-            distinct = self.distinct(column)  # whole numbers that doubles cannot tell apart
-        finite = values[np.isfinite(values)]
-        rest = (missing, int(values.size - finite.size))
-        if not finite.size:
-            return NumberSummary(0, *rest, None, None, None, None, distinct)
-        mean, std = float(np.mean(finite)), float(np.std(finite))
-        return NumberSummary(finite.size, *rest, float(finite[0]), float(finite[-1]), mean, std, distinct)
+        """Range, mean and spread of a number column, over its finite values, and how many values are different.
+
+        TableError unless it holds numbers or booleans.
+        """
+        self.require_numbers(column)
+        return self.counted(column).numbers or NumberSummary(0, self.rows, 0, None, None, None, None, 0)
 
     def duplicates(self, *columns: str, ignore: Sequence[str] = ()) -> int:
         """Rows beyond the first of equal rows, over `columns` (all when none), missing equal to missing."""
@@ -159,7 +157,10 @@ class Table:
 
     def rows_with_missing(self) -> int:
         """Rows in which at least one cell is missing."""
-        missing = " OR ".join(f"c{position} IS NULL" for position in range(len(self.columns)))
+        gaps = {name: rows for name, rows in self._missing.items() if rows}
+        if len(gaps) <= 1:
+            return sum(gaps.values())
+        missing = " OR ".join(f"{self.cell(name)} IS NULL" for name in gaps)
         return int(self.fetch(f"SELECT COUNT(*) FROM t WHERE {missing}")[0][0])
 
     def rows_in_duplicate_groups(self) -> int:
@@ -167,6 +168,8 @@ class Table:
         return self._repeated(self.names)[1]
 
     def _repeated(self, columns: tuple[str, ...]) -> tuple[int, int]:
+        if any(name in self._counted and self._counted[name].distinct == self.rows for name in columns):
+            return 0, 0
         if columns not in self._repetition:
             self._repetition[columns] = repeated_rows(self, columns)
         return self._repetition[columns]

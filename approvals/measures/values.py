@@ -36,13 +36,14 @@ class Measure:
     bounds: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if (self.value is None) != bool(self.reason):
+        value, low, high = self.value, self.low, self.high
+        if (value is None) != bool(self.reason):
             raise ValueError(f"The measure “{self.name}” needs a value or a reason for having none, and not both.")
-        if (self.low is None) != (self.high is None):
+        if (low is None) != (high is None):
             raise ValueError(f"The interval of the measure “{self.name}” has only one end.")
-        if self.bounds and (self.value is not None or self.bounds[0] > self.bounds[1]):
+        if self.bounds and (value is not None or self.bounds[0] > self.bounds[1]):
             raise ValueError(f"The measure “{self.name}” has a value and bounds, or bounds in the wrong order.")
-        for number in (self.value, self.low, self.high, *(self.bounds or ())):
+        for number in (value, low, high, *(self.bounds or ())):
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"The measure “{self.name}” is not a finite number; say why it is not computable.")
 

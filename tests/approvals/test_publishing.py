@@ -1,11 +1,14 @@
 """Policies: drafted by one, published by another, numbered, never changed; versions keep the one they began with."""
 
+from dataclasses import fields
+
 import pytest
 import yaml
 from django.contrib.auth.models import Permission
 
-from approvals import permissions, publishing
+from approvals import checks, permissions, publishing
 from approvals.models import ModelVersion, Policy
+from approvals.policy_document import digest_of, parse
 from approvals.stages import REVIEW_STAGES
 from portal.errors import BadInput, NotPermitted, Refused, Stale
 from portal.models import LedgerEntry
@@ -129,3 +132,54 @@ def test_a_draft_pins_nothing(cast, drafted):
     with pytest.raises(Refused, match="No policy is published"):
         cast.version(model)
     assert permissions.may_submit(cast.submitter, model)
+
+
+def asking(check, parameters=None, **thresholds):
+    entry = {"check": check, "thresholds": thresholds, **({"parameters": parameters} if parameters else {})}
+    return text(gates={**GOOD["gates"], "validation": [{"checks": entry}]})
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (
+            asking("performance", min_roc_auc=0.7, max_mae=5),
+            "asked for min_roc_auc, which binary tables have, and for max_mae, which regression tables have; no table",
+        ),
+        (asking("performance", min_f1=0.5, min_f1_macro=0.5), "which multiclass tables have"),
+        (asking("calibration", max_ece=0.1, max_mean_error=5), "which regression tables have"),
+        (
+            asking("group_fairness", {"favourable_class": "good"}, max_mae_difference_between_groups=1.0),
+            "favourable_class",
+        ),
+        (asking("stability_over_time", min_window_accuracy=0.5, max_window_mae=3), "binary and multiclass tables"),
+        (asking("decision_cost", {"false_positive": 1.0}, max_excess_over_constant=0.0), "no table has all of these"),
+    ],
+)
+def test_a_policy_that_asks_one_check_for_two_kinds_of_tables_is_not_written(cast, asked, words):
+    with pytest.raises(BadInput) as caught:
+        publishing.draft(actor=cast.author, text=asked)
+    assert words in str(caught.value)
+    assert not Policy.objects.exists()
+
+
+def test_what_one_kind_of_table_has_is_written(cast):
+    publishing.draft(actor=cast.author, text=asking("performance", min_accuracy=0.7, min_f1_macro=0.5, min_rows=10))
+    publishing.draft(actor=cast.author, text=asking("performance", max_mae=7, min_r2=0.5))
+    assert Policy.objects.count() == 2
+
+
+def test_a_draft_from_before_that_asks_for_two_kinds_is_not_published_and_stays_readable(cast, drafted):
+    before = asking("performance", min_roc_auc=0.7, max_mae=5)
+    Policy.objects.filter(pk=drafted.pk).update(text=before, digest=digest_of(before))
+    assert parse(before).check_requirements()["performance"].thresholds == {"min_roc_auc": 0.7, "max_mae": 5}
+    with pytest.raises(BadInput, match="no table has all of these"):
+        publishing.publish(policy_id=drafted.pk, actor=cast.publisher, seen_digest=digest_of(before))
+
+
+@pytest.mark.parametrize("key", sorted(checks.load()))
+def test_kinds_are_said_of_settings_that_exist(key):
+    check = checks.find(key)
+    names = {item.name for part in (check.Parameters, check.Thresholds) for item in fields(part)}
+    known = {"binary", "multiclass", "regression"}
+    assert all(set(kinds) <= known and kinds for name, kinds in check.kinds_of_settings.items() if name in names)

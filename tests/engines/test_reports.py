@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from approvals.measures.drift_report import Binning, drift_report
 from approvals.measures.exactness import Exactness
 from approvals.measures.fairness_report import fairness_reports
 from approvals.measures.labels import value_text
 from approvals.measures.local_law_144 import scoring_tables, selection_tables
 from approvals.measures.performance import scored_performance
 from approvals.measures.report import (
-    drift_report,
     multiclass_report,
     performance_report,
     profile_report,
@@ -105,10 +105,10 @@ def test_drift_in_an_engine_is_that_of_files(engine, tmp_path, case):
     names = lines[0].split(",")[1:]
     with open_table(paths[0]) as first, open_table(paths[1]) as second:
         expected = drift_report(first, second, columns=names)["columns"]
-        bounds = drift_report(first, second, columns=names, exact_rows=0)["columns"]
+        bounds = drift_report(first, second, columns=names, binning=Binning(exact_rows=0))["columns"]
     with open_relation(*engine(paths[0])) as first, open_relation(*engine(paths[1])) as second:
         found = drift_report(first, second, columns=names)
-        bounded = drift_report(first, second, columns=names, exact_rows=0)
+        bounded = drift_report(first, second, columns=names, binning=Binning(exact_rows=0))
     assert differing(found["columns"], expected) == []
     assert bounded["columns"] == bounds
     assert found["rows_of_current_in_reference"] is None

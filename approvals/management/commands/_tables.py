@@ -63,13 +63,24 @@ def _lines(value: Any, indent: int = 0) -> Iterator[str]:
         if isinstance(item, dict) and item:
             yield f"{' ' * indent}{name}:"
             yield from _lines(item, indent + 2)
+        elif isinstance(item, list) and item and all(isinstance(part, dict) for part in item):
+            yield f"{' ' * indent}{name}:"
+            for part in item:
+                yield f"{' ' * (indent + 2)}{_row(part)}"
         else:
             yield f"{' ' * indent}{name}: {_shown(item)}"
+
+
+def _row(part: dict[str, Any]) -> str:
+    """One row of several alike, in one line; what stands deeper is in the JSON."""
+    return ", ".join(f"{name} {_shown(item)}" for name, item in part.items() if not isinstance(item, dict))
 
 
 def _shown(item: Any) -> str:
     if item is None:
         return "not computable"
+    if isinstance(item, bool):
+        return "yes" if item else "no"
     if isinstance(item, list):
         return ", ".join(map(_shown, item)) or "none"
     if isinstance(item, dict):

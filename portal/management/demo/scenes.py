@@ -33,6 +33,7 @@ from approvals.models.findings import FindingStatus, Severity
 from approvals.stages import Role, Stage, Tier
 from portal.errors import NotPermitted, Refused
 from portal.management.demo.cast import ADA, HENRIK, NADIA, SIGNERS, VIKTOR, Person, user
+from portal.management.demo.components import bill_of_materials
 from portal.management.demo.documents import as_json, lineage
 from portal.management.demo.texts import Answers, ModelText
 from portal.management.demo.training import TrainedModel
@@ -146,6 +147,8 @@ class Scene:
         self.attach("training_table", trained.training_csv, "training.csv")
         self.attach("training_record", trained.training_record_json, "training-record.json")
         self.attach("data_lineage", as_json(lineage(trained)), "data-lineage.json")
+        bill = bill_of_materials(name=trained.name, artifact_sha256=trained.training_record["artifact_sha256"])
+        self.attach("bill_of_materials", bill, "bill-of-materials.cdx.json")
 
     def answer(self, answers: Answers) -> None:
         """Ada answers the questionnaires."""

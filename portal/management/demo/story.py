@@ -227,7 +227,12 @@ def _approval(scene: Scene) -> list[Step]:
         Step("Ada asks for the draft of the model card", partial(after_approval.draft_card, scene)),
         signs(scene, GRACE, Stage.REGULATORY_REVIEW),
         advances(scene, Stage.DEPLOYMENT_APPROVAL),
-        checks(scene, "security scan of the artifact", artifact_scan=PASSED),
+        checks(
+            scene,
+            "security scan of the artifact and the check of its components",
+            artifact_scan=PASSED,
+            dependency_licences=PASSED,
+        ),
         signs(scene, LEILANI, Stage.DEPLOYMENT_APPROVAL),
         signs(scene, YUKI, Stage.DEPLOYMENT_APPROVAL),
         signs(scene, HENRIK, Stage.DEPLOYMENT_APPROVAL),

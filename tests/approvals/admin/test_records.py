@@ -5,6 +5,7 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from approvals import case, checking, permissions, running
+from approvals.admin.run_comparison import compared
 from approvals.measures.values import between
 from approvals.models import Evidence, ModelVersion, RegisteredModel, SignOff
 from approvals.policy_document import parse
@@ -66,9 +67,48 @@ def test_bytes_that_changed_in_the_store_are_not_handed_out(client, cast, versio
 def test_a_run_shows_numbers_with_intervals_beside_thresholds(client, cast, version):
     client.force_login(cast.auditor, backend=BACKEND)
     html = client.get(at("checkrun_change", version.check_runs.get().pk)).content.decode()
-    for text in ("accuracy", "Min accuracy", "<svg", "ROC AUC", "Petra Second"):
+    change = "What would change the verdict"
+    for text in ("accuracy", "Min accuracy", "<svg", "ROC AUC", "Petra Second", change, "wrong predictions among"):
         assert text in html
     assert "Run again" not in html
+
+
+def test_a_run_on_other_inputs_is_shown_beside_the_run_before(client, cast, version):
+    first = version.check_runs.get()
+    rows = tiny_table().decode().splitlines()
+    changed = [rows[0], *(row.replace(",1,", ",0,", 1) if place < 3 else row for place, row in enumerate(rows[1:]))]
+    cast.attach(version, "evaluation_table", "\n".join(changed).encode() + b"\n", "evaluation.csv", **TABLE)
+    again = checking.request_check(version_id=version.pk, check_key="performance", actor=cast.submitter)
+    running.execute(again.pk)
+    client.force_login(cast.auditor, backend=BACKEND)
+    html = client.get(at("checkrun_change", again.pk)).content.decode()
+    assert "Before and after" in html
+    assert f"Run {first.pk} of" in html
+    assert "Before and after" not in client.get(at("checkrun_change", first.pk)).content.decode()
+
+
+def test_what_a_mitigation_changed_is_set_beside_what_failed():
+    def reading(ratio, rates, failed):
+        rows = [
+            {"group": group, "n": 50, "unknown": group == "Unknown", "numbers": [{"value": rate, "n": 50}]}
+            for group, rate in rates.items()
+        ]
+        return {
+            "measures": [{"name": "ratio", "value": ratio, "low": ratio - 0.1, "high": ratio + 0.1}, {"name": "rows"}],
+            "failed_measures": [{"name": "ratio"}] if failed else [],
+            "details": {"groups": [{"attributes": ["age"], "columns": ["Selection rate"], "rows": rows}]},
+        }
+
+    before = reading(0.66, {"young": 0.4, "old": 0.6, "Unknown": 0.1}, failed=True)
+    found = compared(before, reading(0.9, {"young": 0.54, "old": 0.6, "Unknown": 0.2}, failed=False))
+    [ratio] = found.measures
+    assert (ratio["before"], ratio["after"]) == ("0.660 (0.560 to 0.760)", "0.900 (0.800 to 1.000)")
+    assert (ratio["change"], ratio["failed"], ratio["fails"]) == ("+0.240", True, False)
+    young = found.groups[0]
+    assert (young["name"], young["change"], young["n"]) == ("Selection rate of young", "+0.140", "50 and 50")
+    assert [row["name"] for row in found.groups] == ["Selection rate of young", "Selection rate of old"]
+    lost = compared(before, {"measures": [{"name": "ratio", "value": None, "reason": "Not computable: x."}]})
+    assert (lost.measures[0]["after"], lost.measures[0]["change"], lost.groups) == ("not computable", "", ())
 
 
 def test_a_sign_off_says_whether_it_counts_and_what_has_changed(client, cast, version):

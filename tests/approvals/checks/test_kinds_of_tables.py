@@ -12,12 +12,7 @@ POLICY = {
     "slice_performance": {"columns": ["id"]},
     "stability_over_time": {"time": "id"},
 }
-TWO_VALUED = [
-    "calibration",
-    "champion_comparison",
-    "decision_cost",
-    "local_law_144",
-]
+TWO_VALUED = ["local_law_144"]
 
 
 @pytest.mark.parametrize(
@@ -63,15 +58,6 @@ def test_what_is_meant_for_two_classes_says_so_of_other_tables(measured, wine, d
     assert caught.value.sentence.endswith("needs a binary one, of two values.")
 
 
-@pytest.mark.parametrize("key", ["slice_performance", "reproducibility"])
-def test_what_is_meant_for_classes_says_so_of_numbers(measured, diabetes, piece, key):
-    pieces = (diabetes(features=["bmi"]), piece("artifact", b"x"))
-    with pytest.raises(
-        CheckInputError, match=r"predicts numbers; .* needs a binary or multiclass one, of two values or"
-    ):
-        measured(checks.find(key), *pieces, **POLICY.get(key, {}))
-
-
 def by_name(reading):
     return {measure.name: measure for measure in reading.measures}
 
@@ -87,6 +73,35 @@ def test_slices_of_several_classes_are_judged_by_accuracy(measured, judged, tabl
     assert found["slices that are worse than the rest"].value == 1
     assert found["share of rows left out"].value == pytest.approx(1 / 301)
     assert judged(check, reading, max_worse_slices=0, max_left_out_share=0.1).verdict == "failed"
+
+
+def numbers_that_err_in(table, place, *, rows=400):
+    """Numbers whose errors are five times as large where the group is b and x is above its median."""
+    lines = [
+        f"{row % 7},{row % 7 + (5 if row % 2 and row % 20 > 9 else 1) * (1 + row % 3)},{'ab'[row % 2]},{row % 20}"
+        for row in range(rows)
+    ]
+    return table("y,p,g,x", [*lines, ",1,a,1"], label="y", prediction="p", groups=["g"], features=["x"], **place)
+
+
+def test_slices_of_numbers_are_judged_by_their_errors(measured, judged, table):
+    check = checks.find("slice_performance")
+    reading = measured(check, numbers_that_err_in(table, {"kind": "regression"}))
+    found = by_name(reading)
+    worst = found["mean absolute error of the worst slice"]
+    assert worst.value == pytest.approx(10.0, rel=0.05)
+    assert worst.method.startswith("g b and x above")
+    assert worst.low < worst.value < worst.high
+    assert found["mean absolute error of the worst slice, as a multiple of that of all rows"].value > 2
+    assert found["slices that are worse than the rest"].value >= 1
+    allowed = {"max_left_out_share": 0.1}
+    assert judged(check, reading, max_slice_mae=11, **allowed).verdict == "passed"
+    assert judged(check, reading, max_slice_mae=9, **allowed).verdict == "failed"
+    assert judged(check, reading, max_mae_ratio=2, **allowed).verdict == "failed"
+    assert judged(check, reading, max_worse_slices=0, **allowed).verdict == "failed"
+    assert judged(check, reading, max_mae_gap=1, **allowed).verdict == "failed"
+    assert judged(check, reading, min_slice_accuracy=0.0, **allowed).verdict == "not_computable"
+    assert judged(check, reading, max_slice_mae=11).verdict == "failed"
 
 
 def test_windows_of_several_classes_have_an_accuracy_and_no_area(measured, judged, table):

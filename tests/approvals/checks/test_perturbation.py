@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import skops.io
 from sklearn.compose import ColumnTransformer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from approvals.checks._noise import ALL
+from approvals.checks._perturbed_numbers import MOVE, MOVE_BY_ONE, RISE
 from approvals.checks.base import CheckInputError, ParameterError
-from approvals.checks.perturbation import ALL, CHANGED, CHANGED_BY_ONE, LOSS, SCORE_CHANGE, Perturbation
+from approvals.checks.perturbation import CHANGED, CHANGED_BY_ONE, LOSS, SCORE_CHANGE, Perturbation
 
 DECLARED = {"label": "y_true", "prediction": "y_pred", "features": ["amount", "age", "purpose"]}
 ROWS = 300
@@ -106,3 +108,40 @@ def test_settings_that_change_nothing_are_refused(measured, inputs, steady, aske
 def test_a_table_without_features_is_refused(measured, inputs, steady):
     with pytest.raises(CheckInputError, match="declares no features"):
         measured(Perturbation, *inputs(steady, features=[]))
+
+
+@pytest.fixture
+def regression(piece):
+    """A linear regression of the amount and the age, as a table of numbers with its artifact."""
+    features, _ = rows()
+    whole = features[:, :2].astype(float)
+    labels = 2.0 * whole[:, 0] - whole[:, 1] + np.random.default_rng(3).normal(0, 5, ROWS)
+    model = LinearRegression().fit(whole, labels)
+    content = skops.io.dumps(model)
+    lines = [f"{a},{b},{y},{y}" for (a, b), y in zip(whole.tolist(), labels.tolist(), strict=True)]
+    details = {"label": "y_true", "prediction": "y_pred", "features": ["amount", "age"], "kind": "regression"}
+    table = "\n".join(["amount,age,y_true,y_pred", *lines]) + "\n"
+    return piece("artifact", content, artifact_sha256=""), piece(
+        "evaluation_table", table, details=details, artifact_sha256=hashlib.sha256(content).hexdigest()
+    )
+
+
+def test_numbers_move_with_what_they_depend_on(measured, judged, regression):
+    reading = measured(Perturbation, *regression, noise=0.05, repeats=20)
+    found = {measure.name: measure for measure in reading.measures}
+    features, _ = rows()
+    # A linear model moves by its slope times the noise; the mean size of normal noise is sqrt(2 / pi) of its deviation.
+    expected = 2.0 * 0.05 * float(np.std(features[:, 0].astype(float))) * float(np.sqrt(2 / np.pi))
+    assert found[MOVE].value == pytest.approx(expected, rel=0.1)
+    assert found[MOVE_BY_ONE].method == "amount"
+    assert found[RISE].value > 0
+    assert judged(Perturbation, reading, max_mean_number_change_in_deviations=0.2).verdict == "passed"
+    assert judged(Perturbation, reading, max_mean_number_change=0.1).verdict == "failed"
+    assert judged(Perturbation, reading, max_error_rise=0.0).verdict == "failed"
+    assert judged(Perturbation, reading, max_changed_share=1.0).verdict == "not_computable"
+    assert "Features: amount, age." in reading.looked_at
+
+
+def test_decisions_are_nothing_that_moves(measured, judged, inputs, steady):
+    reading = measured(Perturbation, *inputs(steady))
+    assert judged(Perturbation, reading, max_mean_number_change=1e9).verdict == "not_computable"

@@ -1,7 +1,10 @@
 """The model in use, slices of the data and windows of time: what is measured, judged, and refused."""
 
+import csv
+
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
 from approvals.checks.base import CheckInputError, ParameterError
 from approvals.checks.champion_comparison import ChampionComparison
@@ -43,13 +46,20 @@ def by_name(reading):
 
 class TestChampion:
     def test_a_better_model_passes_by_the_lower_end_of_the_interval(self, measured, judged, evaluation):
-        reading = measured(ChampionComparison, evaluation(), **CHAMPION)
+        attached = evaluation()
+        reading = measured(ChampionComparison, attached, **CHAMPION)
         found = by_name(reading)
         accuracy = found["accuracy minus the champion's"]
         assert 0 < accuracy.low < accuracy.value
         assert found["lower end of the interval of accuracy minus the champion's"].value == accuracy.low
         assert found["p that ROC AUC is the same (DeLong)"].value < 1e-6
         assert found["Brier score minus the champion's"].value < 0
+        f1 = found["F1 score, mean over classes, minus the champion's"]
+        table = list(csv.DictReader(attached.path.read_text().splitlines()))
+        label, ours, old = ([int(row[name]) for row in table] for name in ("y", "p", "old_p"))
+        expected = f1_score(label, ours, average="macro") - f1_score(label, old, average="macro")
+        assert f1.value == pytest.approx(expected, abs=1e-12)
+        assert 0 < f1.low < f1.value < f1.high
         asked = {"min_accuracy_difference_low": 0.0, "min_roc_auc_difference_low": 0.0, "max_brier_difference": 0.0}
         assert judged(ChampionComparison, reading, **asked).verdict == "passed"
         assert judged(ChampionComparison, reading, min_accuracy_difference=0.5).verdict == "failed"

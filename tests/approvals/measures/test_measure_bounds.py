@@ -14,8 +14,8 @@ from approvals.measures import histograms
 from approvals.measures.distance_bounds import bound_distances, quantiles_of
 from approvals.measures.distances import distances
 from approvals.measures.drift import numeric_drift
+from approvals.measures.drift_report import Binning, drift_report
 from approvals.measures.exactness import Exactness
-from approvals.measures.report import drift_report
 from approvals.measures.samples import ColumnSample
 from approvals.measures.score_bounds import bound_scores
 from approvals.measures.score_reading import read_scores
@@ -178,7 +178,8 @@ def test_p_of_many_rows_lies_within_its_bounds():
 
 def test_a_report_says_between_what_distances_lie_until_it_is_asked_for_them():
     with table_of(x=[float(i) for i in range(50)]) as before, table_of(x=[i + 0.5 for i in range(50)]) as now:
-        found, exact = (drift_report(before, now, exact_rows=rows)["columns"]["x"] for rows in (10, None))
+        binnings = (Binning(exact_rows=rows) for rows in (10, None))
+        found, exact = (drift_report(before, now, binning=one)["columns"]["x"] for one in binnings)
     assert found["wasserstein"] is None
     assert found["bounds"]["wasserstein"]["low"] <= exact["wasserstein"] <= found["bounds"]["wasserstein"]["high"]
     assert "4,096 bins" in found["bounds"]["wasserstein"]["method"]

@@ -13,7 +13,7 @@ from approvals.measures.intervals import delong
 from approvals.measures.outcomes import codes, outcomes
 from approvals.measures.paired import accuracy_difference, auc_difference, brier_difference
 from approvals.measures.scores import ScoreCounts
-from approvals.measures.slices import worst_slices
+from approvals.measures.slices import worst_error_slices, worst_slices
 from approvals.measures.tables import TableError, open_table
 
 
@@ -156,3 +156,38 @@ def test_rows_are_read_in_the_order_of_the_file_and_unknown_ones_are_marked(writ
     assert found.actual.tolist() == [True, False, False, True]
     assert found.predicted.tolist() == [False, False, True, True]
     assert found.known.tolist() == [True, False, False, False]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 1e6]))
+def test_errors_of_slices_are_those_of_scipy(seed, far):
+    drawn = np.random.default_rng(seed)
+    errors = drawn.gamma(2.0, 1.0, 120) + far
+    columns = {
+        "a": (drawn.integers(-1, 3, 120), ("x", "y", "z")),
+        "b": (drawn.integers(0, 2, 120), ("u", "v")),
+    }
+    found = worst_error_slices(columns, errors, min_rows=5)
+    raw = []
+    for item in found.slices:
+        inside = np.logical_and.reduce(
+            [columns[name][0] == columns[name][1].index(value) for name, value in item.values]
+        )
+        test = stats.ttest_ind(errors[inside], errors[~inside], equal_var=False, alternative="greater")
+        raw.append(float(test.pvalue))
+        assert item.n == int(inside.sum())
+        assert item.mean == close(float(np.mean(errors[inside])))
+        assert item.rest_mean == close(float(np.mean(errors[~inside])))
+        ends = stats.norm.interval(0.95, np.mean(errors[inside]), stats.sem(errors[inside]))
+        assert (item.interval.low, item.interval.high) == pytest.approx((max(0.0, ends[0]), ends[1]), rel=1e-9)
+    falling = np.minimum(np.sort(raw) * np.arange(len(raw), 0, -1), 1.0)  # Holm 1979
+    adjusted = np.maximum.accumulate(falling)[np.argsort(np.argsort(raw))]
+    assert [item.p for item in found.slices] == pytest.approx(list(adjusted), abs=1e-7)
+    assert found.tested == len(found.slices)
+
+
+def test_errors_that_do_not_spread_are_compared_without_a_test():
+    columns = {"a": (np.repeat([0, 1], 60), ("x", "y"))}
+    found = worst_error_slices(columns, np.repeat([3.0, 1.0], 60))
+    assert [(item.label, item.mean, item.p) for item in found.slices] == [("a x", 3.0, 0.0), ("a y", 1.0, 1.0)]
+    assert worst_error_slices({"a": (np.zeros(60, np.int64), ("x",))}, np.ones(60)).slices[0].p == 1.0

@@ -1,0 +1,179 @@
+"""What one column holds: values that are there, different ones, and the range and spread of numbers. Exact always.
+
+Few different values are counted by the engine. Numbers of many values are read and sorted, in parts that fit in memory.
+"""
+# ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and numbers only
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from approvals.measures.moments import Moments
+from approvals.measures.ranges import FINITE, histogram_parameters, histogram_query, plan
+from approvals.measures.scores import Floats, Integers
+
+if TYPE_CHECKING:
+    from approvals.measures.tables import Table
+
+PART_ROWS = 1 << 24
+"""Numbers of one column that are in memory at once, 8 bytes each and as much again while they are read."""
+MANY = 100_000
+"""With more different values than these, a column of numbers is read."""
+_SAMPLE_ROWS = 20_000
+_CACHED = 1 << 16
+_EXACT_DOUBLE = 2.0**53
+_NUMBERS = {"number", "boolean"}
+
+
+@dataclass(frozen=True)
+class NumberSummary:
+    """Finite values of a number column: how many, and (None when there are none) their range, mean and std (ddof 0).
+
+    `distinct` counts different values, infinite ones too.
+    """
+
+    n: int
+    missing: int
+    not_finite: int
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    std: float | None
+    distinct: int
+
+
+@dataclass(frozen=True)
+class ColumnCounts:
+    """Values that are there, different ones among them, and what they are as numbers; None for other columns."""
+
+    present: int
+    distinct: int
+    numbers: NumberSummary | None
+
+
+def column_counts(table: Table, column: str, *, part_rows: int = PART_ROWS) -> ColumnCounts:
+    """The counts of one column, from one reading of it as a rule."""
+    cell = table.cell(column)
+    if table.column(column).kind not in _NUMBERS:
+        return _of_others(table, cell, part_rows)
+    summary = None if _looks_long(table, cell) else _of_few(table, cell)
+    found = summary or _of_many(table, cell, part_rows)
+    return ColumnCounts(found.n + found.not_finite, found.distinct, found)
+
+
+def _of_others(table: Table, cell: str, part_rows: int) -> ColumnCounts:
+    if _looks_long(table, cell):
+        present = int(table.fetch(f"SELECT COUNT({cell}) FROM t")[0][0])
+        return ColumnCounts(present, _different(table, cell, part_rows), None)
+    there = f"CAST(COALESCE(SUM(CASE WHEN {cell} IS NOT NULL THEN n END), 0) AS BIGINT)"
+    distinct, present = table.fetch(f"SELECT COUNT({cell}), {there} FROM ({table.engine.rows_by([cell])}) AS r")[0]
+    return ColumnCounts(int(present), int(distinct), None)
+
+
+def _looks_long(table: Table, cell: str) -> bool:
+    """Whether most of the first values differ, which says only how the column is best read."""
+    if table.rows <= 2 * MANY or not table.engine.has_hash:
+        return False
+    sample = f"SELECT {cell} FROM t LIMIT {_SAMPLE_ROWS}"
+    present, distinct = table.fetch(f"SELECT COUNT({cell}), COUNT(DISTINCT {cell}) FROM ({sample}) AS s")[0]
+    return bool(2 * distinct > present)
+
+
+def _different(table: Table, cell: str, part_rows: int) -> int:
+    """Different values, counted by the engine in parts, because it holds all that it counts at once."""
+    parts = -(-4 * table.rows // part_rows) if table.engine.has_hash else 1
+    of_part = f"SELECT COUNT(DISTINCT {cell}) FROM t" + (f" WHERE HASH({cell}) % {parts} = " if parts > 1 else "")
+    return sum(int(table.fetch(of_part + (str(part) if parts > 1 else ""))[0][0]) for part in range(parts))
+
+
+def _of_few(table: Table, cell: str) -> NumberSummary | None:
+    """The summary from rows per value; nothing for too many values."""
+    counted = f"SELECT {cell} AS v, n FROM ({table.engine.rows_by([cell])}) AS r WHERE {cell} IS NOT NULL"
+    found = table.arrays(f"SELECT CAST(v AS DOUBLE) AS x, n FROM ({counted}) AS s ORDER BY x LIMIT {MANY + 1}")
+    if len(found["x"]) > MANY:
+        return None
+    values, rows = np.asarray(found["x"], dtype=np.float64) + 0.0, np.asarray(found["n"], dtype=np.int64)
+    finite = np.isfinite(values)
+    return _summary(table, int(rows.sum()), Moments.of((rows[finite], values[finite])), values[finite], values.size)
+
+
+def _of_many(table: Table, cell: str, part_rows: int) -> NumberSummary:
+    moments, distinct = Moments(), 0
+    ends: list[float] = []
+    present = 0
+    for values, times in _parts(table, cell, part_rows):
+        present += int(times.sum()) if times is not None else values.size
+        # The bits of doubles sort faster than doubles, and equal ones come together just as well.
+        values.view(np.uint64).sort()
+        distinct += _different_neighbours(values)
+        finite = values if all(np.isfinite(block).all() for block in _blocks(values)) else values[np.isfinite(values)]
+        if finite.size:
+            moments += Moments.of((times, finite)) if times is not None else _moments(finite)
+            ends += [float(finite.min()), float(finite.max())]
+    if ends and max(map(abs, ends)) >= _EXACT_DOUBLE:
+        distinct = _different(table, cell, part_rows)  # whole numbers that doubles cannot tell apart
+    return _summary(table, present, moments, np.array(ends), distinct)
+
+
+def _parts(table: Table, cell: str, part_rows: int) -> Iterator[tuple[Floats, Integers | None]]:
+    """The values that are there, each in one part; one value that fills a part comes once, with its rows."""
+    rows = f"SELECT CAST({cell} AS DOUBLE) + 0.0 AS x FROM t WHERE {cell} IS NOT NULL"
+    if table.rows <= part_rows:
+        yield _plain(table.arrays(rows)["x"]), None
+        return
+    infinite = table.fetch(f"SELECT x, COUNT(*) FROM ({rows}) AS r WHERE NOT ({FINITE}) GROUP BY x ORDER BY x")
+    for value, times in infinite:
+        yield np.array([value], dtype=np.float64), np.array([times], dtype=np.int64)
+    n, low, high = table.fetch(f"SELECT COUNT(*), MIN(x), MAX(x) FROM ({rows}) AS r WHERE {FINITE}")[0]
+    if not n:
+        return
+
+    def histogram(least: float, most: float) -> list[tuple[int, int, float, float]]:
+        found = table.fetch(histogram_query(rows), (*histogram_parameters(least, most), least, most))
+        return [(int(b), int(size), float(start), float(end)) for b, size, start, end in found]
+
+    for start, end in plan(int(n), float(low), float(high), histogram, part_rows):
+        if start == end:
+            times = table.fetch(f"SELECT COUNT(*) FROM ({rows}) AS r WHERE x = ?", (start,))[0][0]
+            yield np.array([start]), np.array([times], dtype=np.int64)
+        else:
+            found = table.arrays(f"SELECT x FROM ({rows}) AS r WHERE x BETWEEN ? AND ?", (start, end))
+            yield _plain(found["x"]), None
+
+
+def _plain(found: Any) -> Floats:
+    """The numbers as an array of our own to sort, without a copy where the engine gives it away."""
+    return np.require(np.ma.getdata(found), dtype=np.float64, requirements=("C", "W", "O"))
+
+
+def _blocks(values: Floats) -> Iterator[Floats]:
+    """The values in pieces that stay in a processor's cache."""
+    for start in range(0, values.size, _CACHED):
+        yield values[start : start + _CACHED]
+
+
+def _different_neighbours(values: Floats) -> int:
+    found = int(values.size > 0)
+    for start in range(0, values.size - 1, _CACHED):
+        block = values[start : start + _CACHED + 1]
+        found += int(np.count_nonzero(block[1:] != block[:-1]))
+    return found
+
+
+def _moments(values: Floats) -> Moments:
+    mean = math.fsum(float(np.sum(block)) for block in _blocks(values)) / values.size
+    squares = math.fsum(float(np.sum(np.square(block - mean))) for block in _blocks(values))
+    return Moments(values.size, mean, squares)
+
+
+def _summary(table: Table, present: int, moments: Moments, values: Floats, distinct: int) -> NumberSummary:
+    missing, n = table.rows - present, moments.n
+    if not n:
+        return NumberSummary(0, missing, present, None, None, None, None, distinct)
+    low, high = float(values.min()), float(values.max())
+    return NumberSummary(n, missing, present - n, low, high, moments.mean, moments.spread, distinct)

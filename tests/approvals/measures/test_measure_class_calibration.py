@@ -1,0 +1,136 @@
+"""Calibration of several classes and of numbers against scikit-learn, scipy and sums written out."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.calibration import calibration_curve
+
+from approvals.measures.class_calibration import NAMES, class_calibration
+from approvals.measures.class_scores import ClassScores
+from approvals.measures.number_calibration import NAMES as OF_NUMBERS
+from approvals.measures.number_calibration import number_calibration
+
+
+def close(value):
+    return pytest.approx(value, abs=1e-9, rel=1e-9)
+
+
+def drawn_classes(seed, rows=300, classes=4):
+    drawn = np.random.default_rng(seed)
+    scores = drawn.dirichlet(np.full(classes, 0.7), rows)
+    labels = np.array([drawn.choice(classes, p=row) for row in scores])
+    return ClassScores(tuple(f"c{place}" for place in range(classes)), labels, scores)
+
+
+def error_of_bins(came_true, scores, bins):
+    """(expected, largest) calibration error: each bin (low, high], its share against its mean score."""
+    place = np.clip(np.ceil(scores * bins).astype(int) - 1, 0, bins - 1)
+    gaps = [
+        ((place == one).mean(), abs(came_true[place == one].mean() - scores[place == one].mean()))
+        for one in range(bins)
+        if (place == one).any()
+    ]
+    return sum(share * gap for share, gap in gaps), max(gap for _, gap in gaps)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([5, 10, 15]))
+def test_calibration_of_classes_is_that_written_out(seed, bins):
+    found = drawn_classes(seed)
+    ours = class_calibration(found, bins=bins).overall
+    right = found.scores.argmax(axis=1) == found.labels
+    confidence = found.scores.max(axis=1)
+    expected, largest = error_of_bins(right, confidence, bins)
+    assert ours["top_label_ece"].value == close(expected)
+    assert ours["top_label_mce"].value == close(largest)
+    assert ours["confidence_gap"].value == close(right.mean() - confidence.mean())
+    each = [error_of_bins(found.labels == place, found.scores[:, place], bins) for place in range(4)]
+    assert ours["classwise_ece"].value == close(np.mean([one for one, _ in each]))
+    assert ours["classwise_mce"].value == close(max(one for _, one in each))
+    gaps = [abs((found.labels == place).mean() - found.scores[:, place].mean()) for place in range(4)]
+    assert ours["largest_class_gap"].value == close(max(gaps))
+    one_hot = np.eye(4)[found.labels]
+    assert ours["brier"].value == close(((found.scores - one_hot) ** 2).sum(axis=1).mean())
+
+
+def test_the_curve_of_each_class_is_that_of_scikit_learn():
+    found = drawn_classes(3)
+    curves = class_calibration(found, bins=10).bins
+    for place, name in enumerate(found.classes):
+        shares, means = calibration_curve(found.labels == place, found.scores[:, place], n_bins=10)
+        filled = [part for part in curves[name] if part.n]
+        assert [part.base_rate for part in filled] == close(shares.tolist())
+        assert [part.mean_score for part in filled] == close(means.tolist())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda labels, scores: (labels, scores * 2), "outside 0 to 1"),
+        (lambda labels, scores: (labels, scores / 2), "do not sum to 1"),
+        (lambda labels, scores: (labels[:0], scores[:0]), "no row has a label and a score"),
+    ],
+)
+def test_what_are_no_probabilities_have_no_calibration(change, reason):
+    found = drawn_classes(1)
+    labels, scores = change(found.labels, found.scores)
+    ours = class_calibration(ClassScores(found.classes, labels, scores))
+    assert all(reason in ours.overall[name].reason for name in (*NAMES, "brier"))
+    assert (ours.top, ours.by_class) == ((), {})
+
+
+def test_a_label_without_a_score_column_leaves_calibration_open():
+    found = drawn_classes(1)
+    labels = np.where(found.labels == 3, -1, found.labels)
+    ours = class_calibration(ClassScores(found.classes, labels, found.scores, unscored=("elsewhere",)))
+    assert "no score column is named for the class “elsewhere”" in ours.overall["top_label_ece"].reason
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 1e5]))
+def test_calibration_of_numbers_is_that_of_scipy(seed, far):
+    drawn = np.random.default_rng(seed)
+    predictions = drawn.gamma(2.0, 3.0, 200) + far
+    labels = 0.8 * predictions + drawn.normal(0.5, 2.0, 200)
+    ours = number_calibration(labels, predictions, bins=5)
+    order = np.argsort(predictions)
+    parts = [order[place : place + 40] for place in range(0, 200, 40)]  # no two predictions are equal
+    errors = [predictions[part] - labels[part] for part in parts]
+    means = [float(part.mean()) for part in errors]
+    assert [part.error for part in ours.bins] == pytest.approx(means, abs=1e-8)
+    assert ours.measures["mean_bin_error"].value == pytest.approx(np.mean(np.abs(means)), abs=1e-8)
+    assert ours.measures["max_bin_error"].value == pytest.approx(np.max(np.abs(means)), abs=1e-8)
+    assert ours.measures["mean_error"].value == pytest.approx(np.mean(predictions - labels), abs=1e-8)
+    raw = [float(stats.ttest_1samp(part, 0.0).pvalue) for part in errors]
+    falling = np.minimum(np.sort(raw) * np.arange(5, 0, -1), 1.0)  # Holm 1979
+    adjusted = np.maximum.accumulate(falling)[np.argsort(np.argsort(raw))]
+    assert [part.p for part in ours.bins] == pytest.approx(adjusted.tolist(), abs=1e-9)
+    assert ours.measures["bins_off"].value == int((adjusted <= 0.05).sum())
+    line = stats.linregress(predictions, labels)
+    assert ours.measures["slope"].value == pytest.approx(line.slope, rel=1e-8)
+    assert ours.measures["intercept"].value == pytest.approx(line.intercept, rel=1e-6, abs=1e-6)
+    half = stats.norm.ppf(0.975) * line.stderr
+    assert ours.measures["slope"].low == pytest.approx(line.slope - half, rel=1e-6)
+    wide = stats.norm.ppf(0.975) * line.intercept_stderr
+    assert ours.measures["intercept"].high == pytest.approx(line.intercept + wide, rel=1e-5)
+
+
+def test_equal_predictions_stay_in_one_bin_and_make_no_line():
+    ours = number_calibration(np.arange(50.0), np.full(50, 24.5), bins=10)
+    assert [(part.n, part.error) for part in ours.bins] == [(50, 0.0)]
+    assert "every prediction is the same" in ours.measures["slope"].reason
+    assert ours.measures["bins_off"].value == 0
+
+
+def test_numbers_that_are_not_there_or_beyond_reach_are_no_calibration():
+    nothing = number_calibration(np.array([np.nan, 1.0]), np.array([1.0, np.inf]))
+    assert all(not nothing.measures[name].computable for name in OF_NUMBERS)
+    assert nothing.measures["slope"].counts == (("rows_left_out", 2),)
+    far = number_calibration(np.array([1.7e308, 1.0]), np.array([-1.7e308, 1.0]))
+    assert all(not far.measures[name].computable for name in OF_NUMBERS)
+    one = number_calibration(np.array([1.0]), np.array([2.0]))
+    assert one.measures["max_bin_error"].value == 1.0
+    assert not one.measures["bins_off"].computable
+    assert not one.measures["slope"].computable

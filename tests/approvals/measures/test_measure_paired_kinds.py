@@ -1,0 +1,137 @@
+"""Paired differences and costs of several classes and of numbers, against scikit-learn and scipy."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, root_mean_squared_error
+
+from approvals.measures.class_costs import ClassCosts, class_cost_measures
+from approvals.measures.multiclass import read_classes
+from approvals.measures.paired_kinds import MOST_UNITS, class_differences, number_differences
+
+
+def close(value):
+    return pytest.approx(value, abs=1e-9, rel=1e-9)
+
+
+def cells_of(*columns):
+    keys, sizes = np.unique(np.array(columns), axis=1, return_counts=True)
+    return {tuple(str(part) for part in key): int(size) for key, size in zip(keys.T, sizes, strict=True)}
+
+
+def drawn_predictions(seed, rows=200, classes=4):
+    drawn = np.random.default_rng(seed)
+    label = drawn.integers(0, classes, rows)
+    one = np.where(drawn.random(rows) < 0.7, label, drawn.integers(0, classes, rows))
+    other = np.where(drawn.random(rows) < 0.6, label, drawn.integers(0, classes, rows))
+    return label, one, other
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_differences_of_classes_are_those_of_scikit_learn_and_scipy(seed):
+    label, one, other = drawn_predictions(seed)
+    found = class_differences(cells_of(label, one, other), draws=200)
+    assert found["accuracy_difference"].value == close(accuracy_score(label, one) - accuracy_score(label, other))
+    b, c = int(((one == label) & (other != label)).sum()), int(((one != label) & (other == label)).sum())
+    assert found["mcnemar_p"].value == close(stats.binomtest(b, b + c, 0.5).pvalue)
+    macro = f1_score(label, one, average="macro") - f1_score(label, other, average="macro")
+    assert found["f1_macro_difference"].value == close(macro)
+    assert found["f1_macro_difference"].low < macro < found["f1_macro_difference"].high
+
+
+def test_the_interval_of_the_difference_is_about_that_of_drawn_rows():
+    label, one, other = drawn_predictions(11, rows=400)
+    found = class_differences(cells_of(label, one, other), draws=4000)["f1_macro_difference"]
+    drawn = np.random.default_rng(8)
+    gaps = []
+    for _ in range(800):
+        rows = drawn.integers(0, 400, 400)
+        gaps.append(
+            f1_score(label[rows], one[rows], average="macro") - f1_score(label[rows], other[rows], average="macro")
+        )
+    assert (found.low, found.high) == pytest.approx(np.quantile(gaps, [0.025, 0.975]), abs=0.015)
+
+
+def test_a_class_that_one_model_alone_predicts_counts_against_it():
+    cells = {("a", "a", "a"): 50, ("b", "b", "c"): 50}
+    found = class_differences(cells)
+    assert found["f1_macro_difference"].value == close(1.0 - (1.0 + 0.0 + 0.0) / 3)
+    nothing = class_differences({(None, "a", "a"): 5, ("a", None, "a"): 5, ("a", "a", None): 5})
+    assert all(not measure.computable for measure in nothing.values())
+    same = class_differences({("a", "a", "a"): 50, ("b", "a", "a"): 50})
+    assert same["f1_macro_difference"].value == 0.0
+    assert same["f1_macro_difference"].low is None
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000))
+def test_differences_of_numbers_are_those_of_scikit_learn(seed):
+    drawn = np.random.default_rng(seed)
+    label = drawn.normal(0, 10, 120)
+    one, other = label + drawn.normal(0, 1, 120), label + drawn.normal(0.5, 2, 120)
+    found = number_differences(label, one, other, draws=300)
+    mae = mean_absolute_error(label, one) - mean_absolute_error(label, other)
+    assert found["mae_difference"].value == close(mae)
+    rmse = root_mean_squared_error(label, one) - root_mean_squared_error(label, other)
+    assert found["rmse_difference"].value == close(rmse)
+    assert found["mae_ratio"].value == close(mean_absolute_error(label, one) / mean_absolute_error(label, other))
+    assert found["mae_difference"].low < mae < found["mae_difference"].high
+    assert number_differences(label, one, other, draws=300) == found
+
+
+@pytest.mark.parametrize("rows", [600, 3 * MOST_UNITS])
+def test_the_interval_of_numbers_is_about_that_of_scipy(rows):
+    drawn = np.random.default_rng(1)
+    label = drawn.normal(0, 10, rows)
+    one, other = label + drawn.normal(0, 1, rows), label + drawn.normal(0, 1.5, rows)
+    found = number_differences(label, one, other)["mae_difference"]
+    gaps = np.abs(one - label) - np.abs(other - label)
+    ends = stats.norm.interval(0.95, gaps.mean(), stats.sem(gaps))
+    assert (found.low, found.high) == pytest.approx(ends, abs=0.12 * (ends[1] - ends[0]))
+    if rows <= MOST_UNITS:
+        theirs = stats.bootstrap((gaps,), np.mean, method="percentile", n_resamples=2000, random_state=3)
+        ends = theirs.confidence_interval
+        assert (found.low, found.high) == pytest.approx((ends.low, ends.high), abs=0.1 * (ends.high - ends.low))
+        assert "bootstrap of rows" in found.method
+    else:
+        assert "bootstrap of 5,000 groups of rows" in found.method
+
+
+def test_numbers_that_cannot_be_compared_are_not_computable():
+    nothing = number_differences(np.array([np.nan]), np.array([1.0]), np.array([1.0]))
+    assert nothing["mae_difference"].reason.endswith("no row has a label and both predictions.")
+    exact = number_differences(np.arange(5.0), np.arange(5.0) + 1, np.arange(5.0))
+    assert exact["mae_ratio"].reason == "Not computable: the mean absolute error of the model in use is 0."
+    far = number_differences(np.array([1e300, 0.0]), np.array([-1e300, 0.0]), np.array([0.0, 0.0]))
+    assert all("beyond the range" in measure.reason for measure in far.values())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_cost_of_classes_is_the_mean_over_rows(seed):
+    label, decided, _ = drawn_predictions(seed)
+    matrix = np.random.default_rng(seed).integers(-5, 20, (4, 4)).astype(float)
+    costs = ClassCosts({str(i): {str(j): matrix[i, j] for j in range(4)} for i in range(4)})
+    pairs = {key[:2]: rows for key, rows in cells_of(label, decided).items()}
+    found = class_cost_measures(read_classes(pairs, label="y", prediction="p"), costs, draws=200)
+    assert found["mean_cost"].value == close(matrix[label, decided].mean())
+    constant = min(matrix[label, decided].mean() for decided in range(4))
+    assert found["constant_cost"].value == close(constant)
+    assert found["excess_over_constant"].value == close(matrix[label, decided].mean() - constant)
+
+
+def test_a_pair_without_a_cost_leaves_the_cost_open():
+    confusion = read_classes({("a", "b"): 3, ("a", "a"): 5, ("b", "b"): 1}, label="y", prediction="p")
+    found = class_cost_measures(confusion, ClassCosts({"b": {"a": 2.0}}))
+    assert found["mean_cost"].reason == "Not computable: the policy does not say what the decision “b” for “a” costs."
+    known = class_cost_measures(confusion, ClassCosts({"a": {"b": 2.0}}))
+    assert known["mean_cost"].value == close(6 / 9)
+    assert known["constant_cost"].value == close(2 * 8 / 9)
+    assert known["constant_cost"].method == "b for everybody"
+    assert not class_cost_measures(read_classes({}, label="y", prediction="p"), ClassCosts({}))["mean_cost"].computable
+    assert math.isfinite(known["excess_over_constant"].value)
