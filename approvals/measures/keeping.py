@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -86,7 +86,7 @@ class Keeper:
         before = path.stat().st_size if path.exists() else None
         if len(content) > self._room + (before or 0) or (before is None and self._files <= 0):
             return
-        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial = path.with_name(f".{path.name}.{threading.get_ident()}")
         try:
             partial.write_bytes(content)
             partial.replace(path)
@@ -166,7 +166,8 @@ class Remembering(Engine):
         self._engine = engine
         self._undertaking = undertaking
         self.identity = identity
-        self.has_hash, self.keeps_snapshot, self.of_system = engine.has_hash, engine.keeps_snapshot, engine.of_system
+        self.has_hash, self.at_once = engine.has_hash, engine.at_once
+        self.keeps_snapshot, self.of_system = engine.keeps_snapshot, engine.of_system
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         keeper = self._undertaking.keeper
@@ -194,8 +195,8 @@ class Remembering(Engine):
         self._undertaking.asked()
         return self._engine.block(sql, parameters)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
+    def rows_by(self, cells: Sequence[str]) -> str:
+        return self._engine.rows_by(cells)
 
     def fingerprint(self) -> str:
         return self._engine.fingerprint()

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from approvals.measures import keeping
 from approvals.measures.distances import distances
-from approvals.measures.keeping import Keeper, Undertaking, remembering, steps, under_way
+from approvals.measures.engine import Engine
+from approvals.measures.keeping import Keeper, Remembering, Undertaking, remembering, steps, under_way
 from approvals.measures.kept_values import UNREADABLE, NotKeptError, as_plain, from_plain
 from approvals.measures.moments import Moments
 from approvals.measures.ranks import MeanLoss
@@ -230,3 +231,13 @@ def test_counts_are_asked_once_and_rows_in_their_order_every_time(table, folder)
 def test_without_a_run_nothing_is_remembered(table):
     assert remembering(table.engine, "table") is table.engine
     assert list(steps(["name"], [1, 2], object())) == [1, 2]
+
+
+def test_an_engine_that_remembers_is_in_everything_else_the_engine(table, folder):
+    asked = {name for name in vars(Engine) if not name.startswith("_")} | {"has_hash"}
+    with under_way(Undertaking(keeper_of(folder), lambda where: None, lambda: None)):
+        found = remembering(table.engine, "table")
+    said_itself = asked - vars(Remembering).keys() - vars(found).keys()
+    assert not said_itself, "a default of the base class would hide what the engine says"
+    assert found.rows_by(["c0"]) == table.engine.rows_by(["c0"])
+    assert (found.has_hash, found.at_once) == (table.engine.has_hash, table.engine.at_once)
