@@ -7,9 +7,10 @@ export UV_PYTHON_DOWNLOADS := never
 IN_VENV := .venv/bin/python -m
 TESTS := $(IN_VENV) pytest --numprocesses auto --maxprocesses 8
 SPARK := pyspark==4.1.1
-DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core
+DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
+    qpdf softhsm2 openssl libnss3-tools default-jre-headless libjaxb-java
 
-.PHONY: help run test test-engines check format benchmark benchmark-measures lock debian-packages
+.PHONY: help run test test-engines check format benchmark benchmark-measures benchmark-cards cards-validation lock debian-packages
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -56,6 +57,15 @@ benchmark-measures:
 benchmark:
 	@$(PYTHON) .ci/prepare dev
 	@$(IN_VENV) tests.benchmarks.signing_and_ledger
+
+benchmark-cards: debian-packages
+	@$(PYTHON) .ci/prepare dev
+	@$(IN_VENV) tests.benchmarks.cards
+
+# Lets other people's validators judge a card of each kind, and writes down what they say.
+cards-validation: debian-packages
+	@$(PYTHON) .ci/prepare dev
+	@CARDS_VALIDATION=docs/cards-validation.md $(IN_VENV) pytest -q -n 0 tests/modelcards/test_validators.py
 
 lock:
 	@$(PYTHON) .ci/prepare dev

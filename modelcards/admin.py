@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import BoundedSemaphore
 from typing import Any, ClassVar
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
@@ -20,9 +22,9 @@ from approvals.admin.acting import do, person, version_for
 from approvals.panels import VERSION_PAGE
 from modelcards import exporters, issuing, panels, records
 from modelcards.auditor_script import auditor_script
+from modelcards.authority import list_path, root_path
 from modelcards.inspection import inspect
 from modelcards.models import ModelCard
-from modelcards.signing import root_path
 from modelcards.verification import LARGEST, CardReport
 from portal import checkpoints
 from portal.admin import ScopedAdmin, row_number
@@ -165,7 +167,13 @@ def verify(request: HttpRequest) -> HttpResponse:
             report = _report(form.cleaned_data["file"])
         except Unavailable as error:
             form.add_error("file", error.sentence)
-    context = {**admin.site.each_context(request), "title": "Verify a model card", "form": form, "report": report}
+    context = {
+        **admin.site.each_context(request),
+        "title": "Verify a model card",
+        "form": form,
+        "report": report,
+        "timestamps": records.trusted_timestamp_roots() is not None,
+    }
     return render(request, "modelcards/admin_verify.html", context)
 
 
@@ -179,17 +187,28 @@ def _report(pdf: bytes) -> CardReport:
 
 
 def _verified(pdf: bytes) -> CardReport:
-    found = inspect(pdf, roots=records.trusted_roots(), keys=records.trusted_keys())
+    found = inspect(
+        pdf,
+        roots=records.trusted_roots(),
+        keys=records.trusted_keys(),
+        timestamp_roots=records.trusted_timestamp_roots(),
+        revoked=records.revoked(),
+    )
     return records.compared(pdf, found.report)
 
 
 @require_GET
 def trust(_request: HttpRequest, what: str) -> HttpResponse:
-    """What an auditor needs to verify without us: the script, the root certificate and the ledger's public key."""
+    """What an auditor needs to verify without us: script, root certificate, list of revoked ones, ledger's key."""
     if what == "key":
         text, name = f"{checkpoints.vkey()}\n", "ledger-key.txt"
     elif what == "script":
         text, name = auditor_script(), "verify_card.py"
+    elif what == "revoked" and list_path(settings.VAR).exists():
+        found = x509.load_der_x509_crl(list_path(settings.VAR).read_bytes())
+        text, name = found.public_bytes(Encoding.PEM).decode(), "card-root.crl"
+    elif what == "timestamps" and (roots := records.trusted_timestamp_roots()):
+        text, name = roots[0].decode(), "timestamp-root.pem"
     elif what == "root" and root_path(settings.VAR).exists():
         text, name = root_path(settings.VAR).read_text(), "card-root.pem"
     else:

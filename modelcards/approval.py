@@ -155,9 +155,16 @@ class LedgerFacts:
 
 @dataclass(frozen=True)
 class SealFacts:
-    """The certificate that the finished PDF is signed under."""
+    """The certificate that the finished PDF is signed under, and what its signature carries.
+
+    `note` says why it carries less than the portal is set to; empty if it does not.
+    """
 
     subject: str
     root_subject: str
     root_sha256: str
     level: str = "PAdES B-B"
+    certificate_sha256: str = ""
+    certificate_until: str = ""
+    timestamps_by: str = ""
+    note: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks
 
 
 class ModelcardsConfig(AppConfig):
@@ -14,7 +15,7 @@ class ModelcardsConfig(AppConfig):
     def ready(self) -> None:
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
         from approvals.signals import version_moved  # noqa: PLC0415
-        from modelcards import exporters, issuing, words  # noqa: PLC0415
+        from modelcards import exporters, issuing, seals, words  # noqa: PLC0415
         from modelcards.events import Event  # noqa: PLC0415
         from modelcards.models import ModelCard  # noqa: PLC0415
         from portal import guards, ledger  # noqa: PLC0415
@@ -25,4 +26,5 @@ class ModelcardsConfig(AppConfig):
         finished = "A finished model card is never changed: a correction is a new card."
         guards.add(guards.Guard(ModelCard, guards.Act.UPDATE, "finished", finished, "OLD.\"status\" = 'finished'"))
         exporters.load()
+        checks.register(seals.check_settings)
         version_moved.connect(issuing.when_moved, dispatch_uid="modelcards.issuing.when_moved")

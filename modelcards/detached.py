@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 MESSAGE_DIGEST, SIGNING_CERTIFICATE = "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.16.2.47"
+SIGNATURE_TIMESTAMP = bytes.fromhex("060b2a864886f70d010910020e")
 SIGNED_DATA, NO_CONTENT = bytes.fromhex("06092a864886f70d010702"), bytes.fromhex("300b06092a864886f70d010701")
 VERSION_1 = bytes.fromhex("020101")
 SHA256_WRITTEN = (bytes.fromhex("300b0609608648016503040201"), bytes.fromhex("300d06096086480165030402010500"))
@@ -70,18 +71,23 @@ def object_identifier(content: bytes) -> str:
 
 @dataclass(frozen=True)
 class Signature:
-    """A CMS signature: its signer's certificate, what was signed and the digest of the file that it names."""
+    """A CMS signature: its signer's certificate, what was signed and the digest of the file that it names.
+
+    `timestamp` is the token of RFC 3161 over `value`, empty if there is none; nothing of it was looked at.
+    """
 
     certificate: x509.Certificate
     attributes: bytes
     message_digest: bytes
     value: bytes
+    timestamp: bytes = b""
 
 
 def read_signature(der: bytes) -> Signature:
-    """A detached SignedData with one signer, one certificate and SHA-256, and nothing else. Raises NotReadable.
+    """A detached SignedData with one signer, one certificate, SHA-256 and perhaps a timestamp, and nothing else.
 
     It is written again out of what was read and compared: a byte that nothing accounts for could vary unnoticed.
+    Raises NotReadable.
     """
     outer = next(elements(der)).children()
     signed = outer[1].children()[0].children()
@@ -94,8 +100,11 @@ def read_signature(der: bytes) -> Signature:
     serial = certificate.serial_number
     number = written(0x02, serial.to_bytes(serial.bit_length() // 8 + 1, "big"))
     named = written(0x30, certificate.issuer.public_bytes() + number)
+    token = parts[6].children()[0].children()[1].content if len(parts) > 6 else b""
+    stamped = written(0x30, SIGNATURE_TIMESTAMP + written(0x31, token))
     protected = (written(0xA0, attributes.content), algorithm.raw, written(0x04, value.content))
-    signer = written(0x30, VERSION_1 + named + digest.raw + b"".join(protected))
+    beside = written(0xA1, stamped) if token else b""
+    signer = written(0x30, VERSION_1 + named + digest.raw + b"".join(protected) + beside)
     content = (VERSION_1, written(0x31, digests), NO_CONTENT, written(0xA0, certificates), written(0x31, signer))
     plain = written(0x30, SIGNED_DATA + written(0xA0, written(0x30, b"".join(content))))
     if der[: len(plain)] != plain or der[len(plain) :].strip(b"\0"):
@@ -108,6 +117,7 @@ def read_signature(der: bytes) -> Signature:
         attributes=written(0x31, attributes.content),
         message_digest=found[MESSAGE_DIGEST].children()[0].content,
         value=value.content,
+        timestamp=token,
     )
 
 

@@ -36,12 +36,24 @@ class Inspection:
     report: CardReport
 
 
-def inspect(pdf: bytes, *, roots: Sequence[bytes] | None, keys: Sequence[str]) -> Inspection:
-    """Verify a file against the roots and whichever of the keys signed the card's checkpoint.
+def inspect(
+    pdf: bytes,
+    *,
+    roots: Sequence[bytes] | None,
+    keys: Sequence[str],
+    timestamp_roots: Sequence[bytes] | None = None,
+    revoked: Sequence[bytes] = (),
+) -> Inspection:
+    """Verify a file against roots, lists of revoked certificates and whichever of the keys signed its checkpoint.
 
     Raises BadInput if a root is no certificate. A file that cannot be read within the limits does not verify.
     """
-    order = {"roots": None if roots is None else [root.decode("latin-1") for root in roots], "keys": list(keys)}
+    order = {
+        "roots": _text(roots),
+        "keys": list(keys),
+        "timestamp_roots": _text(timestamp_roots),
+        "revoked": _text(revoked),
+    }
     try:
         with tempfile.TemporaryDirectory(prefix="inspection-") as scratch:
             child = subprocess.run(
@@ -61,6 +73,14 @@ def inspect(pdf: bytes, *, roots: Sequence[bytes] | None, keys: Sequence[str]) -
     card = None if answer["card"] is None else Card.from_json(json.loads(answer["card"]))
     facts = tuple(Fact(*fact) for fact in answer["facts"])
     return Inspection(claims_to_be_a_card=bool(answer["claims"]), report=CardReport(facts, card))
+
+
+def _text(contents: Sequence[bytes] | None) -> list[str] | None:
+    return None if contents is None else [content.decode("latin-1") for content in contents]
+
+
+def _bytes(texts: list[str] | None) -> list[bytes] | None:
+    return None if texts is None else [text.encode("latin-1") for text in texts]
 
 
 def _unreadable() -> CardReport:
@@ -85,17 +105,23 @@ def _claims_to_be_a_card(pdf: bytes) -> bool:
         return False
 
 
-def _verified(pdf: bytes, roots: Sequence[bytes] | None, keys: Sequence[str]) -> CardReport:
-    report = verify_card(pdf, roots=roots, vkey=keys[0] if keys else None)
+def _verified(pdf: bytes, order: dict[str, Any]) -> CardReport:
+    trusted: dict[str, Any] = {
+        "roots": _bytes(order["roots"]),
+        "timestamp_roots": _bytes(order["timestamp_roots"]),
+        "revoked": _bytes(order["revoked"]) or (),
+    }
+    keys: list[str] = order["keys"]
+    report = verify_card(pdf, vkey=keys[0] if keys else None, **trusted)
     stated = report.card.ledger.vkey if report.card is not None and report.card.ledger is not None else ""
     if keys and stated != keys[0] and stated in keys:
-        return verify_card(pdf, roots=roots, vkey=stated)
+        return verify_card(pdf, vkey=stated, **trusted)
     return report
 
 
-def _answer(pdf: bytes, roots: Sequence[bytes] | None, keys: Sequence[str]) -> dict[str, Any]:
+def _answer(pdf: bytes, order: dict[str, Any]) -> dict[str, Any]:
     try:
-        report = _verified(pdf, roots, keys)
+        report = _verified(pdf, order)
     except BadInput as problem:
         return {"refused": problem.sentence}
     return {
@@ -111,8 +137,7 @@ def main() -> None:
     close_file_system(readable=[PROJECT / "modelcards"], writable=[])
     limit_resources(memory_mb=MEMORY_MB, cpu_seconds=PROCESSOR_SECONDS, file_mb=LARGEST_FILE_MB)
     order = json.loads(sys.stdin.buffer.readline())
-    roots = None if order["roots"] is None else [root.encode("latin-1") for root in order["roots"]]
-    json.dump(_answer(sys.stdin.buffer.read(), roots, order["keys"]), sys.stdout)
+    json.dump(_answer(sys.stdin.buffer.read(), order), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import rfc8785
-from django.conf import settings
+from cryptography.hazmat.primitives.serialization import Encoding
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, Q
@@ -27,14 +27,17 @@ from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion, StoredFile
 from approvals.models.checks import RunStatus
 from approvals.stages import REVIEW_STAGES, Stage
-from modelcards import content, exporters, signing
+from modelcards import content, exporters, seals, signing
 from modelcards.card import Card, CardStatus
 from modelcards.events import Event
 from modelcards.exporters.pdf import PdfExporter
 from modelcards.models import ModelCard
+from modelcards.signing import Plan, SigningIdentity
+from modelcards.timestamping import TimestampFailed
 from modelcards.verification import verify_card
 from portal import checkpoints, hints, ledger, notify
 from portal.errors import DomainError, NotPermitted, Refused, Unavailable
+from portal.models import Checkpoint
 
 LEASE = timedelta(minutes=2)
 """Renewed at each step and, while printing, every few seconds: so a worker that died is replaced soon."""
@@ -175,25 +178,53 @@ def make(row: ModelCard, report: Callable[[int, str], None] = _to_nobody) -> tup
         return card, printer.printed(card, meanwhile=lambda: report(20, "Printing"))
     if row.version.stage != Stage.MONITORING:
         raise Refused(f"The approval does not hold now: the version is {row.version.get_stage_display().lower()}.")
-    identity = signing.ensure_signing_identity(settings.VAR, organisation=settings.ORGANISATION)
-    checkpoint = ledger.checkpoint()
-    card = content.build(
-        row.version,
-        number=row.number,
-        status=CardStatus.ISSUED,
-        now=now,
-        checkpoint=checkpoint,
-        seal=identity.facts,
-    )
-    report(20, "Printing")
-    printed = printer.printed(card, meanwhile=lambda: report(20, "Printing"))
-    report(80, "Signing")
-    pdf = signing.sign_pdf(printed, identity=identity, reason=f"Issue of model card {card.number}")
-    report(90, "Verifying")
-    verified = verify_card(pdf, roots=[identity.root_pem], vkey=checkpoints.vkey_of(checkpoint))
-    if not verified.ok:
-        raise Unavailable(f"The card was made but does not verify, so it is not issued. {verified.bottom_line}")
-    return card, pdf
+    identity = seals.identity()
+    plan, note = seals.plan(identity)
+    order = _Order(row, now, ledger.checkpoint(), identity, report)
+    try:
+        return order.sealed(plan, note)
+    except TimestampFailed as failure:
+        # The level is printed on the card, so it is printed again: or not at all, as the settings say.
+        return order.sealed(*seals.without_timestamps(failure))
+
+
+@dataclass(frozen=True)
+class _Order:
+    """An issued card that is being made: everything but what its signature will carry."""
+
+    row: ModelCard
+    now: datetime
+    checkpoint: Checkpoint
+    identity: SigningIdentity
+    report: Callable[[int, str], None]
+
+    def sealed(self, plan: Plan, note: str) -> tuple[Card, bytes]:
+        """The card, printed, signed by the plan and verified. Raises TimestampFailed, Unavailable."""
+        card = content.build(
+            self.row.version,
+            number=self.row.number,
+            status=CardStatus.ISSUED,
+            now=self.now,
+            checkpoint=self.checkpoint,
+            seal=seals.facts(self.identity, plan, note),
+        )
+        self.report(20, "Printing")
+        printed = PdfExporter().printed(card, meanwhile=lambda: self.report(20, "Printing"))
+        self.report(80, "Signing")
+        reason = f"Issue of model card {card.number}"
+        pdf = signing.sign_pdf(printed, identity=self.identity, reason=reason, plan=plan)
+        self.report(90, "Verifying")
+        revoked = self.identity.revoked
+        verified = verify_card(
+            pdf,
+            roots=[self.identity.root_pem],
+            vkey=checkpoints.vkey_of(self.checkpoint),
+            timestamp_roots=seals.timestamp_roots(),
+            revoked=[] if revoked is None else [revoked.public_bytes(Encoding.DER)],
+        )
+        if not verified.ok:
+            raise Unavailable(f"The card was made but does not verify, so it is not issued. {verified.bottom_line}")
+        return card, pdf
 
 
 def store(card_id: int, token: uuid.UUID, card: Card, pdf: bytes) -> bool:
@@ -220,8 +251,16 @@ def store(card_id: int, token: uuid.UUID, card: Card, pdf: bytes) -> bool:
             _record(Event.DRAFT_MADE, row, None)
         else:
             _tell(version, row)
-            _record(Event.CARD_ISSUED, row, None)
+            _record(Event.CARD_ISSUED, row, None, **_seal_of(card))
     return True
+
+
+def _seal_of(card: Card) -> dict[str, str]:
+    """With what the card is sealed, for the ledger."""
+    if card.seal is None:
+        return {}
+    found = {"level": card.seal.level, "certificate": card.seal.certificate_sha256}
+    return {**found, "note": card.seal.note} if card.seal.note else found
 
 
 def _about_the_artifact(card: Card, version: ModelVersion) -> bool:

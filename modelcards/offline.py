@@ -12,7 +12,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from modelcards.detached import NotReadable, Signature, read_signature
+from modelcards.revisions import timestamp_after
+from modelcards.standing import Fact, Seal, Standing, Trust, standing, trust_of
+from modelcards.timestamps import issued
 from portal.merkle import read_bundle, verify_bundle
 
 LISTED = "signed by"
+NEVER_KNOWN = (LISTED, "Pages", "Since then")
+NEEDED = ("authority", "ledger key")
+OWN_AUTHORITY = "An authority that a portal made for itself is no qualified one in the sense of eIDAS."
 SIGNED = "approvals.signoff.signed"
 SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier")
 BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
@@ -32,15 +38,6 @@ HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
 OBJECT = re.compile(rb"(?<![0-9])(\d+)\s+(\d+)\s+obj\b")
 REFERENCE = re.compile(rb"/EF\s*<<[^>]*?/F\s+(\d+)\s+\d+\s+R")
 FILE_NAME = re.compile(rb"/U?F\s*\(([^)]*)\)|/U?F\s*<([0-9A-Fa-f\s]*)>")
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One finding: True holds, False does not, None was not looked at."""
-
-    name: str
-    holds: bool | None
-    sentence: str
 
 
 def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
@@ -54,30 +51,69 @@ def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
     return found
 
 
-def signature_facts(pdf: bytes, authority: bytes | None) -> Iterator[Fact]:
-    """Whether one signature covers the whole file, holds, and comes from the authority given."""
+def signature_facts(pdf: bytes, trust: Trust, moment: datetime) -> tuple[list[Fact], Standing | None]:
+    """Whether one seal covers the whole file, holds, comes from the authority given, and how it stands at a moment."""
     ranges = signed_ranges(pdf)
-    if len(ranges) != 1:
-        yield Fact("Signature", False, f"The file holds {len(ranges)} signatures instead of one.")
-        return
+    if not ranges:
+        return [Fact("Signature", False, "The file holds 0 signatures instead of one.")], None
     before, after, rest = ranges[0]
-    if after + rest != len(pdf):
-        yield Fact("Whole file", False, "The signature does not cover the whole file: something was added or cut off.")
-        return
+    end = after + rest
+    added = len(pdf) - end
+    if added < 0 or (added and timestamp_after(pdf[:end], pdf[end:]) is None):
+        words = f"{added} bytes were added after it was sealed" if added > 0 else f"{-added} bytes are missing"
+        sentence = f"The signature does not cover the whole file, something was added or cut off: {words}."
+        return [Fact("Whole file", False, sentence)], None
+    sealed = pdf[:end]
+    if len(signed_ranges(sealed)) != 1:
+        return [Fact("Signature", False, "The file holds several signatures instead of one.")], None
     try:
-        written = binascii.unhexlify(pdf[before + 1 : after - 1])
-        signature = read_signature(written)
+        signature = read_signature(_hole(pdf, before, after))
         name = signature.certificate.subject.rfc4514_string()
-    except (ValueError, IndexError, KeyError, StopIteration, x509.InvalidVersion) as problem:
-        yield Fact("Signature", False, f"The signature cannot be read: {problem}")
-        return
-    yield Fact("Whole file", True, "The signature covers every byte of the file but itself.")
-    same = hashlib.sha256(pdf[:before] + pdf[after:]).digest() == signature.message_digest
-    words = "The file is unchanged since it was signed." if same else "The file was changed after it was signed."
-    yield Fact("Unchanged", same, words)
+    except (ValueError, TypeError, LookupError, StopIteration, x509.InvalidVersion) as problem:
+        return [Fact("Signature", False, f"The signature cannot be read: {problem}")], None
+    same = hashlib.sha256(pdf[:before] + sealed[after:]).digest() == signature.message_digest
     holds = _holds(signature) and _may_sign(signature.certificate)
-    yield Fact("Signature", holds, f"The signature of {name} {'holds' if holds else 'does not hold'}.")
-    yield _authority_fact(signature, authority)
+    words = "The file is unchanged since it was signed." if same else "The file was changed after it was signed."
+    facts = [
+        Fact("Whole file", True, "The signature covers every byte of the file but itself."),
+        Fact("Unchanged", same, words),
+        Fact("Signature", holds, f"The signature of {name} {'holds' if holds else 'does not hold'}."),
+        _authority_fact(signature, trust),
+    ]
+    if any(fact.holds is False for fact in facts):
+        return facts, None
+    seal = Seal(
+        certificate=signature.certificate,
+        value=signature.value,
+        token=signature.timestamp,
+        end=end,
+        stated_at=_stated_time(sealed),
+        lists=_lists(sealed),
+    )
+    stands = standing(pdf, seal, trust, moment)
+    return [*facts, *stands.facts], stands
+
+
+def _hole(pdf: bytes, start: int, end: int) -> bytes:
+    """The signature's bytes. Raises NotReadable if they are spelled otherwise than the portal does."""
+    digits = pdf[start + 1 : end - 1]
+    if digits != digits.upper():
+        raise NotReadable("It is spelled in another way than the portal's.")
+    return binascii.unhexlify(digits)
+
+
+def _stated_time(sealed: bytes) -> datetime | None:
+    """The time that the seal states, under the seal: D:20260324100500Z with its signs written in octal or not."""
+    found = re.search(rb"/M \(D(?:\\072|:)(\d{14})Z?[^)]*\)", sealed[sealed.rfind(b"/Type /Sig\n") :])
+    return datetime.strptime(found[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if found else None
+
+
+def _lists(sealed: bytes) -> tuple[bytes, ...]:
+    """The lists of revoked certificates that the card carries, under the seal."""
+    named = re.findall(rb"/CRLs \[([0-9 R\n]*)\]", sealed)
+    numbers = [int(number) for number in re.findall(rb"(\d+) 0 R", named[-1])] if named else []
+    found = dict(_objects(sealed)) if numbers else {}
+    return tuple(_stream(found[number]) for number in numbers if number in found)
 
 
 def _holds(signature: Signature) -> bool:
@@ -103,21 +139,20 @@ def _may_sign(certificate: x509.Certificate) -> bool:
     return usage.digital_signature or usage.content_commitment
 
 
-def _authority_fact(signature: Signature, authority: bytes | None) -> Fact:
-    if authority is None:
-        fingerprint = signature.certificate.fingerprint(hashes.SHA256()).hex()
+def _authority_fact(signature: Signature, trust: Trust) -> Fact:
+    fingerprint = signature.certificate.fingerprint(hashes.SHA256()).hex()
+    if trust.roots is None:
         return Fact(
             "Authority",
             None,
             "No certificate of the authority was given (--authority), so who signed is not known. The "
             f"signer's certificate has the SHA-256 fingerprint {fingerprint}.",
         )
-    root = x509.load_pem_x509_certificate(authority)
-    try:
-        signature.certificate.verify_directly_issued_by(root)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return Fact("Authority", False, "The signer's certificate was not issued by the authority given.")
-    return Fact("Authority", True, f"The certificate was issued by {root.subject.rfc4514_string()}.")
+    for root in trust.roots:
+        if issued(signature.certificate, root):
+            words = f"The certificate (SHA-256 {fingerprint}) was issued by {root.subject.rfc4514_string()}"
+            return Fact("Authority", True, f"{words}. {OWN_AUTHORITY}")
+    return Fact("Authority", False, "The signer's certificate was not issued by the authority given.")
 
 
 def attachments(pdf: bytes) -> dict[str, bytes]:
@@ -207,23 +242,34 @@ def _agrees(signed: dict[str, Any], act: dict[str, Any] | None) -> bool:
     return same and signed.get("comment") == act.get("reason") and signed.get("signer") == act["actor"]["id"]
 
 
-def pdf_facts(pdf: bytes, *, authority: bytes | None, vkey: str | None) -> list[Fact]:
+def pdf_facts(pdf: bytes, *, trust: Trust, vkey: str | None, moment: datetime | None = None) -> list[Fact]:
     """Everything about a card."""
-    facts = list(signature_facts(pdf, authority))
+    facts, stands = signature_facts(pdf, trust, moment or datetime.now(UTC))
     try:
         attached = attachments(pdf)
         card = json.loads(attached["card.json"])
         facts += card_facts(card, attached, vkey)
+        if stands is not None:
+            facts.append(_level_fact(card, stands))
     except (KeyError, TypeError, ValueError, zlib.error) as problem:
         facts.append(Fact("Document", False, f"card.json cannot be read out of the file: {problem}"))
         return facts
     facts.append(Fact("Pages", None, "Whether the printed pages say what card.json says is not checked here."))
-    facts.append(Fact("Since then", None, "Whether the card was superseded or withdrawn since, only the portal knows."))
+    facts.append(
+        Fact("Since then", None, "Whether it was superseded or withdrawn since, only its portal knows; ask it.")
+    )
     for signed in card.get("sign_offs", ()):
         if signed.get("current"):
             said = (signed[name] for name in ("printed_name", "role_title", "decision_title", "signed_at"))
             facts.append(Fact(LISTED, None, ", ".join(said)))
     return facts
+
+
+def _level_fact(card: dict[str, Any], stands: Standing) -> Fact:
+    said = (card.get("seal") or {}).get("level")
+    if said != stands.level:
+        return Fact("Level", False, f"The card says that it is sealed at level {said}, but it carries {stands.level}.")
+    return Fact("Level", True, f"The card is sealed as it says: {said}.")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -234,12 +280,13 @@ def main(arguments: Sequence[str]) -> int:
         "--authority", type=Path, help="certificate of the portal's authority (PEM), got by another way"
     )
     parser.add_argument("--ledger-key", help="public key of the ledger, got elsewhere")
+    parser.add_argument("--revoked", type=Path, help="the authority's list of revoked certificates (CRL), got lately")
+    parser.add_argument("--timestamp-authority", type=Path, help="certificates of the timestamp authority (PEM)")
     given = parser.parse_args(list(arguments))
     try:
         data = given.file.read_bytes()
-        authority = given.authority.read_bytes() if given.authority else None
         if data.startswith(b"%PDF-"):
-            facts = pdf_facts(data, authority=authority, vkey=given.ledger_key)
+            facts = pdf_facts(data, trust=_trusted(given), vkey=given.ledger_key)
         else:
             bundle = read_bundle(data.decode("utf-8"))
             problems = verify_bundle(bundle, given.ledger_key or str(bundle["vkey"]))
@@ -253,14 +300,24 @@ def main(arguments: Sequence[str]) -> int:
     return report(facts)
 
 
+def _trusted(given: argparse.Namespace) -> Trust:
+    return trust_of(
+        roots=[given.authority.read_bytes()] if given.authority else None,
+        timestamp_roots=[given.timestamp_authority.read_bytes()] if given.timestamp_authority else None,
+        lists=[given.revoked.read_bytes()] if given.revoked else [],
+    )
+
+
 def report(facts: Sequence[Fact]) -> int:
     """One line in words, the facts below."""
     failed = [fact for fact in facts if fact.holds is False]
-    unknown = any(fact.holds is None and fact.name in ("Authority", "Ledger key") for fact in facts)
+    unknown = [fact.name.lower() for fact in facts if fact.holds is None and fact.name not in NEVER_KNOWN]
     if failed:
         bottom = "NOT GENUINE: " + failed[0].sentence
-    elif unknown:
+    elif any(name in NEEDED for name in unknown):
         bottom = "CONSISTENT, but whether it comes from whom it says is for you to compare (see below)."
+    elif unknown:
+        bottom = f"GENUINE, but not all is known: {', '.join(unknown)}."
     else:
         bottom = "GENUINE."
     marks = {True: "holds", False: "DOES NOT HOLD", None: "not known"}

@@ -13,11 +13,13 @@ from typing import Any
 from django.conf import settings
 
 from approvals.models.checks import RunStatus
+from approvals.stages import Stage
+from modelcards import seals
+from modelcards.authority import list_path, root_path
 from modelcards.card import Card
 from modelcards.events import Event
 from modelcards.models import ModelCard
-from modelcards.signing import root_path
-from modelcards.verification import CardReport, Fact
+from modelcards.verification import SINCE, CardReport, Fact
 from portal import checkpoints
 from portal.errors import Unavailable
 from portal.models import LedgerEntry
@@ -27,6 +29,17 @@ def trusted_roots() -> list[bytes] | None:
     """The root certificate of this portal, or None if it has not issued a card yet."""
     path = root_path(settings.VAR)
     return [path.read_bytes()] if path.is_file() else None
+
+
+def trusted_timestamp_roots() -> list[bytes] | None:
+    """The timestamp authorities that the settings trust, or None if there are none."""
+    return seals.timestamp_roots()
+
+
+def revoked() -> list[bytes]:
+    """The list of revoked certificates of this portal, if it was made."""
+    path = list_path(settings.VAR)
+    return [path.read_bytes()] if path.is_file() else []
 
 
 def trusted_keys() -> list[str]:
@@ -50,7 +63,7 @@ def _record_facts(pdf: bytes, card: Card) -> Iterator[Fact]:
     if row is None or row.status != RunStatus.FINISHED or row.pdf is None:
         yield Fact("Records", False, f"This portal has no finished card {card.number}.")
         return
-    same = row.pdf.sha256 == hashlib.sha256(pdf).hexdigest() and row.content.encode() == card.canonical()
+    same = row.pdf.sha256 == hashlib.sha256(pdf).hexdigest() and row.digest == card.digest()
     held = f"The file is, byte for byte, the card {card.number} in the records."
     yield Fact("Records", same, held if same else f"The records hold another file or document as {card.number}.")
     recorded = _recorded_issue(row)
@@ -59,6 +72,45 @@ def _record_facts(pdf: bytes, card: Card) -> Iterator[Fact]:
     problems = list(_changed_entries(card))
     held = "Every entry of the proof is what the ledger holds now."
     yield Fact("Ledger today", not problems, " ".join(problems) or held)
+    yield _seal_in_ledger(card)
+    yield _since(row)
+
+
+def _seal_in_ledger(card: Card) -> Fact:
+    """What became of the seal's certificate since, by the ledger."""
+    certificate = "" if card.seal is None else card.seal.certificate_sha256
+    held = "The ledger records no revocation of the certificate that this card is sealed with."
+    entries = LedgerEntry.objects.filter(event__in=(Event.SEAL_ROTATED, Event.SEAL_REVOKED)).order_by("seq")
+    rotated = ""
+    for event, at, payload in entries.values_list("event", "at", "payload"):
+        facts = json.loads(payload)["facts"]
+        if event == Event.SEAL_REVOKED and facts["certificate"] == certificate:
+            return Fact(
+                "Seal today",
+                True,
+                f"The seal's certificate was revoked on {at:%Y-%m-%d}; “Revocation” says whether that matters.",
+            )
+        if event == Event.SEAL_ROTATED and facts["former"] == certificate:
+            rotated = f" The portal seals with another key since {at:%Y-%m-%d}; this one's cards stay good."
+    return Fact("Seal today", True, held + rotated)
+
+
+def _since(row: ModelCard) -> Fact:
+    """Whether the card is the last word on its model: what only the portal knows."""
+    version = row.version
+    if version.stage != Stage.MONITORING:
+        words = f"The approval does not hold any more: the version is {version.get_stage_display().lower()}."
+        return Fact(SINCE, False, words)
+    newer = (
+        ModelCard.objects.filter(
+            version__model_id=version.model_id, kind=row.kind, status=RunStatus.FINISHED, pk__gt=row.pk
+        )
+        .order_by("-pk")
+        .first()
+    )
+    if newer is not None:
+        return Fact(SINCE, False, f"It was superseded by the card {newer.number} of {newer.finished_at:%Y-%m-%d}.")
+    return Fact(SINCE, True, "The approval holds and no newer card of this model was issued.")
 
 
 def _recorded_issue(row: ModelCard) -> bool:

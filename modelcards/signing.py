@@ -1,56 +1,70 @@
-"""The portal's seal: makes its own root and certificate once, and signs a finished card so that nothing may change.
+"""The portal's seal: signs a finished card so that nothing may change, with timestamps if an authority gives them.
 
-Signs bytes it is given and knows nothing about cards. Keys stay in var/keys, readable by their owner only.
+Signs bytes it is given and knows nothing about cards. Keys stay in var/keys, for their owner only, or in a token.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
-import os
 import secrets
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 
+from asn1crypto import cms, crl  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    pkcs12,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from pyhanko.keys.internal import (
-    translate_pyca_cryptography_cert_to_asn1,
-    translate_pyca_cryptography_key_to_asn1,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.keys.internal import translate_pyca_cryptography_cert_to_asn1
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign import fields, signers
+from pyhanko.sign.timestamps.api import TimeStamper
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from modelcards import authority
+from modelcards.authority import DOCUMENT_SIGNING, root_path
 from modelcards.card import SealFacts
+from modelcards.hardware import Token, TokenKey
+from modelcards.revisions import STAMP_FIELD, revision
+from modelcards.timestamping import Clock, TimestampFailed
+from modelcards.timestamps import Stamp
 from portal.errors import Refused, Unavailable
-from portal.keys import ensure_folders, make_once
+from portal.keys import make_once
+
+__all__ = ["DOCUMENT_SIGNING", "Level", "Plan", "SigningIdentity", "ensure_signing_identity", "root_path", "sign_pdf"]
 
 FIELD = "PortalSeal"
-LEVEL = "PAdES B-B"
-DOCUMENT_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")
-ROOT_LIFE = timedelta(days=365 * 25)
-SEAL_LIFE = timedelta(days=365 * 12)
 RENEW_BEFORE = timedelta(days=365)
-# RFC 5280 gives a name 64 places, which the library counts in bytes.
-LONGEST_NAME = 64
+LONGEST_SIGNATURE = 72
+"""Bytes of an ECDSA signature on P-256 in DER, at most."""
+
+
+class Level(StrEnum):
+    """How much a signature carries of what it takes to believe it later (ETSI EN 319 142-1)."""
+
+    B_B = "PAdES B-B"
+    B_T = "PAdES B-T"
+    B_LT = "PAdES B-LT"
+    B_LTA = "PAdES B-LTA"
 
 
 @dataclass(frozen=True)
 class SigningIdentity:
-    """A signing key with its certificate and the root that vouches for it."""
+    """A signing key with its certificate, the root that vouches for it and the root's list of revoked certificates."""
 
-    key: ec.EllipticCurvePrivateKey
+    key: ec.EllipticCurvePrivateKey | TokenKey
     certificate: x509.Certificate
     root: x509.Certificate
+    revoked: x509.CertificateRevocationList | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, hexadecimal."""
+        return self.certificate.fingerprint(hashes.SHA256()).hex()
 
     @property
     def facts(self) -> SealFacts:
@@ -59,7 +73,9 @@ class SigningIdentity:
             subject=self.certificate.subject.rfc4514_string(),
             root_subject=self.root.subject.rfc4514_string(),
             root_sha256=self.root.fingerprint(hashes.SHA256()).hex(),
-            level=LEVEL,
+            level=Level.B_B.value,
+            certificate_sha256=self.fingerprint,
+            certificate_until=f"{self.certificate.not_valid_after_utc:%Y-%m-%d}",
         )
 
     @property
@@ -67,52 +83,162 @@ class SigningIdentity:
         """The root certificate, for auditors."""
         return self.root.public_bytes(Encoding.PEM)
 
+    def signature_of(self, data: bytes) -> bytes:
+        """ECDSA with SHA-256 over the data, as DER."""
+        if isinstance(self.key, ec.EllipticCurvePrivateKey):
+            return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+        return self.key.sign(data)
 
-def root_path(var: Path) -> Path:
-    """The root certificate as PEM: the file that auditors get."""
-    return var / "keys" / "card-root.pem"
+
+@dataclass(frozen=True)
+class Plan:
+    """What a signature will carry, agreed upon before the card is printed, because the card prints it."""
+
+    level: Level = Level.B_B
+    clock: Clock | None = None
+    token: bytes = b""
+    stamp: Stamp | None = None
+    lists: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of(cls, level: Level, clock: Clock, identity: SigningIdentity) -> Plan:
+        """Ask for a timestamp once, so that what would go wrong does now. Raises TimestampFailed, Unavailable."""
+        if level is Level.B_B:
+            return cls()
+        token, stamp = clock.stamp(hashlib.sha256(secrets.token_bytes(32)).digest())
+        if level is Level.B_T:
+            return cls(level, clock, token, stamp)
+        if identity.revoked is None:
+            raise Unavailable(
+                f"{level} needs the root's list of revoked certificates, card-root.crl, and there is none.",
+                code="card-root-key-missing",
+            )
+        lists = (identity.revoked.public_bytes(Encoding.DER), *clock.revocation_lists(stamp))
+        return cls(level, clock, token, stamp, lists)
 
 
 def ensure_signing_identity(
-    var: Path, *, organisation: str = "Model Approval Portal", now: datetime | None = None
+    var: Path,
+    *,
+    organisation: str = "Model Approval Portal",
+    passphrase: str = "",
+    token: Token | None = None,
+    now: datetime | None = None,
 ) -> SigningIdentity:
     """The portal's seal; made on first use, and renewed under the same root in its last year.
 
-    Of two processes that try at once, the first one's keys stay and both use them.
+    Of two processes that try at once, the first one's keys stay and both use them. Raises Unavailable.
     """
     now = now or datetime.now(UTC)
-    ensure_folders(var)
-    keys = var / "keys"
-    make_once(keys / "card-passphrase", secrets.token_urlsafe(48).encode())
-    passphrase = (keys / "card-passphrase").read_bytes()
-    if not root_path(var).exists():
-        make_once(keys / "card-root.p12", _stored(*_new_root(organisation, now), passphrase))
-        make_once(root_path(var), _loaded(keys / "card-root.p12", passphrase)[1].public_bytes(Encoding.PEM))
-    root = x509.load_pem_x509_certificate(root_path(var).read_bytes())
-    seal = keys / "card-seal.p12"
-    if not seal.exists():
-        make_once(seal, _new_seal_stored(keys, organisation, passphrase, now))
-    key, certificate = _loaded(seal, passphrase)
+    secret = authority.passphrase_of(var, passphrase)
+    root = authority.ensure_root(var, organisation=organisation, passphrase=secret, now=now)
+    if not seal_path(var, token).exists():
+        make_once(seal_path(var, token), _new_seal(var, organisation, secret, token, now))
+    key, certificate = _read_seal(var, secret, token)
     if certificate.not_valid_after_utc - now < RENEW_BEFORE:
-        _replace(seal, _new_seal_stored(keys, organisation, passphrase, now))
-        key, certificate = _loaded(seal, passphrase)
-    return SigningIdentity(key=key, certificate=certificate, root=root)
+        key, certificate = rotate(var, organisation=organisation, passphrase=passphrase, token=token, now=now)
+    revoked = authority.revocation_list(var, passphrase=secret, now=now)
+    if revoked is None:
+        raise Unavailable(
+            "There is no list of revoked certificates, card-root.crl, and the root key that makes it is not here: put "
+            "card-root.p12 back into keys once.",
+            code="card-root-key-missing",
+        )
+    if revoked.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
+        raise Unavailable(
+            "The seal's certificate is revoked, so nothing is signed with it. Run `manage.py card_key rotate`.",
+            code="card-key-revoked",
+        )
+    return SigningIdentity(key=key, certificate=certificate, root=root, revoked=revoked)
 
 
-def sign_pdf(pdf: bytes, *, identity: SigningIdentity, reason: str) -> bytes:
-    """The PDF with one certifying PAdES B-B signature over all of it.
+def rotate(
+    var: Path, *, organisation: str, passphrase: str, token: Token | None, now: datetime
+) -> tuple[ec.EllipticCurvePrivateKey | TokenKey, x509.Certificate]:
+    """A new key with a new certificate under the same root, in place of the present one, whose certificate is kept."""
+    secret, path = authority.passphrase_of(var, passphrase), seal_path(var, token)
+    made = _new_seal(var, organisation, secret, token, now)
+    if path.exists():
+        _keep(var, _read_seal(var, secret, token)[1])
+    authority.replace(path, made)
+    return _read_seal(var, secret, token)
 
-    DocMDP allows no change at all: a card has no form to fill, and a correction is a new card with a new number.
+
+def seal_path(var: Path, token: Token | None) -> Path:
+    """The file of the seal: key and certificate as PKCS#12, or the certificate alone where a token holds the key."""
+    return var / "keys" / ("card-seal.p12" if token is None else "card-seal-token.pem")
+
+
+def present_certificate(var: Path, *, passphrase: str, token: Token | None) -> x509.Certificate | None:
+    """The certificate of the seal as it is, or None if none was made yet. Makes nothing. Raises Unavailable."""
+    path = seal_path(var, token)
+    if not path.exists():
+        return None
+    if token is None:
+        return authority.loaded(path, authority.passphrase_of(var, passphrase))[1]
+    return _certificate_in(path)[1]
+
+
+def retired(var: Path) -> list[x509.Certificate]:
+    """The certificates of former seals."""
+    paths = sorted((var / "keys" / "retired-seals").glob("*.pem"))
+    return [x509.load_pem_x509_certificate(path.read_bytes()) for path in paths]
+
+
+def _keep(var: Path, certificate: x509.Certificate) -> None:
+    folder = var / "keys" / "retired-seals"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    make_once(folder / f"{certificate.serial_number:x}.pem", certificate.public_bytes(Encoding.PEM))
+
+
+def _new_seal(var: Path, organisation: str, passphrase: bytes, token: Token | None, now: datetime) -> bytes:
+    if token is None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        public = key.public_key()
+        made = authority.issue(var, public, organisation=organisation, passphrase=passphrase, now=now)
+        return authority.stored(key, made, passphrase)
+    name = f"card seal {secrets.token_hex(8)}"
+    public = token.make_key(name).public_key()
+    made = authority.issue(var, public, organisation=organisation, passphrase=passphrase, now=now)
+    return f"{name}\n".encode() + made.public_bytes(Encoding.PEM)
+
+
+def _read_seal(
+    var: Path, passphrase: bytes, token: Token | None
+) -> tuple[ec.EllipticCurvePrivateKey | TokenKey, x509.Certificate]:
+    path = seal_path(var, token)
+    if token is None:
+        return authority.loaded(path, passphrase)
+    name, certificate = _certificate_in(path)
+    key = TokenKey(token, name)
+    if key.public_key() != certificate.public_key():
+        raise Unavailable("The key in the token is not that of the seal's certificate.", code="card-token")
+    return key, certificate
+
+
+def _certificate_in(path: Path) -> tuple[str, x509.Certificate]:
+    """The name of the key in its token and the certificate, which stand in one file."""
+    try:
+        name, _, pem = path.read_bytes().partition(b"\n")
+        return name.decode("ascii"), x509.load_pem_x509_certificate(pem)
+    except (OSError, ValueError) as failure:
+        raise Unavailable(f"The certificate of the seal, {path.name}, cannot be read.", code="card-key") from failure
+
+
+def sign_pdf(pdf: bytes, *, identity: SigningIdentity, reason: str, plan: Plan | None = None) -> bytes:
+    """The PDF with one certifying PAdES signature over all of it, at the level of the plan.
+
+    DocMDP allows no change at all: a card has no form to fill, and a correction is a new card with a new number. What
+    may follow, after ISO 32000-2 and at level B-LTA, is one timestamp over the whole. Raises TimestampFailed.
     """
+    plan = plan or Plan()
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
     if list(fields.enumerate_sig_fields(writer)):
         raise Refused("This document is signed already; a card is signed once.", code="card-signed")
-    # Only the seal's own certificate goes into the signature: it is protected there, a root beside it would not be.
-    signer = signers.SimpleSigner(
-        signing_cert=translate_pyca_cryptography_cert_to_asn1(identity.certificate),
-        signing_key=translate_pyca_cryptography_key_to_asn1(identity.key),
-        cert_registry=SimpleCertificateStore(),  # type: ignore[no-untyped-call]
-    )
+    if plan.lists:
+        _add_lists(writer, identity, plan)
+    if plan.level is Level.B_LTA:
+        fields.append_signature_field(writer, _field(STAMP_FIELD, "Timestamp of the whole card"))
     metadata = signers.PdfSignatureMetadata(
         field_name=FIELD,
         md_algorithm="sha256",
@@ -120,108 +246,77 @@ def sign_pdf(pdf: bytes, *, identity: SigningIdentity, reason: str) -> bytes:
         certify=True,
         docmdp_permissions=fields.MDPPerm.NO_CHANGES,
         reason=reason,
-        name=_common_name(identity.certificate),
+        name=authority.common_name(identity.certificate),
     )
-    field = fields.SigFieldSpec(
-        FIELD,
-        invis_sig_settings=fields.InvisSigSettings(box_out_of_bounds=True),
-        readable_field_name="Seal of the portal",
+    signer = signers.PdfSigner(
+        metadata,
+        signer=_Seal(identity),
+        timestamper=None if plan.clock is None else _Tokens(plan),
+        new_field_spec=_field(FIELD, "Seal of the portal"),
     )
-    signed = signers.PdfSigner(metadata, signer=signer, new_field_spec=field).sign_pdf(writer)
-    return bytes(signed.getvalue())
+    sealed = bytes(signer.sign_pdf(writer).getvalue())
+    return _stamped(sealed, plan) if plan.level is Level.B_LTA else sealed
 
 
-def _name(organisation: str, role: str) -> x509.Name:
-    return x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, _cut(organisation, LONGEST_NAME)),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{_cut(organisation, LONGEST_NAME - len(role) - 1)} {role}"),
-        ]
-    )
+def _field(name: str, readable: str) -> fields.SigFieldSpec:
+    invisible = fields.InvisSigSettings(box_out_of_bounds=True)
+    return fields.SigFieldSpec(name, invis_sig_settings=invisible, readable_field_name=readable)
 
 
-def _cut(text: str, length: int) -> str:
-    return text.encode()[:length].decode(errors="ignore")
-
-
-def _common_name(certificate: x509.Certificate) -> str:
-    return str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime, life: timedelta
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder(subject_name=subject, issuer_name=issuer, public_key=key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + life)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+def _add_lists(writer: IncrementalPdfFileWriter, identity: SigningIdentity, plan: Plan) -> None:
+    """Put certificates and lists into the file before it is sealed, so that the seal covers them."""
+    chain = () if plan.stamp is None else plan.stamp.chain
+    DocumentSecurityStore.supply_dss_in_writer(
+        writer,
+        None,
+        certs=[translate_pyca_cryptography_cert_to_asn1(one) for one in (identity.certificate, identity.root, *chain)],
+        crls=[crl.CertificateList.load(content) for content in plan.lists],
     )
 
 
-def _new_root(organisation: str, now: datetime) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = _name(organisation, "model card root")
-    builder = _builder(name, name, key, now, ROOT_LIFE)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage(signs_certificates=True), critical=True)
-    return key, builder.sign(key, hashes.SHA256())
-
-
-def _new_seal_stored(keys: Path, organisation: str, passphrase: bytes, now: datetime) -> bytes:
-    if not (keys / "card-root.p12").exists():
-        raise Unavailable(
-            "The seal's certificate must be made, but its root key is not here: put card-root.p12 back into keys.",
-            code="card-root-key-missing",
-        )
-    root_key, root = _loaded(keys / "card-root.p12", passphrase)
-    key = ec.generate_private_key(ec.SECP256R1())
-    life = min(SEAL_LIFE, root.not_valid_after_utc - now)
-    builder = _builder(_name(organisation, "model card seal"), root.subject, key, now, life)
-    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-    builder = builder.add_extension(_usage(signs_certificates=False), critical=True)
-    # NSS, and so pdfsig, accepts documentSigning only beside emailProtection.
-    uses = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION, DOCUMENT_SIGNING])
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
-    builder = builder.add_extension(uses, critical=False).add_extension(issuer, critical=False)
-    return _stored(key, builder.sign(root_key, hashes.SHA256()), passphrase)
-
-
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        content_commitment=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _stored(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate, passphrase: bytes) -> bytes:
-    return pkcs12.serialize_key_and_certificates(b"card", key, certificate, None, BestAvailableEncryption(passphrase))
-
-
-def _loaded(path: Path, passphrase: bytes) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+def _stamped(sealed: bytes, plan: Plan) -> bytes:
+    if plan.clock is None:
+        raise TimestampFailed("The plan names no timestamp authority.")
     try:
-        key, certificate, _ = pkcs12.load_key_and_certificates(path.read_bytes(), passphrase)
-    except (OSError, ValueError) as failure:
-        raise Unavailable(f"The signing key {path.name} cannot be read.", code="card-key") from failure
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or certificate is None:
-        raise Unavailable(
-            f"The signing key {path.name} is not an elliptic-curve key with a certificate.", code="card-key"
+        text, start, end = revision(sealed, 2 * len(plan.token) + 512)
+    except ValueError as problem:
+        raise TimestampFailed(f"The card cannot carry a timestamp of the whole: {problem}") from problem
+    whole = sealed + text
+    token, _ = plan.clock.stamp(hashlib.sha256(whole[:start] + whole[end:]).digest())
+    digits = token.hex().upper().encode().ljust(end - start - 2, b"0")
+    if len(digits) != end - start - 2:
+        raise TimestampFailed("The second timestamp is much longer than the first, so it does not fit.")
+    return whole[: start + 1] + digits + whole[end - 1 :]
+
+
+class _Seal(signers.Signer):
+    """Signs with the key of an identity, wherever that is."""
+
+    def __init__(self, identity: SigningIdentity) -> None:
+        # Only the seal's own certificate goes into the signature: it is protected there, a root beside it would not be.
+        super().__init__(
+            signing_cert=translate_pyca_cryptography_cert_to_asn1(identity.certificate),
+            cert_registry=SimpleCertificateStore(),  # type: ignore[no-untyped-call]
         )
-    return key, certificate
+        self._identity = identity
+
+    async def async_sign_raw(self, data: bytes, digest_algorithm: str, dry_run: bool = False) -> bytes:  # noqa: FBT001, FBT002
+        if digest_algorithm != "sha256":
+            raise Refused("A card is signed with SHA-256 and nothing else.")
+        return bytes(LONGEST_SIGNATURE) if dry_run else self._identity.signature_of(data)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(draft).replace(path)
+class _Tokens(TimeStamper):
+    """Timestamps out of our own client, which takes none that would not hold later."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._plan = plan
+
+    async def async_dummy_response(self, md_algorithm: str) -> cms.ContentInfo:
+        return cms.ContentInfo.load(self._plan.token)
+
+    async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> cms.ContentInfo:
+        if self._plan.clock is None:
+            raise TimestampFailed("The plan names no timestamp authority.")
+        return cms.ContentInfo.load(self._plan.clock.stamp(message_digest)[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from modelcards import issuing
+from modelcards import issuing, seals
 from portal import hints
 
 
@@ -21,3 +21,9 @@ def sweep() -> int:
     for card_id in waiting:
         hints.send(issuing.TASK, card_id)
     return len(waiting)
+
+
+@shared_task(name="modelcards.tasks.look_after_seal")
+def look_after_seal() -> int:
+    """Make the list of revoked certificates anew, and tell administrators what ends soon."""
+    return seals.look_after()

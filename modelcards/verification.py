@@ -8,42 +8,30 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
-import re
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 import pikepdf
 import rfc8785
-from asn1crypto import cms  # type: ignore[import-untyped]
-from cryptography import x509
-from pyhanko.keys.internal import translate_pyca_cryptography_cert_to_asn1
 from pyhanko.pdf_utils.misc import PdfError
-from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.sign.fields import MDPPerm
-from pyhanko.sign.validation import EmbeddedPdfSignature, validate_pdf_signature
-from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
-from pyhanko_certvalidator import ValidationContext
 
-from modelcards import agreement
+from modelcards import agreement, pages
 from modelcards.card import Card, CardFormatError
+from modelcards.seal_checks import LARGEST, SealReport, check_seal
+from modelcards.standing import Fact, trust_of
 from portal import merkle
 from portal.errors import BadInput
 
+__all__ = ["ATTACHED", "LARGEST", "NAMESPACE", "SINCE", "UNREADABLE", "CardReport", "Fact", "verify_card"]
+
 NAMESPACE = "urn:model-approval-portal:card:1#"
-FIELD = "PortalSeal"
 ATTACHED = ("card.json", "ledger-proof.json")
-SUBFILTER = "/ETSI.CAdES.detached"
-LARGEST = 50_000_000
-BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
-HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
-LONGEST_SUBJECT = 200
-# The engine logs a traceback for whatever does not hold; here that is a fact with a sentence.
-logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
+SINCE = "Since then"
+"""The name of what happened to a card after it was issued: that takes nothing from its being genuine."""
 # What a reader of damaged files may raise; a damaged file is an answer here, not a failure of ours.
 UNREADABLE = (
     PdfError,
@@ -64,15 +52,6 @@ UNREADABLE = (
 
 
 @dataclass(frozen=True)
-class Fact:
-    """One thing that was checked: it holds, it does not, or (None) it could not be checked."""
-
-    name: str
-    holds: bool | None
-    sentence: str
-
-
-@dataclass(frozen=True)
 class CardReport:
     """All facts about one file, and the card in it if it could be read."""
 
@@ -89,199 +68,70 @@ class CardReport:
         """The one sentence to act on."""
         wrong = [fact for fact in self.facts if fact.holds is False]
         unknown = [fact for fact in self.facts if fact.holds is None]
-        if wrong:
-            return f"Do not rely on this file. {wrong[0].sentence}"
+        if wrong and (self.card is None or any(fact.name != SINCE for fact in wrong)):
+            return f"Do not rely on this file. {next(fact.sentence for fact in wrong if fact.name != SINCE)}"
         if unknown or self.card is None:
             names = ", ".join(fact.name.lower() for fact in unknown) or "the card itself"
             return f"Nothing contradicts this card, but this could not be checked: {names}."
-        return (
+        issued = (
             f"This is card {self.card.number} as issued: {self.card.model.name} {self.card.version.number}, "
-            f"{self.card.summary.verdict.lower()}. Nothing was changed since."
+            f"{self.card.summary.verdict.lower()}. Nothing was changed since"
         )
+        return f"{issued}, but it no longer stands. {wrong[0].sentence}" if wrong else f"{issued}."
 
 
 def verify_card(
-    pdf: bytes, *, roots: Sequence[bytes] | None, vkey: str | None, moment: datetime | None = None
+    pdf: bytes,
+    *,
+    roots: Sequence[bytes] | None,
+    vkey: str | None,
+    moment: datetime | None = None,
+    timestamp_roots: Sequence[bytes] | None = None,
+    revoked: Sequence[bytes] = (),
 ) -> CardReport:
-    """Check a card against the root certificates (PEM or DER) and the ledger key that you trust.
+    """Check a card against what you trust: root certificates (PEM or DER) of seals and of timestamps, a ledger key.
 
-    `moment` is when the certificate must be valid, now unless you know that the file existed at an earlier time.
+    `revoked` are lists (CRL) of the root. `moment` is when the certificate must be valid, now unless you know that the
+    file existed at an earlier time. Raises BadInput if a root or list is none.
     """
-    trusted = None if roots is None else [_certificate(root) for root in roots]
-    moment = moment or datetime.now(UTC)
     try:
-        seal = tuple(_seal_facts(pdf, trusted, moment))
-    except UNREADABLE as problem:
-        seal = (Fact("Signature", False, f"The file or its signature cannot be read ({type(problem).__name__})."),)
-    if any(fact.holds is False for fact in seal):
-        unread = Fact("Content", None, "The content was not looked at, because the signature does not vouch for it.")
-        return CardReport((*seal, unread))
-    try:
-        facts, card = _content_facts(pdf, vkey)
-    except UNREADABLE as problem:
-        return CardReport((*seal, Fact("Content", False, f"The content cannot be read ({type(problem).__name__}).")))
-    return CardReport((*seal, *facts), card)
-
-
-def _certificate(data: bytes) -> x509.Certificate:
-    try:
-        is_pem = data.lstrip().startswith(b"-----BEGIN")
-        return x509.load_pem_x509_certificate(data) if is_pem else x509.load_der_x509_certificate(data)
+        trust = trust_of(roots=roots, timestamp_roots=timestamp_roots, lists=revoked)
     except ValueError as problem:
-        raise BadInput("The root is not a certificate in PEM or DER form.", field="roots") from problem
+        raise BadInput(
+            "A root is not a certificate in PEM or DER form, or a list of revoked ones is none.", field="roots"
+        ) from problem
+    try:
+        seal = check_seal(pdf, trust, moment or datetime.now(UTC))
+    except UNREADABLE as problem:
+        sentence = f"The file or its signature cannot be read ({type(problem).__name__})."
+        seal = SealReport((Fact("Signature", False, sentence),))
+    if any(fact.holds is False for fact in seal.facts):
+        unread = Fact("Content", None, "The content was not looked at, because the signature does not vouch for it.")
+        return CardReport((*seal.facts, unread))
+    try:
+        facts, card = _content_facts(seal, vkey)
+    except UNREADABLE as problem:
+        unreadable = Fact("Content", False, f"The content cannot be read ({type(problem).__name__}).")
+        return CardReport((*seal.facts, unreadable))
+    return CardReport((*seal.facts, *facts), card)
 
 
-def _seal_facts(pdf: bytes, trusted: list[x509.Certificate] | None, moment: datetime) -> Iterator[Fact]:
-    if len(pdf) > LARGEST:
-        yield Fact("Signature", False, "The file is larger than any card.")
-        return
-    ends = [after + rest for _, after, rest in signed_ranges(pdf)]
-    if ends and (added := len(pdf) - ends[0]) > 0:
-        yield Fact("Whole file", False, f"{added} bytes were added after the signature.")
-        return
-    signatures = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
-    if len(signatures) != 1:
-        count = len(signatures) or "no"
-        yield Fact("Signature", False, f"The file carries {count} signatures; a card carries exactly one.")
-        return
-    signature = signatures[0]
-    certificate = x509.load_der_x509_certificate(signature.signer_cert.dump())
-    status = _status(signature, certificate, trusted or [], moment)
-    intact = bool(status.intact and status.valid)
-    yield Fact("Signature", intact, "The signature fits the bytes it covers." if intact else _broken(status))
-    yield _coverage(pdf, signature)
-    yield _container(pdf, signature)
-    yield _certification(signature)
-    yield _trust(certificate, status, trusted)
-    yield _validity(certificate, signature, moment)
-
-
-def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
-    """Where signatures stand in a file: start and end of each hole, and what follows. Text that only looks so is none.
-
-    A model may be called “/ByteRange [0 1 2 3]”, and its name stands in the file as it is.
-    """
-    found = []
-    for match in BYTE_RANGE.finditer(pdf):
-        start, before, after, rest = (int(number) for number in match.groups())
-        hole = pdf[before:after]
-        if start == 0 and hole[:1] == b"<" and hole[-1:] == b">" and HEXADECIMAL.fullmatch(hole[1:-1]):
-            found.append((before, after, rest))
-    return found
-
-
-def _status(
-    signature: EmbeddedPdfSignature, certificate: x509.Certificate, trusted: list[x509.Certificate], moment: datetime
-) -> PdfSignatureStatus:
-    """The engine's answer, asked for a moment when the certificate was valid: its validity is a fact of its own."""
-    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    inside = min(max(moment, first + timedelta(seconds=1)), last - timedelta(seconds=1))
-    context = ValidationContext(
-        trust_roots=[translate_pyca_cryptography_cert_to_asn1(root) for root in trusted],
-        moment=inside,
-        allow_fetching=False,
-    )
-    # Nothing may follow a card's signature, so there is no change to judge: `_coverage` refuses any.
-    return validate_pdf_signature(signature, context, skip_diff=True)
-
-
-def _broken(status: PdfSignatureStatus) -> str:
-    if not status.intact:
-        return "The signed bytes were changed after signing."
-    return "The signature was not made with the key of the certificate that it names."
-
-
-def _coverage(pdf: bytes, signature: EmbeddedPdfSignature) -> Fact:
-    start, _, rest, rest_length = (int(number) for number in signature.byte_range)
-    engine = signature.evaluate_signature_coverage() == SignatureCoverageLevel.ENTIRE_FILE
-    if start == 0 and rest + rest_length == len(pdf) and engine:
-        return Fact("Whole file", True, "The signature covers the whole file.")
-    return Fact("Whole file", False, "The signature does not cover the whole file.")
-
-
-def _container(pdf: bytes, signature: EmbeddedPdfSignature) -> Fact:
-    """The hole that the signature itself fills: nothing may stand in it that the signature does not protect."""
-    hole = pdf[int(signature.byte_range[1]) : int(signature.byte_range[2])]
-    raw = bytes.fromhex(hole[1:-1].decode("ascii"))
-    content = cms.ContentInfo.load(raw)
-    exact = content.dump(force=True)
-    data = content["content"]
-    info = data["signer_infos"][0]
-    minimal = (
-        hole == b"<" + (exact.hex().upper() + raw[len(exact) :].hex()).encode() + b">"
-        and not any(raw[len(exact) :])
-        # The engine compares names without regard to case; the copy of the name is not protected, so compare bytes.
-        and info["sid"].chosen["issuer"].dump() == signature.signer_cert.issuer.dump()
-        and (data["version"].native, info["version"].native) == ("v1", "v1")
-        and [item["algorithm"].native for item in data["digest_algorithms"]]
-        == [info["digest_algorithm"]["algorithm"].native]
-        and len(data["signer_infos"]) == len(data["certificates"]) == 1
-        and not data["crls"].native
-        and not info["unsigned_attrs"].native
-    )
-    held = "The signature holds only what it protects."
-    return Fact(
-        "Container", minimal, held if minimal else "Something was put or changed beside the signature's own bytes."
-    )
-
-
-def _certification(signature: EmbeddedPdfSignature) -> Fact:
-    permissions = signature.reader.root.get("/Perms", {})
-    names_it = "/DocMDP" in permissions and permissions.raw_get("/DocMDP") == signature.sig_field.raw_get("/V")
-    right = (
-        signature.docmdp_level == MDPPerm.NO_CHANGES
-        and names_it
-        and signature.field_name == FIELD
-        and signature.sig_object.get("/SubFilter") == SUBFILTER
-    )
-    held = "The signature certifies the document and allows no change."
-    return Fact("Certification", right, held if right else "The signature does not certify the document as final.")
-
-
-def _trust(certificate: x509.Certificate, status: PdfSignatureStatus, trusted: list[x509.Certificate] | None) -> Fact:
-    subject = certificate.subject.rfc4514_string()[:LONGEST_SUBJECT]
-    if trusted is None:
-        return Fact("Trust", None, f"The signer calls itself {subject}; no root certificate was given to check that.")
-    if status.trusted:
-        return Fact("Trust", True, f"The signer {subject} is vouched for by the root that you trust.")
-    return Fact(
-        "Trust", False, f"The signer calls itself {subject}, but the root that you trust does not vouch for it."
-    )
-
-
-def _validity(certificate: x509.Certificate, signature: EmbeddedPdfSignature, moment: datetime) -> Fact:
-    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    signed_at = signature.self_reported_timestamp
-    if signed_at is None:
-        return Fact("Validity", False, "The signature does not say when it was made.")
-    if not first <= signed_at <= last:
-        return Fact(
-            "Validity", False, f"The certificate was not valid at the stated time, {signed_at:%Y-%m-%d %H:%M %Z}."
-        )
-    if moment > last:
-        return Fact("Validity", False, f"The certificate expired on {last:%Y-%m-%d}.")
-    if moment < first:
-        return Fact("Validity", False, f"The certificate is valid only from {first:%Y-%m-%d}.")
-    return Fact(
-        "Validity",
-        True,
-        f"Signed {signed_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC; certificate valid to {last:%Y-%m-%d}.",
-    )
-
-
-def _content_facts(pdf: bytes, vkey: str | None) -> tuple[tuple[Fact, ...], Card | None]:
-    with pikepdf.open(io.BytesIO(pdf)) as opened:
+def _content_facts(seal: SealReport, vkey: str | None) -> tuple[tuple[Fact, ...], Card | None]:
+    with pikepdf.open(io.BytesIO(seal.sealed)) as opened:
         attached = {name: item.get_file().read_bytes() for name, item in opened.attachments.items()}
         stated = _stated_digest(opened.Root.Metadata.read_bytes())
-    if "card.json" not in attached:
-        return (Fact("Card document", False, "The file does not contain card.json."),), None
-    document = attached["card.json"]
-    digest = hashlib.sha256(document).hexdigest()
-    facts = [_digest_fact(digest, stated)]
-    card, fact = _card(document)
-    facts.append(fact)
+        if "card.json" not in attached:
+            return (Fact("Card document", False, "The file does not contain card.json."),), None
+        document = attached["card.json"]
+        digest = hashlib.sha256(document).hexdigest()
+        facts = [_digest_fact(digest, stated)]
+        card, fact = _card(document)
+        facts.append(fact)
+        if card is not None:
+            held = "Each page bears number and digest, and the pages say what card.json says of subject and sign-offs."
+            facts.append(_fact("Pages", pages.page_problems(opened, card, digest), held))
     if card is not None:
-        facts += [*_agreement_facts(card), *_ledger_facts(card, attached, vkey)]
+        facts += [_seal_fact(card, seal), *_agreement_facts(card), *_ledger_facts(card, attached, vkey)]
     return tuple(facts), card
 
 
@@ -303,7 +153,7 @@ def _digest_fact(digest: str, stated: str) -> Fact:
 def _card(document: bytes) -> tuple[Card | None, Fact]:
     try:
         card = Card.from_json(json.loads(document))
-        same = card.canonical() == document
+        same = rfc8785.dumps(json.loads(document)) == document
     except (CardFormatError, ValueError, RecursionError) as problem:
         return None, Fact("Card document", False, f"card.json is not a card: {problem}")
     if not same:
@@ -311,6 +161,22 @@ def _card(document: bytes) -> tuple[Card | None, Fact]:
     if not card.issued:
         return card, Fact("Card document", False, "This is a draft; it approves nothing.")
     return card, Fact("Card document", True, f"card.json is the issued card {card.number}.")
+
+
+def _seal_fact(card: Card, seal: SealReport) -> Fact:
+    """What the card prints about its own seal, compared with the seal."""
+    if card.seal is None or seal.standing is None:
+        return Fact("Seal", False, "The card does not say how it is sealed.")
+    found, said = seal.standing.level, card.seal.level
+    if found != said:
+        return Fact("Seal", False, f"The card says that it is sealed at level {said}, but the file carries {found}.")
+    if card.seal.certificate_sha256 not in ("", seal.fingerprint):
+        return Fact("Seal", False, "The card names another certificate than the one it is sealed with.")
+    return Fact("Seal", True, f"The card is sealed as it says: {said}.{_because(card.seal.note)}")
+
+
+def _because(note: str) -> str:
+    return f" {note}" if note else ""
 
 
 def _agreement_facts(card: Card) -> Iterator[Fact]:

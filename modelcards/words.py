@@ -26,4 +26,7 @@ WORDS: dict[str, Words] = {
     Event.CARD_FAILED.value: _card("Model card could not be made"),
     Event.CARD_RESULT_REFUSED.value: _card("Late model card refused"),
     Event.CARD_DOWNLOADED.value: _downloaded,
+    Event.SEAL_ROTATED.value: lambda _: "Key of the card seal replaced",
+    Event.SEAL_REVOKED.value: lambda _: "Certificate of the card seal revoked",
+    Event.SEAL_NEEDS_CARE.value: lambda _: "The card seal needs care",
 }

@@ -189,6 +189,17 @@ LEDGER_ORIGIN = os.environ.get("LEDGER_ORIGIN", "model-approval-portal")
 HOLIDAYS = [date.fromisoformat(day) for day in words("HOLIDAYS")]
 ORGANISATION = os.environ.get("ORGANISATION", "Model Approval Portal")
 LEDGER_WITNESSES = words("LEDGER_WITNESSES")
+# The key that seals cards: in PKCS#12 under this passphrase (else one kept beside it), or in a PKCS#11 token.
+CARD_KEY_PASSPHRASE = os.environ.get("CARD_KEY_PASSPHRASE", "")
+CARD_TOKEN = {name: os.environ.get(f"CARD_TOKEN_{name}", "") for name in ("MODULE", "LABEL", "PIN")}
+# An RFC 3161 authority for cards: CA and CRLS are files. Without a timestamp no card, unless ABSENT says "issue".
+TIMESTAMPS = {
+    name: os.environ.get(f"TIMESTAMP_{name}", default)
+    for name, default in (
+        ("URL", ""), ("USER", ""), ("PASSWORD", ""), ("CA", ""), ("CRLS", ""),
+        ("LEVEL", "B-LTA"), ("SECONDS", "10"), ("ABSENT", "refuse"),
+    )
+}  # fmt: skip
 
 UPLOAD_LIMIT_BYTES = int(os.environ.get("UPLOAD_LIMIT_MB", "64")) * 1_000_000
 # Seconds of one attempt. A check that needs more goes on in the next one, if it could keep something of this one.
@@ -258,6 +269,7 @@ CELERY_BEAT_SCHEDULE = {
     "kept-results": {"task": "approvals.tasks.forget_kept_results", "schedule": timedelta(hours=1)},
     "staleness": {"task": "monitoring.tasks.check_staleness", "schedule": timedelta(hours=1)},
     "decisions": {"task": "portal.tasks.sign_decisions", "schedule": 60.0, "options": {"expires": 60.0}},
+    "seal": {"task": "modelcards.tasks.look_after_seal", "schedule": crontab(hour=0, minute=45)},
     "checkpoint": {"task": "portal.tasks.nightly_checkpoint", "schedule": crontab(hour=0, minute=30)},
 }
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -42,13 +43,11 @@ class SparkEngine(Engine):
             f"SELECT COUNT(*), SUM(CAST(xxhash64({both}) AS DECIMAL(38, 0))), "
             f"SUM(CAST(xxhash64(1, {both}) AS DECIMAL(38, 0))) FROM {self._view}"
         )
-        return fingerprint_of("spark", self._rows.dtypes, self._collected(asked, [])[0])
+        found = _asked(self._session, asked, self._name, {}).collect()[0]
+        return fingerprint_of("spark", self._rows.dtypes, tuple(found))
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._answer(sql, parameters).collect()]
-
-    def _collected(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in _asked(self._session, sql, self._name, list(parameters)).collect()]
 
     def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         answer = self._answer(sql, parameters)
@@ -62,8 +61,11 @@ class SparkEngine(Engine):
 
     def _answer(self, asked: str, parameters: Sequence[Any]) -> Any:
         translated = re.sub(r"\bAS VARCHAR\b", "AS STRING", asked)
-        whole = f"WITH t AS ({self._relation}) {translated}"
-        return _asked(self._session, whole, self._name, list(parameters))
+        # Spark counts marks in the order in which it looks at them, subqueries first; named ones it cannot confuse.
+        numbers = itertools.count()
+        named = re.sub(r"\?", lambda _: f":p{next(numbers)}", translated)
+        values = {f"p{number}": value for number, value in enumerate(parameters)}
+        return _asked(self._session, f"WITH t AS ({self._relation}) {named}", self._name, values)
 
 
 def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
@@ -75,14 +77,14 @@ def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
     session = _session(url, relation)
     session.conf.set("spark.sql.runSQLOnFiles", "false")  # csv.`/etc/passwd` would be a relation, too
     quoted = ".".join(f"`{part.replace('`', '``')}`" for part in relation.split("."))
-    schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, []).dtypes
+    schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, {}).dtypes
     check_names(relation, tuple(name for name, _ in schema))
     columns, cells = [], []
     for position, (name, type_name) in enumerate(schema):
         kind, cell = _cell(f"`{name.replace('`', '``')}`", type_name)
         columns.append(Column(name, kind))
         cells.append(f"{cell} AS c{position}")
-    rows = _asked(session, f"SELECT * FROM {quoted}", relation, [])
+    rows = _asked(session, f"SELECT * FROM {quoted}", relation, {})
     return SparkEngine(session, rows, relation, cells), tuple(columns)
 
 
@@ -104,7 +106,7 @@ def _session(url: str, relation: str) -> Any:
         raise UnreachableError(f"The Spark of “{relation}” cannot be reached: {said(error)}") from error
 
 
-def _asked(session: Any, sql: str, name: str, parameters: list[Any]) -> Any:
+def _asked(session: Any, sql: str, name: str, parameters: dict[str, Any]) -> Any:
     from pyspark.errors import PySparkException  # noqa: PLC0415
 
     try:

@@ -19,6 +19,7 @@ from modelcards import offline
 from modelcards.auditor_script import auditor_script
 from modelcards.exporters.pdf import PdfExporter
 from modelcards.signing import SigningIdentity, ensure_signing_identity, sign_pdf
+from modelcards.standing import trust_of
 from modelcards.verification import verify_card
 from tests.modelcards.cards import card
 from tests.modelcards.ledgers import OTHER_KEY, vkey
@@ -40,9 +41,10 @@ def script(tmp_path_factory):
 
 
 @pytest.fixture
-def run(script, identity, tmp_path):
+def run(script, identity, revoked, tmp_path):
     """Run it in a fresh interpreter that can import nothing of ours."""
     (tmp_path / "root.pem").write_bytes(identity.root_pem)
+    (tmp_path / "revoked.crl").write_bytes(revoked)
 
     def ran(content, *options, name="card.pdf"):
         (tmp_path / name).write_bytes(content)
@@ -53,7 +55,7 @@ def run(script, identity, tmp_path):
     return ran
 
 
-TRUST = ("--authority", "root.pem", "--ledger-key", vkey())
+TRUST = ("--authority", "root.pem", "--ledger-key", vkey(), "--revoked", "revoked.crl")
 
 
 def test_g30_a_genuine_card_is_genuine_and_its_signers_are_listed(run, sealed):
@@ -61,6 +63,17 @@ def test_g30_a_genuine_card_is_genuine_and_its_signers_are_listed(run, sealed):
     assert (code, said.splitlines()[0]) == (0, "GENUINE."), said
     assert said.count("signed by") >= 5
     assert "DOES NOT HOLD" not in said
+
+
+@pytest.fixture(scope="session")
+def trust(identity, revoked):
+    """The same trust for the functions of the script in this process."""
+    return trust_of(roots=[identity.root_pem], lists=[revoked])
+
+
+def test_without_a_fresh_list_of_revoked_certificates_it_says_so(run, sealed):
+    code, said = run(sealed, *TRUST[:4])
+    assert (code, said.splitlines()[0]) == (0, "GENUINE, but not all is known: revocation."), said
 
 
 @pytest.mark.parametrize("options", [(), TRUST[:2], TRUST[2:]])
@@ -95,16 +108,16 @@ def test_an_unsigned_card_is_not_genuine(run, printed):
     assert "holds 0 signatures" in said
 
 
-def test_a_flipped_bit_is_found_wherever_it_is(sealed, identity):
+def test_a_flipped_bit_is_found_wherever_it_is(sealed, trust):
     """In this process, because each place is tried; the functions are those of the script."""
     for step in range(FLIPS):
         damaged = bytearray(sealed)
         damaged[(len(sealed) - 1) * step // (FLIPS - 1)] ^= 0x04
-        facts = offline.pdf_facts(bytes(damaged), authority=identity.root_pem, vkey=vkey())
+        facts = offline.pdf_facts(bytes(damaged), trust=trust, vkey=vkey())
         assert any(fact.holds is False for fact in facts), step
 
 
-def test_every_digit_of_the_signature_counts(sealed, identity):
+def test_every_digit_of_the_signature_counts(sealed, trust):
     """Certificate, signature, names of algorithms, and the zeros that fill the hole."""
     start, end = (int(n) for n in re.search(rb"/ByteRange \[\s*0 (\d+) (\d+)", sealed).groups())
     filled = len(sealed[start + 1 : end - 1].rstrip(b"0"))
@@ -112,7 +125,7 @@ def test_every_digit_of_the_signature_counts(sealed, identity):
     for place in (*range(start + 1, start + 1 + filled), *range(start + 1 + filled, end - 1, 101)):
         damaged = bytearray(sealed)
         damaged[place] = ord("1") if damaged[place] != ord("1") else ord("2")
-        facts = offline.signature_facts(bytes(damaged), identity.root_pem)
+        facts, _ = offline.signature_facts(bytes(damaged), trust, datetime.now(UTC))
         if all(fact.holds for fact in facts):
             missed.append(place - start)
     assert missed == []
@@ -163,10 +176,10 @@ def odd_name(identity):
     return sign_pdf(PdfExporter().export(document), identity=identity, reason="Issued")
 
 
-def test_a_model_that_is_called_like_a_part_of_a_signature_gets_a_good_card(run, odd_name, identity):
+def test_a_model_that_is_called_like_a_part_of_a_signature_gets_a_good_card(run, odd_name, identity, revoked):
     code, said = run(odd_name, *TRUST)
     assert (code, said.splitlines()[0]) == (0, "GENUINE."), said
-    report = verify_card(odd_name, roots=[identity.root_pem], vkey=vkey())
+    report = verify_card(odd_name, roots=[identity.root_pem], vkey=vkey(), revoked=[revoked])
     assert report.ok, report.bottom_line
     assert not verify_card(odd_name + b" ", roots=[identity.root_pem], vkey=vkey()).ok
     assert run(odd_name + b" ", *TRUST)[0] == 1

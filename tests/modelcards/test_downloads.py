@@ -7,6 +7,7 @@ from django.urls import reverse
 from modelcards import issuing
 from modelcards.models import ModelCard
 from modelcards.panels import cards_panel
+from modelcards.verification import verify_card
 from portal.models import LedgerEntry
 from tests.modelcards.approvals import in_scoping, issued, ordered
 
@@ -113,6 +114,25 @@ def test_whoever_holds_a_file_may_verify_it_and_a_forger_learns_nothing_from_the
     forged = verdict(pdf.replace(b"/ByteRange", b"/ByteRangf"))
     assert "Do not rely on this file." in forged
     assert row.number not in forged
+
+
+def test_what_an_auditor_needs_is_handed_out(cast, as_, settings, tsa, tmp_path):
+    client = as_(cast.outsider)
+    for what in ("root", "revoked", "timestamps"):
+        assert client.get(at("trust", what)).status_code == 404, what
+    row = issued(cast)
+    (tmp_path / "tsa.pem").write_bytes(tsa.root_pem)
+    settings.TIMESTAMPS = {**settings.TIMESTAMPS, "CA": str(tmp_path / "tsa.pem")}
+    got = {what: client.get(at("trust", what)).content for what in ("root", "revoked", "timestamps", "key", "script")}
+    report = verify_card(
+        row.pdf.path.read_bytes(),
+        roots=[got["root"]],
+        vkey=got["key"].decode().strip(),
+        revoked=[got["revoked"]],
+        timestamp_roots=[got["timestamps"]],
+    )
+    assert report.ok, report.bottom_line
+    assert b"import argparse" in got["script"]
 
 
 def test_nobody_signed_in_gets_nothing(client, cast):

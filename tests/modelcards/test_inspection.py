@@ -48,8 +48,8 @@ def test_a_file_made_to_exhaust_its_reader_is_not_relied_on(file, identity):
     assert found.report.bottom_line.startswith("Do not rely on this file. ")
 
 
-def test_the_report_from_the_process_is_that_of_the_verifier(sealed, identity):
-    found = inspect(sealed, roots=[identity.root_pem], keys=["an+older+key", vkey()])
+def test_the_report_from_the_process_is_that_of_the_verifier(sealed, identity, revoked):
+    found = inspect(sealed, roots=[identity.root_pem], keys=["an+older+key", vkey()], revoked=[revoked])
     assert (found.claims_to_be_a_card, found.report.ok) == (True, True)
     assert found.report.card.number == "MC-2026-0007"
 

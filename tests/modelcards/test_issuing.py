@@ -11,7 +11,7 @@ from django.conf import settings
 from approvals import checking, findings, running
 from approvals.models import Evidence
 from approvals.stages import Role
-from modelcards import issuing
+from modelcards import issuing, records
 from modelcards.card import Card
 from modelcards.models import ModelCard
 from modelcards.signing import root_path
@@ -75,7 +75,7 @@ def test_an_approval_makes_a_card_that_verifies_and_says_what_is_in_the_database
     row = issued(cast)
     pdf = row.pdf.path.read_bytes()
     root = root_path(settings.VAR)
-    report = verify_card(pdf, roots=[root.read_bytes()], vkey=checkpoints.vkey())
+    report = verify_card(pdf, roots=[root.read_bytes()], vkey=checkpoints.vkey(), revoked=records.revoked())
     assert report.ok, report.bottom_line
     card = Card.from_json(json.loads(row.content))
     assert card == report.card

@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pikepdf
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
+from modelcards.pages import page_problems, text_of
 from modelcards.signing import ensure_signing_identity, sign_pdf
 from modelcards.verification import verify_card
 from portal.errors import BadInput
@@ -27,17 +28,23 @@ FLIPS = 60
 
 
 @pytest.fixture
-def check(identity):
-    """Verify as an auditor who holds the right root and ledger key."""
+def check(identity, revoked):
+    """Verify as an auditor who holds the right root, a fresh list of what it revoked, and the ledger key."""
 
     def verify(pdf, **changes):
-        return verify_card(pdf, **{"roots": [identity.root_pem], "vkey": vkey(), **changes})
+        given = {"roots": [identity.root_pem], "vkey": vkey(), "revoked": [revoked], **changes}
+        return verify_card(pdf, **given)
 
     return verify
 
 
 def wrong(report):
     return {fact.name: fact.sentence for fact in report.facts if fact.holds is False}
+
+
+def named(report):
+    """What does not hold besides the pages, which cannot say what another document says."""
+    return [name for name in wrong(report) if name != "Pages"]
 
 
 def with_card(pdf, document, *, stated=None, proof=None, extra=None):
@@ -82,7 +89,9 @@ def test_what_is_no_certificate_is_refused(check, sealed):
 
 
 @pytest.mark.parametrize(
-    ("changes", "unknown"), [({"roots": None}, "trust"), ({"vkey": None}, "ledger proof")], ids=["no root", "no key"]
+    ("changes", "unknown"),
+    [({"roots": None}, "trust"), ({"vkey": None}, "ledger proof"), ({"revoked": []}, "revocation")],
+    ids=["no root", "no key", "no list of revoked certificates"],
 )
 def test_what_could_not_be_checked_is_no_pass(check, sealed, changes, unknown):
     report = check(sealed, **changes)
@@ -192,7 +201,8 @@ def test_an_expired_certificate_is_named(check, printed, tmp_path):
 def test_a_card_read_long_after_its_certificate_ended_is_named(check, sealed):
     report = check(sealed, moment=datetime(2045, 1, 1, tzinfo=UTC))
     assert wrong(report)["Validity"].startswith("The certificate expired on")
-    assert check(sealed, moment=datetime(2027, 1, 1, tzinfo=UTC)).ok
+    assert check(sealed, moment=datetime.now(UTC) + timedelta(days=60)).ok
+    assert "too old" in check(sealed, moment=datetime.now(UTC) + timedelta(days=200)).facts[5].sentence
 
 
 @pytest.fixture
@@ -208,7 +218,29 @@ def resealed(printed, identity):
 
 def test_a_card_whose_json_was_exchanged_before_sealing_is_named(check, resealed, printed):
     report = check(resealed(card(number="MC-2026-0008"), stated=printed.card.digest()))
-    assert list(wrong(report)) == ["Digest"]
+    assert named(report) == ["Digest"]
+
+
+def test_pages_that_say_otherwise_than_the_document_are_named(check, resealed):
+    """A seal and a digest that hold, and a document that says something else than what people read."""
+    first, *rest = sign_offs()
+    report = check(
+        resealed(card(sign_offs=(first, dataclasses.replace(rest[0], printed_name="Someone Else"), *rest[1:])))
+    )
+    sentence = wrong(report)["Pages"]
+    assert "Page 1 does not bear the digest of card.json." in sentence
+    assert "more." in sentence
+
+
+def test_pages_are_read_in_any_script_and_through_hidden_signs(printed):
+    with pikepdf.open(io.BytesIO(printed.pdf)) as opened:
+        found = text_of(opened.pages[-1]) + text_of(opened.pages[0])
+        assert page_problems(opened, printed.card, printed.card.digest()) == []
+        other = dataclasses.replace(printed.card, model=dataclasses.replace(printed.card.model, name="Another model"))
+        assert page_problems(opened, other, printed.card.digest()) == [
+            "The pages do not say what card.json says: the name of the model."
+        ]
+    assert "Consumer credit default" in found
 
 
 def test_a_sealed_draft_approves_nothing(check, resealed):
@@ -237,7 +269,7 @@ def test_another_proof_file_than_the_cards_is_named(check, resealed):
 def test_a_ledger_that_another_key_signed_is_named(check, resealed):
     payloads = [payload_of(s, artifact=ARTIFACT, policy_digest=POLICY_DIGEST) for s in sign_offs()]
     report = check(resealed(card(ledger=ledger_of(payloads, key=OTHER_KEY))))
-    assert list(wrong(report)) == ["Ledger proof"]
+    assert named(report) == ["Ledger proof"]
 
 
 def test_a_card_that_misprints_its_ledger_is_named(check, resealed):
@@ -278,15 +310,16 @@ def test_a_truncated_card_is_found(check, sealed):
         assert not check(sealed[: len(sealed) * part // 8]).ok
 
 
-def test_verifying_needs_no_settings_and_no_database(sealed, identity, tmp_path):
+def test_verifying_needs_no_settings_and_no_database(sealed, identity, revoked, tmp_path):
     (tmp_path / "card.pdf").write_bytes(sealed)
     (tmp_path / "root.pem").write_bytes(identity.root_pem)
+    (tmp_path / "revoked.crl").write_bytes(revoked)
     program = (
         "import sys, pathlib\n"
         "from modelcards.verification import verify_card\n"
         "folder = pathlib.Path(sys.argv[1])\n"
-        "card, root = ((folder / name).read_bytes() for name in ('card.pdf', 'root.pem'))\n"
-        "report = verify_card(card, roots=[root], vkey=sys.argv[2])\n"
+        "card, root, revoked = ((folder / name).read_bytes() for name in ('card.pdf', 'root.pem', 'revoked.crl'))\n"
+        "report = verify_card(card, roots=[root], vkey=sys.argv[2], revoked=[revoked])\n"
         "from django.conf import settings\n"
         "print(report.ok, settings.configured)\n"
     )

@@ -32,6 +32,13 @@ def root(identity, tmp_path):
 
 
 @pytest.fixture
+def trust(root, revoked, tmp_path):
+    """What an auditor was given by another way."""
+    (tmp_path / "revoked.crl").write_bytes(revoked)
+    return ("--root", root, "--key", vkey(), "--revoked", tmp_path / "revoked.crl")
+
+
+@pytest.fixture
 def kept(tmp_path):
     """Write bytes as a file that somebody was sent."""
 
@@ -43,12 +50,15 @@ def kept(tmp_path):
     return keep
 
 
-def test_a_card_is_verified_with_the_file_the_root_and_the_key_and_no_database(kept, sealed, root):
-    status, said = verify(kept(sealed), "--root", root, "--key", vkey())
+def test_a_card_is_verified_with_the_file_the_root_and_the_key_and_no_database(kept, sealed, trust):
+    status, said = verify(kept(sealed), *trust)
     assert status == 0, said
     for name in ("Whole file", "Signature", "Trust", "Card document", "Sign-offs", "Ledger proof"):
         assert f"ok      {name}: " in said
-    assert "This is card MC-2026-0007 as issued" in said
+    assert said.startswith("This is card MC-2026-0007 as issued")
+    assert "signed  Charlotte Dubois, Business owner, Approve" in said
+    assert "superseded or withdrawn since: --ledger asks this portal" in said
+    assert "no qualified authority" in said
     assert "WRONG" not in said
 
 

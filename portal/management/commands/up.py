@@ -30,6 +30,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, SystemCheckError
 from django.db import DatabaseError, connections
 
+from modelcards import seals
+from portal.errors import Unavailable
 from portal.keys import broker_socket, ensure_keys
 from portal.management.demo.cast import logins_file
 from portal.processes import GRACE_SECONDS, Program, Supervisor
@@ -79,6 +81,7 @@ class Command(BaseCommand):
         require_free_port(options["host"], port)
         broker = broker_command(os.environ)
         self.prepare_database()
+        self.prepare_seal()
         collect_static_files()
         wants_demo = options["demo"] or (settings.DATABASE_IS_EMBEDDED and not options["no_demo"])
         demo = wants_demo and demo_is_missing(settings.VAR)
@@ -104,6 +107,13 @@ class Command(BaseCommand):
             raise CannotStartError(f"The database cannot be prepared: {reason}") from error
         except SystemCheckError as error:
             raise CannotStartError(str(error).strip()) from error
+
+    def prepare_seal(self) -> None:
+        """Make the key that seals cards, or say why none can be sealed; everything else works without."""
+        try:
+            seals.identity()
+        except Unavailable as reason:
+            self.stderr.write(f"No card can be sealed now. {reason.sentence}")
 
     def say_who_can_sign_in(self, *, demo: bool) -> None:
         """Say that the data of the last run is kept, or how to make the first user where nobody can sign in."""

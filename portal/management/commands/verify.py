@@ -31,32 +31,44 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("card", nargs="?", type=Path, help="the PDF; without it, --ledger checks the whole ledger")
         parser.add_argument("--root", type=Path, help="the root certificate that you trust, instead of this portal's")
+        parser.add_argument(
+            "--revoked", type=Path, help="the list of revoked certificates (CRL), instead of this portal's"
+        )
+        parser.add_argument(
+            "--timestamp-root", type=Path, help="certificates of timestamp authorities, instead of this portal's"
+        )
         parser.add_argument("--key", help="the public ledger key that you trust, instead of this portal's")
         parser.add_argument("--ledger", action="store_true", help="also compare with the database of this portal")
 
-    def handle(self, *, card: Path | None, root: Path | None, key: str | None, ledger: bool, **_: Any) -> None:
+    def handle(self, *, card: Path | None, ledger: bool, **given: Any) -> None:
         """Check and say; the exit status is the verdict."""
         if card is None:
             if not ledger:
                 raise CommandError("Name a card, or give --ledger to check the whole ledger.", returncode=UNREADABLE)
             self._end(self._ledger())
         pdf = _read(card)
-        roots = [_read(root)] if root else records.trusted_roots()
-        keys = [key] if key else records.trusted_keys()
         try:
-            found = inspect(pdf, roots=roots, keys=keys)
+            found = inspect(pdf, **_trusted(given))
         except BadInput as problem:
             raise CommandError(problem.sentence, returncode=UNREADABLE) from problem
         if not found.claims_to_be_a_card:
             raise CommandError(f"{card} is not a model card, or cannot be read as one.", returncode=UNREADABLE)
         report = records.compared(pdf, found.report) if ledger else found.report
-        self._say(report)
+        self._say(report, compared=ledger)
         self._end(HOLDS if report.ok else WRONG)
 
-    def _say(self, report: CardReport) -> None:
+    def _say(self, report: CardReport, *, compared: bool) -> None:
+        self.stdout.write(_shown(report.bottom_line))
         for fact in report.facts:
             self.stdout.write(_shown(_line(fact)))
-        self.stdout.write(_shown(report.bottom_line))
+        for signed in report.card.sign_offs if report.card else ():
+            if signed.current:
+                told = f"{signed.printed_name}, {signed.role_title}, {signed.decision_title}, {signed.signed_at}"
+                self.stdout.write(_shown(f"signed  {told}"))
+        if not compared and report.card is not None:
+            self.stdout.write(
+                "not asked  Whether the card was superseded or withdrawn since: --ledger asks this portal."
+            )
 
     def _ledger(self) -> int:
         report = auditing.verify()
@@ -67,6 +79,19 @@ class Command(BaseCommand):
     def _end(self, status: int) -> NoReturn:
         self.stdout.flush()
         sys.exit(status)
+
+
+def _trusted(given: dict[str, Any]) -> dict[str, Any]:
+    """What to verify with: what was given, or what is this portal's own. To another root belongs another list."""
+    own_root = given["root"] is None
+    stamps = given["timestamp_root"]
+    own_list = records.revoked() if own_root else []
+    return {
+        "roots": records.trusted_roots() if own_root else [_read(given["root"])],
+        "keys": [given["key"]] if given["key"] else records.trusted_keys(),
+        "timestamp_roots": [_read(stamps)] if stamps else records.trusted_timestamp_roots(),
+        "revoked": [_read(given["revoked"])] if given["revoked"] else own_list,
+    }
 
 
 def _shown(line: str) -> str:

