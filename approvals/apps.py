@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class ApprovalsConfig(AppConfig):
@@ -12,7 +13,7 @@ class ApprovalsConfig(AppConfig):
     verbose_name = "Model approval"
 
     def ready(self) -> None:
-        from approvals import bound, checks, replaying, requirements  # noqa: PLC0415  (apps must be loaded first)
+        from approvals import bound, checks, referring, replaying, requirements  # noqa: PLC0415  (apps must be loaded first)
         from approvals.events import FINAL_DECISIONS, Event  # noqa: PLC0415
         from portal import auditing, checkpoints, ledger  # noqa: PLC0415
 
@@ -20,5 +21,6 @@ class ApprovalsConfig(AppConfig):
         checkpoints.sign_after(FINAL_DECISIONS)
         bound.declare()
         auditing.compare_with(replaying.differences)
+        register(referring.check_folders)
         checks.load()
         requirements.load()

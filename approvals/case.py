@@ -8,6 +8,7 @@ from typing import Any
 from approvals import checks, permissions
 from approvals.canonical import digest
 from approvals.checks.base import Check
+from approvals.measures.references import MEDIA_TYPE
 from approvals.models import (
     Answer,
     CheckRun,
@@ -154,6 +155,7 @@ def _evidence(version: ModelVersion) -> dict[str, EvidenceFact]:
             uploaded_by_name=_name(row.uploaded_by),
             uploaded_at=row.uploaded_at,
             contributors=frozenset(people[row.kind]),
+            is_reference=row.media_type == MEDIA_TYPE,
         )
     return current
 

@@ -13,9 +13,10 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from approvals import case as cases
-from approvals import checks, dossier, permissions, refusals, voiding
+from approvals import checks, dossier, kept_results, permissions, refusals, voiding
 from approvals.canonical import digest
 from approvals.events import Event
+from approvals.kept_results import LONGEST_RUN
 from approvals.models import CheckRun, ModelVersion
 from approvals.models.checks import RunStatus, Verdict
 from approvals.policy_document import parse
@@ -161,19 +162,56 @@ def claim(run_id: int, *, now: datetime) -> uuid.UUID | None:
         lease_until=now + LEASE,
         heartbeat_at=now,
         started_at=now,
-        progress=0,
-        progress_text="Starting",
     )
     return token if taken else None
 
 
-def report_progress(run_id: int, token: uuid.UUID, *, percent: int, text: str, now: datetime) -> bool:
-    """Renew the lease and show progress. False: the lease is somebody else's now, stop working."""
+def report_progress(
+    run_id: int, token: uuid.UUID, *, percent: int, text: str, now: datetime, headway: bool = False
+) -> bool:
+    """Renew the lease and show progress. False: the lease is somebody else's now, stop working.
+
+    `headway`: something was kept, so that a later attempt would not be another vain one.
+    """
+    counted = {"attempt": 1} if headway else {}
     return bool(
         CheckRun.objects.filter(pk=run_id, token=token, status=RunStatus.RUNNING).update(
-            progress=max(0, min(100, percent)), progress_text=text[:200], heartbeat_at=now, lease_until=now + LEASE
+            progress=max(0, min(100, percent)),
+            progress_text=text[:200],
+            heartbeat_at=now,
+            lease_until=now + LEASE,
+            **counted,
         )
     )
+
+
+def is_held(run_id: int, token: uuid.UUID) -> bool:
+    """Whether the lease is still the holder's of this token: it is not when somebody stopped the run."""
+    return CheckRun.objects.filter(pk=run_id, token=token, status=RunStatus.RUNNING).exists()
+
+
+def is_open(run_id: int) -> bool:
+    """Whether a run waits or is under way."""
+    return CheckRun.objects.filter(pk=run_id, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)).exists()
+
+
+def kept_name(run_id: int) -> str:
+    """Under which name a run keeps what a later attempt goes on with."""
+    return f"run-{run_id}"
+
+
+def put_back(run_id: int, token: uuid.UUID, *, now: datetime) -> bool:
+    """Let a run that ran out of time go on in a new attempt. False: it took too long already, or is not ours."""
+    with transaction.atomic():
+        mine = CheckRun.objects.filter(
+            pk=run_id, token=token, status=RunStatus.RUNNING, requested_at__gt=now - LONGEST_RUN
+        )
+        queued = mine.update(
+            status=RunStatus.QUEUED, token=None, lease_until=None, attempt=0, heartbeat_at=now, hinted_at=now
+        )
+        if queued:
+            hints.send_after_commit(RUN_TASK, run_id)
+    return bool(queued)
 
 
 def renew(run_id: int, token: uuid.UUID, *, now: datetime) -> bool:
@@ -248,6 +286,7 @@ def stop(*, run_id: int, actor: User, now: datetime | None = None) -> CheckRun:
             scope=version.scope,
             facts={"run": run.pk, "check": run.check_key, "inputs": run.inputs_digest},
         )
+        transaction.on_commit(lambda: kept_results.forget(kept_name(run_id)))
     return run
 
 
@@ -281,6 +320,7 @@ def _give_up(run_id: int, now: datetime) -> None:
             scope=version.scope,
             facts={"run": run.pk, "check": run.check_key, "inputs": run.inputs_digest, "verdict": "crashed"},
         )
+        transaction.on_commit(lambda: kept_results.forget(kept_name(run_id)))
 
 
 def _tell(run: CheckRun, version: ModelVersion) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,9 +12,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import files, permissions, refusals, voiding
+from approvals import files, listing, permissions, referring, refusals, voiding
 from approvals.canonical import digest
 from approvals.events import Event
+from approvals.measures.reading import TableError
+from approvals.measures.references import MEDIA_TYPE, Reference, described, read_reference
 from approvals.models import Answer, Evidence, EvidenceKind, ModelVersion
 from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role
@@ -45,7 +48,11 @@ def attach(
         _require_attach(version, actor, kind)
     details = dict(details or {})
     with files.incoming(stream) as upload:
-        media_type = files.judge_upload(kind, upload, name=name, details=details)
+        table = None
+        if reference := files.reference_in(kind, upload, name=name):
+            with refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"):
+                table = referring.require_may_refer(actor, version.model, reference)
+        media_type = files.judge_upload(kind, upload, name=name, details=details, table=table)
         with (
             refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"),
             transaction.atomic(),
@@ -56,6 +63,38 @@ def attach(
                 row = _add(version, actor, kind, upload, name=name, media_type=media_type, details=details, now=now)
             _record_attached(row, version, actor)
     return row
+
+
+def attach_reference(
+    *,
+    version_id: int,
+    actor: User,
+    kind: str,
+    asked: listing.Asked,
+    details: Mapping[str, Any] | None = None,
+    limits: listing.Allowance = listing.AT_ONCE,
+    now: datetime | None = None,
+) -> Evidence:
+    """Attach a reference to a table that stays where it is: files below the folder, or a relation of the connection.
+
+    Raises as `attach`, and BadInput for what cannot be listed within what `limits` allow.
+    """
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    with refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"):
+        _require_attach(version, actor, kind)
+        if kind not in files.TABLE_KINDS:
+            raise BadInput("Only tables can be referred to; upload this piece.", field="kind")
+        found = referring.require_place(actor, version.model, asked.what, asked.place)
+    text = listing.listed(found, asked, limits=limits)
+    return attach(
+        version_id=version_id,
+        actor=actor,
+        kind=kind,
+        stream=BytesIO(text),
+        name=asked.name,
+        details=details,
+        now=now,
+    )
 
 
 def attach_generated(
@@ -122,6 +161,24 @@ def _made_with(version: ModelVersion, kind: str, upload: files.Upload) -> str:
 def current(version: ModelVersion, kind: str) -> Evidence | None:
     """The newest evidence of one kind."""
     return Evidence.objects.filter(version=version, kind=kind).select_related("file").order_by("-pk").first()
+
+
+def reference_of(row: Evidence) -> Reference | None:
+    """What a piece of evidence refers to instead of holding it; None if it holds it, or if its bytes are gone."""
+    if row.media_type != MEDIA_TYPE:
+        return None
+    try:
+        return read_reference(row.file.path, row.name)
+    except (OSError, TableError):  # said when it is opened or measured
+        return None
+
+
+def reference_in_words(row: Evidence) -> str:
+    """Where the rows of a table lie that is referred to; empty for what is uploaded."""
+    if row.media_type != MEDIA_TYPE:
+        return ""
+    reference = reference_of(row)
+    return f"refers to {described(reference)}" if reference else "refers to a table, but the document is damaged"
 
 
 def opened(*, evidence_id: int, actor: User) -> BinaryIO:

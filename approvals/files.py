@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,16 @@ from approvals.checks._evaluation import kind_of
 from approvals.checks._lineage import read_lineage
 from approvals.checks.base import Check, CheckInputError, Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
+from approvals.measures.referenced import opened_file, require_present
+from approvals.measures.references import (
+    MEDIA_TYPE,
+    Reference,
+    Referenced,
+    RelationReference,
+    is_reference,
+    read_reference,
+)
+from approvals.measures.sources import folder_keys
 from approvals.models import EvidenceKind, StoredFile
 from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
 from portal.errors import BadInput, Unavailable
@@ -141,15 +151,31 @@ def opened(row: StoredFile) -> BinaryIO:
     return found
 
 
-def judge_upload(kind: str, upload: Upload, *, name: str, details: Mapping[str, Any]) -> str:
-    """The media type of an upload that can be what it claims. Raises BadInput with a sentence otherwise."""
+def reference_in(kind: str, upload: Upload, *, name: str) -> Reference | None:
+    """What an upload refers to, if it is a reference to a table. Raises BadInput if it only looks like one."""
+    if kind not in TABLE_KINDS or not is_reference(upload.path):
+        return None
+    try:
+        return read_reference(upload.path, name)
+    except TableError as error:
+        raise BadInput(error.sentence, field="file") from error
+
+
+def judge_upload(
+    kind: str, upload: Upload, *, name: str, details: Mapping[str, Any], table: Referenced | None = None
+) -> str:
+    """The media type of an upload that can be what it claims. Raises BadInput with a sentence otherwise.
+
+    `table` is where the upload leads, if it is a reference and the person may follow it.
+    """
     if kind == EvidenceKind.ARTIFACT:
         description = describe_artifact(upload.path, name)
         if description.problems:
             raise BadInput(f"This artifact is not accepted: {description.problems[0]}", field="file")
         return "application/octet-stream"
     if kind in TABLE_KINDS:
-        return _table(upload, details, name)
+        _require_kind(details, name)
+        return _table(upload, details, name) if table is None else _referenced(upload, table, details, name)
     if kind in JSON_KEYS:
         return _json(kind, upload, name)
     if kind == EvidenceKind.BILL_OF_MATERIALS:
@@ -230,22 +256,46 @@ def _document(upload: Upload, *, limit: int) -> str:
     return "text/markdown"
 
 
-def _table(upload: Upload, details: Mapping[str, Any], name: str) -> str:
-    """By the same reader that the checks use, but only the beginning of the file: the rest is read by workers."""
+def _require_kind(details: Mapping[str, Any], name: str) -> None:
     try:
         kind_of(details, name)
     except CheckInputError as error:
         raise BadInput(error.sentence, field="details") from error
+
+
+def _referenced(upload: Upload, table: Referenced, details: Mapping[str, Any], name: str) -> str:
+    """Whether the table is there and has the declared columns; what it holds is read by workers."""
+    reference = table.reference
+    if isinstance(reference, RelationReference):
+        what = f"The relation {reference.relation} of “{reference.connection}”, named by"
+        found = _probed(TableColumns, "table", upload, name, what=what, table=table)
+        _require_columns([str(column) for column in found["columns"]], declared_columns(details))
+        return MEDIA_TYPE
+    try:
+        require_present(table, reference)
+    except TableError as error:
+        raise BadInput(error.sentence, field="file") from error
+    listed, folders = reference.files[0], folder_keys(table.paths[0])
+    with opened_file(Path(table.target), listed.path) as opened, tempfile.TemporaryDirectory() as scratch:
+        # What is open, by its own name: somebody may put a link to another file in its place meanwhile.
+        first = Path(scratch, table.paths[0].name)
+        first.symlink_to(f"/proc/self/fd/{opened}")
+        _table(Upload(listed.sha256, listed.size, first), details, listed.path, folders=folders)
+    return MEDIA_TYPE
+
+
+def _table(upload: Upload, details: Mapping[str, Any], name: str, *, folders: Sequence[str] = ()) -> str:
+    """By the same reader that the checks use, but only the beginning of the file: the rest is read by workers."""
     try:
         if checked_format(upload.path, None) == "parquet":
-            _require_columns(_parquet_columns(upload, name), declared_columns(details))
+            _require_columns([*_parquet_columns(upload, name), *folders], declared_columns(details))
             return "application/vnd.apache.parquet"
         header = read_header(upload.path)
         if not has_rows(upload.path, header):
             raise BadInput("The table has a header but no rows.", field="file")
     except TableError as error:
         raise BadInput(error.sentence.replace(upload.path.name, name), field="file") from error
-    _require_columns(list(header.names), declared_columns(details))
+    _require_columns([*header.names, *folders], declared_columns(details))
     return "text/csv"
 
 
@@ -261,9 +311,11 @@ def _bill(upload: Upload, name: str) -> str:
     return "application/vnd.cyclonedx+json" if details["json"] else "text/plain"
 
 
-def _probed(check: type[Check], kind: str, upload: Upload, name: str, *, what: str) -> Mapping[str, Any]:
+def _probed(
+    check: type[Check], kind: str, upload: Upload, name: str, *, what: str, table: Referenced | None = None
+) -> Mapping[str, Any]:
     """What a reader in the limited child says of an upload. Raises BadInput with a sentence if it cannot be read."""
-    piece = Input(kind=kind, path=upload.path, name=name, sha256=upload.sha256)
+    piece = Input(kind=kind, path=upload.path, name=name, sha256=upload.sha256, table=table)
     try:
         return measure_in_child(check=check, job=JobDescription(inputs={kind: piece}), limits=PROBE_LIMITS).details
     except SandboxError as failure:

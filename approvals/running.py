@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import uuid
+from dataclasses import replace
 from importlib.metadata import version as library_version
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,19 @@ from django.conf import settings
 from django.utils import timezone
 
 from approvals import case as cases
-from approvals import checking, checks
+from approvals import checking, checks, kept_results, referring
 from approvals.charts import drawn
+from approvals.checking import kept_name
 from approvals.checks._readings import reading_as_json
 from approvals.checks.base import Check, Input, ParameterError, Reading, build
-from approvals.models import CheckRun, Evidence
+from approvals.files import TABLE_KINDS
+from approvals.kept_results import KeptResults
+from approvals.measures.reading import TableError
+from approvals.measures.references import Referenced
+from approvals.models import CheckRun, Evidence, RegisteredModel
 from approvals.models.checks import Verdict
 from approvals.policy_document import parse
-from approvals.sandbox import JobDescription, Limits, SandboxError, run_measurement
+from approvals.sandbox import JobDescription, Limits, SandboxError, Seldom, run_measurement
 
 LIBRARIES = ("duckdb", "numpy", "scipy")
 UNMEASURABLE = {"input": Verdict.NOT_COMPUTABLE}
@@ -41,36 +47,66 @@ def execute(run_id: int) -> bool:
             "restart the workers after an upgrade, then run the check again."
         )
         return _give(run, token, Verdict.ERROR, (sentence,), {}, [], "")
+    kept = kept_results.kept_for(kept_name(run.pk), looked_at(run))
     try:
-        reading = _measure(run, token)
+        reading = _measure(run, token, kept)
     except SandboxError as failure:
-        if failure.kind == "stopped":
-            return False
-        verdict = UNMEASURABLE.get(failure.kind, Verdict.ERROR)
-        return _give(run, token, verdict, (failure.sentence,), {}, [], "\n".join(failure.log))
-    return _judge(run, token, kind(), reading)
+        return _without_reading(run, token, kept, failure)
+    log = reading.log if kept.is_new else (f"Continued at {run.progress} %.", *reading.log)
+    return _judge(run, token, kind(), replace(reading, log=log))
 
 
-def _measure(run: CheckRun, token: uuid.UUID) -> Reading:
-    alive = True
+def looked_at(run: CheckRun) -> list[Any]:
+    """Everything that a run's numbers depend on, but for the code and the engines."""
+    return [run.inputs_digest, run.check_key, run.check_version, run.seed]
 
-    def on_progress(percent: int, text: str) -> None:
+
+def _without_reading(run: CheckRun, token: uuid.UUID, kept: KeptResults, failure: SandboxError) -> bool:
+    if failure.kind == "stopped":
+        if not checking.is_open(run.pk):
+            kept_results.forget(kept_name(run.pk))
+        return False
+    if failure.kind == "time" and kept.moved_at_all() and checking.put_back(run.pk, token, now=timezone.now()):
+        return False
+    verdict = UNMEASURABLE.get(failure.kind, Verdict.ERROR)
+    return _give(run, token, verdict, (failure.sentence,), {}, [], "\n".join(failure.log))
+
+
+def _measure(run: CheckRun, token: uuid.UUID, kept: KeptResults) -> Reading:
+    begun_at = 0 if kept.is_new else run.progress
+    alive = checking.report_progress(
+        run.pk,
+        token,
+        percent=begun_at,
+        text="Starting" if kept.is_new else f"Continued at {begun_at} %",
+        now=timezone.now(),
+    )
+
+    def tell(percent: int, text: str) -> None:
         nonlocal alive
-        alive = checking.report_progress(run.pk, token, percent=percent, text=text, now=timezone.now())
+        alive = checking.report_progress(
+            run.pk,
+            token,
+            percent=max(percent, begun_at),
+            text=text if kept.is_new else f"Continued at {begun_at} %: {text}",
+            headway=kept.moved(),
+            now=timezone.now(),
+        )
 
-    last_beat = timezone.now()
+    last_beat, on_progress = timezone.now(), Seldom(tell)
 
     def should_stop() -> bool:
         nonlocal alive, last_beat
+        on_progress.flush()
         now = timezone.now()
         if now - last_beat > checking.LEASE / 4:
             last_beat = now
             alive = checking.renew(run.pk, token, now=now)
-        return not alive
+        return not (alive and checking.is_held(run.pk, token))
 
     return run_measurement(
         check_key=run.check_key,
-        job=_job(run),
+        job=replace(_job(run), kept=kept.for_child),
         limits=Limits(**settings.CHECK_LIMITS),
         on_progress=on_progress,
         should_stop=should_stop,
@@ -102,6 +138,7 @@ def _job(run: CheckRun) -> JobDescription:
             sha256=row.file.sha256,
             artifact_sha256=piece["made_with_artifact"],
             details=piece["details"],
+            table=table_of(row, run.version.model),
         )
     case = cases.load(run.version)
     document = parse(run.version.policy.text)
@@ -115,6 +152,18 @@ def _job(run: CheckRun) -> JobDescription:
         seed=run.seed,
         thresholds=run.inputs["thresholds"],
     )
+
+
+def table_of(row: Evidence, model: RegisteredModel) -> Referenced | None:
+    """Where a piece of evidence refers to, if it does. Raises SandboxError: without the table there is no reading."""
+    if row.kind not in TABLE_KINDS:
+        return None
+    try:
+        return referring.table_in(row.file.path, name=row.name, model=model, attached=row.uploaded_at)
+    except TableError as error:
+        raise SandboxError(error.sentence, kind="input") from None
+    except OSError:
+        return None  # the check says that the bytes are gone
 
 
 def _judge(run: CheckRun, token: uuid.UUID, check: Check, reading: Reading) -> bool:
@@ -144,4 +193,7 @@ def _give(
     result = checking.Result(
         verdict=verdict, sentences=sentences, reading=reading, charts=charts, engine=engine, log=log
     )
-    return checking.finish(run.pk, token, result=result, now=timezone.now())
+    taken = checking.finish(run.pk, token, result=result, now=timezone.now())
+    if taken:
+        kept_results.forget(kept_name(run.pk))
+    return taken

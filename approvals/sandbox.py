@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import unquote, urlsplit
 
 from approvals.checks import find
 from approvals.checks._readings import reading_from_json
@@ -28,7 +29,8 @@ from approvals.checks.base import Check, Input, Reading
 ROOT = Path(__file__).resolve().parents[1]
 LONGEST_ANSWER = 32 * 1024 * 1024
 LONGEST_LOG = 16 * 1024
-LOOK_EVERY, ASK_EVERY = 0.25, 1.0
+LOOK_EVERY, ASK_EVERY, TELL_EVERY = 0.25, 1.0, 0.5
+_SHORTEST_SECRET = 4
 _OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryException", "std::bad_alloc", "annot allocate memory")
 
 
@@ -43,6 +45,18 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Where a measurement keeps what later attempts go on with: a folder of its own, used by no other run.
+
+    What took less than `least_seconds` is not kept; carried sums are kept again after `state_every` seconds.
+    """
+
+    folder: Path
+    least_seconds: float = 0.25
+    state_every: float = 2.0
+
+
+@dataclass(frozen=True)
 class JobDescription:
     """What a measurement looks at. Facts, parameters and thresholds are plain JSON values, the latter two as the policy
     says them; without thresholds every number is computed exactly.
@@ -52,6 +66,7 @@ class JobDescription:
     facts: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
+    kept: Kept | None = None
     thresholds: Mapping[str, Any] | None = None
 
 
@@ -63,6 +78,27 @@ class SandboxError(Exception):
         self.sentence = sentence
         self.kind = kind
         self.log = log
+
+
+class Seldom:
+    """Hands on the newest progress at most every half second, because each time a row is written; `flush` the rest."""
+
+    def __init__(self, tell: Callable[[int, str], None]) -> None:
+        self._tell = tell
+        self._waiting: tuple[int, str] | None = None
+        self._told_at = 0.0
+
+    def __call__(self, percent: int, text: str) -> None:
+        """Something is done."""
+        self._waiting = (percent, text)
+        if time.monotonic() - self._told_at >= TELL_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what waits."""
+        if self._waiting is not None:
+            waiting, self._waiting, self._told_at = self._waiting, None, time.monotonic()
+            self._tell(*waiting)
 
 
 def _no_progress(percent: int, text: str) -> None:
@@ -103,12 +139,12 @@ def measure_in_child(
     """Measure with that class in a process of its own, in a scratch folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="check-", dir=work_root, ignore_cleanup_errors=True) as folder:
         scratch = Path(folder).resolve()
-        order = scratch / "order.json"
-        order.write_text(json.dumps(_order(check, job, limits, scratch), allow_nan=False), encoding="utf-8")
-        with order.open("rb") as questions:
-            process = _start(questions, scratch)
+        with tempfile.TemporaryFile(dir=scratch) as order:  # without a name: it may hold the URL of a connection
+            order.write(json.dumps(_order(check, job, limits, scratch), allow_nan=False).encode())
+            order.seek(0)
+            process = _start(order, scratch)
         try:
-            conversation = _Conversation(process, limits, on_progress, should_stop)
+            conversation = _Conversation(process, limits, on_progress, should_stop, secrets_of(job))
             conversation.listen()
         finally:
             _kill(process)
@@ -118,13 +154,11 @@ def measure_in_child(
 def _order(check: type[Check], job: JobDescription, limits: Limits, scratch: Path) -> dict[str, Any]:
     return {
         "check": f"{check.__module__}:{check.__qualname__}",
-        "inputs": {
-            kind: {**vars(piece), "path": str(Path(piece.path).resolve()), "details": dict(piece.details)}
-            for kind, piece in job.inputs.items()
-        },
+        "inputs": {kind: piece.as_json() for kind, piece in job.inputs.items()},
         "facts": dict(job.facts),
         "parameters": dict(job.parameters),
         "seed": job.seed,
+        "kept": {**asdict(job.kept), "folder": str(job.kept.folder.resolve())} if job.kept else None,
         "thresholds": None if job.thresholds is None else dict(job.thresholds),
         "limits": asdict(limits),
         "work": str(scratch),
@@ -185,12 +219,14 @@ class _Conversation:
         limits: Limits,
         on_progress: Callable[[int, str], None],
         should_stop: Callable[[], bool],
+        secrets: tuple[str, ...],
     ) -> None:
         self._process = process
+        self._secrets = secrets
         self._limits = limits
         self._on_progress = on_progress
         self._should_stop = should_stop
-        self._answer = b""
+        self._answer = bytearray()
         self._errors = b""
         self._last: dict[str, Any] = {}
         self._ended = ""
@@ -232,9 +268,11 @@ class _Conversation:
         self._answer += chunk
         if len(self._answer) > LONGEST_ANSWER:
             self._ended = "babble"
+        if b"\n" not in chunk:
+            return
         *lines, self._answer = self._answer.split(b"\n")
         for line in lines:
-            said = _object(line)
+            said = _object(bytes(line))
             if "percent" in said:
                 self._on_progress(int(said["percent"]), str(said.get("text", "")))
             else:
@@ -245,7 +283,7 @@ class _Conversation:
         if self._ended:
             raise self._stopped()
         if "input_error" in self._last:
-            raise SandboxError(str(self._last["input_error"]), kind="input", log=self._log())
+            raise SandboxError(self._hidden(str(self._last["input_error"])), kind="input", log=self._log())
         if "reading" in self._last and self._process.returncode == 0:
             reading = reading_from_json(self._last["reading"])
             return replace(reading, log=(*reading.log, *self._log(), *self._last["log"]))
@@ -277,7 +315,27 @@ class _Conversation:
         return SandboxError(sentence, kind="crashed", log=self._log())
 
     def _log(self) -> tuple[str, ...]:
-        return tuple(self._errors.decode("utf-8", "replace").splitlines())
+        return tuple(self._hidden(self._errors.decode("utf-8", "replace")).splitlines())
+
+    def _hidden(self, text: str) -> str:
+        """The text without what a connection's URL gives away, whichever library put it there."""
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
+
+
+def secrets_of(job: JobDescription) -> tuple[str, ...]:
+    """URLs of connections, their passwords and hosts, as they stand and as they are meant; the longest first."""
+    found: set[str] = set()
+    for piece in job.inputs.values():
+        if piece.table is None or not piece.table.is_relation:
+            continue
+        url = urlsplit(piece.table.target)
+        found.add(piece.table.target)
+        hosts = {url.netloc.rpartition("@")[2].partition(":")[0], url.hostname or ""}
+        for text in (url.password or "", *hosts):
+            found |= {text, unquote(text)}
+    return tuple(sorted((text for text in found if len(text) >= _SHORTEST_SECRET), key=len, reverse=True))
 
 
 def _object(line: bytes) -> dict[str, Any]:

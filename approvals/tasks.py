@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from celery import shared_task
+from django.utils import timezone
 
-from approvals import checking, running, time_limits, workflow
+from approvals import checking, kept_results, running, time_limits, workflow
 
 
 @shared_task
@@ -27,3 +28,9 @@ def sweep() -> int:
 def look_at_time_limits() -> int:
     """Remind people of stages that are due and escalate those that are overdue."""
     return len(time_limits.tell())
+
+
+@shared_task
+def forget_kept_results() -> int:
+    """Delete what runs kept and nobody came back for."""
+    return kept_results.forget_old(timezone.now())

@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import files, permissions, refusals
+from approvals import files, permissions, referring, refusals
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.reading import TableError, checked_format
+from approvals.measures.references import is_reference
 from approvals.models import EvidenceKind, ModelVersion, StoredFile
 from approvals.stages import Role, Stage
 from monitoring import monitors
@@ -47,7 +48,9 @@ def receive(
         _require_may_deliver(version, actor)
         _require_window(window_start, window_end, now)
         with files.incoming(stream) as upload:
-            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=_watched(version))
+            reference = files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name)
+            table = referring.require_may_refer(actor, version.model, reference) if reference else None
+            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=_watched(version), table=table)
             with transaction.atomic():
                 version = _locked(version_id)
                 _require_may_deliver(version, actor)
@@ -101,6 +104,8 @@ def opened(*, batch_id: int, actor: User) -> BinaryIO:
 def ending(row: Batch) -> str:
     """How a file with these bytes is named."""
     try:
+        if is_reference(row.file.path):
+            return "reference.json"
         return "parquet" if checked_format(row.file.path, None) == "parquet" else "csv"
     except (TableError, OSError):  # gone or damaged, which is said when it is opened
         return "csv"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from importlib.metadata import version as library_version
 from pathlib import Path
@@ -18,19 +18,24 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
+from approvals import kept_results, referring
 from approvals.canonical import digest
 from approvals.charts import drawn
 from approvals.checks._readings import reading_as_json
 from approvals.checks.base import Input, ParameterError, build
 from approvals.checks.base import Reading as Measured
+from approvals.kept_results import KeptResults
+from approvals.measures.reading import TableError
+from approvals.measures.references import Referenced
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
+from approvals.sandbox import JobDescription, Limits, SandboxError, Seldom, measure_in_child
 from monitoring import consequences, monitors
+from monitoring.batches import READ_TASK
 from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
 from monitoring.monitors.base import BATCH, REFERENCE, MonitorKind
-from portal import ledger
+from portal import hints, ledger
 
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3
@@ -63,16 +68,45 @@ def execute(reading_id: int) -> bool:
     if kind is None:
         sentence = f"This portal has no monitor “{row.monitor.key}”."
         return finish(row.pk, token, result=Result(ReadingVerdict.ERROR, (sentence,)), now=timezone.now())
+    kept = kept_results.kept_for(_kept_name(row.pk), _looked_at(row, kind))
     try:
-        result = _judged(row, token, kind, _measure(row, token, kind))
+        result = _judged(row, token, kind, _measure(row, token, kind, kept))
     except SandboxError as failure:
         if failure.kind == "stopped":
+            return False
+        if failure.kind == "time" and kept.moved_at_all() and _put_back(row.pk, token, now=timezone.now()):
             return False
         verdict = UNMEASURABLE.get(failure.kind, ReadingVerdict.ERROR)
         result = Result(verdict, (failure.sentence,), log="\n".join(failure.log))
     except ParameterError as failure:
         result = Result(ReadingVerdict.ERROR, (failure.sentence,))
-    return finish(row.pk, token, result=result, now=timezone.now())
+    taken = finish(row.pk, token, result=result, now=timezone.now())
+    if taken:
+        kept_results.forget(_kept_name(row.pk))
+    return taken
+
+
+def _kept_name(reading_id: int) -> str:
+    return f"reading-{reading_id}"
+
+
+def _looked_at(row: Reading, kind: type[MonitorKind]) -> list[Any]:
+    files = [piece.file.sha256 if piece else "" for piece in (row.monitor.reference, row.batch)]
+    return [row.monitor.key, kind.version, row.monitor.parameters, row.monitor.thresholds, files, SEED]
+
+
+def _put_back(reading_id: int, token: uuid.UUID, *, now: datetime) -> bool:
+    """Let a reading that ran out of time go on in a new attempt; False if it took too long already."""
+    with transaction.atomic():
+        mine = Reading.objects.filter(
+            pk=reading_id, token=token, status=RunStatus.RUNNING, requested_at__gt=now - kept_results.LONGEST_RUN
+        )
+        queued = mine.update(
+            status=RunStatus.QUEUED, token=None, lease_until=None, attempt=0, heartbeat_at=now, hinted_at=now
+        )
+        if queued:
+            hints.send_after_commit(READ_TASK, reading_id)
+    return bool(queued)
 
 
 def claim(reading_id: int, *, now: datetime) -> uuid.UUID | None:
@@ -86,8 +120,6 @@ def claim(reading_id: int, *, now: datetime) -> uuid.UUID | None:
         lease_until=now + LEASE,
         heartbeat_at=now,
         started_at=now,
-        progress=0,
-        progress_text="Starting",
     )
     return token if taken else None
 
@@ -98,15 +130,23 @@ def _renew(reading_id: int, token: uuid.UUID, *, now: datetime, **told: Any) -> 
     return bool(mine.update(heartbeat_at=now, lease_until=now + LEASE, **told))
 
 
-def _measure(row: Reading, token: uuid.UUID, kind: type[MonitorKind]) -> Measured:
-    alive, last_beat = True, timezone.now()
+def _measure(row: Reading, token: uuid.UUID, kind: type[MonitorKind], kept: KeptResults) -> Measured:
+    begun_at, last_beat = 0 if kept.is_new else row.progress, timezone.now()
+    prefix = "" if kept.is_new else f"Continued at {begun_at} %: "
+    alive = _renew(row.pk, token, now=last_beat, progress=begun_at, progress_text=f"{prefix}Starting")
 
-    def on_progress(percent: int, text: str) -> None:
+    def tell(percent: int, text: str) -> None:
         nonlocal alive
-        alive = _renew(row.pk, token, now=timezone.now(), progress=percent, progress_text=text[:200])
+        told: dict[str, Any] = {"progress": max(percent, begun_at), "progress_text": f"{prefix}{text}"[:200]}
+        if kept.moved():  # a later attempt would not be another vain one
+            told["attempt"] = 1
+        alive = _renew(row.pk, token, now=timezone.now(), **told)
+
+    on_progress = Seldom(tell)
 
     def should_stop() -> bool:
         nonlocal alive, last_beat
+        on_progress.flush()
         now = timezone.now()
         if now - last_beat > LEASE / 4:
             last_beat = now
@@ -115,14 +155,15 @@ def _measure(row: Reading, token: uuid.UUID, kind: type[MonitorKind]) -> Measure
 
     root = Path(settings.VAR) / "run"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return measure_in_child(
+    measured = measure_in_child(
         check=kind,
-        job=_job(row, kind),
+        job=replace(_job(row, kind), kept=kept.for_child),
         limits=Limits(**settings.CHECK_LIMITS),
         on_progress=on_progress,
         should_stop=should_stop,
         work_root=root,
     )
+    return measured if kept.is_new else replace(measured, log=(f"Continued at {begun_at} %.", *measured.log))
 
 
 def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
@@ -140,6 +181,7 @@ def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
             sha256=reference.file.sha256,
             artifact_sha256=reference.artifact_sha256,
             details=reference.details,
+            table=_table(row, reference.file.path, reference.name, reference.uploaded_at),
         ),
         BATCH: Input(
             kind=BATCH,
@@ -148,11 +190,22 @@ def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
             sha256=batch.file.sha256,
             artifact_sha256="",
             details=reference.details,
+            table=_table(row, batch.file.path, batch.name, batch.received_at),
         ),
     }
     return JobDescription(
         inputs=inputs, parameters=row.monitor.parameters, seed=SEED, thresholds=row.monitor.thresholds
     )
+
+
+def _table(row: Reading, path: Path, name: str, at: datetime) -> Referenced | None:
+    """Where a table refers to, if it does. Raises SandboxError: without the table there is no reading."""
+    try:
+        return referring.table_in(path, name=name, model=row.monitor.version.model, attached=at)
+    except TableError as error:
+        raise SandboxError(error.sentence, kind="input") from None
+    except OSError:
+        return None  # the monitor says that the bytes are gone
 
 
 def _days_without(row: Reading) -> int:

@@ -3,7 +3,6 @@
 Reads only: it makes no file and no folder (portal.keys does) and never switches a protection off by default.
 """
 
-import json
 import os
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.keys import broker_socket, read_secret_key, var_folder
+from portal.table_places import table_places
 
 
 def flag(name: str) -> bool:
@@ -54,18 +54,6 @@ def database(url: str, default_file: Path) -> dict[str, Any]:
     return found
 
 
-def table_connections(text: str) -> dict[str, str]:
-    """Return the URLs of databases whose tables may be measured, by the names that the administrator gave them."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(url, str) for url in found.values()):
-        message = 'PORTAL_TABLE_CONNECTIONS must be JSON of names and URLs: {"warehouse": "postgresql://…"}.'
-        raise ImproperlyConfigured(message)
-    return found
-
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = var_folder()
 SECRET_KEY = os.environ.get("SECRET_KEY") or read_secret_key(VAR)
@@ -74,7 +62,11 @@ BEHIND_TLS = flag("PORTAL_BEHIND_TLS")
 
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
-TABLE_CONNECTIONS = table_connections(os.environ.get("PORTAL_TABLE_CONNECTIONS", ""))
+# Where tables lie that are measured without being uploaded, by name; see portal/table_places.py for who may use them.
+TABLE_CONNECTIONS = table_places(
+    os.environ.get("PORTAL_TABLE_CONNECTIONS", ""), variable="PORTAL_TABLE_CONNECTIONS", target="url"
+)
+TABLE_FOLDERS = table_places(os.environ.get("PORTAL_TABLE_FOLDERS", ""), variable="PORTAL_TABLE_FOLDERS", target="path")
 PORTAL_URL = os.environ.get("PORTAL_URL", "http://localhost:8000").rstrip("/")
 
 INSTALLED_APPS = [
@@ -210,7 +202,15 @@ TIMESTAMPS = {
 }  # fmt: skip
 
 UPLOAD_LIMIT_BYTES = int(os.environ.get("UPLOAD_LIMIT_MB", "64")) * 1_000_000
-CHECK_LIMITS = {"memory_mb": int(os.environ.get("CHECK_MEMORY_MB", "2048")), "wall_seconds": 280, "cpu_seconds": 280}
+# Seconds of one attempt. A check that needs more goes on in the next one, if it could keep something of this one.
+CHECK_SECONDS = int(os.environ.get("CHECK_SECONDS", "280"))
+# What took longer is kept, so that an attempt that was ended is gone on with.
+KEEP_AFTER_SECONDS = 0.25
+CHECK_LIMITS = {
+    "memory_mb": int(os.environ.get("CHECK_MEMORY_MB", "2048")),
+    "wall_seconds": CHECK_SECONDS,
+    "cpu_seconds": CHECK_SECONDS,
+}
 
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
@@ -242,8 +242,8 @@ CELERY_TASK_DEFAULT_QUEUE = "portal"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-CELERY_TASK_SOFT_TIME_LIMIT = 300
-CELERY_TASK_TIME_LIMIT = 330
+CELERY_TASK_SOFT_TIME_LIMIT = CHECK_SECONDS + 20
+CELERY_TASK_TIME_LIMIT = CHECK_SECONDS + 50
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = 800_000
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 0}
 CELERY_TASK_SERIALIZER = "json"
@@ -266,6 +266,7 @@ CELERY_BEAT_SCHEDULE = {
     "monitors": {"task": "monitoring.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
     "mail": {"task": "portal.tasks.send_outgoing", "schedule": 10.0, "options": {"expires": 10.0}},
     "time-limits": {"task": "approvals.tasks.look_at_time_limits", "schedule": timedelta(minutes=15)},
+    "kept-results": {"task": "approvals.tasks.forget_kept_results", "schedule": timedelta(hours=1)},
     "staleness": {"task": "monitoring.tasks.check_staleness", "schedule": timedelta(hours=1)},
     "decisions": {"task": "portal.tasks.sign_decisions", "schedule": 60.0, "options": {"expires": 60.0}},
     "seal": {"task": "modelcards.tasks.look_after_seal", "schedule": crontab(hour=0, minute=45)},

@@ -9,9 +9,10 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from approvals import checking, evidence, findings, policy, workflow
+from approvals import checking, evidence, findings, policy, referring, workflow
 from approvals.admin import forms, version_page
 from approvals.admin.acting import Act, do, person, refused, sent, serve, version_for
+from approvals.admin.attach_forms import ReferToTableForm, attach_form
 from approvals.models import CheckRun, EvidenceKind, Finding
 from approvals.models.findings import FindingStatus
 from approvals.policy_document import parse
@@ -80,8 +81,11 @@ def attach(request: HttpRequest, version_id: int, kind: str) -> HttpResponseBase
     label = str(EvidenceKind(kind).label)
 
     def run(form: forms.ActForm) -> None:
-        given = form.cleaned_data["file"]
         details = form.details() if isinstance(form, forms.AttachForm) else {}
+        if isinstance(form, ReferToTableForm) and (asked := form.asked):
+            evidence.attach_reference(version_id=version_id, actor=user, kind=kind, asked=asked, details=details)
+            return
+        given = form.cleaned_data["file"]
         evidence.attach(
             version_id=version_id, actor=user, kind=kind, stream=given.file, name=given.name, details=details
         )
@@ -90,7 +94,9 @@ def attach(request: HttpRequest, version_id: int, kind: str) -> HttpResponseBase
     intro = "Sign-offs that covered the earlier file stop counting." if before else ""
     page = Act(f"Attach {label.lower()}", "Attach", run, f"{label} is attached.", intro, "#evidence")
     initial = _declared(before.details) if before else {}
-    form = forms.attach_form(kind)(sent(request), request.FILES if request.method == "POST" else None, initial=initial)
+    places = referring.places_for(user, version.model)
+    uploaded = request.FILES if request.method == "POST" else None
+    form = attach_form(kind, places, sent(request), uploaded, initial=initial)
     return serve(request, version, page, form)
 
 

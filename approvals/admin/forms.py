@@ -11,7 +11,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from approvals import files, permissions
+from approvals import permissions
 from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION
 from approvals.models import ModelVersion, RegisteredModel
 from approvals.models.findings import Severity
@@ -291,11 +291,6 @@ class AttachTableForm(AttachForm):
             found["kind"] = given["kind"]
         found |= {name: given[name] for name in ("class_scores", "claims") if given[name]}
         return found
-
-
-def attach_form(kind: str) -> type[AttachForm]:
-    """The form for one kind of evidence."""
-    return AttachTableForm if kind in files.TABLE_KINDS else AttachForm
 
 
 class AnswersForm(ActForm):

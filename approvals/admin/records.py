@@ -21,6 +21,7 @@ from approvals import checks, dossier, evidence, findings, permissions, timeline
 from approvals.admin.acting import person
 from approvals.admin.run_comparison import compared
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
+from approvals.measures.references import MEDIA_TYPE
 from approvals.measures.values import between
 from approvals.models import CheckRun, Evidence, EvidenceKind, Finding, MitigationPlan, SignOff
 from approvals.models.checks import RunStatus, Verdict
@@ -28,6 +29,9 @@ from approvals.policy_changes import settings_in_words
 from approvals.stages import REVIEW_STAGES
 from portal.admin import ScopedAdmin, row_number
 from portal.errors import DomainError
+
+LISTED = 50
+"""Files of a table elsewhere that a page lists; the document has them all."""
 
 
 class VersionRecordAdmin(ScopedAdmin):
@@ -110,6 +114,8 @@ class EvidenceAdmin(VersionRecordAdmin):
         return {
             "details": settings_in_words(dict(sorted(row.details.items()))),
             "is_current": current is not None and current.pk == row.pk,
+            "reference": evidence.reference_of(row),
+            "listed": LISTED,
         }
 
     def get_urls(self) -> list[URLPattern]:
@@ -171,16 +177,24 @@ class CheckRunAdmin(VersionRecordAdmin):
             "not_looked_at": reading.get("not_looked_at", ()),
             "turns": reading.get("turns", ()),
             "compared": _beside(row),
-            "inputs": [
-                (str(EvidenceKind(kind).label), piece["sha256"])
-                for kind, piece in sorted(row.inputs.get("evidence", {}).items())
-            ],
+            "inputs": _inputs(row),
             "engine": sorted((name.capitalize(), number) for name, number in row.engine.items()),
             # Charts were drawn by the portal and cleaned by an allow-list before they were stored.
             "charts": [{**chart, "svg": mark_safe(chart["svg"])} for chart in row.charts],  # noqa: S308
             "may_stop": bool(takes_part) and row.status in (RunStatus.QUEUED, RunStatus.RUNNING),
             "may_run": bool(takes_part) and row.version.stage in REVIEW_STAGES and kind is not None,
         }
+
+
+def _inputs(run: CheckRun) -> list[tuple[str, str, str]]:
+    """Label and digest of every input, and where its rows lie if it only refers to them."""
+    digests = {kind: piece["sha256"] for kind, piece in run.inputs.get("evidence", {}).items()}
+    rows = Evidence.objects.filter(version=run.version, kind__in=digests, media_type=MEDIA_TYPE).select_related("file")
+    elsewhere = {(row.kind, row.file.sha256): evidence.reference_in_words(row) for row in rows}
+    return [
+        (str(EvidenceKind(kind).label), sha256, elsewhere.get((kind, sha256), ""))
+        for kind, sha256 in sorted(digests.items())
+    ]
 
 
 def _beside(row: CheckRun) -> dict[str, Any] | None:

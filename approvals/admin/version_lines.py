@@ -135,7 +135,7 @@ def evidence_lines(
                 kind=kind,
                 label=piece.label,
                 stages=tuple(stages),
-                state="Of an earlier artifact" if outdated else "Attached",
+                state="Of an earlier artifact" if outdated else ("Referred to" if piece.is_reference else "Attached"),
                 tone=BAD if outdated else OK,
                 name=piece.name,
                 size=piece.size,

@@ -13,11 +13,14 @@ import resource
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from approvals.checks._progress import Progress
 from approvals.checks._readings import reading_as_json
+from approvals.checks._referenced import files_of_connections, kept_network, measured_unchanged, start_engines
 from approvals.checks.base import Check, CheckInputError, Input, Job, ParameterError, build
 from approvals.confinement import close_file_system, die_with_parent, leave_network, limit_resources
+from approvals.measures.keeping import Keeper, Undertaking, under_way
 
 
 def main() -> None:
@@ -25,35 +28,73 @@ def main() -> None:
     order = json.load(sys.stdin)
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints goes to the log, not into the answer
+    progress = Progress(answers)
     try:
-        _answer(answers, _run(order, answers))
+        progress.last(_run(order, progress))
     except CheckInputError as error:
         _log_causes(error)
-        _answer(answers, {"input_error": error.sentence})
+        progress.last({"input_error": error.sentence})
     except ParameterError as error:
-        _answer(answers, {"input_error": error.sentence})
+        progress.last({"input_error": error.sentence})
     except MemoryError:
-        _answer(answers, {"out_of_memory": True})
+        progress.last({"out_of_memory": True})
 
 
-def _run(order: Mapping[str, Any], answers: TextIO) -> dict[str, Any]:
-    inputs = {kind: _input(piece) for kind, piece in order["inputs"].items()}
+def _run(order: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
+    inputs = {kind: Input.from_json(piece) for kind, piece in order["inputs"].items()}
     work = Path(order["work"])
     log = _confine(order, inputs, work)
-    check = _load(order["check"])()
+    progress.keep_saying()
+    check, keeper = _load(order["check"])(), _keeper(order["kept"])
+    _refuse_inputs(check, inputs)
+    parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
+    thresholds = _thresholds(check, order["thresholds"])
+    job = Job(inputs, order["facts"], parameters, order["seed"], work, thresholds)
+    verified = () if check.hashes_inputs_itself else inputs.values()
+    with under_way(Undertaking(keeper, progress.told, progress.asked)):
+        reading = measured_unchanged(verified, progress, lambda report: check.measure(job, report))
+    return {"reading": reading_as_json(reading), "log": [*log, *_remembered(keeper), _usage()]}
+
+
+def _keeper(kept: Mapping[str, Any] | None) -> Keeper:
+    if kept is None:
+        return Keeper(None)
+    return Keeper(Path(kept["folder"]), least_seconds=kept["least_seconds"], state_every=kept["state_every"])
+
+
+def _remembered(keeper: Keeper) -> list[str]:
+    used = [f"{keeper.used:,} results that an earlier attempt had kept were used."] if keeper.used else []
+    return [*dict.fromkeys(keeper.notes), *used]
+
+
+def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) -> list[str]:
+    limits = order["limits"]
+    tables = [piece.table for piece in inputs.values() if piece.table is not None]
+    relations = [table for table in tables if table.is_relation]
+    notes = [start_engines(relations), kept_network(relations) if relations else leave_network()]
+    die_with_parent(order["parent"])
+    paths = [piece.path for piece in inputs.values()]
+    paths += [path for table in tables for path in table.paths]
+    writable = [work, *([Path(order["kept"]["folder"])] if order["kept"] else [])]
+    notes.append(close_file_system(readable=[*paths, *files_of_connections(relations)], writable=writable))
+    limit_resources(memory_mb=limits["memory_mb"], cpu_seconds=limits["cpu_seconds"], file_mb=limits["file_mb"])
+    return [note for note in notes if note]
+
+
+def _refuse_inputs(check: Check, inputs: Mapping[str, Input]) -> None:
     for kind in check.inputs:
         if kind not in inputs:
             raise CheckInputError(f"No {kind.replace('_', ' ')} is attached; attach one and run the check again.")
     for piece in inputs.values():
         if not piece.path.is_file():
             raise CheckInputError(f"The stored bytes of {piece.name} are gone; upload the file again.")
+        if check.runs_artifact and piece.table is not None and piece.table.is_relation:
+            raise CheckInputError(
+                f"{check.title} runs the artifact, which it never does beside an open network, and {piece.name} is a "
+                "table of a connection; attach the rows as files to run it."
+            )
     if not check.hashes_inputs_itself:
         _refuse_changed_files(inputs)
-    parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
-    thresholds = _thresholds(check, order["thresholds"])
-    job = Job(inputs, order["facts"], parameters, order["seed"], work, thresholds)
-    reading = check.measure(job, _Progress(answers))
-    return {"reading": reading_as_json(reading), "log": [*log, _usage()]}
 
 
 def _thresholds(check: Check, given: Mapping[str, Any] | None) -> Any:
@@ -63,23 +104,10 @@ def _thresholds(check: Check, given: Mapping[str, Any] | None) -> Any:
         return None  # who judges says what is wrong with them; until then everything is computed
 
 
-def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) -> list[str]:
-    limits = order["limits"]
-    notes = [leave_network()]
-    die_with_parent(order["parent"])
-    notes.append(close_file_system(readable=[piece.path for piece in inputs.values()], writable=[work]))
-    limit_resources(memory_mb=limits["memory_mb"], cpu_seconds=limits["cpu_seconds"], file_mb=limits["file_mb"])
-    return [note for note in notes if note]
-
-
 def _load(name: str) -> type[Check]:
     module, _, attribute = name.partition(":")
     check: type[Check] = getattr(importlib.import_module(module), attribute)
     return check
-
-
-def _input(piece: Mapping[str, Any]) -> Input:
-    return Input(**{**piece, "path": Path(piece["path"])})
 
 
 def _refuse_changed_files(inputs: Mapping[str, Input]) -> None:
@@ -90,25 +118,6 @@ def _refuse_changed_files(inputs: Mapping[str, Input]) -> None:
                     f"The stored bytes of {piece.name} no longer have the digest recorded at upload; "
                     "nothing was measured. Upload the file again and tell an administrator."
                 )
-
-
-class _Progress:
-    """Passes progress on, but not every word of it: only when the percentage or the text changes."""
-
-    def __init__(self, answers: TextIO) -> None:
-        self._answers = answers
-        self._last: tuple[int, str] | None = None
-
-    def __call__(self, share: float, text: str) -> None:
-        state = (round(100 * min(max(share, 0.0), 1.0)), text)
-        if state != self._last:
-            self._last = state
-            _answer(self._answers, {"percent": state[0], "text": text})
-
-
-def _answer(answers: TextIO, line: dict[str, Any]) -> None:
-    answers.write(json.dumps(line, allow_nan=False) + "\n")
-    answers.flush()
 
 
 def _log_causes(error: BaseException) -> None:

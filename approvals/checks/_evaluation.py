@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Any
 
 from approvals.checks._verdicts import Rule
 from approvals.checks.base import CheckInputError, Input, Job, Reading
+from approvals.measures.keeping import remembering
 from approvals.measures.multiclass import MAX_CLASSES
+from approvals.measures.referenced import open_referenced
 from approvals.measures.tables import Table, TableError, open_table
 from approvals.measures.values import Measure, not_computable
 
@@ -199,8 +201,15 @@ def _exact_share(measure: Measure) -> Fraction | None:
 def opened(piece: Input, job: Job) -> Iterator[Table]:
     """The table of a piece of evidence. What is wrong with it becomes a CheckInputError naming the uploaded file."""
     try:
-        with open_table(Path(piece.path), memory_limit_mb=TABLE_MEMORY_MB, spill=job.work) as table:
+        with _open(piece, job) as table:
+            table.engine = remembering(table.engine, f"{piece.kind} {piece.sha256}")
             table.name = piece.name  # the stored file is named by its digest, which says nothing to people
             yield table
     except TableError as error:
         raise CheckInputError(error.sentence.replace(Path(piece.path).name, piece.name)) from None
+
+
+def _open(piece: Input, job: Job) -> AbstractContextManager[Table]:
+    if piece.table is not None:
+        return open_referenced(piece.table, memory_limit_mb=TABLE_MEMORY_MB, spill=job.work)
+    return open_table(Path(piece.path), memory_limit_mb=TABLE_MEMORY_MB, spill=job.work)

@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from approvals.measures.references import Referenced
 from approvals.measures.values import Measure
 
 Report = Callable[[float, str], None]
@@ -35,7 +36,10 @@ class ParameterError(Exception):
 
 @dataclass(frozen=True)
 class Input:
-    """One piece of evidence handed to a check: its file, digest and what the submitter declared about it."""
+    """One piece of evidence handed to a check: its file, digest and what the submitter declared about it.
+
+    `table` is there if the file only refers to a table that lies elsewhere.
+    """
 
     kind: str
     path: Path
@@ -43,6 +47,22 @@ class Input:
     sha256: str
     artifact_sha256: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
+    table: Referenced | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For the process that measures."""
+        return {
+            **vars(self),
+            "path": str(self.path.resolve()),
+            "details": dict(self.details),
+            "table": self.table.as_json() if self.table else None,
+        }
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> Input:
+        """What `as_json` wrote."""
+        table = Referenced.from_json(said["table"], str(said["name"])) if said["table"] else None
+        return cls(**{**said, "path": Path(said["path"]), "table": table})
 
 
 @dataclass(frozen=True)
@@ -129,6 +149,8 @@ class Check(ABC):
     """Names of facts about the version that the check reads: "answers", "evidence", "questions", "version"."""
     hashes_inputs_itself: ClassVar[bool] = False
     """False: files that no longer have their recorded digest stop the run. True: the check itself judges digests."""
+    runs_artifact: ClassVar[bool] = False
+    """True: what others made runs inside of the check, so it never keeps the network, not even for a table."""
     Parameters: ClassVar[type]
     """Frozen dataclass: what is measured and how, with defaults."""
     Thresholds: ClassVar[type]

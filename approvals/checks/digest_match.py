@@ -10,7 +10,10 @@ from typing import Any
 
 from approvals.checks._documents import read_object
 from approvals.checks._verdicts import PASSED, at_most, judge_by
-from approvals.checks.base import Check, Job, Judgement, NumberTable, Reading, Report
+from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
+from approvals.measures.reading import TableError
+from approvals.measures.referenced import listed_files, listed_relation
+from approvals.measures.references import Referenced, RelationReference
 from approvals.measures.values import Measure, not_computable
 
 DIFFER = "digests that differ"
@@ -97,6 +100,8 @@ def _comparisons(job: Job, pinned: str) -> Iterable[_Comparison]:
         if kind in job.inputs:
             piece = job.inputs[kind]
             yield _Comparison(f"Digest of the stored {label}", piece.sha256, _sha256(piece.path))
+            if piece.table is not None:
+                yield from _referred(piece.table)
     yield _Comparison("Digest of the artifact recorded at upload", pinned, job.input("artifact").sha256)
     if "training_record" in job.inputs:
         named = read_object(job.inputs["training_record"]).get("artifact_sha256")
@@ -106,6 +111,22 @@ def _comparisons(job: Job, pinned: str) -> Iterable[_Comparison]:
             yield _Comparison(
                 f"Artifact that the {LABELS[kind]} was made with", pinned, job.inputs[kind].artifact_sha256
             )
+
+
+def _referred(table: Referenced) -> Iterable[_Comparison]:
+    """What a table that is referred to holds now, against what it held when it was attached."""
+    reference = table.reference
+    try:
+        if isinstance(reference, RelationReference):
+            now = listed_relation(table, reference)
+            yield _Comparison(f"Fingerprint of {reference.relation}", reference.fingerprint, now.fingerprint)
+            return
+        for file in reference.files:
+            one = replace(reference, files=(file,))
+            found = listed_files(table, one).files[0]
+            yield _Comparison(f"Digest of {file.path} in the folder {reference.folder}", file.sha256, found.sha256)
+    except TableError as error:
+        raise CheckInputError(error.sentence) from None
 
 
 def _sha256(path: Path) -> str:

@@ -97,6 +97,7 @@ class Perturbation(Check):
     title = "Perturbation"
     version = "1"
     inputs = ("artifact", "evaluation_table")
+    runs_artifact = True
     Parameters = Parameters
     Thresholds = Thresholds
     kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {

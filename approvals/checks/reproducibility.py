@@ -73,6 +73,7 @@ class Reproducibility(Check):
     title = "Reproducibility"
     version = "2"
     inputs = ("artifact", "evaluation_table")
+    runs_artifact = True
     Parameters = Parameters
     Thresholds = Thresholds
     kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from approvals.measures.keeping import remembered, steps
 from approvals.measures.merging import Merging, Steps
 from approvals.measures.moments import Moments
 from approvals.measures.quantiles import Places
 from approvals.measures.ranges import plan
-from approvals.measures.samples import SAMPLE_ROWS, Sample, merged_values
+from approvals.measures.samples import SAMPLE_ROWS, Sample, identity_of, merged_values
 
 _WHOLE = 2**62
 """Below it, products of rows fit in 64 bits."""
@@ -39,17 +41,23 @@ def distances(
 
     The same numbers give the same bits, whatever the size of blocks, the number of threads and the order of rows.
     """
-    reading = _Reading(reference.n, current.n if current else 0, quantiles)
-    merging = Merging(reading.of)
     samples = [reference, *([current] if current else [])]
+    name = ["distances", identity_of(samples), repr(tuple(quantiles)), block_rows]
+    return remembered(name, lambda: _measured(name, samples, quantiles, block_rows))
+
+
+def _measured(name: Sequence[Any], samples: Sequence[Sample], quantiles: Sequence[float], block_rows: int) -> Distances:
+    rows_of = [sample.n for sample in samples]
+    reading = _Reading(rows_of[0], rows_of[1] if len(samples) > 1 else 0, quantiles)
+    merging = Merging(reading.of)
     n = sum(sample.n for sample in samples)
     room = n if all(sample.in_memory for sample in samples) else min(n, block_rows)
-    for low, high in _ranges(samples, room):
+    for low, high in steps(name, _ranges(samples, room), reading, merging):
         if low < high:
             found = merging.block(merged_values(samples, low, high, room))
         else:
             rows = [sample.rows_at(low) for sample in samples]
-            found = merging.run(low, rows[0], rows[1] if current else 0)
+            found = merging.run(low, rows[0], rows[1] if len(samples) > 1 else 0)
         for part in found:
             reading.add(part)
     for part in merging.end():

@@ -109,7 +109,7 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loaded:
     rows = (
         f"(SELECT {cells} FROM read_csv({_listed_files(source)}, auto_detect=false, header=true, compression='none', "
         f"delim={_literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
-        f"null_padding=false, ignore_errors=false{_FOLDERS if keys else ''})) AS s"
+        f"null_padding=false, ignore_errors=false{_FOLDERS if keys else _NO_FOLDERS})) AS s"
     )
     width += len(keys)
     tests = ", ".join(csv_tests(f"c{position}") for position in range(width))
@@ -133,7 +133,7 @@ def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loa
                 f"“{source.files[0].name}”."
             )
     keys = _folder_keys(source, names)
-    rows = f"read_parquet({_listed_files(source)}{_FOLDERS if keys else ''})"
+    rows = f"read_parquet({_listed_files(source)}{_FOLDERS if keys else _NO_FOLDERS})"
     check_names(source.name, (*names, *keys))
     described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
     columns, stored, raw, texts = [], [], [], {}
@@ -171,6 +171,7 @@ def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[s
 
 
 _FOLDERS = ", hive_partitioning=true, hive_types_autocast=false"
+_NO_FOLDERS = ", hive_partitioning=false"
 
 
 def _folder_keys(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ values are bound, never written into the text.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from approvals.measures.kinds import Kind
+from approvals.measures.reading import TableError
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,29 @@ class Engine(ABC):
         """The same, of few enough rows that the engine may hold them once more, where that is faster."""
         return self.arrays(sql, parameters)
 
+    identity = ""
+    """Tells this table from others of the same run, where what it answers is remembered; empty where it is not."""
+    keeps_snapshot = True
+    """Whether everything that is asked while the table is open is answered from the same state of it."""
+    of_system = False
+    """Whether the relation belongs to the database's own catalogue, which may hold what is no table for models."""
+
+    def fingerprint(self) -> str:
+        """What every row and column holds, as one short text that no order of rows changes. TableError if it cannot.
+
+        It holds for one engine and version of its hash; a changed table has another one.
+        """
+        raise TableError("Only tables of connections have a fingerprint; files have a digest.")
+
     @abstractmethod
     def close(self) -> None:
         """Give up the table."""
+
+
+def fingerprint_of(engine: str, columns: Sequence[tuple[str, str]], sums: Sequence[Any]) -> str:
+    """A fingerprint from names and types of the columns, in order, and whole numbers added up over all rows."""
+    said = json.dumps([[list(column) for column in columns], [str(int(total or 0)) for total in sums]])
+    return f"{engine}-1:{hashlib.sha256(said.encode()).hexdigest()}"
 
 
 def column_array(values: Sequence[Any]) -> Any:

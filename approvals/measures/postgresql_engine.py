@@ -5,18 +5,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from approvals.measures.engine import Column, Engine, column_array, said
+from approvals.measures.engine import Column, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import Kind
-from approvals.measures.reading import TableError, check_names
+from approvals.measures.reading import TableError, UnreachableError, check_names
 
 STATEMENT_SECONDS = 3600
 _CONNECT_SECONDS = 10
+_CHECKS_CLIENTS = 140_000
+_GONE_AFTER = "SET LOCAL client_connection_check_interval = '500ms'"
+"""A question of whoever was stopped or killed is given up by the server soon; PostgreSQL 14 and later can."""
 _SETTINGS = (
+    # How values are written as text, which the fingerprint is made of.
+    "SET LOCAL datestyle = 'ISO, YMD'",
+    "SET LOCAL intervalstyle = 'iso_8601'",
+    "SET LOCAL timezone = 'UTC'",
+    "SET LOCAL extra_float_digits = 1",
+    "SET LOCAL bytea_output = 'hex'",
     f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'",
     "SET LOCAL synchronize_seqscans = off",
     "SET LOCAL max_parallel_workers_per_gather = 0",
@@ -28,15 +38,32 @@ _TEXTS = {"text", "varchar", "bpchar", "char", "name"}
 _DOUBLE, _QUESTION = re.compile(r"\bAS DOUBLE\b"), re.compile(r"\?")
 
 
+@dataclass(frozen=True)
+class _Raw:
+    """The relation as it is: its quoted name, and its columns with the names of their types."""
+
+    relation: str
+    columns: tuple[tuple[str, str], ...]
+
+    @property
+    def cells(self) -> str:
+        """Every column, quoted."""
+        return ", ".join('s."' + name.replace('"', '""') + '"' for name, _ in self.columns)
+
+
 class PostgreSQLEngine(Engine):
     """One relation of a PostgreSQL database."""
 
     has_hash = False
 
-    def __init__(self, connection: psycopg.Connection[Any], name: str, relation: str) -> None:
+    def __init__(
+        self, connection: psycopg.Connection[Any], name: str, relation: str, raw: _Raw, *, of_system: bool
+    ) -> None:
         self._connection = connection
         self._name = name
         self._relation = relation.replace("%", "%%")
+        self._raw = raw
+        self.of_system = of_system
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         return self._answers(sql, parameters)[1]
@@ -46,12 +73,23 @@ class PostgreSQLEngine(Engine):
         columns = zip(*rows, strict=True) if rows else [()] * len(names)
         return {name: column_array(values) for name, values in zip(names, columns, strict=True)}
 
+    def fingerprint(self) -> str:
+        # The text of a row tells missing from empty and one column from the next; addition forgets the order of rows.
+        asked = (
+            "SELECT COUNT(*), SUM(CAST(hashtextextended(r, 0) AS NUMERIC)), "
+            "SUM(CAST(hashtextextended(r, 1) AS NUMERIC)) "
+            f'FROM (SELECT CAST(ROW({self._raw.cells}) AS TEXT) COLLATE "C" AS r FROM {self._raw.relation} AS s) AS q'
+        )
+        return fingerprint_of("postgresql", self._raw.columns, self._asked(asked.replace("%", "%%"), [])[1][0])
+
     def close(self) -> None:
         self._connection.close()
 
     def _answers(self, asked: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         translated = _QUESTION.sub("%s", _DOUBLE.sub("AS DOUBLE PRECISION", asked.replace("%", "%%")))
-        whole = f"WITH t AS ({self._relation}) {translated}"
+        return self._asked(f"WITH t AS ({self._relation}) {translated}", parameters)
+
+    def _asked(self, whole: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
             with self._connection.transaction(), self._connection.cursor() as cursor:
                 cursor.execute(whole.encode(), list(parameters))
@@ -65,17 +103,21 @@ def load(url: str, relation: str) -> tuple[PostgreSQLEngine, tuple[Column, ...]]
     try:
         connection = psycopg.connect(url, connect_timeout=_CONNECT_SECONDS)
     except psycopg.Error as error:
-        raise TableError(f"The database of “{relation}” cannot be reached: {said(error)}") from error
+        raise UnreachableError(f"The database of “{relation}” cannot be reached: {said(error)}") from error
     try:
         # One snapshot for all questions, and rows always in the same order, because columns are read one by one.
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         for setting in _SETTINGS:
             connection.execute(setting)
+        if connection.info.server_version >= _CHECKS_CLIENTS:
+            connection.execute(_GONE_AFTER)
         quoted = sql.SQL(".").join(sql.Identifier(part) for part in relation.split("."))
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(quoted))
             described = [(column.name, _type_name(connection, column.type_code)) for column in cursor.description or ()]
+            raw = _Raw(quoted.as_string(connection), _columns(cursor))
+        of_system = _is_of_system(connection, raw.relation)
     except psycopg.Error as error:
         connection.close()
         raise TableError(f"PostgreSQL has no table “{relation}” to read here: {said(error)}") from error
@@ -85,8 +127,27 @@ def load(url: str, relation: str) -> tuple[PostgreSQLEngine, tuple[Column, ...]]
         kind, cell = _cell(sql.Identifier(name).as_string(connection), type_name)
         columns.append(Column(name, kind))
         cells.append(f"{cell} AS c{position}")
-    rows = f"SELECT {', '.join(cells)} FROM {quoted.as_string(connection)} AS s"
-    return PostgreSQLEngine(connection, relation, rows), tuple(columns)
+    rows = f"SELECT {', '.join(cells)} FROM {raw.relation} AS s"
+    return PostgreSQLEngine(connection, relation, rows, raw, of_system=of_system), tuple(columns)
+
+
+def _columns(cursor: psycopg.Cursor[Any]) -> tuple[tuple[str, str], ...]:
+    """Names of the columns of a query, with their types as the database writes them."""
+    described = list(cursor.description or ())
+    types = cursor.execute(
+        "SELECT format_type(o, NULL) FROM unnest(%s::oid[]) WITH ORDINALITY AS u(o, i) ORDER BY i",
+        [[column.type_code for column in described]],
+    ).fetchall()
+    return tuple((column.name, str(row[0])) for column, row in zip(described, types, strict=True))
+
+
+def _is_of_system(connection: psycopg.Connection[Any], quoted: str) -> bool:
+    found = connection.execute(
+        "SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = pg_catalog.to_regclass(%s)",
+        [quoted],
+    ).fetchone()
+    return found is None or str(found[0]).startswith("pg_") or found[0] == "information_schema"
 
 
 def _type_name(connection: psycopg.Connection[Any], oid: int) -> str:

@@ -50,6 +50,10 @@ class TableError(Exception):
         self.sentence = sentence
 
 
+class UnreachableError(TableError):
+    """The database does not answer at all; what it said may name machines and accounts."""
+
+
 @dataclass(frozen=True)
 class Header:
     """What the first line of a CSV says: column names in file order and the delimiter between them."""

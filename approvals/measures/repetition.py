@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.keeping import steps
+
 if TYPE_CHECKING:
     from approvals.measures.tables import Table
 
@@ -46,7 +48,7 @@ def _groups(table: Table, cells: str, among: str) -> tuple[int, int]:
 def _alike(table: Table, key: str, part_rows: int) -> NDArray[np.uint64]:
     """Hashes that occur more than once."""
     found = [np.zeros(0, dtype=np.uint64)]
-    for part in _parts(table.rows, part_rows):
+    for part in steps((), _parts(table.rows, part_rows)):
         keys = _hashes(table, key, part)
         keys.sort()
         found.append(np.unique(keys[1:][keys[1:] == keys[:-1]]))
@@ -57,7 +59,7 @@ def shared_rows(table: Table, other: Table, columns: Sequence[str], *, part_rows
     """Rows of `table` that also occur in `other`, over columns of both; 1 equals 1.0, but not the text "1"."""
     first, second = (", ".join(_comparable(side, name) for name in columns) for side in (table, other))
     rows = 0
-    for part in _parts(max(table.rows, other.rows), part_rows):
+    for part in steps((), _parts(max(table.rows, other.rows), part_rows)):
         keys, known = _hashes(table, f"HASH({first})", part), _hashes(other, f"HASH({second})", part)
         common = _common(keys, known)
         if common.size:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -35,6 +36,11 @@ class Sample(ABC):
     high: float | None
     in_memory = True
 
+    @property
+    def identity(self) -> str:
+        """Tells these numbers from all others of a run; empty if what is found of them is not remembered."""
+        return ""
+
     @abstractmethod
     def values(self, low: float, high: float) -> Floats:
         """The numbers from low to high, in any order; not to be changed."""
@@ -64,6 +70,10 @@ class ArraySample(Sample):
             self._values = np.add(finite, 0.0, out=finite)
         self.n, self.missing = int(self._values.size), int(missing)
         self.low, self.high = (float(self._values.min()), float(self._values.max())) if self.n else (None, None)
+
+    @property
+    def identity(self) -> str:
+        return hashlib.sha256(self._values.tobytes()).hexdigest()
 
     def values(self, low: float, high: float) -> Floats:
         if self.low is None or self.high is None or (low <= self.low and self.high <= high):
@@ -120,6 +130,10 @@ class ColumnSample(Sample):
         self.n, self.low, self.high = self._ends
         self.missing = table.rows - self.n
 
+    @property
+    def identity(self) -> str:
+        return self._table.engine.identity and f"{self._table.engine.identity} {self._rows}"
+
     @cached_property
     def _ends(self) -> tuple[int, float | None, float | None]:
         n, low, high = self._table.fetch(f"SELECT COUNT(*), MIN(x), MAX(x) FROM ({self._rows}) AS r WHERE {FINITE}")[0]
@@ -155,6 +169,14 @@ class ColumnSample(Sample):
         counted = ", ".join("SUM(CAST(x <= ? AS INTEGER))" for _ in cuts)
         through = self._table.fetch(f"SELECT {counted} FROM ({self._rows}) AS r WHERE {FINITE}", tuple(cuts))[0]
         return tuple(int(count) for count in np.diff([0, *(int(rows or 0) for rows in through), self.n]))
+
+
+def identity_of(samples: Sequence[Sample]) -> str:
+    """Tells the samples from others of a run; empty where they are in memory, which is quick anyway."""
+    if all(sample.in_memory for sample in samples):
+        return ""
+    found = [sample.identity for sample in samples]
+    return repr(found) if all(found) else ""
 
 
 def sample_of(source: Sample | Source, column: str, *, block_rows: int = SAMPLE_ROWS) -> Sample:

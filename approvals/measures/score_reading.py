@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.histograms import BinRow, bins_parameters, bins_query
+from approvals.measures.keeping import remembered, steps
 from approvals.measures.labels import Value, positive_level
 from approvals.measures.ranges import BLOCK_ROWS, FINITE, histogram_parameters, histogram_query, plan
+from approvals.measures.ranks import Ranks, _Reading
 from approvals.measures.reading import TableError
-from approvals.measures.scores import Floats, ScoreCounts, Scores, rising
+from approvals.measures.scores import _BINNINGS, Binned, Closed, Floats, ScoreCounts, Scores, _Bins, rising
 
 if TYPE_CHECKING:
     from approvals.measures.tables import Table
@@ -84,12 +87,58 @@ class _Ranges(Scores):
     left_out: int
 
     def blocks(self) -> Iterator[ScoreCounts]:
-        for low, high in self.ranges:
-            if low < high:
-                yield from rising(*self.rows.arrays("x BETWEEN ? AND ?", (low, high)))
-                continue
-            n, positives = self.rows.fetch("COUNT(*), COUNT(CASE WHEN y THEN 1 END)", "x = ?", [low])[0]
-            yield ScoreCounts(np.array([low]), np.array([positives]), np.array([n - positives]))
+        for low, high in steps((), self.ranges):
+            yield from self._of(low, high)
+
+    def _of(self, low: float, high: float) -> Iterator[ScoreCounts]:
+        if low < high:
+            yield from rising(*self.rows.arrays("x BETWEEN ? AND ?", (low, high)))
+            return
+        n, positives = self.rows.fetch("COUNT(*), COUNT(CASE WHEN y THEN 1 END)", "x = ?", [low])[0]
+        yield ScoreCounts(np.array([low]), np.array([positives]), np.array([n - positives]))
+
+    @cached_property
+    def _read(self) -> tuple[Ranks, dict[tuple[int, Closed], Binned]]:
+        identity = self.rows.table.engine.identity
+        name = ["scores", identity, self.rows.sql, repr(self.rows.parameters), repr(self.ranges)]
+        return remembered(name, lambda: self._passed(name))
+
+    def _passed(self, name: Sequence[str]) -> tuple[Ranks, dict[tuple[int, Closed], Binned]]:
+        """As for all scores, but an attempt that was ended is gone on with after its last range."""
+        binned, reading = _Bins(_BINNINGS), _Reading(self.positive_rows, self.negative_rows)
+        under_way = _UnderWay()
+
+        def blocks() -> Iterator[ScoreCounts]:
+            resumed = True
+            for low, high in steps(name, self.ranges, reading, binned, under_way):
+                if resumed:  # what an earlier attempt had read and not added
+                    yield from tuple(under_way.blocks)
+                    resumed = False
+                for block in self._of(low, high):
+                    under_way.blocks.append(block)
+                    yield block
+                under_way.leave_out(reading.highest)
+
+        for block in binned.counting(blocks()):
+            reading.add(block)
+        return reading.done(), binned.found
+
+
+class _UnderWay:
+    """Blocks that were handed out and not added yet, because whoever adds them cuts them otherwise."""
+
+    def __init__(self) -> None:
+        self.blocks: list[ScoreCounts] = []
+
+    def leave_out(self, added: float | None) -> None:
+        """Scores up to this one were added."""
+        if added is not None:
+            self.blocks = [rest for block in self.blocks if (rest := _above(block, added)).scores.size]
+
+
+def _above(block: ScoreCounts, score: float) -> ScoreCounts:
+    start = int(np.searchsorted(block.scores, score, side="right"))
+    return ScoreCounts(block.scores[start:], block.positives[start:], block.negatives[start:])
 
 
 def read_scores(table: Table, score: str, label: str, *, positive: Value, block_rows: int = BLOCK_ROWS) -> Scores:
@@ -126,7 +175,7 @@ def read_score_groups(
     names = sorted(set(keys))
     group_of = np.array([names.index(key) for key in keys], dtype=np.int64)
     rows_of = np.bincount(group_of, weights=list(sizes.values()), minlength=len(names))
-    for chunk in _chunks(rows_of.tolist(), block_rows):
+    for chunk in steps((), _chunks(rows_of.tolist(), block_rows)):
         wanted = np.flatnonzero(np.isin(group_of, chunk))
         rows = ScoredRows(table, _grouped(table, score, label, by, wanted.tolist()), (chosen,))
         if len(chunk) == 1 and rows_of[chunk[0]] > block_rows:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ LARGEST_RATIO = 200
 ALWAYS_UNPACKED = 100_000_000
 _CHUNK = 1 << 20
 _NOT_DATA = (".", "_")
+_IN_FOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^/]*")
 _SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet", ".pq")
 
 
@@ -35,23 +37,38 @@ class Source:
 
 
 @contextmanager
-def plain_source(path: Path, declared: Format | None, *, scratch: Path | None) -> Iterator[Source]:
+def plain_source(
+    path: Path, declared: Format | None, *, scratch: Path | None, files: Sequence[Path] = ()
+) -> Iterator[Source]:
     """The files to read; what had to be unpacked lies in a folder of its own in `scratch` and is gone afterwards.
 
-    TableError for what is no table, for files of a folder that do not belong together, and for bombs.
+    `files` are those of a folder that count; without them all that it has. TableError for what is no table, for files
+    of a folder that do not belong together, and for bombs.
     """
-    named = _files_in(path) if path.is_dir() else [path]
+    named = list(files) or (_files_in(path) if path.is_dir() else [path])
     formats = {checked_format(file, declared) for file in named}
     if len(formats) > 1:
         raise TableError(f"The folder “{path.name}” has CSV and Parquet files; keep one format.")
     with ExitStack() as stack:
-        files = named
         if any(is_gzip(file) for file in named):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch, prefix="unpacked-")))
-            files = [_unpacked(file, folder / _place(file, path)) if is_gzip(file) else file for file in named]
+            plain = [_unpacked(file, folder / _place(file, path)) if is_gzip(file) else file for file in named]
+        else:
+            plain = named
         found = formats.pop()
-        header = _common_header(path, files) if found == "csv" else None
-        yield Source(path.name, found, tuple(file.resolve() for file in files), header, path.is_dir())
+        header = _common_header(path, plain) if found == "csv" else None
+        in_folders = bool(files) or path.is_dir()
+        yield Source(path.name, found, tuple(file.resolve() for file in plain), header, in_folders)
+
+
+def is_data(name: str) -> bool:
+    """Whether a file of a folder belongs to its table, by its name."""
+    return not name.startswith(_NOT_DATA) and name.lower().endswith(_SUFFIXES)
+
+
+def folder_keys(file: Path) -> tuple[str, ...]:
+    """The keys of folders named key=value that a file lies in: columns of the table."""
+    return tuple(part.split("=")[0] for part in file.parts[:-1] if _IN_FOLDER.fullmatch(part))
 
 
 def _files_in(folder: Path) -> list[Path]:
@@ -60,7 +77,7 @@ def _files_in(folder: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith(_NOT_DATA))
         for name in sorted(names):
             file = Path(place, name)
-            if name.startswith(_NOT_DATA) or not name.lower().endswith(_SUFFIXES) or file.is_symlink():
+            if not is_data(name) or file.is_symlink():
                 continue
             found.append(file)
         if len(found) > MOST_FILES:

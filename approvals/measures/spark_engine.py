@@ -9,27 +9,42 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-from approvals.measures.engine import Column, Engine, column_array, said
+from approvals.measures.engine import Column, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import Kind
-from approvals.measures.reading import TableError, check_names
+from approvals.measures.reading import TableError, UnreachableError, check_names
 
 LOCAL = "spark-local://"
 _NUMBERS = {"tinyint", "smallint", "int", "bigint"}
 _FRACTIONS = ("float", "double", "decimal")
 _TEXTS = ("string", "varchar", "char")
+_SYSTEM = {"system", "information_schema"}
 
 
 class SparkEngine(Engine):
     """One relation of a Spark session, kept there while it is open, so that its rows keep their order."""
 
     has_hash = False
+    keeps_snapshot = False  # kept rows that a machine loses are read again, and may have changed by then
 
-    def __init__(self, session: Any, rows: Any, name: str) -> None:
+    def __init__(self, session: Any, rows: Any, name: str, cells: Sequence[str]) -> None:
         self._session = session
         self._rows = rows.persist()
         self._name = name
         self._view = f"measured_{uuid4().hex}"
+        self._relation = f"SELECT {', '.join(cells)} FROM {self._view}"
         self._rows.createOrReplaceTempView(self._view)
+        self.of_system = any(part in _SYSTEM for part in name.lower().split(".")[:-1])
+
+    def fingerprint(self) -> str:
+        # Missing values leave this hash as it was, so that each column also says whether it has one.
+        quoted = [f"`{name.replace('`', '``')}`" for name in self._rows.columns]
+        both = ", ".join(f"{name}, {name} IS NULL" for name in quoted)
+        asked = (
+            f"SELECT COUNT(*), SUM(CAST(xxhash64({both}) AS DECIMAL(38, 0))), "
+            f"SUM(CAST(xxhash64(1, {both}) AS DECIMAL(38, 0))) FROM {self._view}"
+        )
+        found = _asked(self._session, asked, self._name, {}).collect()[0]
+        return fingerprint_of("spark", self._rows.dtypes, tuple(found))
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._answer(sql, parameters).collect()]
@@ -50,7 +65,7 @@ class SparkEngine(Engine):
         numbers = itertools.count()
         named = re.sub(r"\?", lambda _: f":p{next(numbers)}", translated)
         values = {f"p{number}": value for number, value in enumerate(parameters)}
-        return _asked(self._session, f"WITH t AS (SELECT * FROM {self._view}) {named}", self._name, values)
+        return _asked(self._session, f"WITH t AS ({self._relation}) {named}", self._name, values)
 
 
 def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
@@ -60,6 +75,7 @@ def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
     or no such relation.
     """
     session = _session(url, relation)
+    session.conf.set("spark.sql.runSQLOnFiles", "false")  # csv.`/etc/passwd` would be a relation, too
     quoted = ".".join(f"`{part.replace('`', '``')}`" for part in relation.split("."))
     schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, {}).dtypes
     check_names(relation, tuple(name for name, _ in schema))
@@ -68,8 +84,13 @@ def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
         kind, cell = _cell(f"`{name.replace('`', '``')}`", type_name)
         columns.append(Column(name, kind))
         cells.append(f"{cell} AS c{position}")
-    rows = _asked(session, f"SELECT {', '.join(cells)} FROM {quoted}", relation, {})
-    return SparkEngine(session, rows, relation), tuple(columns)
+    rows = _asked(session, f"SELECT * FROM {quoted}", relation, {})
+    return SparkEngine(session, rows, relation, cells), tuple(columns)
+
+
+def start(url: str) -> None:
+    """Start the program that Spark runs in, or reach it; TableError if there is none."""
+    _session(url, "…")
 
 
 def _session(url: str, relation: str) -> Any:
@@ -82,7 +103,7 @@ def _session(url: str, relation: str) -> Any:
     try:
         return builder.getOrCreate()
     except Exception as error:
-        raise TableError(f"The Spark of “{relation}” cannot be reached: {said(error)}") from error
+        raise UnreachableError(f"The Spark of “{relation}” cannot be reached: {said(error)}") from error
 
 
 def _asked(session: Any, sql: str, name: str, parameters: dict[str, Any]) -> Any:

@@ -214,14 +214,15 @@ def open_table(
     format: Format | None = None,  # noqa: A002 - what it is called everywhere
     memory_limit_mb: int = 1024,
     spill: Path | None = None,
+    files: Sequence[Path] = (),
 ) -> Iterator[Table]:
-    """The table in a CSV (plain or packed by gzip) or Parquet file, or in all files of a folder.
+    """The table in a CSV (plain or packed by gzip) or Parquet file, or in all files of a folder, or in those `files`.
 
     Folders in it that are named key=value are columns of text. Nothing but these files (and `spill`, a scratch folder)
     can be reached. TableError for a missing, empty, rowless or malformed file. Without `spill` a table beyond the limit
     is an error.
     """
-    with plain_source(path, format, scratch=spill) as source:
+    with plain_source(path, format, scratch=spill, files=files) as source:
         engine, columns = duckdb_engine.load(source, memory_limit_mb=memory_limit_mb, spill=spill)
         with closing(engine):
             yield _with_rows(Table(engine, name=path.name, format=source.format, columns=columns))

@@ -40,6 +40,8 @@ class EvidenceFact:
     uploaded_at: datetime
     contributors: frozenset[int]
     """Everybody who ever attached a piece of this kind: uploading it again washes nobody clean."""
+    is_reference: bool = False
+    """Whether it refers to a table that lies elsewhere."""
 
 
 @dataclass(frozen=True)

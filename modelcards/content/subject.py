@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from approvals import files, tier_assessment
+from approvals.evidence import reference_in_words, reference_of
 from approvals.models import Evidence, EvidenceKind, ModelVersion
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
@@ -14,6 +15,7 @@ from modelcards.content.texts import iso, name_of, plain, words
 
 BOUNDARIES = ("out_of_scope", "assumptions", "limitations")
 USE = "intended_use"
+PRINTED_FILES = 20
 
 
 def model_facts(version: ModelVersion) -> c.ModelFacts:
@@ -128,8 +130,19 @@ def evaluation(rows: Mapping[str, Evidence]) -> tuple[c.Dataset, ...]:
             facts = tuple(
                 c.Fact(words(key), _said(key, value)) for key, value in sorted(row.details.items()) if value != {}
             )
+            if elsewhere := reference_in_words(row):
+                facts = (c.Fact("Where its rows lie", f"Not uploaded: {elsewhere}."), *_digests(row), *facts)
             found.append(c.Dataset(row.name, str(kind.label), row.file.sha256, facts=facts))
     return tuple(found)
+
+
+def _digests(row: Evidence) -> Iterator[c.Fact]:
+    """The digest of each file of a table that is referred to, as many as a page of the card holds."""
+    files = getattr(reference_of(row), "files", ())
+    for file in files[:PRINTED_FILES]:
+        yield c.Fact(f"SHA-256 of {file.path}", file.sha256)
+    if len(files) > PRINTED_FILES:
+        yield c.Fact("Further files", f"{len(files) - PRINTED_FILES:,}, listed in the attached document")
 
 
 def _said(entry: str, value: Any) -> str:

@@ -13,6 +13,7 @@ from approvals.checks._evaluation import KINDS, limits_of
 from approvals.checks._verdicts import Rule, at_most
 from approvals.checks.base import CheckInputError, Job, Reading, Report
 from approvals.measures.exactness import EXACT_ROWS, Exactness
+from approvals.measures.keeping import steps
 from monitoring.monitors._drift import by_trouble, drift_charts, drift_of, drift_table, missing_rules, named
 from monitoring.monitors._tables import both
 from monitoring.monitors.base import MonitorKind
@@ -58,7 +59,8 @@ class FeatureDrift(MonitorKind):
                 raise CheckInputError("No features were declared at approval, so no drift of features can be measured.")
             pair.reference.require(*columns)
             pair.batch.require(*columns)
-            found = [drift_of(pair, column, bins=job.parameters.bins, exactness=exactness) for column in columns]
+            each = steps((), columns, noun="feature", is_only=True)
+            found = [drift_of(pair, column, bins=job.parameters.bins, exactness=exactness) for column in each]
             rows = (pair.reference.rows, pair.batch.rows)
         return Reading(
             measures=tuple(measure for item in by_trouble(found) for measure in named(item)),

@@ -47,7 +47,7 @@ def opened(named: str) -> Iterator[Table]:
     """The table in a file or a folder of files, or CONNECTION:TABLE; what is wrong with it as TableError."""
     path, (connection, colon, relation) = Path(named), named.partition(":")
     if colon and connection in settings.TABLE_CONNECTIONS and not path.exists():
-        with open_relation(settings.TABLE_CONNECTIONS[connection], relation) as table:
+        with open_relation(settings.TABLE_CONNECTIONS[connection].target, relation) as table:
             yield table
         return
     if not path.exists():

@@ -8,7 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from approvals.checks._evaluation import opened
 from approvals.checks.base import Check, CheckInputError, Judgement, Reading
+from approvals.measures.distances import distances
+from approvals.measures.samples import ColumnSample
+from approvals.measures.score_reading import read_scores
 
 
 @dataclass(frozen=True)
@@ -134,3 +138,64 @@ def _attempt(act):
     except OSError as error:
         return type(error).__name__
     return "done"
+
+
+class Waits(Polite):
+    """Opens its table, says so, and waits until somebody has written to a file of it."""
+
+    optional_inputs = ("evaluation_table",)
+
+    def measure(self, job, report):
+        with opened(job.input("evaluation_table"), job) as table:
+            rows = table.rows
+        path = job.facts["path"]
+        before = os.stat(path).st_mtime_ns  # noqa: PTH116
+        report(0.5, "Waiting")
+        while os.stat(path).st_mtime_ns == before:  # noqa: PTH116
+            time.sleep(0.01)
+        return Reading(measures=(), looked_at=(), details={"rows": rows})
+
+
+class LooksAround(Polite):
+    """Says what it can read, and what others can read about it."""
+
+    optional_inputs = ("evaluation_table",)
+
+    def measure(self, job, report):
+        found = {path: _can_read(Path(path)) for path in job.facts["paths"]}
+        about = [Path("/proc/self", name).read_bytes().decode() for name in ("cmdline", "environ")]
+        found["scratch"] = sorted(path.name for path in job.work.iterdir())
+        found["told"] = any(job.facts["secret"] in text for text in about)
+        return Reading(measures=(), looked_at=(), details=found)
+
+
+def _can_read(path):
+    try:
+        return bool(path.read_bytes())
+    except OSError:
+        return False
+
+
+class Plods(Polite):
+    """Reads scores and distances of its table in small ranges."""
+
+    inputs = ("evaluation_table",)
+
+    def measure(self, job, report):
+        report(0.0, "Reading")
+        with opened(job.input("evaluation_table"), job) as table:
+            scores = read_scores(table, "s", "y", positive=1, block_rows=40)
+            apart = distances(ColumnSample(table, "s"), ColumnSample(table, "x"), quantiles=(0.5,), block_rows=40)
+            found = {"ranks": repr(scores.ranks), "levels": table.counts("y"), "distances": repr(apart)}
+        return Reading(measures=(), looked_at=(), details={**found, "levels": repr(found["levels"])})
+
+
+class Tells(Polite):
+    """Prints where a connection leads, as a library might, and fails."""
+
+    optional_inputs = ("evaluation_table",)
+
+    def measure(self, job, report):
+        for text in job.facts["url"]:
+            sys.stderr.write(f"connecting to {text}\n")
+        raise RuntimeError(job.facts["url"][0])
