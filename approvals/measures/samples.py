@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -107,7 +108,7 @@ class MergedSample(Sample):
         return self.merged.values(low, high, second=self._second)
 
     def rows_at(self, value: float) -> int:
-        return self._through(value) - self._through(float(np.nextafter(value, -np.inf)))
+        return self._through(value) - self._through(math.nextafter(value, -math.inf))
 
     def histogram(self, low: float, high: float) -> Bins:
         return _histogram(self.values(low, high), low, high)
