@@ -14,9 +14,10 @@ from approvals.checks._rules import number
 from approvals.checks.base import NumberTable
 from approvals.measures import quality
 from approvals.measures.bins import reference_bins
-from approvals.measures.drift import TwoSamples, categorical_drift, numeric_drift
+from approvals.measures.drift import categorical_drift, numeric_drift
 from approvals.measures.multiplicity import adjusted
 from approvals.measures.tables import Table, TableError
+from approvals.measures.two_samples import TwoSamples
 from approvals.measures.values import Measure, not_computable
 
 OVERLAP = "share of rows that are also in the training table"

@@ -15,13 +15,14 @@ import numpy as np
 
 from approvals.measures.bins import ReferenceBins, count, reference_bins
 from approvals.measures.declared_bins import declared_bins
-from approvals.measures.drift import TwoSamples, asymptotic_ks_p, categorical_drift, largest_change, numeric_drift
+from approvals.measures.drift import asymptotic_ks_p, categorical_drift, largest_change, numeric_drift
 from approvals.measures.exactness import EXACT_ROWS
 from approvals.measures.labels import value_text
 from approvals.measures.quality import row_overlap
 from approvals.measures.report import Report, block
 from approvals.measures.samples import Sample
 from approvals.measures.tables import Table, TableError
+from approvals.measures.two_samples import TwoSamples
 from approvals.measures.values import Measure
 
 NUMERIC = {

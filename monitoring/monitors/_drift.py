@@ -11,9 +11,10 @@ from approvals.checks._charts import bars
 from approvals.checks._verdicts import Rule, at_most, number, reason_of, value_text
 from approvals.checks.base import ChartSpecification, NumberTable, Reading
 from approvals.measures.bins import ReferenceBins, count, reference_bins
-from approvals.measures.drift import TwoSamples, categorical_drift, numeric_drift
+from approvals.measures.drift import categorical_drift, numeric_drift
 from approvals.measures.exactness import Exactness
 from approvals.measures.labels import value_text as level_text
+from approvals.measures.two_samples import TwoSamples
 from approvals.measures.values import Measure
 from monitoring.monitors._charts import labels_of, shares
 from monitoring.monitors._tables import Pair, is_number
