@@ -133,7 +133,8 @@ def hidden_and_replaced(writer):
 
 
 def other_json(writer):
-    stream = writer.root["/Names"]["/EmbeddedFiles"]["/Names"][1]["/EF"]["/F"]
+    names = list(writer.root["/Names"]["/EmbeddedFiles"]["/Names"])
+    stream = names[names.index("card.json") + 1]["/EF"]["/F"]
     stream._data, stream._encoded_data = b"{}", None
     writer.update_container(stream)
 
