@@ -12,7 +12,14 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -20,11 +27,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from approvals import permissions
 from approvals.admin.acting import do, person, version_for
 from approvals.panels import VERSION_PAGE
-from modelcards import exporters, issuing, panels, records
-from modelcards.auditor_script import auditor_script
+from modelcards import exporters, issuing, offline, panels, records
+from modelcards.auditor_script import SCRIPT_NAME, auditor_script
 from modelcards.authority import list_path, root_path
+from modelcards.card_schema import FILE as SCHEMA_FILE
+from modelcards.companions import CompanionReport, verify_attestations
 from modelcards.inspection import inspect
 from modelcards.models import ModelCard
+from modelcards.packs import ZIP_START
 from modelcards.verification import LARGEST, CardReport
 from portal import checkpoints
 from portal.admin import ScopedAdmin, row_number
@@ -96,7 +106,7 @@ def show(request: HttpRequest, row: ModelCard) -> HttpResponse:
         "title": row.number,
         "card": row,
         "version": row.version,
-        "formats": [(key, kind.title) for key, kind in sorted(exporters.load().items(), reverse=True)],
+        "formats": sorted(exporters.load().values(), key=lambda kind: (kind.key != "pdf", kind.title)),
         "may_retry": row.status == "crashed" and permissions.may_move(person(request), row.version.model),
     }
     return render(request, "modelcards/admin_card.html", context)
@@ -114,6 +124,8 @@ def download(request: HttpRequest, card_id: int, exporter: str) -> HttpResponseB
         messages.error(request, error.sentence)
         return HttpResponseRedirect(row.get_absolute_url())
     headers = {"Content-Disposition": f'attachment; filename="{found.name}"', "X-Content-Type-Options": "nosniff"}
+    if found.streamed:
+        return StreamingHttpResponse(found.chunks, content_type=found.media_type, headers=headers)
     return HttpResponse(found.content, content_type=found.media_type, headers=headers)
 
 
@@ -142,9 +154,12 @@ def retry(request: HttpRequest, card_id: int) -> HttpResponse:
 
 
 class VerifyForm(forms.Form):
-    """A card to verify."""
+    """A card or its attestations to verify."""
 
-    file = forms.FileField(label="Model card (PDF)", help_text="It is read in memory, compared, and not kept.")
+    file = forms.FileField(
+        label="Model card (PDF) or its attestations (.intoto.jsonl)",
+        help_text="It is read in memory, compared, and not kept.",
+    )
 
     def clean_file(self) -> bytes:
         """Its bytes. Refuses what is no PDF or larger than any card."""
@@ -152,8 +167,12 @@ class VerifyForm(forms.Form):
         if given.size > LARGEST:
             raise forms.ValidationError("The file is larger than any card.")
         content: bytes = given.read()
-        if not content.startswith(b"%PDF-"):
-            raise forms.ValidationError("The file is not a PDF, so there is nothing to verify.")
+        if content.startswith(ZIP_START):
+            raise forms.ValidationError(
+                "An audit pack may be too large to be sent here: verify it with the script or manage.py verify."
+            )
+        if not content.startswith(b"%PDF-") and not offline.is_attestation(content):
+            raise forms.ValidationError("The file is not a PDF and holds no attestations: there is nothing to verify.")
         return content
 
 
@@ -177,11 +196,11 @@ def verify(request: HttpRequest) -> HttpResponse:
     return render(request, "modelcards/admin_verify.html", context)
 
 
-def _report(pdf: bytes) -> CardReport:
+def _report(content: bytes) -> CardReport | CompanionReport:
     if not _verifying.acquire(timeout=PATIENCE):
         raise Unavailable("Other files are being verified at this moment; try again in a minute.")
     try:
-        return _verified(pdf)
+        return _verified(content) if content.startswith(b"%PDF-") else _attested(content)
     finally:
         _verifying.release()
 
@@ -197,13 +216,22 @@ def _verified(pdf: bytes) -> CardReport:
     return records.compared(pdf, found.report)
 
 
+def _attested(content: bytes) -> CompanionReport:
+    report, found = verify_attestations(content, roots=records.trusted_roots(), revoked=records.revoked())
+    if not report.ok or found is None:
+        return report
+    return CompanionReport((*report.facts, records.attested_fact(found)), report.genuine)
+
+
 @require_GET
 def trust(_request: HttpRequest, what: str) -> HttpResponse:
     """What an auditor needs to verify without us: script, root certificate, list of revoked ones, ledger's key."""
     if what == "key":
         text, name = f"{checkpoints.vkey()}\n", "ledger-key.txt"
     elif what == "script":
-        text, name = auditor_script(), "verify_card.py"
+        text, name = auditor_script(), SCRIPT_NAME
+    elif what == "schema":
+        text, name = SCHEMA_FILE.read_text("utf-8"), SCHEMA_FILE.name
     elif what == "revoked" and list_path(settings.VAR).exists():
         found = x509.load_der_x509_crl(list_path(settings.VAR).read_bytes())
         text, name = found.public_bytes(Encoding.PEM).decode(), "card-root.crl"

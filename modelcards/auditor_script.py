@@ -7,10 +7,20 @@ from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
-from modelcards import detached, offline, revisions, standing, timestamps
+from modelcards import detached, envelopes, offline, packs, pdf_objects, revisions, standing, timestamps
 from portal import merkle
 
-PARTS: tuple[ModuleType, ...] = (detached, timestamps, revisions, standing, merkle)
+SCRIPT_NAME = "verify_card.py"
+PARTS: tuple[ModuleType, ...] = (
+    detached,
+    pdf_objects,
+    timestamps,
+    revisions,
+    standing,
+    merkle,
+    envelopes,
+    packs,
+)
 """In the order in which they need each other."""
 OURS = ("modelcards", "portal")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -191,12 +192,23 @@ class Card:
         return document
 
     def canonical(self) -> bytes:
-        """The document as canonical JSON (RFC 8785): the bytes of card.json."""
-        return rfc8785.dumps(self.as_json())
+        """The document as canonical JSON (RFC 8785), the bytes of card.json: as it was read, if it was."""
+        read: bytes | None = self.__dict__.get("_document")
+        return rfc8785.dumps(self.as_json()) if read is None else read
 
     def digest(self) -> str:
         """SHA-256 of `canonical`, hexadecimal: the digest that the card prints on each page."""
         return hashlib.sha256(self.canonical()).hexdigest()
+
+    @classmethod
+    def from_document(cls, document: bytes) -> Card:
+        """The card in a document, which stays that document: this portal might write an older one with more fields.
+
+        Raises CardFormatError, or ValueError if it is no JSON.
+        """
+        card = cls.from_json(json.loads(document))
+        card.__dict__["_document"] = document
+        return card
 
     @classmethod
     def from_json(cls, data: Any) -> Card:

@@ -64,12 +64,13 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Passage:
-    """A text by a person, in Markdown, under the question it answers."""
+    """A text by a person, in Markdown, under the question it answers; `key` is what the policy calls the question."""
 
     heading: str
     text: str
     author: str = ""
     at: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def inspect(
         return Inspection(claims_to_be_a_card=_is_marked(pdf), report=_unreadable())
     if "refused" in answer:
         raise BadInput(str(answer["refused"]), field="roots")
-    card = None if answer["card"] is None else Card.from_json(json.loads(answer["card"]))
+    card = None if answer["card"] is None else Card.from_document(answer["card"].encode())
     facts = tuple(Fact(*fact) for fact in answer["facts"])
     return Inspection(claims_to_be_a_card=bool(answer["claims"]), report=CardReport(facts, card))
 

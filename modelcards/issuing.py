@@ -5,14 +5,13 @@ A lease with a fencing token makes it happen once, whatever dies. A card that do
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
+from itertools import chain
 from typing import Any
 
 import rfc8785
@@ -24,13 +23,15 @@ from django.utils import timezone
 
 from approvals import evidence, files, permissions, refusals
 from approvals.events import Event as ApprovalsEvent
-from approvals.models import EvidenceKind, ModelVersion, StoredFile
+from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.stages import REVIEW_STAGES, Stage
-from modelcards import content, exporters, seals, signing
+from modelcards import attesting, content, exporters, seals, signing
 from modelcards.card import Card, CardStatus
 from modelcards.events import Event
+from modelcards.exporters.in_toto import statements
 from modelcards.exporters.pdf import PdfExporter
+from modelcards.holdings import Holdings
 from modelcards.models import ModelCard
 from modelcards.signing import Plan, SigningIdentity
 from modelcards.timestamping import TimestampFailed
@@ -49,11 +50,17 @@ CARD_LIMIT = 50_000_000
 
 @dataclass(frozen=True)
 class Download:
-    """A file for a person: its name, type and bytes."""
+    """A file for a person: its name, type and bytes, which are given once."""
 
     name: str
     media_type: str
-    content: bytes
+    chunks: Iterator[bytes]
+    streamed: bool = False
+
+    @cached_property
+    def content(self) -> bytes:
+        """All of it."""
+        return b"".join(self.chunks)
 
 
 def request_draft(*, version_id: int, actor: User, now: datetime | None = None) -> ModelCard:
@@ -209,7 +216,8 @@ class _Order:
             seal=seals.facts(self.identity, plan, note),
         )
         self.report(20, "Printing")
-        printed = PdfExporter().printed(card, meanwhile=lambda: self.report(20, "Printing"))
+        attestations = attesting.attested_statements(statements(card), self.identity)
+        printed = PdfExporter().printed(card, meanwhile=lambda: self.report(20, "Printing"), attestations=attestations)
         self.report(80, "Signing")
         reason = f"Issue of model card {card.number}"
         pdf = signing.sign_pdf(printed, identity=self.identity, reason=reason, plan=plan)
@@ -335,20 +343,12 @@ def download(*, card_id: int, actor: User, exporter: str = "pdf") -> Download:
     kind = exporters.load().get(exporter)
     if kind is None:
         raise Refused(f"There is no format “{exporter}”; known: {', '.join(sorted(exporters.load()))}.")
-    found = _unaltered(row.pdf) if exporter == "pdf" else kind().export(Card.from_json(json.loads(row.content)))
+    card = Card.from_document(row.content.encode())
+    parts = kind().handed_out(card, Holdings(row, card, actor))
+    first = next(parts)  # what cannot be had is said now, before anything is recorded or sent
     with transaction.atomic():
         _record(Event.CARD_DOWNLOADED, row, actor, format=exporter)
-    return Download(f"{row.number}{kind.suffix}", kind.media_type, found)
-
-
-def _unaltered(pdf: StoredFile) -> bytes:
-    try:
-        found = pdf.path.read_bytes()
-    except OSError as failure:
-        raise Unavailable("The file of this card is not in the store; tell an administrator.") from failure
-    if hashlib.sha256(found).hexdigest() != pdf.sha256:
-        raise Unavailable("The stored file of this card was altered, so it is not handed out; tell an administrator.")
-    return found
+    return Download(f"{row.number}{kind.suffix}", kind.media_type, chain([first], parts), streamed=kind.streamed)
 
 
 def _mine(card_id: int) -> tuple[ModelVersion, ModelCard]:

@@ -1,4 +1,4 @@
-"""Verifies a model card (PDF), a proof or an extract of the ledger without the portal: the auditor's script.
+"""Verifies a card (PDF), attestations, an audit pack, a proof or an extract without the portal: the auditor's script.
 
 Needs the standard library and `cryptography`. It reads the PDF by itself: the signature by its byte range, the attached
 documents out of the objects of the file. It does not compare the printed pages with card.json; the portal does.
@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import sys
+import uuid
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,17 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from modelcards.detached import NotReadable, Signature, read_signature
+from modelcards.envelopes import (
+    ENVELOPE_KEYS,
+    EnvelopeError,
+    Finding,
+    attestation_findings,
+    attested,
+    read_envelopes,
+    signature_findings,
+)
+from modelcards.packs import CARD_JSON, CARD_PDF, ZIP_START, PackError, pack_entry, pack_findings
+from modelcards.pdf_objects import attachments, pdf_objects, stream_of
 from modelcards.revisions import timestamp_after
 from modelcards.standing import Fact, Seal, Standing, Trust, standing, trust_of
 from modelcards.timestamps import issued
@@ -29,15 +41,13 @@ from portal.merkle import read_bundle, verify_bundle
 
 LISTED = "signed by"
 NEVER_KNOWN = (LISTED, "Pages", "Since then")
-NEEDED = ("authority", "ledger key")
+NEEDED = ("authority", "ledger key", "attestation authority", "manifest authority")
+ATTESTATIONS, BILL = "attestations.intoto.jsonl", "bom.cdx.json"
 OWN_AUTHORITY = "An authority that a portal made for itself is no qualified one in the sense of eIDAS."
 SIGNED = "approvals.signoff.signed"
 SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier")
 BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
 HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
-OBJECT = re.compile(rb"(?<![0-9])(\d+)\s+(\d+)\s+obj\b")
-REFERENCE = re.compile(rb"/EF\s*<<[^>]*?/F\s+(\d+)\s+\d+\s+R")
-FILE_NAME = re.compile(rb"/U?F\s*\(([^)]*)\)|/U?F\s*<([0-9A-Fa-f\s]*)>")
 
 
 def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
@@ -112,8 +122,8 @@ def _lists(sealed: bytes) -> tuple[bytes, ...]:
     """The lists of revoked certificates that the card carries, under the seal."""
     named = re.findall(rb"/CRLs \[([0-9 R\n]*)\]", sealed)
     numbers = [int(number) for number in re.findall(rb"(\d+) 0 R", named[-1])] if named else []
-    found = dict(_objects(sealed)) if numbers else {}
-    return tuple(_stream(found[number]) for number in numbers if number in found)
+    found = dict(pdf_objects(sealed)) if numbers else {}
+    return tuple(stream_of(found[number]) for number in numbers if number in found)
 
 
 def _holds(signature: Signature) -> bool:
@@ -155,61 +165,6 @@ def _authority_fact(signature: Signature, trust: Trust) -> Fact:
     return Fact("Authority", False, "The signer's certificate was not issued by the authority given.")
 
 
-def attachments(pdf: bytes) -> dict[str, bytes]:
-    """The files attached to a PDF, by name. Of an object that stands there twice, the last one counts."""
-    found = dict(_objects(pdf))
-    files: dict[str, bytes] = {}
-    for body in found.values():
-        reference, name = REFERENCE.search(body), FILE_NAME.search(body)
-        if reference and name and int(reference.group(1)) in found:
-            files[_name(name)] = _stream(found[int(reference.group(1))])
-    return files
-
-
-def _objects(pdf: bytes) -> Iterator[tuple[int, bytes]]:
-    position = 0
-    while match := OBJECT.search(pdf, position):
-        end = _end(pdf, match.end())
-        body = pdf[match.end() : end]
-        yield int(match.group(1)), body
-        if re.search(rb"/Type\s*/ObjStm\b", body[:400]):
-            yield from _inner(body)
-        position = end
-
-
-def _end(pdf: bytes, start: int) -> int:
-    """Where an object ends: after its stream if it has one, whose length stands in its dictionary."""
-    stop = pdf.find(b"endobj", start)
-    stop = len(pdf) if stop < 0 else stop
-    stream = re.compile(rb"stream\r?\n").search(pdf, start, stop)
-    length = re.search(rb"/Length\s+(\d+)\b(?!\s+\d+\s+R)", pdf[start : stream.start()]) if stream else None
-    return max(stop, stream.end() + int(length.group(1))) if stream and length else stop
-
-
-def _inner(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """The objects inside an object stream."""
-    content = _stream(body)
-    count, first = (int(re.search(rb"/" + name + rb"\s+(\d+)", body)[1]) for name in (b"N", b"First"))  # type: ignore[index]
-    numbers = [int(word) for word in content[:first].split()][: 2 * count]
-    places = [*numbers[1::2], len(content) - first]
-    for index, number in enumerate(numbers[::2]):
-        yield number, content[first + places[index] : first + places[index + 1]]
-
-
-def _stream(body: bytes) -> bytes:
-    start = re.compile(rb"stream\r?\n").search(body)
-    length = re.search(rb"/Length\s+(\d+)", body)
-    if start is None or length is None:
-        raise NotReadable("An attachment has no content.")
-    content = body[start.end() : start.end() + int(length.group(1))]
-    return zlib.decompress(content) if b"/FlateDecode" in body[: start.start()] else content
-
-
-def _name(match: re.Match[bytes]) -> str:
-    text = match.group(1) if match.group(1) is not None else bytes.fromhex(match.group(2).decode())
-    return text.decode("utf-16") if text.startswith((b"\xfe\xff", b"\xff\xfe")) else text.decode("latin-1")
-
-
 def card_facts(card: dict[str, Any], attached: dict[str, bytes], vkey: str | None) -> Iterator[Fact]:
     """Whether the ledger's proof holds, and says of every sign-off what the card says."""
     number, status = card.get("number"), card.get("status")
@@ -242,6 +197,52 @@ def _agrees(signed: dict[str, Any], act: dict[str, Any] | None) -> bool:
     return same and signed.get("comment") == act.get("reason") and signed.get("signer") == act["actor"]["id"]
 
 
+def embedded_facts(card: dict[str, Any], attached: dict[str, bytes], trust: Trust) -> Iterator[Fact]:
+    """Whether the bill of materials and the attestations inside a card, where there are any, are about this card."""
+    digest = hashlib.sha256(attached["card.json"]).hexdigest()
+    if BILL in attached:
+        serial = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'urn:sha256:{digest}')}"
+        same = json.loads(attached[BILL])["serialNumber"] == serial
+        yield Fact("Bill of materials", same, f"{BILL} is {'' if same else 'not '}that of this card.")
+    if ATTESTATIONS not in attached:
+        return
+    try:
+        envelopes = read_envelopes(attached[ATTESTATIONS])
+        yield from (_fact(one) for one in signature_findings(envelopes, trust.roots))
+        found = attested(envelopes)
+        named = (found.number, found.subjects.get("card.json"), len(found.sign_offs))
+        same = found.passed and named == (card["number"], digest, sum(one["current"] for one in card["sign_offs"]))
+    except EnvelopeError:
+        same = False
+    yield Fact("Attested card", same, f"The attestations are {'' if same else 'not '}about this card.")
+
+
+def attested_facts(data: bytes, trust: Trust) -> Iterator[Fact]:
+    """Everything about a file of attestations."""
+    yield from (_fact(one) for one in attestation_findings(data, trust))
+
+
+def _fact(finding: Finding) -> Fact:
+    name, holds, sentence = finding
+    return Fact(name, None if name == LISTED else holds, sentence)
+
+
+def pack_facts(path: Path, trust: Trust, vkey: str | None) -> Iterator[Fact]:
+    """Everything about an audit pack and the card in it. What the manifest does not vouch for is not read."""
+    facts = [_fact(one) for one in pack_findings(path, trust=trust, vkey=vkey)]
+    yield from facts
+    if any(fact.holds is False for fact in facts):
+        return
+    try:
+        pdf, document = pack_entry(path, CARD_PDF), pack_entry(path, CARD_JSON)
+        same = attachments(pdf)["card.json"] == document
+    except (PackError, KeyError, ValueError, zlib.error):
+        yield Fact("Same card", False, "The PDF in the pack cannot be read.")
+        return
+    yield Fact("Same card", same, f"card.json inside the PDF is {'' if same else 'not '}the one in the pack.")
+    yield from pdf_facts(pdf, trust=trust, vkey=vkey)
+
+
 def pdf_facts(pdf: bytes, *, trust: Trust, vkey: str | None, moment: datetime | None = None) -> list[Fact]:
     """Everything about a card."""
     facts, stands = signature_facts(pdf, trust, moment or datetime.now(UTC))
@@ -249,6 +250,7 @@ def pdf_facts(pdf: bytes, *, trust: Trust, vkey: str | None, moment: datetime | 
         attached = attachments(pdf)
         card = json.loads(attached["card.json"])
         facts += card_facts(card, attached, vkey)
+        facts += embedded_facts(card, attached, trust)
         if stands is not None:
             facts.append(_level_fact(card, stands))
     except (KeyError, TypeError, ValueError, zlib.error) as problem:
@@ -274,7 +276,9 @@ def _level_fact(card: dict[str, Any], stands: Standing) -> Fact:
 
 def main(arguments: Sequence[str]) -> int:
     """Verify a file; 0 if all that was looked at holds, 1 if not, 2 if the file is nothing that can be verified."""
-    parser = argparse.ArgumentParser(description="Verify a model card (PDF), a ledger proof or an extract, offline.")
+    parser = argparse.ArgumentParser(
+        description="Verify a model card (PDF), its attestations, an audit pack, a ledger proof or an extract, offline."
+    )
     parser.add_argument("file", type=Path)
     parser.add_argument(
         "--authority", type=Path, help="certificate of the portal's authority (PEM), got by another way"
@@ -284,20 +288,45 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--timestamp-authority", type=Path, help="certificates of the timestamp authority (PEM)")
     given = parser.parse_args(list(arguments))
     try:
-        data = given.file.read_bytes()
-        if data.startswith(b"%PDF-"):
-            facts = pdf_facts(data, trust=_trusted(given), vkey=given.ledger_key)
-        else:
-            bundle = read_bundle(data.decode("utf-8"))
-            problems = verify_bundle(bundle, given.ledger_key or str(bundle["vkey"]))
-            words = " ".join(problems) or f"{len(bundle['entries'])} entries are proven."
-            facts = [Fact("Ledger", not problems, words)]
-            if given.ledger_key is None:
-                facts.append(Fact("Ledger key", None, f"None was given; the file names {bundle['vkey']}."))
+        facts = list(file_facts(given.file, _trusted(given), given.ledger_key))
     except (OSError, ValueError, KeyError, TypeError) as problem:
         sys.stderr.write(f"This file cannot be verified: {problem}\n")
         return 2
     return report(facts)
+
+
+def file_facts(path: Path, trust: Trust, vkey: str | None) -> Iterator[Fact]:
+    """Everything about a file, by what it is."""
+    with path.open("rb") as opened:
+        start = opened.read(len(ZIP_START))
+    if start == ZIP_START:
+        yield from pack_facts(path, trust, vkey)
+        return
+    data = path.read_bytes()
+    if start == b"%PDF":
+        yield from pdf_facts(data, trust=trust, vkey=vkey)
+    elif is_attestation(data):
+        yield from attested_facts(data, trust)
+    else:
+        yield from ledger_facts(data, vkey)
+
+
+def is_attestation(data: bytes) -> bool:
+    """Whether a file claims to hold signed envelopes."""
+    try:
+        first = json.loads(data.partition(b"\n")[0])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and set(first) >= ENVELOPE_KEYS
+
+
+def ledger_facts(data: bytes, vkey: str | None) -> Iterator[Fact]:
+    """Everything about a proof or an extract of the ledger."""
+    bundle = read_bundle(data.decode("utf-8"))
+    problems = verify_bundle(bundle, vkey or str(bundle["vkey"]))
+    yield Fact("Ledger", not problems, " ".join(problems) or f"{len(bundle['entries'])} entries are proven.")
+    if vkey is None:
+        yield Fact("Ledger key", None, f"None was given; the file names {bundle['vkey']}.")
 
 
 def _trusted(given: argparse.Namespace) -> Trust:

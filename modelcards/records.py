@@ -17,6 +17,7 @@ from approvals.stages import Stage
 from modelcards import seals
 from modelcards.authority import list_path, root_path
 from modelcards.card import Card
+from modelcards.envelopes import Attested
 from modelcards.events import Event
 from modelcards.models import ModelCard
 from modelcards.verification import SINCE, CardReport, Fact
@@ -56,6 +57,14 @@ def compared(pdf: bytes, report: CardReport) -> CardReport:
         unread = Fact("Records", None, "The records were not compared, because the card in the file was not read.")
         return CardReport((*report.facts, unread))
     return CardReport((*report.facts, *_record_facts(pdf, report.card)), report.card)
+
+
+def attested_fact(found: Attested) -> Fact:
+    """Whether the records hold the card that attestations name, with the same document."""
+    digest = found.subjects.get("card.json", "")
+    held = ModelCard.objects.filter(number=found.number, digest=digest, status=RunStatus.FINISHED).exists()
+    words = f"The records hold card {found.number} with this document."
+    return Fact("Records", held, words if held else f"This portal has no finished card {found.number} of this digest.")
 
 
 def _record_facts(pdf: bytes, card: Card) -> Iterator[Fact]:

@@ -19,17 +19,17 @@ import pikepdf
 import rfc8785
 from pyhanko.pdf_utils.misc import PdfError
 
-from modelcards import agreement, pages
+from modelcards import agreement, embedded, pages
 from modelcards.card import Card, CardFormatError
 from modelcards.seal_checks import LARGEST, SealReport, check_seal
-from modelcards.standing import Fact, trust_of
+from modelcards.standing import Fact, Trust, trust_of
 from portal import merkle
 from portal.errors import BadInput
 
 __all__ = ["ATTACHED", "LARGEST", "NAMESPACE", "SINCE", "UNREADABLE", "CardReport", "Fact", "verify_card"]
 
 NAMESPACE = "urn:model-approval-portal:card:1#"
-ATTACHED = ("card.json", "ledger-proof.json")
+ATTACHED = embedded.NAMES
 SINCE = "Since then"
 """The name of what happened to a card after it was issued: that takes nothing from its being genuine."""
 # What a reader of damaged files may raise; a damaged file is an answer here, not a failure of ours.
@@ -109,14 +109,14 @@ def verify_card(
         unread = Fact("Content", None, "The content was not looked at, because the signature does not vouch for it.")
         return CardReport((*seal.facts, unread))
     try:
-        facts, card = _content_facts(seal, vkey)
+        facts, card = _content_facts(seal, vkey, trust)
     except UNREADABLE as problem:
         unreadable = Fact("Content", False, f"The content cannot be read ({type(problem).__name__}).")
         return CardReport((*seal.facts, unreadable))
     return CardReport((*seal.facts, *facts), card)
 
 
-def _content_facts(seal: SealReport, vkey: str | None) -> tuple[tuple[Fact, ...], Card | None]:
+def _content_facts(seal: SealReport, vkey: str | None, trust: Trust) -> tuple[tuple[Fact, ...], Card | None]:
     with pikepdf.open(io.BytesIO(seal.sealed)) as opened:
         attached = {name: item.get_file().read_bytes() for name, item in opened.attachments.items()}
         stated = _stated_digest(opened.Root.Metadata.read_bytes())
@@ -132,6 +132,7 @@ def _content_facts(seal: SealReport, vkey: str | None) -> tuple[tuple[Fact, ...]
             facts.append(_fact("Pages", pages.page_problems(opened, card, digest), held))
     if card is not None:
         facts += [_seal_fact(card, seal), *_agreement_facts(card), *_ledger_facts(card, attached, vkey)]
+        facts += _embedded_facts(card, attached, trust)
     return tuple(facts), card
 
 
@@ -152,7 +153,7 @@ def _digest_fact(digest: str, stated: str) -> Fact:
 
 def _card(document: bytes) -> tuple[Card | None, Fact]:
     try:
-        card = Card.from_json(json.loads(document))
+        card = Card.from_document(document)
         same = rfc8785.dumps(json.loads(document)) == document
     except (CardFormatError, ValueError, RecursionError) as problem:
         return None, Fact("Card document", False, f"card.json is not a card: {problem}")
@@ -202,6 +203,15 @@ def _ledger_facts(card: Card, attached: dict[str, bytes], vkey: str | None) -> I
     else:
         held = f"All entries stand in the ledger that was signed at {card.ledger.size} entries."
         yield _fact("Ledger proof", [*merkle.verify_bundle(proof, vkey), *_misprints(card)], held)
+
+
+def _embedded_facts(card: Card, attached: dict[str, bytes], trust: Trust) -> Iterator[Fact]:
+    """The same card for machines, where it is inside: cards of the first portals carry neither."""
+    if embedded.BILL in attached:
+        yield Fact(*embedded.bill_finding(card, attached[embedded.BILL]))
+    if embedded.ATTESTATIONS in attached:
+        found = embedded.attestation_findings(card, attached[embedded.ATTESTATIONS], trust.roots)
+        yield from (Fact(*finding) for finding in found)
 
 
 def _misprints(card: Card) -> Iterator[str]:

@@ -28,7 +28,7 @@ from approvals import (
 from approvals.models import Delegation, ModelVersion, TierOverride, Waiver
 from approvals.stages import Role
 from approvals.waivable import waivable
-from modelcards import issuing
+from modelcards import exporters, issuing
 from modelcards.models import ModelCard
 from portal.models import LedgerEntry
 from tests.cast import TABLE, person, tiny_table
@@ -165,6 +165,10 @@ def _addresses(version: ModelVersion) -> list[Address]:
         if "act" in missing:
             acts = ("close", "accept") if "finding_id" in pattern.pattern.converters else ("advance", "withdraw")
             found += [Address(name, reverse(name, kwargs={**given, "act": act})) for act in acts]
+            continue
+        if "exporter" in given:
+            formats = exporters.load()
+            found += [Address(name, reverse(name, kwargs={**given, "exporter": key})) for key in formats]
             continue
         if missing:
             row = _row_of(pattern.name)

@@ -59,7 +59,9 @@ def passages(case: Case, document: PolicyDocument) -> dict[str, tuple[c.Passage,
             if answer is None or not answer.text.strip():
                 continue
             place = key if key in BOUNDARIES else section
-            passage = c.Passage(str(question["text"]), answer.text, answer.answered_by_name, iso(answer.answered_at))
+            passage = c.Passage(
+                str(question["text"]), answer.text, answer.answered_by_name, iso(answer.answered_at), key
+            )
             found.setdefault(place, []).append(passage)
     return {place: tuple(texts) for place, texts in found.items()}
 

@@ -10,6 +10,7 @@ class JsonExporter(Exporter):
     """Canonical JSON."""
 
     title = "Card document (JSON)"
+    sentence = "For programs: everything that the card says, in a documented schema; the PDF carries the same bytes."
     media_type = "application/json"
     suffix = ".json"
 

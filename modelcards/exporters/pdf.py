@@ -1,4 +1,4 @@
-"""A card as PDF/A-3a and PDF/UA-1 with card.json and the ledger proof inside, not yet signed.
+"""A card as PDF/A-3a and PDF/UA-1 with its data, bill of materials and proofs inside, not yet signed.
 
 WeasyPrint runs in a child process with limits, our fonts and nothing it may fetch; this file, run as a module, is it.
 """
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import PIPE
@@ -23,10 +23,10 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import pikepdf
-import rfc8785
 
 from modelcards.card import Card
-from modelcards.exporters.base import Exporter
+from modelcards.embedded import embedded
+from modelcards.exporters.base import Exporter, Records
 from modelcards.printable import FONTS
 from modelcards.rendering import html
 from portal.errors import Unavailable
@@ -76,28 +76,41 @@ class PdfExporter(Exporter):
     """The printed card."""
 
     title = "Card (PDF/A-3, PDF/UA)"
+    sentence = (
+        "For people and archives: the signed card with its data, bill of materials, attestations and proof inside."
+    )
     media_type = "application/pdf"
     suffix = ".pdf"
 
     def export(self, card: Card) -> bytes:
         return self.printed(card, meanwhile=_wait)
 
-    def printed(self, card: Card, *, meanwhile: Callable[[], None]) -> bytes:
+    def handed_out(self, card: Card, records: Records) -> Iterator[bytes]:
+        """The file that was made: a card is printed and signed once."""
+        yield records.pdf()
+
+    def printed(self, card: Card, *, meanwhile: Callable[[], None], attestations: bytes | None = None) -> bytes:
         """The same, calling `meanwhile` every few seconds: printing takes minutes at most, and what it raises ends it.
 
         Raises Unavailable with the reason if the card cannot be printed.
         """
-        files = {"card.json": card.canonical()}
-        if card.ledger is not None:
-            files["ledger-proof.json"] = rfc8785.dumps(card.ledger.proof)
+        files = embedded(card, attestations)
         order = {
             "html": html(card),
-            "files": {name: base64.b64encode(content).decode() for name, content in files.items()},
+            "files": {
+                name: {
+                    "content": base64.b64encode(file.content).decode(),
+                    "relationship": file.relationship,
+                    "description": file.description,
+                }
+                for name, file in files.items()
+            },
             "made_at": card.made_at,
             "digest": card.digest(),
             "number": card.number,
         }
-        return _normal(_print_in_child(json.dumps(order).encode(), meanwhile))
+        printed = _print_in_child(json.dumps(order).encode(), meanwhile)
+        return _normal(printed, {name: file.media_type for name, file in files.items()})
 
 
 def _wait() -> None:
@@ -156,9 +169,14 @@ def _why(code: int, complaints: bytes) -> str:
     return f"The card was not printed: the printing process ended with code {code} ({last or 'no message'})."
 
 
-def _normal(pdf: bytes) -> bytes:
-    """The same document with small object streams: one huge stream makes each later verification quadratic."""
+def _normal(pdf: bytes, media_types: Mapping[str, str]) -> bytes:
+    """The same document with small object streams: one huge stream makes each later verification quadratic.
+
+    The media types of the attachments are ours; the engine would ask the machine about those it does not know.
+    """
     with pikepdf.open(io.BytesIO(pdf)) as opened:
+        for name, media_type in media_types.items():
+            opened.attachments[name].get_file().mime_type = media_type
         opened.save(
             output := io.BytesIO(),
             object_stream_mode=pikepdf.ObjectStreamMode.generate,
@@ -201,15 +219,15 @@ def _print(order: dict[str, Any]) -> bytes:
     fetcher = NothingButPictures()
     attachments = [
         weasyprint.Attachment(
-            string=base64.b64decode(content),
+            string=base64.b64decode(file["content"]),
             name=name,
-            description=name,
-            relationship="Data",
+            description=file["description"],
+            relationship=file["relationship"],
             created=moment,
             modified=moment,
             url_fetcher=fetcher,
         )
-        for name, content in order["files"].items()
+        for name, file in order["files"].items()
     ]
     document = weasyprint.HTML(string=order["html"], base_url="card:", url_fetcher=fetcher)
     printed: bytes = document.write_pdf(

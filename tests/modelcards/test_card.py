@@ -1,7 +1,10 @@
 import copy
+import dataclasses
+import hashlib
 import json
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,6 +59,18 @@ def test_a_wrong_document_is_refused_by_place(change, place):
     with pytest.raises(CardFormatError) as refused:
         Card.from_json(data)
     assert place in str(refused.value)
+
+
+def test_a_card_of_before_a_field_was_added_keeps_its_bytes_and_digest():
+    data = json.loads(card().canonical())
+    for passage in data["intended_use"]:
+        del passage["key"]
+    document = rfc8785.dumps(data)
+    read = Card.from_document(document)
+    assert read == card()
+    assert read.canonical() == document
+    assert read.digest() == hashlib.sha256(document).hexdigest() != card().digest()
+    assert dataclasses.replace(read, number="MC-2").canonical() != document
 
 
 @pytest.mark.parametrize("data", [None, [], "card", 3, True])

@@ -1,10 +1,13 @@
 """The pages of the cards: the wrong people first, then lists, downloads, orders and the page that verifies a file."""
 
+import html
+import json
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from modelcards import issuing
+from modelcards import exporters, issuing
 from modelcards.models import ModelCard
 from modelcards.panels import cards_panel
 from modelcards.verification import verify_card
@@ -98,8 +101,37 @@ def test_the_page_verifies_a_file_and_refuses_what_is_none(cast, as_):
     assert "byte for byte" in found
     assert "added after the signature" in verdict(pdf + b"\n%more")
     assert "The file is not a PDF" in verdict(b"<script>alert(1)</script>")
+    assert "An audit pack may be too large" in verdict(b"PK\x03\x04")
     assert "is empty" in verdict(b"")
     assert client.post(at("verify")).status_code == 200
+
+
+def test_the_page_of_a_card_lists_the_formats_with_a_sentence_each_and_each_is_handed_out(cast, as_):
+    row = issued(cast)
+    client = as_(cast.auditor)
+    page = client.get(at("change", row.pk)).content.decode()
+    for key, kind in exporters.load().items():
+        assert kind.sentence in html.unescape(page)
+        assert at("download", row.pk, key) in page
+        answer = client.get(at("download", row.pk, key))
+        content = b"".join(answer.streaming_content) if answer.streaming else answer.content
+        assert answer.status_code == 200
+        assert answer["Content-Disposition"] == f'attachment; filename="{row.number}{kind.suffix}"'
+        assert content
+    assert LedgerEntry.objects.filter(event=DOWNLOADED).count() == len(exporters.load())
+    assert json.loads(client.get(at("trust", "schema")).content)["title"] == "Model card"
+
+
+def test_the_page_verifies_attestations_too(cast, as_):
+    row = issued(cast)
+    client = as_(cast.auditor)
+    signed = client.get(at("download", row.pk, "in_toto")).content
+
+    def verdict(content):
+        return client.post(at("verify"), {"file": SimpleUploadedFile("x.jsonl", content)}).content.decode()
+
+    assert f"This is what was attested with card {row.number}" in verdict(signed)
+    assert "Do not rely on this file." in verdict(signed.replace(b'"payload":"', b'"payload":"A', 1))
 
 
 def test_whoever_holds_a_file_may_verify_it_and_a_forger_learns_nothing_from_the_records(cast, as_):

@@ -79,14 +79,19 @@ def test_every_font_is_embedded_with_a_unicode_map(printed):
 def test_card_and_proof_are_attached_as_data_once(printed):
     with pikepdf.open(io.BytesIO(printed.pdf)) as opened:
         names = {str(item.F): (item, item.EF.F.read_bytes()) for item in opened.Root.AF}
-        assert len(opened.Root.AF) == 2
+        assert len(opened.Root.AF) == 3
     assert hashlib.sha256(names["card.json"][1]).hexdigest() == printed.card.digest()
     assert json.loads(names["ledger-proof.json"][1]) == printed.card.ledger.proof
 
 
-def test_the_attachments_say_that_they_are_data(printed):
+def test_the_attachments_say_how_they_relate_to_the_pages_and_what_they_are(printed):
     with pikepdf.open(io.BytesIO(printed.pdf)) as opened:
-        assert [item.AFRelationship for item in opened.Root.AF] == [pikepdf.Name.Data] * 2
+        found = {str(item.F): (str(item.AFRelationship), str(item.EF.F.Subtype)) for item in opened.Root.AF}
+    assert found == {
+        "card.json": ("/Data", "/application/json"),
+        "ledger-proof.json": ("/Data", "/application/json"),
+        "bom.cdx.json": ("/Supplement", "/application/vnd.cyclonedx+json"),
+    }
 
 
 def test_each_page_names_the_card_and_its_digest(printed):
@@ -185,7 +190,7 @@ def test_text_that_names_addresses_and_files_opens_nothing(canary, tmp_path):
     assert canary.hits == []
     assert b"SECRET-OF-THE-FILE" not in every_byte_of(pdf, tmp_path)
     with pikepdf.open(io.BytesIO(pdf)) as opened:
-        assert sorted(opened.attachments) == ["card.json", "ledger-proof.json"]
+        assert sorted(opened.attachments) == ["bom.cdx.json", "card.json", "ledger-proof.json"]
     text = squeezed(text_of(pdf))
     assert "<script>1</script>" in text
     assert "{{7|add:7}}" in text

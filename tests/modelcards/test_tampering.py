@@ -133,7 +133,9 @@ def hidden_and_replaced(writer):
 
 
 def other_json(writer):
-    stream = writer.root["/Names"]["/EmbeddedFiles"]["/Names"][1]["/EF"]["/F"]
+    names = writer.root["/Names"]["/EmbeddedFiles"]["/Names"]
+    place = next(place for place in range(0, len(names), 2) if names[place] == "card.json")
+    stream = names[place + 1]["/EF"]["/F"]
     stream._data, stream._encoded_data = b"{}", None
     writer.update_container(stream)
 

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
+from modelcards.card import Card
+from modelcards.exporters.cyclonedx import CycloneDxExporter
 from modelcards.pages import page_problems, text_of
 from modelcards.signing import ensure_signing_identity, sign_pdf
 from modelcards.verification import verify_card
@@ -54,6 +56,8 @@ def with_card(pdf, document, *, stated=None, proof=None, extra=None):
         replace(opened, "card.json", document)
         proof = proof or json.loads(document).get("ledger", {}).get("proof")
         replace(opened, "ledger-proof.json", rfc8785.dumps(proof))
+        if (found := card_in(document)) is not None:
+            replace(opened, "bom.cdx.json", CycloneDxExporter().export(found))
         if extra:
             opened.attachments[extra] = b"more"
         metadata = opened.Root.Metadata.read_bytes()
@@ -61,6 +65,13 @@ def with_card(pdf, document, *, stated=None, proof=None, extra=None):
         opened.Root.Metadata.write(new)
         opened.save(output := io.BytesIO())
     return output.getvalue()
+
+
+def card_in(document):
+    try:
+        return Card.from_json(json.loads(document))
+    except ValueError:
+        return None
 
 
 def digest_of(document):

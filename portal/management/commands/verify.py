@@ -1,15 +1,17 @@
-"""Says in words whether a model card, or the whole ledger, is what the portal issued. Changes nothing."""
+"""Says in words whether a card, attestations, an audit pack or the whole ledger is the portal's. Changes nothing."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandError
 
-from modelcards import records
+from modelcards import companions, records
+from modelcards.companions import CompanionReport, PackReport
 from modelcards.inspection import inspect
 from modelcards.verification import LARGEST, CardReport, Fact
 from portal import auditing
@@ -23,13 +25,14 @@ class Command(BaseCommand):
     """Exit status 0: everything was checked and holds. 1: something does not, or is unknown. 2: not a card."""
 
     help = (
-        "Check a model card (card.pdf), or with --ledger alone the whole ledger. "
+        "Check a model card (card.pdf), its attestations (.intoto.jsonl) or an audit pack (.zip), or with --ledger "
+        "alone the whole ledger. "
         "Exit status: 0 all holds, 1 something does not hold or could not be checked, 2 not a readable card."
     )
     requires_system_checks: list[str] = []  # noqa: RUF012  (Django declares it so)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("card", nargs="?", type=Path, help="the PDF; without it, --ledger checks the whole ledger")
+        parser.add_argument("card", nargs="?", type=Path, help="the file; without it, --ledger checks the whole ledger")
         parser.add_argument("--root", type=Path, help="the root certificate that you trust, instead of this portal's")
         parser.add_argument(
             "--revoked", type=Path, help="the list of revoked certificates (CRL), instead of this portal's"
@@ -46,18 +49,14 @@ class Command(BaseCommand):
             if not ledger:
                 raise CommandError("Name a card, or give --ledger to check the whole ledger.", returncode=UNREADABLE)
             self._end(self._ledger())
-        pdf = _read(card)
         try:
-            found = inspect(pdf, **_trusted(given))
+            report = _REPORTS[_kind(card)](card, _trusted(given), compare=ledger)
         except BadInput as problem:
             raise CommandError(problem.sentence, returncode=UNREADABLE) from problem
-        if not found.claims_to_be_a_card:
-            raise CommandError(f"{card} is not a model card, or cannot be read as one.", returncode=UNREADABLE)
-        report = records.compared(pdf, found.report) if ledger else found.report
         self._say(report, compared=ledger)
         self._end(HOLDS if report.ok else WRONG)
 
-    def _say(self, report: CardReport, *, compared: bool) -> None:
+    def _say(self, report: CardReport | CompanionReport, *, compared: bool) -> None:
         self.stdout.write(_shown(report.bottom_line))
         for fact in report.facts:
             self.stdout.write(_shown(_line(fact)))
@@ -92,6 +91,43 @@ def _trusted(given: dict[str, Any]) -> dict[str, Any]:
         "timestamp_roots": [_read(stamps)] if stamps else records.trusted_timestamp_roots(),
         "revoked": [_read(given["revoked"])] if given["revoked"] else own_list,
     }
+
+
+def _kind(path: Path) -> str:
+    try:
+        return companions.kind_of(path)
+    except OSError as failure:
+        raise CommandError(f"{path} cannot be read: {failure.strerror}.", returncode=UNREADABLE) from failure
+
+
+def _card(path: Path, trust: dict[str, Any], *, compare: bool) -> CardReport:
+    pdf = _read(path)
+    found = inspect(pdf, **trust)
+    if not found.claims_to_be_a_card:
+        raise CommandError(f"{path} is not a model card, or cannot be read as one.", returncode=UNREADABLE)
+    return records.compared(pdf, found.report) if compare else found.report
+
+
+def _attestations(path: Path, trust: dict[str, Any], *, compare: bool) -> CompanionReport:
+    report, found = companions.verify_attestations(_read(path), roots=trust["roots"], revoked=trust["revoked"])
+    if compare and report.ok and found is not None:
+        return CompanionReport((*report.facts, records.attested_fact(found)), report.genuine)
+    return report
+
+
+def _pack(path: Path, trust: dict[str, Any], *, compare: bool) -> CompanionReport:
+    report = companions.verify_pack(path, **trust)
+    if compare and report.inside is not None:
+        recorded = records.compared(report.pdf, report.inside).facts[len(report.inside.facts) :]
+        return PackReport((*report.facts, *recorded), report.genuine, report.pdf, report.inside)
+    return report
+
+
+_REPORTS: dict[str, Callable[..., CardReport | CompanionReport]] = {
+    companions.OTHER: _card,
+    companions.ATTESTATIONS: _attestations,
+    companions.PACK: _pack,
+}
 
 
 def _shown(line: str) -> str:

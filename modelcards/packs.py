@@ -1,0 +1,212 @@
+"""Checks an audit pack: a ZIP file with a manifest of digests, which is signed. Makes none.
+
+A pack is written in one way only, so that nothing hides in it; whatever is written otherwise does not hold. Part of the
+auditor's script: the standard library and what the script holds already are all it needs.
+"""
+
+import hashlib
+import json
+import re
+import struct
+import zipfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from modelcards.envelopes import (
+    MANIFEST_TYPE,
+    EnvelopeError,
+    Finding,
+    attestation_findings,
+    attested,
+    key_findings,
+    read_envelopes,
+    signature_findings,
+)
+from modelcards.standing import Trust
+from portal.merkle import read_bundle, verify_bundle
+
+README, MANIFEST, SIGNED_MANIFEST = "README.txt", "MANIFEST", "MANIFEST.dsse.json"
+CARD_PDF, CARD_JSON, SIGNED_STATEMENTS = "card.pdf", "card.json", "card.intoto.jsonl"
+EXTRACT, INDEX, EVIDENCE = "ledger/extract.jsonl", "evidence/index.json", "evidence/"
+ZIP_START = b"PK\x03\x04"
+ISSUED = "modelcards.card.issued"
+MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._/-]*)")
+MOST_ENTRIES = 10_000
+LARGEST_READ = 200_000_000
+PART = 1 << 20
+LOCAL_HEADER, CENTRAL_HEADER, DESCRIPTOR, END, END_64 = 30, 46, 24, 22, 76
+
+
+class PackError(ValueError):
+    """The file is no audit pack; the sentence says why."""
+
+
+def pack_entry(path: Path, name: str) -> bytes:
+    """The content of one entry. Raises PackError if it is not there or cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as pack:
+            return _content(pack, name)
+    except (OSError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as problem:
+        raise PackError(f"{name} cannot be read out of the pack.") from problem
+
+
+def pack_findings(path: Path, *, trust: Trust, vkey: str | None, moment: datetime | None = None) -> Iterator[Finding]:
+    """Everything about a pack but its PDF: how it is written, the manifest, every file, card, evidence and ledger.
+
+    What the manifest does not vouch for is not read.
+    """
+    try:
+        with zipfile.ZipFile(path) as pack, path.open("rb") as raw:
+            found = [_layout(pack, raw), *_manifest_findings(pack, trust, moment)]
+            yield from found
+            if any(holds is False for _, holds, _ in found):
+                return
+            yield from _content_findings(pack, trust, vkey, moment)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, struct.error) as problem:
+        yield "Archive", False, f"The pack cannot be read ({type(problem).__name__})."
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        yield "Content", False, f"The content of the pack cannot be read ({type(problem).__name__})."
+
+
+def _layout(pack: zipfile.ZipFile, raw: BinaryIO) -> Finding:
+    """Whether the file is nothing but its entries, one after the other, each once and stored as it is."""
+    name, entries = "Archive", pack.infolist()
+    if not 0 < len(entries) <= MOST_ENTRIES or len({one.filename for one in entries}) != len(entries):
+        return name, False, "The pack holds no entry, too many, or two of one name."
+    place, directory = 0, 0
+    for one in entries:
+        raw.seek(place)
+        fixed = raw.read(LOCAL_HEADER)
+        name_length, extra_length = struct.unpack("<HH", fixed[26:30])
+        stored = one.compress_type == zipfile.ZIP_STORED and one.compress_size == one.file_size
+        if one.header_offset != place or not stored or not one.flag_bits & 8 or one.flag_bits & 1 or one.comment:
+            return name, False, f"{one.filename} is not written as an entry of an audit pack is."
+        place += LOCAL_HEADER + name_length + extra_length + one.file_size + DESCRIPTOR
+        directory += CENTRAL_HEADER + len(one.filename.encode()) + len(one.extra)
+    size = raw.seek(0, 2)
+    rest = size - place - directory
+    if pack.comment or place != pack.start_dir or rest not in (END, END + END_64):
+        return name, False, "Something stands in the pack that is no entry of it."
+    return name, True, f"The pack holds {len(entries)} entries and nothing beside them."
+
+
+def _content(pack: zipfile.ZipFile, name: str) -> bytes:
+    if pack.getinfo(name).file_size > LARGEST_READ:
+        raise PackError(f"{name} is larger than it is in any pack.")
+    return pack.read(name)
+
+
+def _manifest_findings(pack: zipfile.ZipFile, trust: Trust, moment: datetime | None) -> Iterator[Finding]:
+    names = {one.filename for one in pack.infolist()}
+    if MANIFEST not in names:
+        yield "Manifest", False, "The pack has no manifest."
+        return
+    manifest = _content(pack, MANIFEST)
+    if SIGNED_MANIFEST not in names:
+        yield (
+            "Manifest",
+            False,
+            "The manifest is not signed: this is a draft, which approves nothing, or no pack of the portal.",
+        )
+    else:
+        yield from _seal_findings(_content(pack, SIGNED_MANIFEST), manifest, trust, moment)
+    lines = [MANIFEST_LINE.fullmatch(line) for line in manifest.decode("ascii", "replace").split("\n")[:-1]]
+    if not all(lines) or not manifest.endswith(b"\n"):
+        yield "Manifest", False, "The manifest is not made of digests and names."
+        return
+    listed = {line[2]: line[1] for line in lines if line}
+    present = names - {MANIFEST, SIGNED_MANIFEST}
+    wrong = [f"{name} is missing." for name in sorted(set(listed) - present)]
+    wrong += [f"{name} was added." for name in sorted(present - set(listed))]
+    wrong += [f"{name} was changed." for name in sorted(present & set(listed)) if _digest(pack, name) != listed[name]]
+    held = f"All {len(listed)} files are those of the manifest."
+    yield "Files", not wrong, " ".join(wrong[:20]) or held
+
+
+def _seal_findings(envelope: bytes, manifest: bytes, trust: Trust, moment: datetime | None) -> Iterator[Finding]:
+    try:
+        envelopes = read_envelopes(envelope)
+    except EnvelopeError as problem:
+        yield "Manifest", False, f"The signature of the manifest cannot be read: {problem}"
+        return
+    signed = [(one.payload_type, one.payload) for one in envelopes]
+    same = signed == [(MANIFEST_TYPE, manifest)]
+    yield (
+        "Manifest",
+        same,
+        "The manifest is the signed one." if same else "The manifest is not the one that was signed.",
+    )
+    found = (*signature_findings(envelopes, trust.roots), *key_findings(envelopes[0].certificate, trust, moment))
+    for name, holds, sentence in found:
+        yield name.replace("Attestation", "Manifest"), holds, sentence
+
+
+def _digest(pack: zipfile.ZipFile, name: str) -> str:
+    found = hashlib.sha256()
+    with pack.open(name) as content:
+        while part := content.read(PART):
+            found.update(part)
+    return found.hexdigest()
+
+
+def _content_findings(
+    pack: zipfile.ZipFile, trust: Trust, vkey: str | None, moment: datetime | None
+) -> Iterator[Finding]:
+    """Whether card, evidence, attestations and ledger fit together."""
+    document = _content(pack, CARD_JSON)
+    card, digest = json.loads(document), hashlib.sha256(document).hexdigest()
+    issued = card["status"] == "issued"
+    yield "Card", issued, f"{CARD_JSON} is card {card['number']}, {card['status']}, SHA-256 {digest}."
+    yield _evidence_finding(pack, card)
+    statements = _content(pack, SIGNED_STATEMENTS)
+    for name, holds, sentence in attestation_findings(statements, trust, moment):
+        if name != "signed by":
+            yield name, holds, sentence
+    about = attested(read_envelopes(statements)).subjects.get(CARD_JSON)
+    yield (
+        "Attested card",
+        about == digest,
+        "The attestations are about this card." if about == digest else ("The attestations are about another card."),
+    )
+    yield from _ledger_findings(pack, card, digest, vkey)
+
+
+def _evidence_finding(pack: zipfile.ZipFile, card: Any) -> Finding:
+    names = [one.filename for one in pack.infolist() if one.filename.startswith(EVIDENCE) and one.filename != INDEX]
+    held = {name.removeprefix(EVIDENCE).partition(".")[0]: name for name in names}
+    wrong = [
+        f"{name} has another digest than its name." for digest, name in held.items() if _digest(pack, name) != digest
+    ]
+    index = {one["sha256"]: one for one in json.loads(_content(pack, INDEX))}
+    for one in card["evidence"]:
+        entry = index.get(one["sha256"])
+        if entry is None:
+            wrong.append(f"The index of the evidence leaves out {one['name']}.")
+        elif entry["file"] is not None and entry["file"] != held.get(one["sha256"]):
+            wrong.append(f"{one['name']} is not in the pack.")
+    referenced = [one for one in index.values() if one["file"] is None]
+    beside = f", {len(referenced)} of them by reference only" if referenced else ""
+    words = f"All {len(card['evidence'])} pieces of evidence are here by their digest{beside}."
+    return "Evidence", not wrong, " ".join(wrong) or words
+
+
+def _ledger_findings(pack: zipfile.ZipFile, card: Any, digest: str, vkey: str | None) -> Iterator[Finding]:
+    bundle = read_bundle(_content(pack, EXTRACT).decode())
+    problems = verify_bundle(bundle, vkey or str(bundle["vkey"]))
+    held = f"All {len(bundle['entries'])} entries of the extract stand in the ledger."
+    yield "Ledger extract", not problems, " ".join(problems[:5]) or held
+    if vkey is None:
+        yield "Ledger key", None, f"No key of the ledger was given; the extract names {bundle['vkey']}."
+    if problems:
+        return
+    acts = [json.loads(entry["payload"]) for entry in bundle["entries"]]
+    pdf = _digest(pack, CARD_PDF)
+    facts = [act["facts"] for act in acts if act["event"] == ISSUED]
+    recorded = any((one["document"], one["pdf"]) == (digest, pdf) for one in facts)
+    held = "The ledger records that this very card was issued."
+    yield "Issue", recorded, held if recorded else "The ledger does not record that this card was issued."
+    later = sum(act["seq"] >= card["ledger"]["size"] for act in acts)
+    words = f"{later} of the entries are later than the card; what happened after entry {acts[-1]['seq']}"
+    yield "Since the issue", True, f"{words}, only the portal knows."
