@@ -1,6 +1,7 @@
 """Policies: drafted by one, published by another, numbered, never changed; versions keep the one they began with."""
 
 from dataclasses import fields
+from typing import Any
 
 import pytest
 import yaml
@@ -13,7 +14,7 @@ from approvals.stages import REVIEW_STAGES
 from portal.errors import BadInput, NotPermitted, Refused, Stale
 from portal.models import LedgerEntry
 
-GOOD = {
+GOOD: dict[str, Any] = {
     "name": "a-policy",
     "title": "A policy",
     "tier": "high",

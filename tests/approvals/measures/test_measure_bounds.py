@@ -126,11 +126,11 @@ def test_bounds_of_many_rows_are_narrow():
     before, now = rng.normal(0, 1, 20_000), rng.normal(0.2, 1.1, 20_000)
     with table_of(x=before.tolist()) as first, table_of(x=now.tolist()) as second:
         samples = [ColumnSample(table, "x") for table in (first, second)]
-        found, exact = bound_distances(*samples), distances(*samples)
-    assert found.ks[1] - found.ks[0] < 0.002
-    assert inside(found.wasserstein, exact.wasserstein)
-    assert found.wasserstein[1] - found.wasserstein[0] < 1e-4
-    assert found.spread[1] - found.spread[0] < 1e-4
+        apart, exact = bound_distances(*samples), distances(*samples)
+    assert apart.ks[1] - apart.ks[0] < 0.002
+    assert inside(apart.wasserstein, exact.wasserstein)
+    assert apart.wasserstein[1] - apart.wasserstein[0] < 1e-4
+    assert apart.spread[1] - apart.spread[0] < 1e-4
 
 
 def test_the_same_table_has_the_same_bounds_to_the_bit():

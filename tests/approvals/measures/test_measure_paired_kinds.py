@@ -58,8 +58,7 @@ def test_the_interval_of_the_difference_is_about_that_of_drawn_rows():
 
 
 def test_a_class_that_one_model_alone_predicts_counts_against_it():
-    cells = {("a", "a", "a"): 50, ("b", "b", "c"): 50}
-    found = class_differences(cells)
+    found = class_differences({("a", "a", "a"): 50, ("b", "b", "c"): 50})
     assert found["f1_macro_difference"].value == close(1.0 - (1.0 + 0.0 + 0.0) / 3)
     nothing = class_differences({(None, "a", "a"): 5, ("a", None, "a"): 5, ("a", "a", None): 5})
     assert all(not measure.computable for measure in nothing.values())

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from approvals.measures import duckdb_engine, merging
+from approvals.measures import merging
 from approvals.measures.calibration import calibration_measures
 from approvals.measures.distance_bounds import bound_distances
 from approvals.measures.distances import distances
@@ -62,8 +62,7 @@ def test_no_bit_depends_on_threads_or_blocks(path, monkeypatch):
     for threads, block_rows in ((2, 1 << 22), (1, 1 << 22), (2, 1_100_000)):
         monkeypatch.setattr(merging, "THREADS", threads)
         monkeypatch.setattr(
-            duckdb_engine.duckdb,
-            "connect",
+            "duckdb.connect",
             lambda place, config, threads=threads: connect(place, config=config | {"threads": str(threads)}),
         )
         found.append(everything(path, block_rows))
