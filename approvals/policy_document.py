@@ -36,6 +36,10 @@ INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")
 NEEDED = "\t\u200c\u200d"  # some scripts are not written without the two joiners
 NO_TABLE = "no table has all of these, so the check could never pass. Ask for what tables of one kind have."
 POLICY_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+MONITOR_ENTRIES = frozenset(
+    ("monitor", "parameters", "thresholds", "warn", "critical", "after", "clears_after", "severity")
+    + ("every_days", "suspends")
+)
 TOP_LEVEL = ("name", "title", "tier", "basis", "approval_valid_days", "questionnaires", "gates", "monitors", *ENTRIES)
 
 
@@ -335,7 +339,7 @@ def _monitors(raw: Any) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(raw, list) or not all(isinstance(entry, dict) and entry.get("monitor") for entry in raw):
         raise RequirementError("monitors must be a list of entries that each name a “monitor”.")
     for entry in raw:
-        unknown = set(entry) - {"monitor", "parameters", "thresholds", "severity", "every_days", "suspends"}
+        unknown = set(entry) - MONITOR_ENTRIES
         if unknown:
             raise RequirementError(f"Monitor {entry['monitor']} has unknown entries: {', '.join(sorted(unknown))}.")
     return tuple(raw)

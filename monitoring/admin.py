@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path
+from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
@@ -20,11 +21,14 @@ from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.admin.records import VersionRecordAdmin
 from approvals.panels import VERSION_PAGE
 from approvals.policy_changes import settings_in_words
-from monitoring import batches, monitors, panels
-from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
+from monitoring import alarm_notes, alarm_pages, batches, monitors, panels
+from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
+from monitoring.standing import alarm_of
 from portal.admin import ScopedAdmin, row_number
+from portal.panels import WORK
 
 VERSION_PAGE.append(panels.monitoring_panel)
+WORK.append(alarm_pages.overview_entry)
 READINGS_SHOWN = 60
 
 
@@ -40,8 +44,21 @@ class MonitorAdmin(VersionRecordAdmin):
     list_select_related = ("version__model",)
     empty_sentence: ClassVar[str] = "No monitor that you may see. They start when a version enters monitoring."
 
+    def get_urls(self) -> list[URLPattern]:
+        """The overview and the answers to an alarm, before the stock addresses."""
+        views: dict[str, Any] = {
+            view.__name__: self.admin_site.admin_view(view)
+            for view in (alarm_pages.deployed, alarm_pages.deployed_csv, alarm_pages.note)
+        }
+        return [
+            path("overview/", views["deployed"], name="monitoring_monitor_overview"),
+            path("overview.csv", views["deployed_csv"], name="monitoring_monitor_overview_csv"),
+            path("<int:monitor_id>/note/<slug:kind>/", views["note"], name="monitoring_monitor_note"),
+            *super().get_urls(),
+        ]
+
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        """Its plan in words and its readings, newest first."""
+        """Its plan in words, its alarm, and its readings, newest first."""
         rows = Reading.objects.filter(monitor=row).select_related("monitor", "batch").order_by("-pk")
         shown = list(rows[: READINGS_SHOWN + 1])
         return {
@@ -51,6 +68,11 @@ class MonitorAdmin(VersionRecordAdmin):
             "parameters": settings_in_words(row.parameters),
             "readings": [panels.reading_line(reading) for reading in shown[:READINGS_SHOWN]],
             "more": len(shown) > READINGS_SHOWN,
+            "alarm": alarm_of(row, now=timezone.now()),
+            "limits": [("warning", settings_in_words(row.warn)), ("critical", settings_in_words(row.critical))],
+            "notes": AlarmNote.objects.filter(monitor=row).select_related("by")[:READINGS_SHOWN],
+            "may_note": alarm_notes.may_note(person(request), row.version),
+            "may_mute": alarm_notes.may_mute(person(request), row.version),
         }
 
     @admin.display(description="Newest reading")

@@ -16,13 +16,14 @@ class MonitoringConfig(AppConfig):
         from approvals.signals import policy_examined, version_moved  # noqa: PLC0415
         from monitoring import monitors, planning, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
-        from monitoring.models import Batch, Monitor  # noqa: PLC0415
+        from monitoring.models import AlarmNote, Batch, Monitor  # noqa: PLC0415
         from portal import guards, ledger  # noqa: PLC0415
 
         ledger.register_events(Event)
         ledger_words.WORDS.update(words.WORDS)
         guards.append_only(Monitor)
         guards.append_only(Batch)
+        guards.append_only(AlarmNote)
         monitors.load()
         version_moved.connect(planning.when_moved, dispatch_uid="monitoring.planning.when_moved")
         policy_examined.connect(planning.when_examined, dispatch_uid="monitoring.planning.when_examined")

@@ -1,16 +1,18 @@
-"""What follows from a reading: a breach opens a finding once, tells people, and suspends where the policy says so."""
+"""What follows from a reading: an alarm opens a finding once, tells people, and suspends where the policy says so."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from approvals import findings, permissions, voiding, workflow
 from approvals.models import Finding, ModelVersion
-from approvals.models.findings import FindingSource, FindingStatus
+from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.stages import Role, Stage
 from monitoring import monitors
+from monitoring.alarms import Level
 from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
+from monitoring.standing import alarm_of, day_of, standings
 from portal import ledger, notify
 
 DUE = timedelta(days=14)
@@ -18,13 +20,28 @@ DUE = timedelta(days=14)
 
 def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
     """Act on a finished reading inside the transaction that records it. The version must be locked."""
-    if row.verdict == ReadingVerdict.BREACH:
-        _breach(row, version, now)
-    elif row.verdict in (ReadingVerdict.ERROR, ReadingVerdict.NOT_COMPUTABLE):
-        _tell(row, version, f"{_title(row)} of {version} gave no answer. {_first(row)}")
+    if row.verdict in (ReadingVerdict.ERROR, ReadingVerdict.NOT_COMPUTABLE):
+        _tell(row, version, f"{_title(row)} of {version} gave no answer. {_first(row)}", now)
+        return
+    level = _raised(row)
+    if level >= Level.ALERT:
+        _alarm(row, version, level, now)
+    elif level == Level.WARN:
+        _tell(row, version, f"{_title(row)} of {version}, a warning: {_first(row)}", now)
 
 
-def _breach(row: Reading, version: ModelVersion, now: datetime) -> None:
+def _raised(row: Reading) -> Level:
+    """The highest alarm that this reading raises or keeps up, in its own window or in a later one."""
+    day = day_of(row)
+    after, before = standings(row.monitor), standings(row.monitor, without=row.pk)
+    earlier: dict[date, Level] = {one.day: max(one.level, Level.CALM) for one in before}
+    newly = [one.level for one in after if one.day >= day and one.level > earlier.get(one.day, Level.CALM)]
+    own = [one.level for one in after if one.day == day] if row.level else []
+    kept = min(max(own, default=Level.CALM), Level(row.level or 0))
+    return max(kept, *newly, Level.CALM) if newly else kept
+
+
+def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> None:
     reference = row.monitor.finding_reference
     known = Finding.objects.filter(
         version=version, source=FindingSource.MONITOR, source_reference=reference, status=FindingStatus.OPEN
@@ -34,7 +51,7 @@ def _breach(row: Reading, version: ModelVersion, now: datetime) -> None:
             findings.add(
                 version=version,
                 actor=None,
-                severity=row.monitor.severity,
+                severity=_severity(row, level),
                 title=f"{_title(row)}: {_first(row)}",
                 description="\n".join(str(sentence) for sentence in row.sentences),
                 source=FindingSource.MONITOR,
@@ -43,20 +60,47 @@ def _breach(row: Reading, version: ModelVersion, now: datetime) -> None:
                 due_on=(now + DUE).date(),
                 now=now,
             )
-    _tell(row, version, f"{_title(row)} of {version}: {_first(row)}")
+    _tell(row, version, f"{_title(row)} of {version}: {_first(row)}", now)
     ledger.record(
         event=Event.MONITOR_BREACHED,
         actor=None,
         subject=version,
         scope=version.scope,
-        facts={"reading": row.pk, "monitor": row.monitor.key, "batch": row.batch_id, "new_finding": not known},
+        facts={
+            "reading": row.pk,
+            "monitor": row.monitor.key,
+            "batch": row.batch_id,
+            "level": level.in_words,
+            "new_finding": not known,
+        },
     )
-    if row.monitor.suspends and version.stage == Stage.MONITORING:
-        reason = f"{_title(row)} breached its limit, and the policy suspends on that. {_first(row)}"
+    if row.monitor.suspends and level >= row.monitor.suspends_from and version.stage == Stage.MONITORING:
+        reason = f"{_title(row)} breached its limit, and the policy suspends on that. {_first(row)} {rollback(version)}"
         workflow.suspend(version_id=version.pk, actor=None, reason=reason, now=now)
 
 
-def _tell(row: Reading, version: ModelVersion, text: str) -> None:
+def _severity(row: Reading, level: Level) -> int:
+    """What the policy says; one step higher where the level is critical."""
+    return min(row.monitor.severity + (level == Level.CRITICAL), Severity.CRITICAL)
+
+
+def rollback(version: ModelVersion) -> str:
+    """Which version can take over, in a sentence; what the attached plan says beyond that is not read."""
+    beside = workflow.incumbents(version)
+    if beside:
+        names = ", ".join(other.number for other in beside)
+        return f"Version {names} is deployed beside it and can take over."
+    since = version.approved_at or version.created_at
+    of_model = ModelVersion.objects.filter(model_id=version.model_id, approved_at__lt=since)
+    earlier = of_model.order_by("-approved_at").first()
+    if earlier is not None:
+        return f"The version approved before it is {earlier.number}; its approval has ended and has to be given again."
+    return "No other version of this model was ever approved: fall back to the decision process of the rollback plan."
+
+
+def _tell(row: Reading, version: ModelVersion, text: str, now: datetime) -> None:
+    if alarm_of(row.monitor, now=now).muted is not None:
+        return  # findings and suspension follow all the same
     officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
     notify.notify(
         recipients={version.model.owner, version.submitted_by, *officers},

@@ -13,4 +13,5 @@ class Event(StrEnum):
     BATCH_VIEWED = "monitoring.batch.viewed"
     READING_FINISHED = "monitoring.reading.finished"
     READING_RESULT_REFUSED = "monitoring.reading.result_refused"
+    ALARM_NOTED = "monitoring.alarm.noted"
     MONITOR_BREACHED = "monitoring.monitor.breached"

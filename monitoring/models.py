@@ -11,12 +11,17 @@ from django.db.models import F, Q
 from approvals.models import Evidence, ModelVersion, StoredFile
 from approvals.models.checks import LeasedRun
 from approvals.models.findings import Severity
+from monitoring.alarms import Level
 
 
 class ReadingVerdict(models.TextChoices):
-    """What a finished reading says. Only ok says that nothing is wrong; no labels says that nothing is known yet."""
+    """What a finished reading says. Only ok says that nothing is wrong; no labels says that nothing is known yet.
+
+    A warning is beyond the policy's limit for warnings and within that for alerts.
+    """
 
     OK = "ok", "Within limits"
+    WARNING = "warning", "Warning"
     BREACH = "breach", "Breach"
     NOT_COMPUTABLE = "not_computable", "Not computable"
     NO_LABELS = "no_labels", "Waiting for labels"
@@ -32,7 +37,16 @@ class Monitor(models.Model):
     thresholds = models.JSONField(default=dict, blank=True)
     severity = models.PositiveSmallIntegerField(choices=Severity.choices, help_text="Of the finding that it opens.")
     every_days = models.PositiveSmallIntegerField(help_text="A batch is expected at least this often.")
-    suspends = models.BooleanField(default=False, help_text="A breach suspends the approval.")
+    suspends = models.BooleanField(default=False, help_text="An alarm suspends the approval.")
+    suspends_from = models.PositiveSmallIntegerField(
+        choices=[(level.value, level.in_words) for level in (Level.ALERT, Level.CRITICAL)],
+        default=Level.ALERT,
+        help_text="The level from which it does.",
+    )
+    warn = models.JSONField(default=dict, blank=True, help_text="Limits beyond which a reading is a warning.")
+    critical = models.JSONField(default=dict, blank=True, help_text="Limits beyond which a reading is critical.")
+    after = models.PositiveSmallIntegerField(default=1, help_text="Readings in a row that raise an alarm.")
+    clears_after = models.PositiveSmallIntegerField(default=1, help_text="Calm readings in a row that end it.")
     reference = models.ForeignKey(
         Evidence, on_delete=models.PROTECT, related_name="+", null=True, blank=True, help_text="What was approved."
     )
@@ -88,6 +102,12 @@ class Reading(LeasedRun):
         null=True, blank=True, help_text="For a reading of the clock: from when on a batch was overdue."
     )
     verdict = models.CharField(max_length=20, choices=ReadingVerdict.choices, blank=True)
+    level = models.PositiveSmallIntegerField(
+        choices=[(level.value, level.in_words) for level in Level],
+        null=True,
+        blank=True,
+        help_text="How far beyond the limits; empty: the reading says nothing.",
+    )
     numbers = models.JSONField(default=dict, blank=True, help_text="Measures, tables and the value that decides most.")
     numbers_digest = models.CharField(max_length=64, blank=True)
     sentences = models.JSONField(default=list, blank=True, help_text="Why this verdict, one sentence each.")
@@ -113,3 +133,38 @@ class Reading(LeasedRun):
     def get_absolute_url(self) -> str:
         """The page of the reading."""
         return f"/monitoring/reading/{self.pk}/change/"
+
+
+class AlarmNoteKind(models.TextChoices):
+    """What somebody said about an alarm."""
+
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    MUTED = "muted", "Muted"
+    INCIDENT = "incident", "Linked to an incident"
+
+
+class AlarmNote(models.Model):
+    """What a person did about the alarm of a monitor, and why. Never changed; a newer note of the kind replaces."""
+
+    monitor = models.ForeignKey(Monitor, on_delete=models.PROTECT, related_name="notes")
+    kind = models.CharField(max_length=20, choices=AlarmNoteKind.choices)
+    reason = models.TextField()
+    until = models.DateField(null=True, blank=True, help_text="Last day that the monitor is muted.")
+    incident = models.CharField(max_length=200, blank=True, help_text="Number or address of the incident.")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(kind="muted", until__isnull=False) | (~Q(kind="muted") & Q(until__isnull=True)),
+                name="a_mute_and_nothing_else_has_a_last_day",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind="incident") | ~Q(incident=""), name="a_link_to_an_incident_names_it"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} by {self.by}"

@@ -18,6 +18,7 @@ from portal.panels import Panel
 
 TONES = {
     ReadingVerdict.OK: "ok",
+    ReadingVerdict.WARNING: "wait",
     ReadingVerdict.BREACH: "bad",
     ReadingVerdict.NOT_COMPUTABLE: "unknown",
     ReadingVerdict.NO_LABELS: "wait",

@@ -54,6 +54,7 @@ class Result:
     numbers: dict[str, Any] = field(default_factory=dict)
     charts: list[dict[str, str]] = field(default_factory=list)
     log: str = ""
+    level: int | None = None
 
 
 def execute(reading_id: int) -> bool:
@@ -217,13 +218,24 @@ def _days_without(row: Reading) -> int:
 def _judged(row: Reading, token: uuid.UUID, kind: type[MonitorKind], measured: Measured) -> Result:
     monitor = kind()
     thresholds = build(kind.Thresholds, row.monitor.thresholds, owner=kind.title)
-    judgement = monitor.judge(measured, thresholds)
-    headline = monitor.headline(measured, thresholds)
+    grade = monitor.graded(
+        measured,
+        monitor.judge(measured, thresholds),
+        warn=_limits(kind, row.monitor.warn),
+        critical=_limits(kind, row.monitor.critical),
+    )
+    judgement, headline = grade.judgement, monitor.headline(measured, thresholds)
     numbers = reading_as_json(measured, with_log=False)
     numbers["headline"] = headline.as_json() if headline else None
     numbers["failed_measures"] = [measure.as_json() for measure in judgement.failed_measures]
     charts, problems = drawn(measured.charts, still_wanted=lambda: _renew(row.pk, token, now=timezone.now()))
-    return Result(judgement.verdict, judgement.sentences, numbers, charts, "\n".join((*measured.log, *problems)))
+    log = "\n".join((*measured.log, *problems))
+    level = None if grade.level is None else int(grade.level)
+    return Result(judgement.verdict, judgement.sentences, numbers, charts, log, level)
+
+
+def _limits(kind: type[MonitorKind], given: dict[str, Any]) -> Any:
+    return build(kind.Thresholds, given, owner=kind.title) if given else None
 
 
 def finish(reading_id: int, token: uuid.UUID, *, result: Result, now: datetime) -> bool:
@@ -234,6 +246,7 @@ def finish(reading_id: int, token: uuid.UUID, *, result: Result, now: datetime) 
             _record(Event.READING_RESULT_REFUSED, row, version, verdict=result.verdict)
             return False
         row.status, row.verdict, row.sentences = RunStatus.FINISHED, result.verdict, list(result.sentences)
+        row.level = result.level
         row.numbers, row.numbers_digest = result.numbers, digest(result.numbers)
         row.charts, row.log = result.charts, result.log[:100_000]
         row.engine = {"python": platform.python_version(), **{name: library_version(name) for name in LIBRARIES}}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
@@ -15,7 +16,7 @@ from monitoring.batches import READ_TASK
 from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
 from portal import hints
 
-SAYS_SOMETHING = (ReadingVerdict.OK, ReadingVerdict.BREACH)
+SAYS_SOMETHING = (ReadingVerdict.OK, ReadingVerdict.WARNING, ReadingVerdict.BREACH)
 STILL_READ = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
@@ -24,13 +25,22 @@ def overdue_since(monitor: Monitor) -> datetime:
 
     A batch that no monitor could read covers no day; one that is still being read does until the answer is there.
     """
+    return overdue_of([monitor])[monitor.pk]
+
+
+def overdue_of(rows: Iterable[Monitor]) -> dict[int, datetime]:
+    """The same for many monitors at once."""
+    chosen = list(rows)
     says_something = Q(readings__verdict__in=SAYS_SOMETHING) | Q(readings__status__in=STILL_READ)
-    batches = Batch.objects.filter(says_something, version_id=monitor.version_id)
-    newest = batches.aggregate(newest=Max("window_end"))["newest"]
-    start = monitor.created_at
-    if newest is not None:
-        start = max(start, datetime.combine(newest, time.max, tzinfo=UTC))
-    return start + timedelta(days=monitor.every_days)
+    batches = Batch.objects.filter(says_something, version_id__in={row.version_id for row in chosen}).order_by()
+    newest = dict(batches.values_list("version_id").annotate(newest=Max("window_end")))
+    return {row.pk: _start(row, newest.get(row.version_id)) + timedelta(days=row.every_days) for row in chosen}
+
+
+def _start(monitor: Monitor, newest: date | None) -> datetime:
+    if newest is None:
+        return monitor.created_at
+    return max(monitor.created_at, datetime.combine(newest, time.max, tzinfo=UTC))
 
 
 def check(*, now: datetime | None = None) -> tuple[int, ...]:

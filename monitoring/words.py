@@ -30,11 +30,21 @@ def _received(facts: Facts) -> str:
     return f"Batch received: {facts.get('name', '')}{window}"
 
 
+def _noted(facts: Facts) -> str:
+    said = {
+        "acknowledged": "Alarm acknowledged",
+        "muted": f"Notices muted through {facts.get('until', '')}",
+        "incident": f"Alarm linked to incident {facts.get('incident', '')}",
+    }.get(str(facts.get("kind", "")), "Alarm answered")
+    return f"{said}: {_title(str(facts.get('monitor', '')))}. {facts.get('reason', '')}"
+
+
 WORDS: dict[str, Words] = {
     Event.MONITORS_STARTED.value: _started,
     Event.BATCH_RECEIVED.value: _received,
     Event.BATCH_VIEWED.value: lambda facts: f"Batch read: {facts.get('name', '')}",
     Event.READING_FINISHED.value: _reading("Monitor read"),
     Event.READING_RESULT_REFUSED.value: _reading("Late reading refused"),
+    Event.ALARM_NOTED.value: _noted,
     Event.MONITOR_BREACHED.value: _reading("Limit breached"),
 }

@@ -13,8 +13,16 @@ from typing import Any, ClassVar
 from approvals.checks._verdicts import Rule, judge_by
 from approvals.checks.base import Check, Judgement, ParameterError, Reading, build
 from approvals.measures.values import Measure
+from monitoring.alarms import Level
 
-OK, BREACH, NOT_COMPUTABLE, NO_LABELS, ERROR = "ok", "breach", "not_computable", "no_labels", "error"
+OK, WARNING, BREACH, NOT_COMPUTABLE, NO_LABELS, ERROR = (
+    "ok",
+    "warning",
+    "breach",
+    "not_computable",
+    "no_labels",
+    "error",
+)
 VERDICTS = {"passed": OK, "failed": BREACH, "not_computable": NOT_COMPUTABLE}
 REFERENCE, BATCH = "reference", "batch"
 
@@ -31,6 +39,14 @@ class Headline:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Grade:
+    """A judgement and how far beyond the limits it is; None where nothing is known."""
+
+    judgement: Judgement
+    level: Level | None
 
 
 class MonitorKind(Check):
@@ -57,6 +73,27 @@ class MonitorKind(Check):
         found = judge_by(reading, self.rules(reading, thresholds), required=required)
         sentences = tuple(sentence.replace("this check", "this monitor") for sentence in found.sentences)
         return Judgement(VERDICTS[found.verdict], sentences, found.failed_measures)
+
+    def graded(self, reading: Reading, judgement: Judgement, *, warn: Any, critical: Any) -> Grade:
+        """The judgement with its level: a breach may be critical, and what is within limits may be a warning.
+
+        `warn` and `critical` are thresholds of this monitor, or None. What could not be judged has no level.
+        """
+        if judgement.verdict == BREACH:
+            beyond = self._beyond(reading, critical)
+            return Grade(judgement, Level.CRITICAL if beyond.failed_measures else Level.ALERT)
+        if judgement.verdict != OK:
+            return Grade(judgement, None)
+        beyond = self._beyond(reading, warn)
+        if not beyond.failed_measures:
+            return Grade(judgement, Level.CALM)
+        sentences = tuple(sentence.replace("the threshold", "the limit for warnings") for sentence in beyond.sentences)
+        return Grade(Judgement(WARNING, (*sentences[: len(beyond.failed_measures)], *judgement.sentences)), Level.WARN)
+
+    def _beyond(self, reading: Reading, thresholds: Any) -> Judgement:
+        if thresholds is None:
+            return Judgement(OK, ())
+        return judge_by(reading, self.rules(reading, thresholds))
 
     def headline(self, reading: Reading, thresholds: Any) -> Headline | None:
         """The judged measure in the most trouble; None if nothing was judged."""

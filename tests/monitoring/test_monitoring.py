@@ -79,7 +79,7 @@ def test_monitors_start_with_the_policy_of_the_version(cast, deploy):
         ({"monitor": "feature_drift", "thresholds": {"max_psy": 1}}, "no setting"),
         ({"monitor": "staleness", "severity": "dreadful"}, "no known severity"),
         ({"monitor": "staleness", "every_days": 0}, "every_days"),
-        ({"monitor": "staleness", "suspends": "perhaps"}, "true or false"),
+        ({"monitor": "staleness", "suspends": "perhaps"}, "true, false or critical"),
     ],
 )
 def test_a_policy_with_a_monitor_that_cannot_watch_is_refused_where_it_is_written(cast, entry, why):

@@ -1,0 +1,109 @@
+"""All deployed versions that a person may see: what is red, since when, who owns it. Reads only."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.contrib.auth.models import User
+
+from approvals import permissions
+from approvals.models import ModelVersion
+from approvals.stages import Stage
+from monitoring.alarms import Level
+from monitoring.models import Monitor
+from monitoring.panels import title_of
+from monitoring.standing import AlarmState, alarms_of
+
+DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
+TONES = {Level.CALM: "ok", Level.WARN: "wait", Level.ALERT: "bad", Level.CRITICAL: "bad"}
+
+
+@dataclass(frozen=True)
+class DeployedLine:
+    """One deployed version: its worst alarm, since when, which monitors, whose it is, and whether somebody answered."""
+
+    version: ModelVersion
+    level: Level
+    tone: str
+    state: str
+    since: date | None
+    alarms: tuple[str, ...]
+    answered: str
+    owner: str
+    approval_ends: datetime | None
+
+
+def deployed_lines(user: User, *, now: datetime) -> list[DeployedLine]:
+    """Every visible deployed version, the worst first, then the longest in alarm."""
+    versions = (
+        permissions.visible_versions(user)
+        .filter(stage__in=DEPLOYED)
+        .select_related("model__owner")
+        .prefetch_related("monitors")
+    )
+    watched = alarms_of([row for version in versions for row in version.monitors.all()], now=now)
+    lines = [_line(version, watched) for version in versions]
+    return sorted(lines, key=lambda line: (-line.level, line.since or date.max, str(line.version)))
+
+
+def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedLine:
+    states = [(monitor, watched[monitor.pk]) for monitor in version.monitors.all()]
+    raised = [(monitor, state) for monitor, state in states if state.level]
+    level = max((state.level for _, state in raised), default=Level.CALM)
+    suspended = version.stage == Stage.SUSPENDED
+    unknown = _unknown(states)
+    words = level.in_words.capitalize() if level or not unknown else unknown
+    return DeployedLine(
+        version=version,
+        level=level,
+        tone="bad" if suspended else TONES[level] if level or not unknown else "unknown",
+        state=f"Suspended; {words.lower()}" if suspended else words,
+        since=min((state.since for _, state in raised if state.since), default=None),
+        alarms=tuple(f"{title_of(monitor)}: {state.level.in_words}" for monitor, state in raised),
+        answered=_answered([state for _, state in raised]),
+        owner=version.model.owner.get_full_name() or version.model.owner.get_username(),
+        approval_ends=version.approval_expires_at,
+    )
+
+
+def _unknown(states: list[tuple[Monitor, AlarmState]]) -> str:
+    if not states:
+        return "Nothing is watched"
+    silent = [monitor for monitor, state in states if not state.known]
+    return "Not known yet" if len(silent) == len(states) else ""
+
+
+def _answered(states: list[AlarmState]) -> str:
+    if not states:
+        return ""
+    said = [note for state in states for note in (state.acknowledged, state.incident, state.muted) if note is not None]
+    if not said:
+        return "by nobody yet"
+    latest = max(said, key=lambda note: note.at)
+    who = latest.by.get_full_name() or latest.by.get_username()
+    return f"{latest.get_kind_display()} by {who}, {latest.at:%d %b %Y}"
+
+
+def as_csv(lines: list[DeployedLine]) -> str:
+    """The same lines as a table for other programs; no cell begins like a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(("model", "version", "state", "level", "since", "alarms", "answered", "owner", "approval_ends"))
+    for line in lines:
+        cells = (
+            line.version.model.name,
+            line.version.number,
+            line.state,
+            line.level.name.lower(),
+            line.since.isoformat() if line.since else "",
+            "; ".join(line.alarms),
+            line.answered,
+            line.owner,
+            line.approval_ends.date().isoformat() if line.approval_ends else "",
+        )
+        writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell for cell in cells])
+    return out.getvalue()
