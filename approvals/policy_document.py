@@ -37,8 +37,18 @@ NEEDED = "\t\u200c\u200d"  # some scripts are not written without the two joiner
 NO_TABLE = "no table has all of these, so the check could never pass. Ask for what tables of one kind have."
 POLICY_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 MONITOR_ENTRIES = frozenset(
-    ("monitor", "parameters", "thresholds", "warn", "critical", "after", "clears_after", "severity")
-    + ("every_days", "suspends")
+    [
+        "monitor",
+        "parameters",
+        "thresholds",
+        "warn",
+        "critical",
+        "after",
+        "clears_after",
+        "severity",
+        "every_days",
+        "suspends",
+    ]
 )
 TOP_LEVEL = ("name", "title", "tier", "basis", "approval_valid_days", "questionnaires", "gates", "monitors", *ENTRIES)
 

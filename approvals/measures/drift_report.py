@@ -15,7 +15,7 @@ import numpy as np
 
 from approvals.measures.bins import ReferenceBins, count, reference_bins
 from approvals.measures.declared_bins import declared_bins
-from approvals.measures.drift import asymptotic_ks_p, categorical_drift, largest_change, numeric_drift
+from approvals.measures.drift import asymptotic_ks_p, categorical_drift, js_distance, largest_change, numeric_drift, psi
 from approvals.measures.exactness import EXACT_ROWS
 from approvals.measures.labels import value_text
 from approvals.measures.quality import row_overlap
@@ -43,6 +43,7 @@ CATEGORICAL = {
 }
 DECILES = 10
 MOST_LISTED = 200_000
+TWO_EDGES = 2
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def _of_numbers(reference: Table, current: Table, column: str, binning: Binning)
     pair = TwoSamples.of(reference, current, column=column, bins=binning.bins, exact_rows=binning.exact_rows)
     stored = binning.of(pair)
     found = numeric_drift(pair, column=column, stored=stored)
-    distance, words = found["js_distance"].value, binning.words(column)
+    one_bin = _in_one_bin(pair, binning)
+    distance, words = found["js_distance"].value, "value_bins" if one_bin else binning.words(column)
     before, now = (pair.distances.before, pair.distances.now) if pair.distances else (None, None)
     named = {name: found[key] for key, name in NUMERIC.items()}
     named[f"psi_{words}_floor_1e4"] = found["psi"]
@@ -193,8 +195,26 @@ def _of_numbers(reference: Table, current: Table, column: str, binning: Binning)
         f"js_distance_basee_on_{on}": _base_e(distance),
         "ks_p_asymp": asymptotic_ks_p(pair),
         **block(named),
+        **one_bin,
         **_by_function(found, ("psi", "js_distance", "ks", "ks_p")),
         "wasserstein_over_reference_std": found["wasserstein_normalised"].value,
+    }
+
+
+def _in_one_bin(pair: TwoSamples, binning: Binning) -> Report:
+    """PSI and Jensen-Shannon by the letter of the quantile rule, where its bins are one that holds everything.
+
+    Then the rule says that nothing ever changes, so the column is compared on bins of its values instead; these
+    numbers stand beside, under the name of the rule.
+    """
+    if pair.column in binning.cuts or np.unique(pair.quantiles).size > TWO_EDGES or not pair.current.n:
+        return {}
+    everything = ReferenceBins(pair.column, "number", (), (), (pair.reference.n,), pair.reference.n, 0)
+    words = binning.words(pair.column)
+    on = "deciles" if words == "ref_deciles" else words
+    return {
+        f"psi_{words}_floor_1e4": psi(everything, pair.current).value,
+        f"js_distance_base2_on_{on}": js_distance(everything, pair.current).value,
     }
 
 

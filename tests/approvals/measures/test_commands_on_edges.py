@@ -430,3 +430,14 @@ def test_any_table_agrees_with_other_libraries(tmp_path_factory, rows):
     gap = max(defined) - min(defined) if len(defined) > 1 else None
     assert fairness["equal_opportunity_difference"] == (None if gap is None else pytest.approx(gap, abs=near))
     assert fairness["unknown_count"] == sum(g in {None, "Unknown"} for _, _, g in decided)
+
+
+def test_a_flag_drifts_on_bins_of_its_values_beside_the_letter_of_the_decile_rule(write_csv):
+    before = write_csv(["flag"], [[int(i >= 156)] for i in range(201)], "before.csv")
+    now = write_csv(["flag"], [[int(i % 3 == 0)] for i in range(201)], "now.csv")
+    found = answer("compare", before, now)["columns"]["flag"]
+    expected, actual = np.array([156, 45]) / 201, np.array([134, 67]) / 201
+    by_value = float(((actual - expected) * np.log(actual / expected)).sum())
+    assert found["psi"] == found["psi_value_bins_floor_1e4"] == pytest.approx(by_value, abs=1e-12)
+    assert (found["psi_ref_deciles_floor_1e4"], found["js_distance_base2_on_deciles"]) == (0.0, 0.0)
+    assert found["binning"].startswith("value bins")
