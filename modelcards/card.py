@@ -5,7 +5,6 @@ Holds facts only: it reads no database, decides nothing and formats nothing. Tim
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -27,6 +26,7 @@ from modelcards.approval import (
     TimelineEvent,
     Waiver,
 )
+from modelcards.changes import Difference, NumberChange, PreviousVersion
 from modelcards.facts import (
     Artifact,
     Dataset,
@@ -53,7 +53,7 @@ from modelcards.measured import (
     Table,
     Threshold,
 )
-from modelcards.reading import CardFormatError, typed
+from modelcards.reading import ADDED, CardFormatError, typed, written
 
 __all__ = [
     "SCHEMA",
@@ -67,6 +67,7 @@ __all__ = [
     "Claim",
     "Condition",
     "Dataset",
+    "Difference",
     "EvidenceItem",
     "Fact",
     "Finding",
@@ -81,8 +82,10 @@ __all__ = [
     "MonitorPlan",
     "MonitoringPlan",
     "Number",
+    "NumberChange",
     "Passage",
     "PolicyFacts",
+    "PreviousVersion",
     "Questionnaire",
     "RequiredSignOff",
     "Requirement",
@@ -173,6 +176,7 @@ class Card:
     timeline: tuple[TimelineEvent, ...] = ()
     ledger: LedgerFacts | None = None
     seal: SealFacts | None = None
+    previous: PreviousVersion | None = field(default=None, metadata=ADDED)
     schema: str = SCHEMA
 
     @property
@@ -182,7 +186,7 @@ class Card:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives the equal card back."""
-        document: dict[str, Any] = dataclasses.asdict(self)
+        document: dict[str, Any] = written(self)
         return document
 
     def canonical(self) -> bytes:

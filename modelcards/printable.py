@@ -15,6 +15,7 @@ import nh3
 from django.utils.safestring import SafeString, mark_safe
 from fontTools.ttLib import TTFont
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 FONTS = Path(__file__).resolve().parent / "fonts"
 FALLBACK = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
@@ -26,9 +27,9 @@ BLANKS = frozenset(" \N{NO-BREAK SPACE}\N{THIN SPACE}\N{NARROW NO-BREAK SPACE}")
 RAW = frozenset({"svg", "proof"})
 
 TAGS = {"p", "ul", "ol", "li", "strong", "em", "code", "pre", "blockquote", "br"}
-# Headings would break the card's own outline; links and pictures would reach outside.
+TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
+# Links and pictures would reach outside.
 SWITCHED_OFF = [
-    "heading",
     "lheading",
     "hr",
     "link",
@@ -40,6 +41,8 @@ SWITCHED_OFF = [
     "entity",
 ]
 DEEPEST = 12
+MOST_CELLS = 600
+"""Strokes between cells; a text with more of them is printed as text, because each cell costs time."""
 
 Document = TypeVar("Document")
 
@@ -53,8 +56,24 @@ def printable(text: str) -> str:
 
 
 def prose(text: str) -> SafeString:
-    """Markdown as HTML made of a few tags without any attribute."""
-    return mark_safe(nh3.clean(_markdown().render(text), tags=TAGS, attributes={}))  # noqa: S308  (cleaned right here)
+    """Markdown as HTML made of a few tags without any attribute.
+
+    Headings become bold paragraphs: the outline is the card's own.
+    """
+    markdown = _markdown(tables=text.count("|") <= MOST_CELLS)
+    tokens = markdown.parse(text)
+    for place, token in enumerate(tokens):
+        if token.type in {"heading_open", "heading_close"}:
+            token.type, token.tag = token.type.replace("heading", "paragraph"), "p"
+            if token.type == "paragraph_open" and tokens[place + 1].children:
+                children = tokens[place + 1].children or []
+                tokens[place + 1].children = [
+                    Token("strong_open", "strong", 1),
+                    *children,
+                    Token("strong_close", "strong", -1),
+                ]
+    html: str = markdown.renderer.render(tokens, markdown.options, {})
+    return mark_safe(nh3.clean(html, tags=TAGS, attributes={}))  # noqa: S308  (cleaned right here)
 
 
 def printable_document(document: Document) -> Document:
@@ -97,5 +116,6 @@ def _code_points(name: str) -> frozenset[int]:
 
 
 @cache
-def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).disable(SWITCHED_OFF)
+def _markdown(*, tables: bool) -> MarkdownIt:
+    plain = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST}).disable(SWITCHED_OFF)
+    return plain.enable("table") if tables else plain

@@ -57,7 +57,9 @@ def passages(case: Case, document: PolicyDocument) -> dict[str, tuple[c.Passage,
             if answer is None or not answer.text.strip():
                 continue
             place = key if key in BOUNDARIES else section
-            passage = c.Passage(str(question["text"]), answer.text, answer.answered_by_name, iso(answer.answered_at))
+            passage = c.Passage(
+                str(question["text"]), answer.text, answer.answered_by_name, iso(answer.answered_at), key
+            )
             found.setdefault(place, []).append(passage)
     return {place: tuple(texts) for place, texts in found.items()}
 
@@ -65,7 +67,7 @@ def passages(case: Case, document: PolicyDocument) -> dict[str, tuple[c.Passage,
 def questionnaires(found: Mapping[str, tuple[c.Passage, ...]]) -> tuple[c.Questionnaire, ...]:
     """What no section of its own prints."""
     own = {USE, *BOUNDARIES}
-    return tuple(c.Questionnaire(words(place), texts) for place, texts in found.items() if place not in own)
+    return tuple(c.Questionnaire(words(place), texts, place) for place, texts in found.items() if place not in own)
 
 
 def artifact(rows: Mapping[str, Evidence]) -> c.Artifact | None:
