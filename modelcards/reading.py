@@ -1,7 +1,7 @@
 """JSON into frozen dataclasses, strictly: an unknown, missing or wrongly typed entry is refused by name; and back.
 
-A field with the metadata ADDED came after cards were issued without it. While it says nothing it is not written, so that
-an earlier card gives the same bytes, and with them the digest that it was signed under, for ever.
+A field with the metadata ADDED came after cards were issued without it. While it says nothing it is not written, so
+that an earlier card gives the same bytes, and with them the digest that it was signed under, for ever.
 """
 
 from __future__ import annotations

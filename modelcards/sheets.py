@@ -25,6 +25,8 @@ from modelcards.printing import confidence, rows_of
 LAW = "local_law_144"
 LONGEST = 40
 """Rows of a table that are printed."""
+FEW, LONG = 3, 18
+"""Columns that share the width alike, and characters that fit into such a column."""
 CLAIMS = "Claimed and measured"
 NUMBERS = ("Measure", "Value", "Interval")
 """How a table begins that says the numbers of the check once more."""
@@ -48,6 +50,11 @@ class TableSheet:
     rows: tuple[tuple[tuple[Cell, bool], ...], ...]
     note: str
     left_out: int
+
+    @property
+    def names_are_long(self) -> bool:
+        """Whether the first column needs more room than its share."""
+        return len(self.columns) > FEW and any(len(str(row[0][0])) > LONG for row in self.rows)
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,16 @@ class CheckSheet:
 
 @dataclass(frozen=True)
 class LimitLine:
-    """One threshold with the check it belongs to and the moment its run was finished."""
+    """Thresholds of one check that were fixed together, and the moment its run was finished."""
 
     check: str
-    threshold: Threshold
+    thresholds: tuple[Threshold, ...]
     finished: str
+
+    @property
+    def fixed(self) -> Threshold:
+        """One of them, for who fixed them, when and where."""
+        return self.thresholds[0]
 
 
 def check_sheet(check: CheckResult) -> CheckSheet:
@@ -179,10 +191,14 @@ def group_sheets(card: Card, *, intersectional: bool) -> tuple[GroupSheet, ...]:
 
 
 def limits(checks: Iterable[CheckResult]) -> tuple[LimitLine, ...]:
-    """Every threshold that was fixed before a run, in the order of the checks."""
-    return tuple(
-        LimitLine(check.title, threshold, _finished(check)) for check in checks for threshold in check.thresholds
-    )
+    """Every threshold that was fixed before a run, in the order of the checks; together what was fixed together."""
+    lines = []
+    for check in checks:
+        together: dict[tuple[str, str, str], list[Threshold]] = {}
+        for threshold in check.thresholds:
+            together.setdefault((threshold.fixed_by, threshold.fixed_at, threshold.source), []).append(threshold)
+        lines += [LimitLine(check.title, tuple(those), _finished(check)) for those in together.values()]
+    return tuple(lines)
 
 
 def _finished(check: CheckResult) -> str:

@@ -19,6 +19,7 @@ from portal.management.demo.steps import Step
 from portal.management.demo.story import credit_score
 
 TEMPLATES = Path(settings.BASE_DIR) / "approvals" / "policy_templates"
+OF_THE_DEMO = Path(__file__).parent
 
 
 def whole_story(house: House) -> list[Step]:
@@ -46,7 +47,8 @@ def _policy(template: str, named: str) -> Step:
 
 
 def _publish(template: str) -> None:
-    text = (TEMPLATES / f"{template}.yaml").read_text(encoding="utf-8")
+    folder = TEMPLATES if (TEMPLATES / f"{template}.yaml").is_file() else OF_THE_DEMO
+    text = (folder / f"{template}.yaml").read_text(encoding="utf-8")
     row = Policy.objects.filter(name=parse(text).name, text=text).first()
     if row is None:
         row = publishing.draft(actor=user(CLARA), text=text)
