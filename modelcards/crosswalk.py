@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MITCHELL = "Model Cards for Model Reporting (Mitchell et al. 2019)"
@@ -134,7 +135,7 @@ ENTRIES: tuple[Entry, ...] = (
             "Change against the previously approved version",
             "issued card of the version before",
         ),
-        ("Record of what was done, by whom, when", "records", "History", "ledger"),
+        ("Record of what was done, by whom, when", "records", "Timeline", "ledger"),
     ),
     *_of(
         ANNEX,
@@ -178,7 +179,7 @@ ENTRIES: tuple[Entry, ...] = (
         ),
         ("4: appropriateness of the metrics", "metrics", "Measures, and why these", "answer model_card.measures"),
         ("5: risk management system", "ethics", "Risk register", "evidence risk_register"),
-        ("6: changes through the lifecycle", "records", "History", "ledger"),
+        ("6: changes through the lifecycle", "records", "Timeline", "ledger"),
         (
             "7: standards or other solutions",
             "rules",
@@ -229,11 +230,9 @@ ENTRIES: tuple[Entry, ...] = (
 )
 
 
-def as_markdown() -> str:
-    """The map as the tables of docs/card-contents.md."""
-    from modelcards.rendering import CONTENTS  # noqa: PLC0415  (the titles of the sections)
-
-    titles = {anchor: f"{place}. {title}" for place, (anchor, title) in enumerate(CONTENTS, 1)}
+def as_markdown(contents: Iterable[tuple[str, str]]) -> str:
+    """The map as the tables of docs/card-contents.md; `contents` are the sections of the card, anchor and title."""
+    titles = {anchor: f"{place}. {title}" for place, (anchor, title) in enumerate(contents, 1)}
     lines: list[str] = []
     for source in dict.fromkeys(entry.source for entry in ENTRIES):
         lines += [f"## {source}", "", "| Asked for | Section of the card | Under | Comes from |", "|---|---|---|---|"]

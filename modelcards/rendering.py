@@ -74,6 +74,7 @@ class Page:
     style: SafeString
     contents: tuple[tuple[str, str], ...]
     overrides: bool
+    coded: bool
     answers: Mapping[str, tuple[Passage, ...]]
     others: tuple[Questionnaire, ...]
     stages: tuple[StageSheet, ...]
@@ -93,11 +94,11 @@ class Page:
     settled_findings: tuple[Finding, ...]
 
 
-def html(card: Card) -> str:
-    """The card as a complete HTML document with its style inside."""
-    shown = printable_document(card)
+def html(card: Card, *, cautious: bool = False) -> str:
+    """The card as a complete HTML document with its style inside; `cautious` writes foreign letters as codes."""
+    shown = printable_document(card, cautious=cautious)
     template = _engine().get_template("modelcards/card.html")
-    text: str = template.render(Context({"card": shown, "page": _page(shown, card.digest())}))
+    text: str = template.render(Context({"card": shown, "page": _page(shown, card.digest(), coded=shown != card)}))
     return text
 
 
@@ -111,7 +112,7 @@ def style(*, draft: bool = False) -> SafeString:
     return mark_safe(sheet)  # noqa: S308
 
 
-def _page(card: Card, digest: str) -> Page:
+def _page(card: Card, digest: str, *, coded: bool) -> Page:
     label = f"Model card {card.number}" if card.issued else "DRAFT, not an approval"
     return Page(
         digest=digest,
@@ -119,6 +120,7 @@ def _page(card: Card, digest: str) -> Page:
         document_title=f"{label}: {card.model.name} {card.version.number}",
         style=style(draft=not card.issued),
         contents=CONTENTS,
+        coded=coded,
         overrides=any(waiver.is_override for waiver in card.waivers),
         answers=placing.answers(card.questionnaires),
         others=placing.others(card.questionnaires),

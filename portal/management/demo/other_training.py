@@ -246,7 +246,12 @@ def _made(
         "held_out": as_csv(data.columns, halves[1], shown),
     }
     record = _record(data, recipe, artifact, tables, halves, seed)
-    declaration = {"label": data.label, "prediction": "y_pred", "key": ["id"], "groups": list(data.groups)}
+    declaration: dict[str, Any] = {
+        "label": data.label,
+        "prediction": "y_pred",
+        "key": ["id"],
+        "groups": list(data.groups),
+    }
     declaration |= {"features": list(data.features), "claims": claims, **declared}
     trained = TrainedModel(
         name=recipe.name,
