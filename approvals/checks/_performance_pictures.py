@@ -42,7 +42,12 @@ def error_bars(labels: Floats, predictions: Floats, *, bars: int = BARS) -> tupl
     errors = _errors(labels, predictions)[1]
     if not errors.size:
         return ()
-    counts, edges = np.histogram(errors, bins=bars if np.ptp(errors) else 1)
+    low, high = float(errors.min()), float(errors.max())
+    with np.errstate(over="ignore", invalid="ignore"):
+        edges = np.linspace(low, high, bars + 1)
+    if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):  # all alike, or too far apart to divide
+        return (ErrorBar(low, high, int(errors.size)),)
+    counts, edges = np.histogram(errors, bins=edges)
     return tuple(
         ErrorBar(float(low), float(high), int(rows))
         for low, high, rows in zip(edges[:-1], edges[1:], counts, strict=True)
