@@ -303,4 +303,4 @@ def code_revision() -> str:
     return sha256(b"".join((folder / name).read_bytes() for name in CODE))
 
 
-ALL: Mapping[str, Callable[[], OtherModel]] = {"progress": train_progress, "reader": train_reader}
+ALL: Mapping[str, Callable[..., OtherModel]] = {"progress": train_progress, "reader": train_reader}
