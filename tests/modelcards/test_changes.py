@@ -77,7 +77,7 @@ def test_a_version_does_not_stand_beside_a_later_one(cast):
     for _ in range(6):
         cast.advance(version)
     cast.sign(version, Role.IT_OPERATIONS)
-    cast.advance(version)
+    cast.advance(version, incumbent_plan="replaced")
     assert card_of(first.version).previous is None
     row = ModelCard.objects.get(version=version, kind="issued")
     assert issuing.execute(row.pk)
