@@ -36,6 +36,7 @@ CONTENTS = (
     ("verify", "How to check this card"),
 )
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+LONGEST_HEAD = 90
 WATERMARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="210" height="297" viewBox="0 0 210 297">'
     '<g transform="translate(22 226) rotate(-52) scale(1.28)" fill="none" stroke="#e3b9b5" stroke-width="3.4" '
@@ -70,6 +71,7 @@ class Page:
 
     digest: str
     label: str
+    running: str
     document_title: str
     style: SafeString
     contents: tuple[tuple[str, str], ...]
@@ -116,7 +118,8 @@ def _page(card: Card, digest: str, *, coded: bool) -> Page:
     label = f"Model card {card.number}" if card.issued else "DRAFT, not an approval"
     return Page(
         digest=digest,
-        label=label,
+        label=_short(label),
+        running=_short(f"{card.model.name} {card.version.number}"),
         document_title=f"{label}: {card.model.name} {card.version.number}",
         style=style(draft=not card.issued),
         contents=CONTENTS,
@@ -140,6 +143,11 @@ def _page(card: Card, digest: str, *, coded: bool) -> Page:
         standing_findings=tuple(finding for finding in card.findings if finding.status.lower() != "closed"),
         settled_findings=tuple(finding for finding in card.findings if finding.status.lower() == "closed"),
     )
+
+
+def _short(text: str) -> str:
+    """What fits into one line at the head of a page; longer ones would be set anew, line by line, on each page."""
+    return text if len(text) <= LONGEST_HEAD else f"{text[: LONGEST_HEAD - 1]}…"
 
 
 def _stages(card: Card) -> Iterable[StageSheet]:
