@@ -23,8 +23,8 @@ from modelcards.card import (
 from modelcards.printing import confidence, rows_of
 
 LAW = "local_law_144"
-LONGEST = 40
-"""Rows of a table that are printed."""
+LONGEST, FIRST_ROWS = 40, 15
+"""Rows that are printed of a table by group or of the law, and of any other table."""
 FEW, LONG = 3, 18
 """Columns that share the width alike, and characters that fit into such a column."""
 CLAIMS = "Claimed and measured"
@@ -118,7 +118,11 @@ def check_sheet(check: CheckResult) -> CheckSheet:
         numbers=tuple(lines),
         methods=tuple((letter, method) for method, letter in letters.items()),
         judged=any(number.verdict for number in check.numbers),
-        tables=tuple(table_sheet(table) for table in check.tables if not _said_elsewhere(table)),
+        tables=tuple(
+            table_sheet(table, longest=LONGEST if check.key == LAW else FIRST_ROWS)
+            for table in check.tables
+            if not _said_elsewhere(table)
+        ),
         charts=tuple(ChartSheet(chart, table_sheet(chart.table) if chart.table else None) for chart in check.charts),
     )
 
@@ -149,9 +153,9 @@ def _said_elsewhere(table: Table) -> bool:
     return table.title == CLAIMS or table.columns[: len(NUMBERS)] == NUMBERS
 
 
-def table_sheet(table: Table) -> TableSheet:
-    """The table with its number columns and at most LONGEST rows."""
-    shown = table.rows[:LONGEST]
+def table_sheet(table: Table, *, longest: int = LONGEST) -> TableSheet:
+    """The table with its number columns and its first rows."""
+    shown = table.rows[:longest]
     numeric = [
         place > 0 and bool(shown) and all(_is_number(row[place]) for row in shown if place < len(row))
         for place in range(len(table.columns))

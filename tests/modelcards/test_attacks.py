@@ -111,7 +111,7 @@ def test_a_table_without_end_is_cut_with_a_word_about_the_rest():
     table = c.Table("Huge", tuple(f"column {number}" for number in range(31)), rows)
     check = c.CheckResult("k", "Check", "1", "Validation", "passed", tables=(table,))
     pdf = PdfExporter().export(dataclasses.replace(smallest_card(), checks=(check,)))
-    assert "99960morerowsstandintheattachedcard.json" in squeezed(text_of(pdf)).replace("\u2009", "")
+    assert "99985morerowsstandintheattachedcard.json" in squeezed(text_of(pdf)).replace("\u2009", "")
 
 
 def test_nothing_of_a_page_lies_outside_of_its_paper():

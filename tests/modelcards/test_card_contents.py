@@ -134,9 +134,9 @@ def test_a_long_table_ends_and_says_where_the_rest_is():
         "k", "Check", "1", "Validation", "passed", tables=(c.Table("Long", ("Name", "Number"), rows),)
     )
     html = rendering.html(card(checks=(check,)))
-    assert "row 39" in html
-    assert "row 40" not in html
-    assert "460 more rows stand in the attached card.json." in html
+    assert "row 14" in html
+    assert "row 15" not in html
+    assert "485 more rows stand in the attached card.json." in html
 
 
 def test_a_sign_off_of_a_stage_without_a_gate_is_shown():
