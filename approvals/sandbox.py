@@ -187,6 +187,7 @@ def _start(questions: IO[bytes], scratch: Path) -> subprocess.Popen[bytes]:
         "TMPDIR": str(scratch),
         "OPENBLAS_NUM_THREADS": "1",  # each thread of it would reserve address space that the limit counts
         "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",  # so would each thread's own heap: two tables of 30 columns did not fit
         **_sorting(),
     }
     return subprocess.Popen(

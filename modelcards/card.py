@@ -5,7 +5,6 @@ Holds facts only: it reads no database, decides nothing and formats nothing. Tim
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from modelcards.approval import (
     TimelineEvent,
     Waiver,
 )
+from modelcards.changes import Difference, NumberChange, PreviousVersion
 from modelcards.facts import (
     Artifact,
     Dataset,
@@ -54,7 +54,7 @@ from modelcards.measured import (
     Table,
     Threshold,
 )
-from modelcards.reading import CardFormatError, typed
+from modelcards.reading import ADDED, CardFormatError, typed, written
 
 __all__ = [
     "SCHEMA",
@@ -68,6 +68,7 @@ __all__ = [
     "Claim",
     "Condition",
     "Dataset",
+    "Difference",
     "EvidenceItem",
     "Fact",
     "Finding",
@@ -82,8 +83,10 @@ __all__ = [
     "MonitorPlan",
     "MonitoringPlan",
     "Number",
+    "NumberChange",
     "Passage",
     "PolicyFacts",
+    "PreviousVersion",
     "Questionnaire",
     "RequiredSignOff",
     "Requirement",
@@ -176,6 +179,7 @@ class Card:
     timeline: tuple[TimelineEvent, ...] = ()
     ledger: LedgerFacts | None = None
     seal: SealFacts | None = None
+    previous: PreviousVersion | None = field(default=None, metadata=ADDED)
     schema: str = SCHEMA
 
     @property
@@ -185,7 +189,7 @@ class Card:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives the equal card back."""
-        document: dict[str, Any] = dataclasses.asdict(self)
+        document: dict[str, Any] = written(self)
         if self.seal is not None:
             seal = document["seal"]
             document["seal"] = {name: seal[name] for name in seal if seal[name] or name not in ADDED_TO_SEALS}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from modelcards.reading import ADDED
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,13 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Passage:
-    """A text by a person, in Markdown, under the question it answers; `key` is what the policy calls the question."""
+    """A text by a person, in Markdown, under the question it answers; `key` names the question in the policy."""
 
     heading: str
     text: str
     author: str = ""
     at: str = ""
-    key: str = ""
+    key: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Questionnaire:
 
     title: str
     answers: tuple[Passage, ...]
+    section: str = field(default="", metadata=ADDED)
 
 
 @dataclass(frozen=True)

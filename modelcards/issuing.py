@@ -64,7 +64,10 @@ class Download:
 
 
 def request_draft(*, version_id: int, actor: User, now: datetime | None = None) -> ModelCard:
-    """Order a draft, which becomes evidence of the version. One that is being made already is given back."""
+    """Order a draft, at any stage. One that is being made already is given back.
+
+    While the version is in review and has an artifact, the draft becomes its evidence; otherwise it is a file to read.
+    """
     now = now or timezone.now()
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
     recorded = refusals.recorded(
@@ -74,9 +77,6 @@ def request_draft(*, version_id: int, actor: User, now: datetime | None = None) 
         version = _locked(version_id)
         if not permissions.may_submit(actor, version.model):
             raise NotPermitted("Only a submitter of this model may order a draft of its card.")
-        evidence.require_in_review(version)
-        if evidence.current(version, EvidenceKind.ARTIFACT) is None:
-            raise Refused("Attach the model artifact first: a draft card belongs to one artifact.")
         under_way = ModelCard.objects.filter(
             version=version, kind=CardStatus.DRAFT, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)
         ).first()
@@ -244,9 +244,6 @@ def store(card_id: int, token: uuid.UUID, card: Card, pdf: bytes) -> bool:
         if row.token != token or row.status != RunStatus.RUNNING:
             _record(Event.CARD_RESULT_REFUSED, row, None)
             return False
-        if row.kind == CardStatus.DRAFT and version.stage not in REVIEW_STAGES:
-            _set_failed(row, "The version left review while its draft was made.", now)
-            return False
         if row.kind == CardStatus.DRAFT and not _about_the_artifact(card, version):
             _set_failed(row, "The artifact was replaced while the draft was made; order another one.", now)
             return False
@@ -255,7 +252,8 @@ def store(card_id: int, token: uuid.UUID, card: Card, pdf: bytes) -> bool:
         row.checkpoint_size = card.ledger.size if card.ledger else None
         row.save()
         if row.kind == CardStatus.DRAFT:
-            _attach(version, row, upload, now)
+            if card.artifact is not None and version.stage in REVIEW_STAGES:
+                _attach(version, row, upload, now)
             _record(Event.DRAFT_MADE, row, None)
         else:
             _tell(version, row)
@@ -273,7 +271,8 @@ def _seal_of(card: Card) -> dict[str, str]:
 
 def _about_the_artifact(card: Card, version: ModelVersion) -> bool:
     artifact = evidence.current(version, EvidenceKind.ARTIFACT)
-    return artifact is not None and card.artifact is not None and artifact.file.sha256 == card.artifact.sha256
+    attached = artifact.file.sha256 if artifact else ""
+    return attached == (card.artifact.sha256 if card.artifact else "")
 
 
 def _attach(version: ModelVersion, row: ModelCard, upload: files.Upload, now: datetime) -> None:

@@ -7,7 +7,6 @@ from django.contrib.auth.models import User
 from approvals import permissions
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.stages import REVIEW_STAGES
 from modelcards.models import ModelCard
 from portal.panels import Panel
 
@@ -18,7 +17,7 @@ def cards_panel(version: ModelVersion, user: User) -> Panel:
     content = {
         "version": version,
         "cards": rows,
-        "may_order": version.stage in REVIEW_STAGES and permissions.may_submit(user, version.model),
+        "may_order": permissions.may_submit(user, version.model),
         "under_way": any(row.status in (RunStatus.QUEUED, RunStatus.RUNNING) for row in rows),
     }
     return Panel("cards", "Model cards", "modelcards/admin_panel.html", content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sized
 from datetime import UTC, date, datetime
 
@@ -19,6 +20,7 @@ register = Library()
 
 NOTHING = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 THOUSAND = 1000
 SHORT_TABLE = 9
 SHOUTED = frozenset("auc roc ks ece mce mcc tpr fpr fnr tnr tp fp tn fn npv psi f1 pr id n js".split())  # noqa: SIM905
@@ -83,6 +85,13 @@ def decimal(value: Cell) -> str:
         return "0"
     digits = f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
     return digits.replace("-", MINUS)
+
+
+@register.filter
+def cell(content: Cell) -> str:
+    """What stands in a cell: a digest in groups, a number to four digits, text as it is."""
+    is_digest = isinstance(content, str) and HEXADECIMAL.fullmatch(content)
+    return digest(str(content)) if is_digest else decimal(content)
 
 
 @register.filter

@@ -1,4 +1,8 @@
-"""JSON into frozen dataclasses, strictly: an unknown, missing or wrongly typed entry is refused by name."""
+"""JSON into frozen dataclasses, strictly: an unknown, missing or wrongly typed entry is refused by name; and back.
+
+A field with the metadata ADDED came after cards were issued without it. While it says nothing it is not written, so
+that an earlier card gives the same bytes, and with them the digest that it was signed under, for ever.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,23 @@ from typing import Any
 
 class CardFormatError(ValueError):
     """A document that does not fit the schema; the sentence names the place."""
+
+
+ADDED = {"added after cards were issued without it": True}
+"""Metadata of such a field; its default must say nothing."""
+
+
+def written(value: Any) -> Any:
+    """Plain JSON values; `typed` gives the equal value back."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            item.name: written(getattr(value, item.name))
+            for item in dataclasses.fields(value)
+            if not (item.metadata == ADDED and getattr(value, item.name) == item.default)
+        }
+    if isinstance(value, tuple | list):
+        return [written(item) for item in value]
+    return {key: written(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
 def typed(kind: Any, data: Any, where: str) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import base64
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,36 +11,58 @@ from pathlib import Path
 from django.template import Context, Engine
 from django.utils.safestring import SafeString, mark_safe
 
+from modelcards import placing, sheets
 from modelcards.agreement import Quorum, quorums
-from modelcards.card import Card, CheckResult, Finding, GroupTable, SignOff
+from modelcards.card import Card, Finding, Passage, Questionnaire, SignOff
 from modelcards.printable import printable_document
 
 CONTENTS = (
-    ("model", "Model and version"),
-    ("use", "Intended use and boundaries"),
-    ("data", "Data and training"),
-    ("checks", "Automated checks"),
+    ("model", "Model details"),
+    ("use", "Intended use"),
+    ("factors", "Factors"),
+    ("metrics", "Metrics"),
+    ("evaluation", "Evaluation data"),
+    ("training", "Training data and training"),
+    ("checks", "Quantitative analyses"),
     ("groups", "Results by group"),
-    ("claims", "Claims beside measurements"),
-    ("risks", "Risks, findings and exceptions"),
+    ("law", "Local Law 144 tables"),
+    ("ethics", "Ethical considerations"),
+    ("caveats", "Caveats and recommendations"),
+    ("changes", "Changes"),
+    ("rules", "Rules, oversight and law"),
     ("approvals", "Approvals"),
     ("monitoring", "Monitoring after approval"),
     ("records", "Evidence and history"),
     ("verify", "How to check this card"),
 )
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+LONGEST_HEAD = 90
+WATERMARK = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="210" height="297" viewBox="0 0 210 297">'
+    '<g transform="translate(22 226) rotate(-52) scale(1.28)" fill="none" stroke="#e3b9b5" stroke-width="3.4" '
+    'stroke-linecap="round" stroke-linejoin="round">'
+    '<path d="M0 0V-40H10C24-40 28-30 28-20S24 0 10 0ZM42 0V-40H56C66-40 68-34 68-29S65-18 56-18H42M56-18 68 0"/>'
+    '<path d="M80 0 94-40 108 0M85-14H103M122 0V-40H144M122-20H140M154-40H182M168-40V0"/></g></svg>'
+)
+"""Letters as lines, so that neither a search nor a screen reader meets them on each page."""
 
 
 @dataclass(frozen=True)
-class GateLine:
-    """One stage in the overview: the gate, and who signed."""
+class StageSheet:
+    """One stage: its gate, the dossier that its signers saw, and who signed what that still counts."""
 
     title: str
     open: bool
     dossier: str
-    signers: tuple[str, ...]
     requirements: int
     met: int
+    unmet: tuple[str, ...]
+    sign_offs: tuple[SignOff, ...]
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """Printed names, each once."""
+        return tuple(dict.fromkeys(signed.printed_name for signed in self.sign_offs))
 
 
 @dataclass(frozen=True)
@@ -48,70 +71,101 @@ class Page:
 
     digest: str
     label: str
+    running: str
     document_title: str
     style: SafeString
     contents: tuple[tuple[str, str], ...]
     overrides: bool
-    gates: tuple[GateLine, ...]
+    coded: bool
+    answers: Mapping[str, tuple[Passage, ...]]
+    others: tuple[Questionnaire, ...]
+    stages: tuple[StageSheet, ...]
     quorums: tuple[Quorum, ...]
-    unitary: tuple[tuple[CheckResult, GroupTable], ...]
-    intersectional: tuple[tuple[CheckResult, GroupTable], ...]
-    current: tuple[SignOff, ...]
+    checks: tuple[sheets.CheckSheet, ...]
+    limits: tuple[sheets.LimitLine, ...]
+    factors: tuple[tuple[str, str], ...]
+    methods: tuple[str, ...]
+    unitary: tuple[sheets.GroupSheet, ...]
+    intersectional: tuple[sheets.GroupSheet, ...]
+    by_slice: bool
+    law: tuple[sheets.CheckSheet, ...]
+    plans: tuple[sheets.PlanSheet, ...]
+    signed: bool
     voided: tuple[SignOff, ...]
     standing_findings: tuple[Finding, ...]
     settled_findings: tuple[Finding, ...]
 
 
-def html(card: Card) -> str:
-    """The card as a complete HTML document with its style inside."""
-    shown = printable_document(card)
+def html(card: Card, *, cautious: bool = False) -> str:
+    """The card as a complete HTML document with its style inside; `cautious` writes foreign letters as codes."""
+    shown = printable_document(card, cautious=cautious)
     template = _engine().get_template("modelcards/card.html")
-    text: str = template.render(Context({"card": shown, "page": _page(shown, card.digest())}))
+    text: str = template.render(Context({"card": shown, "page": _page(shown, card.digest(), coded=shown != card)}))
     return text
 
 
 @cache
-def style() -> SafeString:
-    """The style sheet of the card: a file of ours, so it needs no escaping."""
-    return mark_safe((TEMPLATES / "modelcards" / "card.css").read_text(encoding="utf-8"))  # noqa: S308
+def style(*, draft: bool = False) -> SafeString:
+    """The style sheet of the card: a file of ours, so it needs no escaping. A draft has its watermark on every page."""
+    sheet = (TEMPLATES / "modelcards" / "card.css").read_text(encoding="utf-8")
+    if draft:
+        address = f"data:image/svg+xml;base64,{base64.b64encode(WATERMARK.encode()).decode()}"
+        sheet += f"@page {{ background: url({address}) no-repeat center / 210mm 297mm }}\n"
+    return mark_safe(sheet)  # noqa: S308
 
 
-def _page(card: Card, digest: str) -> Page:
+def _page(card: Card, digest: str, *, coded: bool) -> Page:
     label = f"Model card {card.number}" if card.issued else "DRAFT, not an approval"
-    groups = [(check, table) for check in card.checks for table in check.groups]
     return Page(
         digest=digest,
-        label=label,
+        label=_short(label),
+        running=_short(f"{card.model.name} {card.version.number}"),
         document_title=f"{label}: {card.model.name} {card.version.number}",
-        style=style(),
+        style=style(draft=not card.issued),
         contents=CONTENTS,
+        coded=coded,
         overrides=any(waiver.is_override for waiver in card.waivers),
-        gates=tuple(_gate_lines(card)),
+        answers=placing.answers(card.questionnaires),
+        others=placing.others(card.questionnaires),
+        stages=tuple(_stages(card)),
         quorums=quorums(card),
-        unitary=tuple(pair for pair in groups if not _is_intersectional(pair[1])),
-        intersectional=tuple(pair for pair in groups if _is_intersectional(pair[1])),
-        current=tuple(signed for signed in card.sign_offs if signed.current),
+        checks=tuple(sheets.check_sheet(check) for check in card.checks),
+        limits=sheets.limits(card.checks),
+        factors=sheets.factors(card),
+        methods=sheets.methods(card.checks),
+        unitary=sheets.group_sheets(card, intersectional=False),
+        intersectional=sheets.group_sheets(card, intersectional=True),
+        by_slice=any(check.key == "slice_performance" for check in card.checks),
+        law=tuple(sheets.check_sheet(check) for check in card.checks if check.key == sheets.LAW),
+        plans=sheets.plans(card.mitigations),
+        signed=any(signed.current for signed in card.sign_offs),
         voided=tuple(signed for signed in card.sign_offs if not signed.current),
         standing_findings=tuple(finding for finding in card.findings if finding.status.lower() != "closed"),
         settled_findings=tuple(finding for finding in card.findings if finding.status.lower() == "closed"),
     )
 
 
-def _is_intersectional(table: GroupTable) -> bool:
-    return len(table.factors) > 1
+def _short(text: str) -> str:
+    """What fits into one line at the head of a page; longer ones would be set anew, line by line, on each page."""
+    return text if len(text) <= LONGEST_HEAD else f"{text[: LONGEST_HEAD - 1]}…"
 
 
-def _gate_lines(card: Card) -> Iterable[GateLine]:
+def _stages(card: Card) -> Iterable[StageSheet]:
+    """The gates in their order; a sign-off of a stage without a gate is shown all the same."""
+    gated = {gate.stage for gate in card.gates}
     for gate in card.gates:
-        signers = [s.printed_name for s in card.sign_offs if s.stage == gate.stage and s.current]
-        yield GateLine(
+        yield StageSheet(
             title=gate.title,
             open=gate.open,
             dossier=gate.dossier,
-            signers=tuple(dict.fromkeys(signers)),
             requirements=len(gate.requirements),
             met=sum(requirement.met for requirement in gate.requirements),
+            unmet=tuple(requirement.sentence for requirement in gate.requirements if not requirement.met),
+            sign_offs=tuple(signed for signed in card.sign_offs if signed.stage == gate.stage and signed.current),
         )
+    for signed in card.sign_offs:
+        if signed.current and signed.stage not in gated:
+            yield StageSheet(signed.stage_title, False, signed.dossier, 0, 0, (), (signed,))
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from approvals.checks._evaluation import Declaration
+from approvals.checks._performance_pictures import confusion_chart
 from approvals.checks._performance_tables import Performed, measures_chart
 from approvals.checks._verdicts import interval_text, number
 from approvals.checks.base import Job, NumberTable
@@ -69,7 +70,10 @@ def performed(table: Table, declared: Declaration, job: Job) -> Performed:
         if scores
         else ("No score columns of the classes are declared, so ranks and probabilities were not.",),
         tables=(_confusion(found.confusion), _classes(found)),
-        charts=(measures_chart(measure for key, measure in measures.items() if key not in LOSSES),),
+        charts=(
+            *confusion_chart(found.confusion.classes, found.confusion.cells),
+            measures_chart(measure for key, measure in measures.items() if key not in LOSSES),
+        ),
         tolerances=dict.fromkeys(NAMES, parameters.tolerance),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from approvals.checks._evaluation import Declaration
+from approvals.checks._performance_pictures import error_charts
 from approvals.checks._performance_tables import Performed, measures_chart
 from approvals.checks.base import Job
 from approvals.measures.regression import regression_performance
@@ -48,6 +49,7 @@ def performed(table: Table, declared: Declaration, job: Job) -> Performed:
             measures_chart(
                 (measures[key] for key in DRAWN), title="Errors with their intervals", axis="unit of the label"
             ),
+            *error_charts(table.numbers(declared.label), table.numbers(declared.prediction)),
         ),
         tolerances=_tolerances(found, job.parameters.tolerance),
     )

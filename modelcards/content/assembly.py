@@ -11,7 +11,7 @@ from approvals import dossier, timeline, workflow
 from approvals.models import Evidence, EvidenceKind, Finding, ModelVersion
 from approvals.policy_document import parse
 from modelcards import card as c
-from modelcards.content import approval, measured, subject
+from modelcards.content import approval, changes, measured, subject
 from modelcards.content.texts import name_of
 from portal.models import Checkpoint
 
@@ -39,7 +39,7 @@ def build(
     gates = approval.gates(case, document, now)
     signed = approval.sign_offs(version, case)
     held = approval.waivers(version, case, document, now)
-    return c.Card(
+    made = c.Card(
         number=number,
         status=status.value,
         made_at=now.isoformat(),
@@ -72,6 +72,7 @@ def build(
         ledger=approval.ledger_facts(version, checkpoint) if checkpoint else None,
         seal=seal,
     )
+    return replace(made, previous=changes.previous(version, document, made))
 
 
 def signing_entries(version: ModelVersion) -> tuple[int, ...]:

@@ -25,8 +25,12 @@ HIGHLIGHTS = (
     "root mean squared error",
     "mean absolute error",
     "r²",
+    "mean error, prediction minus label",
+    "accuracy of the worst slice",
 )
-MOST_HIGHLIGHTS = 6
+WORST_FIRST = ("selection rate ratio by", "mean absolute error difference by")
+"""Beginnings of names of disparities, by one attribute, that a reader looks for as well."""
+MOST_HIGHLIGHTS, LARGE = 6, 10
 SAME_AS_NUMBERS = "Measures"
 """A table of the run's page that a card prints already as the numbers of the check."""
 
@@ -139,16 +143,22 @@ def highlights(results: Iterable[c.CheckResult]) -> tuple[c.Highlight, ...]:
         for number in result.numbers:
             if any(known.label == words(number.name) for known in found):
                 continue  # two checks measure it, with the same definition
-            wanted = number.name.lower() in HIGHLIGHTS or number.name.startswith("selection rate ratio by")
+            wanted = number.name.lower() in HIGHLIGHTS or number.name.startswith(WORST_FIRST)
             if wanted and number.value is not None and " and " not in number.name:
                 note = (
-                    f"{number.low:.3f} to {number.high:.3f}"
+                    f"{_short(number.low)} to {_short(number.high)}"
                     if number.low is not None and number.high is not None
                     else ""
                 )
                 tone = c.Tone.BAD if number.verdict == Verdict.FAILED else c.Tone.NEUTRAL
-                found.append(c.Highlight(words(number.name), f"{number.value:.3f}", note, tone.value))
+                found.append(c.Highlight(words(number.name), _short(number.value), note, tone.value))
     return tuple(found[:MOST_HIGHLIGHTS])
+
+
+def _short(value: float) -> str:
+    """Three decimals of a small number, three digits of a large one."""
+    text = f"{value:.3f}" if abs(value) < LARGE else f"{value:.4g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def claims(results: Iterable[c.CheckResult], runs: Mapping[str, CheckRun]) -> tuple[c.Claim, ...]:

@@ -69,7 +69,7 @@ def passages(case: Case, document: PolicyDocument) -> dict[str, tuple[c.Passage,
 def questionnaires(found: Mapping[str, tuple[c.Passage, ...]]) -> tuple[c.Questionnaire, ...]:
     """What no section of its own prints."""
     own = {USE, *BOUNDARIES}
-    return tuple(c.Questionnaire(words(place), texts) for place, texts in found.items() if place not in own)
+    return tuple(c.Questionnaire(words(place), texts, place) for place, texts in found.items() if place not in own)
 
 
 def artifact(rows: Mapping[str, Evidence]) -> c.Artifact | None:
@@ -96,11 +96,31 @@ def lineage(rows: Mapping[str, Evidence]) -> tuple[c.Dataset, ...]:
     record = files.read_json(row.file.path, size=row.file.size)
     found = [_dataset(item, "Source") for item in _listed(record.get("sources"))]
     found += [_dataset(item, "Table") for item in _listed(record.get("tables"))]
-    steps = "\n".join(f"{place}. {plain(step)}" for place, step in enumerate(_listed(record.get("transformations")), 1))
+    steps = "\n".join(_steps(_listed(record.get("transformations"))))
     rest = {key: value for key, value in record.items() if key not in ("sources", "tables", "transformations")}
     facts = tuple(c.Fact(words(key), plain(value)) for key, value in rest.items())
     found.append(c.Dataset("From sources to tables", "Lineage", row.file.sha256, facts=facts, text=steps))
     return tuple(found)
+
+
+def _steps(steps: list[Any]) -> Iterator[str]:
+    """The steps as a numbered list in Markdown: what was made of what, how, and by which code."""
+    code = ""
+    for place, step in enumerate(steps, 1):
+        if not isinstance(step, dict):
+            yield f"{place}. {plain(step)}"
+            continue
+        used, made = plain(step.get("used")), plain(step.get("generated"))
+        yield f"{place}. **{plain(step.get('name')) or 'Step'}**" + (f": {used} → {made}" if used or made else "")
+        yield from (f"    - {plain(said)}" for said in _listed(step.get("description")))
+        told = ("name", "used", "generated", "description", "code", "code_sha256")
+        rest = ", ".join(f"{words(key).lower()}: {plain(item)}" for key, item in step.items() if key not in told)
+        by = " ".join(part for part in (plain(step.get("code")), plain(step.get("code_sha256"))) if part)
+        if rest:
+            yield f"    - {rest}"
+        if by and by != code:
+            yield f"    - Code: {by}"
+        code = by or code
 
 
 def _listed(value: Any) -> list[Any]:

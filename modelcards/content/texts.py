@@ -35,8 +35,18 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "; ".join(part for item in value if (part := plain(item)))
     if isinstance(value, dict):
-        return ", ".join(f"{words(str(key)).lower()}: {plain(item)}" for key, item in value.items())
+        return _named(value) if isinstance(value.get("name"), str) else _entries(value)
     return str(value)
+
+
+def _named(value: dict[str, Any]) -> str:
+    """An object with a name: the name, and the rest in brackets."""
+    rest = _entries({key: item for key, item in value.items() if key != "name"})
+    return f"{value['name']} ({rest})" if rest else str(value["name"])
+
+
+def _entries(value: dict[str, Any]) -> str:
+    return ", ".join(f"{words(str(key)).lower()}: {plain(item)}" for key, item in value.items())
 
 
 def limit_words(name: str) -> str:

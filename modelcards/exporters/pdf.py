@@ -24,10 +24,10 @@ from xml.sax.saxutils import escape
 
 import pikepdf
 
+from modelcards import faces, told_text
 from modelcards.card import Card
 from modelcards.embedded import embedded
 from modelcards.exporters.base import Exporter, Records
-from modelcards.printable import FONTS
 from modelcards.rendering import html
 from portal.errors import Unavailable
 
@@ -37,16 +37,6 @@ BEAT_SECONDS = 10
 MEMORY = 2 * 1024**3
 NAMESPACE = "urn:model-approval-portal:card:1#"
 REFUSED = 3
-
-FONTCONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
-<dir>{fonts}</dir><cachedir>{cache}</cachedir>
-<alias binding="same"><family>sans-serif</family>
-<prefer><family>Card Sans</family><family>DejaVu Sans</family></prefer></alias>
-<alias binding="same"><family>serif</family>
-<prefer><family>Card Sans</family><family>DejaVu Sans</family></prefer></alias>
-<alias binding="same"><family>monospace</family>
-<prefer><family>Card Mono</family><family>DejaVu Sans</family></prefer></alias>
-</fontconfig>"""
 
 XMP = """<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part>
 </rdf:Description><rdf:Description rdf:about="" xmlns:card="{namespace}"><card:digest>{digest}</card:digest>
@@ -94,9 +84,20 @@ class PdfExporter(Exporter):
 
         Raises Unavailable with the reason if the card cannot be printed.
         """
+        try:
+            return self._printed(card, attestations, meanwhile, cautious=False)
+        except Unavailable as refusal:
+            if refusal.code != "card-lacks-a-letter":
+                raise
+        # A letter that the fonts' tables promise and no shape draws: readable codes, and never no card at all.
+        return self._printed(card, attestations, meanwhile, cautious=True)
+
+    def _printed(
+        self, card: Card, attestations: bytes | None, meanwhile: Callable[[], None], *, cautious: bool
+    ) -> bytes:
         files = embedded(card, attestations)
         order = {
-            "html": html(card),
+            "html": html(card, cautious=cautious),
             "files": {
                 name: {
                     "content": base64.b64encode(file.content).decode(),
@@ -120,7 +121,7 @@ def _wait() -> None:
 def _print_in_child(order: bytes, meanwhile: Callable[[], None] = _wait, *, seconds: int = SECONDS) -> bytes:
     with tempfile.TemporaryDirectory(prefix="card-") as folder:
         fonts = Path(folder, "fonts.conf")
-        fonts.write_text(FONTCONFIG.format(fonts=escape(str(FONTS)), cache=escape(folder)), encoding="utf-8")
+        fonts.write_text(faces.fontconfig(json.loads(order)["html"], cache=Path(folder)), encoding="utf-8")
         environment = {
             "FONTCONFIG_FILE": str(fonts),
             "HOME": folder,
@@ -143,7 +144,8 @@ def _print_in_child(order: bytes, meanwhile: Callable[[], None] = _wait, *, seco
                 child.kill()
     if child.returncode == 0 and printed.startswith(b"%PDF-"):
         return printed
-    raise Unavailable(_why(child.returncode, complaints), code="card-not-printed")
+    code = "card-lacks-a-letter" if child.returncode == REFUSED else "card-not-printed"
+    raise Unavailable(_why(child.returncode, complaints), code=code)
 
 
 def _answer(
@@ -202,6 +204,7 @@ class _Complaints(logging.Handler):
 def _print(order: dict[str, Any]) -> bytes:
     # Raises OSError where Pango is missing, so only the child imports it.
     import weasyprint  # noqa: PLC0415
+    from weasyprint.pdf.stream import Stream  # noqa: PLC0415
     from weasyprint.urls import URLFetcher  # noqa: PLC0415
 
     class NothingButPictures(URLFetcher):  # type: ignore[misc]  # WeasyPrint has no types
@@ -215,6 +218,7 @@ def _print(order: dict[str, Any]) -> bytes:
                 return super().fetch(url, headers)
             raise ValueError("The card names an address to load; nothing is loaded.")
 
+    told_text.tell(Stream)
     moment = datetime.fromisoformat(order["made_at"]).astimezone(UTC).replace(tzinfo=None)
     fetcher = NothingButPictures()
     attachments = [

@@ -1,16 +1,24 @@
 """What cannot become a card ends with a sentence and never hangs; what is finished is neither changed nor mixed up."""
 
 import json
+import subprocess
 from datetime import timedelta
 
+import pikepdf
 import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from PIL import Image
 
+from approvals import workflow
 from approvals.models import Evidence
-from modelcards import issuing
+from approvals.stages import Role, Stage
+from modelcards import content, issuing
+from modelcards.card import CardStatus
 from modelcards.models import ModelCard
-from portal.errors import BadInput, Refused, Unavailable
+from portal.errors import BadInput, NotPermitted, Unavailable
 from portal.models import LedgerEntry
 from tests.modelcards.approvals import GATES, in_scoping, issued
 
@@ -24,13 +32,85 @@ def drafted(cast, version):
     return ModelCard.objects.get(pk=row.pk)
 
 
-def test_a_draft_without_an_artifact_is_refused_and_recorded(cast):
+def test_a_draft_without_an_artifact_is_a_file_and_no_evidence(cast):
     cast.publish(GATES)
     version = cast.version()
-    with pytest.raises(Refused, match="Attach the model artifact first"):
-        issuing.request_draft(version_id=version.pk, actor=cast.submitter)
+    row = drafted(cast, version)
+    assert row.status == "finished", row.error
+    assert "none attached" in text_of(row.pdf.path.read_bytes())
+    assert not Evidence.objects.filter(version=version, kind="card_draft").exists()
+
+
+def text_of(pdf):
+    return subprocess.run(["pdftotext", "-", "-"], input=pdf, capture_output=True, check=True).stdout.decode()
+
+
+def moved(cast, version, steps):
+    """The version some stages further on the shortest way."""
+    cast.sign(version, Role.BUSINESS_ANALYST)
+    for step in range(steps):
+        if step == 6:
+            cast.sign(version, Role.IT_OPERATIONS)
+        cast.advance(version)
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_a_draft_can_be_ordered_at_every_stage_and_is_evidence_during_review_only(cast, steps):
+    version = in_scoping(cast)
+    moved(cast, version, steps)
+    row = issuing.request_draft(version_id=version.pk, actor=cast.submitter)
+    fresh = ModelCard.objects.select_related("version__model", "version__policy").get(pk=row.pk)
+    token = issuing.claim(row.pk, timezone.now())
+    made = content.build(fresh.version, number=row.number, status=CardStatus.DRAFT, now=timezone.now())
+    assert made.version.stage == Stage(list(Stage)[steps]).label
+    assert issuing.store(row.pk, token, made, b"%PDF-1.7 printed elsewhere")
+    assert Evidence.objects.filter(version=version, kind="card_draft").exists() is (steps < 7)
+
+
+def test_a_draft_of_a_rejected_version_can_be_read_too(cast):
+    version = in_scoping(cast)
+    workflow.withdraw(version_id=version.pk, actor=cast.submitter, reason="Another model does it.")
+    assert issuing.request_draft(version_id=version.pk, actor=cast.submitter).kind == "draft"
+
+
+@pytest.mark.parametrize("who", ["outsider", "auditor", "superuser", "developer"])
+def test_nobody_but_a_submitter_orders_a_draft(cast, who):
+    version = in_scoping(cast)
+    with pytest.raises(NotPermitted):
+        issuing.request_draft(version_id=version.pk, actor=getattr(cast, who))
     assert not ModelCard.objects.exists()
-    assert LedgerEntry.objects.filter(event="approvals.act.refused").count() == 1
+
+
+def test_a_draft_has_its_watermark_on_every_page_and_no_number_and_no_signature(cast, tmp_path):
+    path = drafted(cast, in_scoping(cast)).pdf.path
+    subprocess.run(["pdftoppm", "-r", "24", str(path), str(tmp_path / "page")], check=True)
+    pages = sorted(tmp_path.glob("page-*.ppm"))
+    assert len(pages) >= 5
+    assert all(reddish(page) > 300 for page in pages)
+    with pikepdf.open(path) as opened:
+        assert "/AcroForm" not in opened.Root
+    assert "MC-" not in text_of(path.read_bytes())
+
+
+def reddish(page):
+    """How many pixels are of the watermark's colour."""
+    with Image.open(page) as picture:
+        pixels = picture.convert("RGB").tobytes()
+    return sum(red > 210 and red - green > 20 for red, green in zip(pixels[::3], pixels[1::3], strict=True))
+
+
+def test_the_command_writes_a_draft_for_who_may(cast, tmp_path):
+    version = in_scoping(cast)
+    out = tmp_path / "draft.pdf"
+    with pytest.raises(CommandError, match="Only a submitter"):
+        call_command("draft_card", version.model.name, version.number, str(out), "--as", cast.outsider.username)
+    assert not out.exists()
+    call_command("draft_card", version.model.name, version.number, str(out), "--as", cast.submitter.username)
+    assert "DRAFT, not an approval" in text_of(out.read_bytes())
+    with pytest.raises(CommandError, match="not overwritten"):
+        call_command("draft_card", version.model.name, version.number, str(out), "--as", cast.submitter.username)
+    with pytest.raises(CommandError, match="There is no version"):
+        call_command("draft_card", version.model.name, "9", str(tmp_path / "x"), "--as", cast.submitter.username)
 
 
 def nested(depth):

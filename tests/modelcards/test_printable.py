@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelcards import printable
+from modelcards import faces, printable
 from modelcards.printable import printable as show
 from modelcards.printable import printable_document, prose
 from tests.modelcards.cards import card
@@ -17,6 +17,9 @@ from tests.modelcards.cards import card
         "Łódź, Ελληνικά, Кирилица, Tiếng Việt",
         "≥ ≤ → ✓ ✗ − – “ ” €",
         "שלום",
+        "漢字 김 राजेश தமிழ் ខ្មែរ",
+        "ශ්\u200dරී",
+        "علی\u200cرضا",
         "1\u202f000\u00a0€",
         "two\nlines\tand a tab",
     ],
@@ -32,7 +35,9 @@ def test_readable_text_stays_as_it_is(text):
         ("pay \u202ella\u202c", "pay [U+202E]lla[U+202C]"),
         ("\u2066x\u2069", "[U+2066]x[U+2069]"),
         ("no\u200bbreak\ufeff", "no[U+200B]break[U+FEFF]"),
-        ("漢字", "[U+6F22][U+5B57]"),
+        ("\U0001f9d1", "[U+1F9D1]"),
+        ("a\u200db", "a[U+200D]b"),
+        ("क्\u200cx\u200c", "क्\u200cx[U+200C]"),
         ("private \ue000", "private [U+E000]"),
         ("tag \U000e0041", "tag [U+E0041]"),
         ("lone \ud800", "lone [U+D800]"),
@@ -53,7 +58,8 @@ def test_line_ends_of_other_systems_are_line_ends():
 def test_every_shown_character_has_a_glyph_and_none_is_hidden(text):
     for character in show(text):
         assert character in "\n\t" or (
-            unicodedata.category(character) not in printable.HIDDEN and ord(character) in printable._coverage()
+            (unicodedata.category(character) not in printable.HIDDEN or character in printable.JOINERS)
+            and faces.draws(character)
         )
 
 
@@ -66,7 +72,12 @@ def test_every_shown_character_has_a_glyph_and_none_is_hidden(text):
         ("![p](file:///etc/passwd)", "<p>![p](file:///etc/passwd)</p>"),
         ("[a](http://b)", "<p>[a](http://b)</p>"),
         ("<http://b>", "<p>&lt;http://b&gt;</p>"),
-        ("# not a heading", "<p># not a heading</p>"),
+        ("# a *heading*", "<p><strong>a <em>heading</em></strong></p>"),
+        ("#", "<p></p>"),
+        (
+            "|a|b|\n|:-|-|\n|1|<b>|",
+            "<table>\n<thead>\n<tr>\n<th>a</th>\n<th>b</th>\n</tr>\n</thead>\n<tbody>\n<tr>\n<td>1</td>\n<td>&lt;b&gt;</td>\n</tr>\n</tbody>\n</table>",
+        ),
         ("&#x202e;", "<p>&amp;#x202e;</p>"),
     ],
 )
@@ -79,6 +90,10 @@ def test_no_markdown_makes_an_attribute_or_an_unknown_tag(text):
     out = prose(text)
     for part in out.split("<")[1:]:
         assert part.split(">")[0].strip("/ ") in printable.TAGS
+
+
+def test_a_table_too_large_to_print_in_time_stays_text():
+    assert "<table>" not in prose("|a|b|\n|-|-|\n" + "|1|2|\n" * 400)
 
 
 def test_every_text_of_a_document_is_made_printable():

@@ -35,7 +35,7 @@ OTHERS = "There are people in this portal already; demo data is made in an empty
 class Command(BaseCommand):
     """Make the demonstration."""
 
-    help = "Fill an empty portal with people, policies and four models, so that there is something to try."
+    help = "Fill an empty portal with people, policies and six models, so that there is something to try."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -31,7 +31,7 @@ WINDOWS = "Its dates are those of the last two full months before the demonstrat
 def steps(scene: Scene) -> list[Step]:
     """What happens once the version is in monitoring."""
     return [
-        Step("The portal issues and signs the model card", partial(_card, scene)),
+        Step("The portal issues and signs the model card", partial(issued_card, scene)),
         Step("Leilani delivers the first month", partial(_first_month, scene)),
         Step("Leilani delivers the second month, which has shifted", partial(_second_month, scene)),
     ]
@@ -45,7 +45,8 @@ def draft_card(scene: Scene) -> None:
     _finish_cards(scene)
 
 
-def _card(scene: Scene) -> str:
+def issued_card(scene: Scene) -> str:
+    """The issued card, made now if it waits, copied beside the logins."""
     _finish_cards(scene)
     issued = ModelCard.objects.filter(version=scene.version(), kind="issued")
     copies = [copied(card, scene.house.var / "demo") for card in issued]

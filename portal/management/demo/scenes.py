@@ -142,11 +142,15 @@ class Scene:
 
     def attach_model(self, trained: TrainedModel) -> None:
         """Attach a trained model with everything that is made along with it."""
+        self.attach_files(trained, lineage(trained))
+
+    def attach_files(self, trained: TrainedModel, lineage_document: dict[str, Any]) -> None:
+        """The same, with a lineage that is written elsewhere."""
         self.attach("artifact", trained.artifact, trained.artifact_name)
         self.attach("evaluation_table", trained.evaluation_csv, "evaluation.csv", details=trained.declaration)
         self.attach("training_table", trained.training_csv, "training.csv")
         self.attach("training_record", trained.training_record_json, "training-record.json")
-        self.attach("data_lineage", as_json(lineage(trained)), "data-lineage.json")
+        self.attach("data_lineage", as_json(lineage_document), "data-lineage.json")
         bill = bill_of_materials(name=trained.name, artifact_sha256=trained.training_record["artifact_sha256"])
         self.attach("bill_of_materials", bill, "bill-of-materials.cdx.json")
 

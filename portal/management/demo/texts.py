@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from portal.management.demo import card_texts
+
 Answers = Mapping[str, Mapping[str, str]]
 """Section of the questionnaire, question, answer."""
 
@@ -152,6 +154,7 @@ CREDIT_SCORE = ModelText(
                 "ten years. Approvals, checks and sign-offs stay in this portal's ledger."
             ),
         },
+        "model_card": card_texts.CREDIT_SCORE,
     },
 )
 
@@ -265,6 +268,7 @@ CAMPAIGN = ModelText(
             "human_oversight": "A campaign manager approves each mailing after looking at the counts of both letters.",
         },
         "data_governance": _DATA_GOVERNANCE,
+        "model_card": card_texts.CAMPAIGN,
     },
 )
 APPLICANT_PROFILE = ModelText(

@@ -8,6 +8,7 @@ import stat
 from collections import Counter
 from pathlib import Path
 
+import pikepdf
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -20,15 +21,17 @@ from approvals import dossier, policy
 from approvals.models import CheckRun, Evidence, Finding, MitigationPlan, ModelVersion, Policy, RegisteredModel, SignOff
 from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role, Stage, Transition
+from modelcards import rendering
+from modelcards.card import Card
 from modelcards.models import ModelCard
 from portal import auditing
 from portal.keys import ensure_keys
-from portal.management.demo import texts
+from portal.management.demo import other_texts, texts
 from portal.management.demo.cast import ADA, PEOPLE, SIGNERS, common_password, create_accounts, logins_file
 from portal.management.demo.scenes import House
 from portal.management.demo.side_stories import campaign
 from portal.management.demo.steps import Progress, Step, play
-from portal.management.demo.whole import TEMPLATES, whole_story
+from portal.management.demo.whole import OF_THE_DEMO, TEMPLATES, whole_story
 from portal.management.demo.work import Inline, Queue, StoryError, Workers
 from portal.models import LedgerEntry, Notification
 from tests.databases import database_of_its_own
@@ -59,13 +62,15 @@ def facts(entry):
 
 @pytest.mark.timeout(300)
 class TestTheToldStory:
-    def test_the_four_models_end_where_the_story_leaves_them(self, told):
+    def test_the_six_models_end_where_the_story_leaves_them(self, told):
         found = {v.model.name: v.stage for v in ModelVersion.objects.select_related("model")}
         assert found == {
             texts.CREDIT_SCORE.name: Stage.MONITORING,
             texts.CAMPAIGN.name: Stage.VALIDATION,
             texts.EARLY_WARNING.name: Stage.VALIDATION,
             texts.APPLICANT_PROFILE.name: Stage.REJECTED,
+            other_texts.DEMAND.name: Stage.MONITORING,
+            other_texts.READER.name: Stage.MONITORING,
         }
 
     def test_fairness_failed_by_age_alone_and_passed_with_the_second_artifact(self, told):
@@ -159,6 +164,32 @@ class TestTheToldStory:
         assert copy.read_bytes().startswith(b"%PDF-")
         assert f"manage.py verify {copy}" in told
 
+    @pytest.mark.parametrize(
+        ("text", "kind", "says"),
+        [
+            (texts.CREDIT_SCORE, "binary", ("Brier score", "Selection rate by sex and age_group")),
+            (other_texts.DEMAND, "regression", ("Root mean squared error", "Distribution of errors")),
+            (other_texts.READER, "multiclass", ("F1 score, mean over classes", "Each class against the rest")),
+        ],
+    )
+    def test_a_model_of_each_kind_has_an_issued_card_of_8_to_30_pages(self, told, text, kind, says):
+        row = ModelCard.objects.get(version=version(text), kind="issued")
+        card = json.loads(row.content)
+        declared = {fact["label"]: fact["value"] for fact in card["evaluation"][0]["facts"]}
+        assert declared.get("Kind", "binary") == kind
+        with pikepdf.open(row.pdf.path) as opened:
+            assert 8 <= len(opened.pages) <= 30
+        printed = rendering.html(Card.from_json(card))
+        assert [words for words in says if words not in printed] == []
+        assert "Nothing is recorded here." not in printed.partition('id="rules"')[0]
+
+    def test_models_are_pinned_to_the_policy_of_their_kind_and_new_ones_to_that_of_the_tier(self, told):
+        assert version(other_texts.DEMAND).policy.name == "low-tier-numbers"
+        assert version(other_texts.READER).policy.name == "low-tier-classes"
+        newest = Policy.objects.filter(tier="low").order_by("-published_at", "-pk").first()
+        assert newest is not None
+        assert newest.name == "low-tier"
+
     def test_the_ledger_of_the_story_verifies(self, told):
         report = auditing.verify()
         assert report.ok, report.sentences
@@ -202,14 +233,14 @@ def house(db, tmp_path):
 
 
 def test_each_step_may_be_repeated_after_it_was_cut_short(house):
-    opening = whole_story(house)[:3]
+    opening = [step for step in whole_story(house) if "accounts" in step.text or "Clara writes" in step.text]
     for step in (*opening, *campaign(house)):
         step.act()
         step.act()
     waiting = version(texts.CAMPAIGN)
     assert waiting.stage == Stage.VALIDATION
     assert User.objects.count() == len(PEOPLE)
-    assert Policy.objects.count() == 2
+    assert Policy.objects.count() == 4
     kinds = Counter(Evidence.objects.filter(version=waiting).values_list("kind", flat=True))
     assert set(kinds.values()) == {1}
     assert SignOff.objects.filter(version=waiting).count() == 3
@@ -284,10 +315,13 @@ def test_accounts_that_exist_keep_their_password(db):
     assert User.objects.get(username="ada").check_password("first password")
 
 
-@pytest.mark.parametrize("tier", ["high", "low"])
-def test_policy_templates_have_a_gate_with_a_sign_off_for_each_review_stage(tier):
-    document = parse((TEMPLATES / f"{tier}_tier.yaml").read_text(encoding="utf-8"))
-    assert document.tier == tier
+@pytest.mark.parametrize(
+    "path", [*TEMPLATES.glob("*_tier.yaml"), *OF_THE_DEMO.glob("*.yaml")], ids=lambda path: path.stem
+)
+def test_policy_templates_have_a_gate_with_a_sign_off_for_each_review_stage(path):
+    document = parse(path.read_text(encoding="utf-8"))
+    assert path.stem.startswith(document.tier)
+    assert "model_card" in document.questionnaires
     assert list(document.gates) == list(REVIEW_STAGES)
     assert all(any(asked.key == "signoffs" for asked in gate) for gate in document.gates.values())
     assert all(entry.get("severity") and entry.get("every_days") for entry in document.monitors)

@@ -1,0 +1,122 @@
+"""Text that attacks the printer, in every text field of a card: nothing is asked for or read, and it stays readable."""
+
+import dataclasses
+import io
+import re
+import subprocess
+from html.parser import HTMLParser
+
+import pikepdf
+import pytest
+
+from modelcards import card as c
+from modelcards import printable, rendering
+from modelcards.exporters.pdf import PdfExporter
+from tests.modelcards.cards import card, smallest_card
+from tests.modelcards.test_pdf import canary, every_byte_of, poisoned, squeezed, text_of
+
+__all__ = ["canary"]
+
+ATTACKS = {
+    "addresses": "<img src={0}><link rel=stylesheet href={0}><base href={0}>[a]({0})![b]({0})<{0}> {0} url({0})",
+    "files": "<link rel=attachment href={1}><a rel=attachment href={1}>x</a><object data={1}></object>![f]({1})",
+    "styles": "</style><style>@import url({0});@font-face{{font-family:serif;src:url({1})}}*{{background:url({0})}}",
+    "drawing": "<svg><image href='{0}'/><use href='{1}#x'/><script>1</script></svg><iframe src={0}></iframe>",
+    "entities": "<!DOCTYPE x [<!ENTITY y SYSTEM '{1}'>]>&y;&#x3c;img src={0}&#x3e;",
+    "template": "{{% include '{1}' %}}{{{{ card }}}}{{% load static %}}",
+    "table": "|a|b|\n|-|-|\n|<img src={0}>|![x]({1})|",
+    "directions": "pay\u202e001\u202c to \u2066x\u2069 \u200eא\u200f",
+    "invisible": "a\u200bb\ufeffc\u00add\u2060e\u180ef\U000e0041g\u034fh",
+    "controls": "a\x00b\x07c\x1bd\x7fe\x85f\u2028g\ufffeh",
+    "emoji": "\U0001f9d1\u200d\U0001f680 \U0001f1eb\U0001f1f7 \u2764\ufe0f",
+    "scripts": "漢字 かな 한글 שלום مرحبا नमस्ते ไทย ខ្មែរ",
+    "marks": "e" + "\u0301" * 12,
+}
+SHOWN = {
+    "addresses": "<imgsrc=",
+    "files": "<linkrel=attachment",
+    "styles": "@import",
+    "drawing": "<script>1</script>",
+    "entities": "<!ENTITY",
+    "template": "{%loadstatic%}",
+    "table": "<imgsrc=",
+    "directions": "pay[U+202E]001[U+202C]",
+    "invisible": "a[U+200B]b[U+FEFF]c",
+    "controls": "a[U+0000]b[U+0007]c",
+    "emoji": "[U+1F9D1][U+200D][U+1F680]",
+    "scripts": "漢字かな한글",
+    "marks": "é",
+}
+
+
+def small():
+    """A card with few fields: poison in each of hundreds takes minutes to print. test_pdf poisons a full card."""
+    return dataclasses.replace(smallest_card(), sign_offs=card().sign_offs[:1], ledger=card().ledger)
+
+
+def test_every_attack_in_every_field_opens_nothing_and_is_shown_as_text(canary, tmp_path):
+    poison = " ".join(text.format(canary.address, canary.file) for text in ATTACKS.values())
+    pdf = PdfExporter().export(poisoned(small(), poison))
+    assert canary.hits == []
+    assert b"SECRET-OF-THE-FILE" not in every_byte_of(pdf, tmp_path)
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        assert sorted(opened.attachments) == ["card.json", "ledger-proof.json"]
+        assert "/OpenAction" not in opened.Root
+        assert not any("/URI" in str(note.get("/A", "")) for page in opened.pages for note in page.get("/Annots", []))
+    text = squeezed(text_of(pdf))
+    assert [name for name, shown in SHOWN.items() if shown not in text] == []
+    assert "Consumercreditdefault" in text
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_makes_no_element_and_no_attribute_of_the_page(name):
+    poison = ATTACKS[name].format("http://127.0.0.1:9/x", "file:///etc/hostname")
+    before, after = (
+        elements_of(rendering.html(document)) for document in (smallest_card(), poisoned(smallest_card(), poison))
+    )
+    made_by_markdown = {(tag, ()) for tag in printable.TAGS}
+    assert after.found - before.found <= made_by_markdown
+    assert [address for address in after.addresses if not address.startswith(("#", "data:image/svg+xml;base64,"))] == []
+
+
+class Elements(HTMLParser):
+    """Collects every element with the names of its attributes, and every value that could be an address."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.addresses = set(), []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.add((tag, tuple(name for name, _ in attrs)))
+        self.addresses += [value for name, value in attrs if name in {"src", "href", "style", "data"}]
+
+
+def elements_of(html):
+    parsed = Elements()
+    parsed.feed(html)
+    return parsed
+
+
+def test_a_word_of_a_hundred_thousand_letters_breaks_and_the_card_is_printed():
+    word = "Langwort" * 12_500
+    finding = dataclasses.replace(card().findings[0], title=word)
+    pdf = PdfExporter().export(dataclasses.replace(smallest_card(), findings=(finding,)))
+    assert squeezed(text_of(pdf)).count("Langwort") == 12_500
+    with pikepdf.open(io.BytesIO(pdf)) as opened:
+        assert len(opened.pages) < 120
+
+
+def test_a_table_without_end_is_cut_with_a_word_about_the_rest():
+    rows = tuple((f"{number}", *("x" * 20 for _ in range(30))) for number in range(100_000))
+    table = c.Table("Huge", tuple(f"column {number}" for number in range(31)), rows)
+    check = c.CheckResult("k", "Check", "1", "Validation", "passed", tables=(table,))
+    pdf = PdfExporter().export(dataclasses.replace(smallest_card(), checks=(check,)))
+    assert "99985morerowsstandintheattachedcard.json" in squeezed(text_of(pdf)).replace("\u2009", "")
+
+
+def test_nothing_of_a_page_lies_outside_of_its_paper():
+    long_words = poisoned(small(), "w" * 300)
+    pdf = PdfExporter().export(long_words)
+    boxes = subprocess.run(["pdftotext", "-bbox", "-", "-"], input=pdf, capture_output=True, check=True).stdout.decode()
+    width = float(re.search(r'<page width="([\d.]+)"', boxes)[1])
+    assert max(float(right) for right in re.findall(r'xMax="([\d.]+)"', boxes)) <= width - 40
