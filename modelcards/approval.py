@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from modelcards.reading import ADDED
+
 EITHER = "|"
 CONTRIBUTED = "The signer contributed afterwards to what was signed."
 
@@ -164,7 +166,7 @@ class SealFacts:
     root_subject: str
     root_sha256: str
     level: str = "PAdES B-B"
-    certificate_sha256: str = ""
-    certificate_until: str = ""
-    timestamps_by: str = ""
-    note: str = ""
+    certificate_sha256: str = field(default="", metadata=ADDED)
+    certificate_until: str = field(default="", metadata=ADDED)
+    timestamps_by: str = field(default="", metadata=ADDED)
+    note: str = field(default="", metadata=ADDED)

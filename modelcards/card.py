@@ -104,8 +104,6 @@ __all__ = [
 ]
 
 SCHEMA = "model-card@v1"
-ADDED_TO_SEALS = ("certificate_sha256", "certificate_until", "timestamps_by", "note")
-"""Entries that earlier cards lack: written only if they say something, so that those cards keep their digests."""
 
 
 class CardStatus(StrEnum):
@@ -190,9 +188,6 @@ class Card:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives the equal card back."""
         document: dict[str, Any] = written(self)
-        if self.seal is not None:
-            seal = document["seal"]
-            document["seal"] = {name: seal[name] for name in seal if seal[name] or name not in ADDED_TO_SEALS}
         return document
 
     def canonical(self) -> bytes:

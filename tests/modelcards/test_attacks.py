@@ -60,7 +60,7 @@ def test_every_attack_in_every_field_opens_nothing_and_is_shown_as_text(canary, 
     assert canary.hits == []
     assert b"SECRET-OF-THE-FILE" not in every_byte_of(pdf, tmp_path)
     with pikepdf.open(io.BytesIO(pdf)) as opened:
-        assert sorted(opened.attachments) == ["card.json", "ledger-proof.json"]
+        assert sorted(opened.attachments) == ["bom.cdx.json", "card.json", "ledger-proof.json"]
         assert "/OpenAction" not in opened.Root
         assert not any("/URI" in str(note.get("/A", "")) for page in opened.pages for note in page.get("/Annots", []))
     text = squeezed(text_of(pdf))
