@@ -35,6 +35,7 @@ from approvals.checks._evaluation import (
     with_inapplicable,
     with_kind,
 )
+from approvals.checks._room import require_room
 from approvals.checks._slices import (
     ERROR_GAP,
     ERROR_RATIO,
@@ -54,6 +55,7 @@ from approvals.measures.scores import Floats
 from approvals.measures.slices import Codes, worst_error_slices, worst_slices
 from approvals.measures.tables import Table
 
+BYTES_PER_ROW, BYTES_PER_CELL = 110, 20  # measured: one column as text while it is read, and what is kept of each
 PAIRS = " and by pairs of these"
 DEEPEST = 2
 CLASSES = (BINARY, MULTICLASS)
@@ -127,6 +129,7 @@ class SlicePerformance(Check):
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
             table.require(*names)
+            require_room(table, BYTES_PER_ROW + BYTES_PER_CELL * len(names), why="The search of slices")
             right, errors, known = _judged_rows(table, declared)
             cut = {name: codes(table, name, quantiles=asked.quantiles) for name in names}
             described = all_slices(asked.slices, declared.slices, piece.name)
