@@ -20,7 +20,7 @@ from approvals.artifacts import describe_artifact
 from approvals.canonical import canonical_text
 from approvals.checks._bill_reading import BillFormat
 from approvals.checks._columns import TableColumns
-from approvals.checks._evaluation import kind_of
+from approvals.checks._evaluation import kind_of, slices_of
 from approvals.checks._lineage import read_lineage
 from approvals.checks.base import Check, CheckInputError, Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
@@ -174,7 +174,7 @@ def judge_upload(
             raise BadInput(f"This artifact is not accepted: {description.problems[0]}", field="file")
         return "application/octet-stream"
     if kind in TABLE_KINDS:
-        _require_kind(details, name)
+        _require_meaning(details, name)
         return _table(upload, details, name) if table is None else _referenced(upload, table, details, name)
     if kind in JSON_KEYS:
         return _json(kind, upload, name)
@@ -256,9 +256,10 @@ def _document(upload: Upload, *, limit: int) -> str:
     return "text/markdown"
 
 
-def _require_kind(details: Mapping[str, Any], name: str) -> None:
+def _require_meaning(details: Mapping[str, Any], name: str) -> None:
     try:
         kind_of(details, name)
+        slices_of(details, name)
     except CheckInputError as error:
         raise BadInput(error.sentence, field="details") from error
 
@@ -333,7 +334,8 @@ def declared_columns(details: Mapping[str, Any]) -> list[str]:
     single = [*(details.get(name) for name in ("label", "prediction", "score")), *_class_scores(details)]
     key = details.get("key") or ()
     keys = (key,) if isinstance(key, str) else key
-    several: Iterable[Any] = (*keys, *(details.get("groups") or ()), *(details.get("features") or ()))
+    slices = (column for described in (details.get("slices") or {}).values() for column in described)
+    several: Iterable[Any] = (*keys, *(details.get("groups") or ()), *(details.get("features") or ()), *slices)
     return [str(column) for column in (*single, *several) if column]
 
 

@@ -45,7 +45,27 @@ def _listed(item: Any) -> str:
 
 def settings_in_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """Label and value of each setting, for reading."""
-    return tuple((_label(str(name)), in_words(value)) for name, value in settings.items())
+    return tuple((_label(str(name)), _setting_in_words(name, value)) for name, value in settings.items())
+
+
+def _setting_in_words(name: str, value: Any) -> str:
+    is_slices = name == "slices" and isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values())
+    return slices_in_words(value) if is_slices else in_words(value)
+
+
+def slices_in_words(slices: Mapping[str, Any]) -> str:
+    """Named slices as a line of text: young women: sex is female, age below 30."""
+    return "; ".join(
+        f"{name}: {', '.join(_condition_in_words(column, wanted) for column, wanted in described.items())}"
+        for name, described in slices.items()
+    )
+
+
+def _condition_in_words(column: str, wanted: Any) -> str:
+    if isinstance(wanted, Mapping):
+        return " and ".join(f"{column} {end.replace('_', ' ')} {limit}" for end, limit in wanted.items())
+    values = wanted if isinstance(wanted, list | tuple) else [wanted]
+    return f"{column} is {' or '.join(str(value) for value in values)}"
 
 
 def _label(name: str) -> str:

@@ -194,22 +194,23 @@ def _place(error: yaml.YAMLError) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {getattr(error, 'problem', None) or 'cannot be read'}"
 
 
-def _require_visible(text: str) -> None:
+def _require_visible(text: str, what: str) -> None:
     """What ends a line for YAML must end it for a reader too, and nothing may hide or turn what stands there."""
     for number, line in enumerate(text.split("\n"), 1):
         hidden = next((sign for sign in line if category(sign) in INVISIBLE and sign not in NEEDED), None)
         if hidden is not None:
             raise BadInput(
                 f"Line {number} holds the invisible character U+{ord(hidden):04X}; remove it, "
-                "so that the policy reads as it is meant.",
+                f"so that the {what} reads as it is meant.",
                 field="text",
             )
 
 
-def _plain(text: str) -> Any:
+def plain_yaml(text: str, *, what: str = "policy") -> Any:
+    """What stands in the text, as JSON values. Raises BadInput for YAML that a reader could take for something else."""
     if len(text) > LONGEST_TEXT:
-        raise BadInput(f"The policy is longer than {LONGEST_TEXT:,} characters.", field="text")
-    _require_visible(text)
+        raise BadInput(f"The {what} is longer than {LONGEST_TEXT:,} characters.", field="text")
+    _require_visible(text, what)
     try:
         loader = _PlainYaml(text)
         try:
@@ -217,13 +218,13 @@ def _plain(text: str) -> Any:
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        raise BadInput(f"The policy is not valid YAML: {_place(error)}.", field="text") from error
+        raise BadInput(f"The {what} is not valid YAML: {_place(error)}.", field="text") from error
 
 
 @lru_cache(maxsize=64)
 def parse(text: str) -> PolicyDocument:
     """The typed policy. Raises BadInput with a sentence that names the place."""
-    raw = _plain(text)
+    raw = plain_yaml(text)
     if not isinstance(raw, dict):
         raise BadInput("The policy must be a YAML mapping with name, title, tier and gates.", field="text")
     try:

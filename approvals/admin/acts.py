@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -106,6 +107,12 @@ def _declared(details: dict[str, object]) -> dict[str, object]:
     for name, value in details.items():
         if isinstance(value, list):
             shown[name] = ", ".join(str(item) for item in value)
+        elif name == "slices" and isinstance(value, dict):
+            lines = (
+                f"{json.dumps(key, ensure_ascii=False)}: {json.dumps(slice_, ensure_ascii=False)}"
+                for key, slice_ in value.items()
+            )
+            shown[name] = "\n".join(lines)
         elif isinstance(value, dict):
             shown[name] = "\n".join(f"{key}: {number}" for key, number in value.items())
         else:

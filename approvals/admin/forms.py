@@ -16,6 +16,7 @@ from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION
 from approvals.models import ModelVersion, RegisteredModel
 from approvals.models.findings import Severity
 from approvals.models.signoffs import SignOffDecision
+from approvals.policy_document import plain_yaml
 from approvals.signing_off import Condition
 from approvals.stages import REVIEW_STAGES, Role, Stage
 from portal.errors import BadInput, DomainError
@@ -234,6 +235,14 @@ class AttachTableForm(AttachForm):
         help_text="Which decision is the good one for the person. Only for two classes, and not declared otherwise: "
         "of several classes the policy names it, and of numbers there is none.",
     )
+    slices = long_text(
+        "Slices",
+        "Parts of the rows that are measured by themselves, one per line: a name with columns, and for each a value, a "
+        "list, or ends by at_least, above, at_most and below. For example “young women: {sex: female, age: {below: "
+        "30}}”.",
+        rows=3,
+        required=False,
+    )
     claims = long_text(
         "Claimed results",
         "One per line, for example “roc_auc: 0.78”. The portal measures them again and says where they differ.",
@@ -263,6 +272,16 @@ class AttachTableForm(AttachForm):
                 raise forms.ValidationError(f"“{line}” is not a name, a colon and a number.")
         return claims
 
+    def clean_slices(self) -> dict[str, Any]:
+        """Slices by name, as a policy writes them; what they mean is judged at the upload."""
+        try:
+            found = plain_yaml(str(self.cleaned_data["slices"]), what="list of slices")
+        except BadInput as error:
+            raise forms.ValidationError(error.sentence) from error
+        if not isinstance(found, dict | None):
+            raise forms.ValidationError("Each line must be a name, a colon and columns with their values in braces.")
+        return found or {}
+
     def clean_class_scores(self) -> dict[str, str]:
         """Classes with columns."""
         columns: dict[str, str] = {}
@@ -289,7 +308,7 @@ class AttachTableForm(AttachForm):
             found["favourable"] = given["favourable"]
         else:
             found["kind"] = given["kind"]
-        found |= {name: given[name] for name in ("class_scores", "claims") if given[name]}
+        found |= {name: given[name] for name in ("class_scores", "slices", "claims") if given[name]}
         return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from approvals.checks._calibration_tables import measures_table
 from approvals.checks._charts import interval_dots
 from approvals.checks._evaluation import Declaration, left_out_share
+from approvals.checks._room import require_room
 from approvals.checks._rules import number
 from approvals.checks.base import ChartSpecification, NumberTable, Reading
 from approvals.measures.number_calibration import PredictionBin, number_calibration
@@ -14,6 +15,7 @@ from approvals.measures.relative import in_deviations, label_deviation
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure
 
+BYTES_PER_ROW = 130  # measured
 NAMES = {
     "mean_error": "mean error, prediction minus label",
     "mean_bin_error": "mean error of a bin, without its sign",
@@ -39,6 +41,7 @@ AT_LEAST = {"min_slope": NAMES["slope"]}
 def reading_of_numbers(table: Table, declared: Declaration, bins: int) -> Reading:
     """Mean errors by bins of the prediction, with intervals."""
     table.require(declared.label, declared.prediction)
+    require_room(table, BYTES_PER_ROW, why="The calibration of numbers")
     found = number_calibration(table.numbers(declared.label), table.numbers(declared.prediction), bins=bins)
     deviation = label_deviation(table, label=declared.label, prediction=declared.prediction)
     measures = {key: replace(found.measures[key], name=words) for key, words in NAMES.items()}

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION, Declaration, left_out_share
+from approvals.checks._room import require_room
 from approvals.checks._rules import interval_text, number, reason_of
 from approvals.checks.base import Job, NumberTable, Reading
 from approvals.measures.multiclass import read_classes
@@ -15,6 +16,7 @@ from approvals.measures.paired_kinds import class_differences, number_difference
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure, not_computable
 
+BYTES_PER_ROW = 110  # measured
 F1 = "F1 score, mean over classes, minus the champion's"
 MAE = "mean absolute error minus the champion's"
 RMSE = "root mean squared error minus the champion's"
@@ -57,6 +59,7 @@ def reading_of_classes(table: Table, declared: Declaration, champion: str, job: 
 def reading_of_numbers(table: Table, declared: Declaration, champion: str, job: Job) -> Reading:
     """Errors of both in the unit of the label, paired."""
     table.require(declared.label, declared.prediction, champion)
+    require_room(table, BYTES_PER_ROW, why="The comparison of the errors of two models row by row")
     labels, ours, theirs = (table.numbers(name) for name in (declared.label, declared.prediction, champion))
     found = number_differences(labels, ours, theirs, level=job.parameters.level, seed=job.seed)
     used = int((np.isfinite(labels) & np.isfinite(ours) & np.isfinite(theirs)).sum())

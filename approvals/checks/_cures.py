@@ -42,7 +42,8 @@ CURES: tuple[tuple[str, str], ...] = (
     ),
     (r"no row|no current rows|has no values|no scored rows|no known category", "rows that have all of what is needed"),
     (r"artifact gives no", "an artifact that gives it"),
-    (r"must hold numbers|no numeric column", "columns of numbers"),
+    (r"must hold numbers", "columns of numbers"),
+    (r"could be set against the label", "columns beside the label that vary, and labels of the declared kind"),
 )
 OTHERWISE = "inputs of which this reason does not hold"
 

@@ -1,10 +1,11 @@
-"""Slices of the data that a policy names beforehand: which rows belong to them, and how the model does there.
+"""Slices of the data that a policy or a declaration names: which rows belong to them, and how the model does there.
 
 A slice that has too few rows is not computable, never a pass: it was named because it matters.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from approvals.checks._rules import Rule, number
-from approvals.checks.base import NumberTable, ParameterError
+from approvals.checks.base import CheckInputError, NumberTable, ParameterError
 from approvals.measures.intervals import wilson
 from approvals.measures.labels import same_value
 from approvals.measures.outcomes import Booleans
@@ -25,6 +26,7 @@ from approvals.measures.values import Measure, not_computable
 ACCURACY, ERROR = "accuracy of the slice “{}”", "mean absolute error of the slice “{}”"
 UNNAMED = {ACCURACY: "accuracy of named slices", ERROR: "mean absolute error of named slices"}
 ENDS = ("at_least", "above", "at_most", "below")
+LONGEST_NAME = 100
 Plain = str | int | float | bool
 
 
@@ -65,7 +67,12 @@ class NamedSlice:
 
 
 def named_slices(given: Mapping[str, Any]) -> tuple[NamedSlice, ...]:
-    """The slices of a policy. Raises ParameterError for what describes no rows."""
+    """The slices of a policy or a declaration. Raises ParameterError for what describes no rows."""
+    for name in given:
+        if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or "”" in name or "“" in name:
+            raise ParameterError(
+                f"The name of a slice must be a text of 1 to {LONGEST_NAME} characters without “ or ”."
+            )
     return tuple(NamedSlice(name, _conditions(name, described)) for name, described in given.items())
 
 
@@ -75,13 +82,29 @@ def _conditions(name: str, described: Any) -> tuple[Condition, ...]:
     return tuple(_condition(name, column, wanted) for column, wanted in described.items())
 
 
+def all_slices(policy: Mapping[str, Any], declared: Mapping[str, Any], table: str) -> tuple[NamedSlice, ...]:
+    """The slices of the policy, then those that only the table declares.
+
+    Raises CheckInputError if the table calls other rows by a name of the policy, whose thresholds hold for its own.
+    """
+    own, more = {one.name: one for one in named_slices(policy)}, named_slices(declared)
+    for one in more:
+        if own.get(one.name, one) != one:
+            raise CheckInputError(
+                f"{table} declares the slice “{one.name}” with other rows than the policy means by it; rename it."
+            )
+    return (*own.values(), *(one for one in more if one.name not in own))
+
+
 def _condition(name: str, column: str, wanted: Any) -> Condition:
+    if not isinstance(column, str) or not column:
+        raise ParameterError(f"The slice “{name}” must name its columns as texts.")
     if isinstance(wanted, Mapping):
         ends = [(end, limit) for end, limit in wanted.items() if _is_number(limit) and end in ENDS]
         if len(ends) == len(wanted) and ends:
             return Condition(column, ends=tuple((end, float(limit)) for end, limit in ends))
     values = tuple(wanted) if isinstance(wanted, list | tuple) else (wanted,)
-    if values and all(isinstance(value, Plain) for value in values):
+    if values and all(_is_plain(value) for value in values):
         return Condition(column, values=values)
     raise ParameterError(
         f"The slice “{name}” must give “{column}” a value, a list of values, or ends by {', '.join(ENDS)} as numbers."
@@ -89,7 +112,11 @@ def _condition(name: str, column: str, wanted: Any) -> Condition:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | bool) or _is_number(value)
 
 
 def measured_slices(
@@ -141,20 +168,22 @@ def require_limits(by_slice: Mapping[str, Any]) -> None:
             raise ParameterError(f"The limits of the slice “{name}” must be min_accuracy or max_mae with a number.")
 
 
-def slices_table(measures: Sequence[Measure]) -> NumberTable:
-    """The named slices, as the policy orders them."""
+def slices_table(measures: Sequence[Measure], *, declared: int = 0) -> NumberTable:
+    """The named slices, those of the policy first; the last `declared` ones are named by the table only."""
+    by_policy = len(measures) - declared
     rows = tuple(
         (
             measure.name.partition("“")[2].rstrip("”"),
             measure.n if measure.n is not None else "",
             number(measure.value),
             f"{number(measure.low)} to {number(measure.high)}" if measure.low is not None else measure.reason,
+            *((("the policy" if place < by_policy else "the table"),) if declared else ()),
         )
-        for measure in measures
+        for place, measure in enumerate(measures)
     )
     return NumberTable(
-        "Slices that the policy names",
-        ("Slice", "Rows", "Value", "Interval"),
+        "Slices that the policy or the table names" if declared else "Slices that the policy names",
+        ("Slice", "Rows", "Value", "Interval", *(("Named by",) if declared else ())),
         rows,
         note="Each was named before the run, so its own threshold is asked of it and no adjustment is needed.",
     )

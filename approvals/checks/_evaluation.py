@@ -10,8 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from approvals.checks._declared_slices import named_slices
 from approvals.checks._verdicts import Rule
-from approvals.checks.base import CheckInputError, Input, Job, Reading
+from approvals.checks.base import CheckInputError, Input, Job, ParameterError, Reading
 from approvals.measures.keeping import remembering
 from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.referenced import open_referenced
@@ -19,6 +20,7 @@ from approvals.measures.tables import Table, TableError, open_table
 from approvals.measures.values import Measure, not_computable
 
 TABLE_MEMORY_MB = 1024
+MOST_SLICES = 100
 BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
 KINDS = (BINARY, MULTICLASS, REGRESSION)
 """What a table predicts: one of two classes, one of several, a number. A declaration without a kind is binary."""
@@ -31,6 +33,7 @@ class Declaration:
     """Columns and meaning of an evaluation table, as declared at upload. An empty name is not declared.
 
     `score` and `favourable` belong to binary tables; `class_scores` names the score column of each of several classes.
+    `slices` are parts of the rows by name, described as a policy describes them.
     """
 
     label: str
@@ -43,12 +46,14 @@ class Declaration:
     claims: Mapping[str, float] = field(default_factory=dict)
     kind: str = BINARY
     class_scores: Mapping[str, str] = field(default_factory=dict)
+    slices: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every declared column once."""
         scores = (self.score, *self.class_scores.values())
-        named = (self.label, self.prediction, *scores, *self.key, *self.groups, *self.features)
+        slices = (column for described in self.slices.values() for column in described)
+        named = (self.label, self.prediction, *scores, *self.key, *self.groups, *self.features, *slices)
         return tuple(dict.fromkeys(name for name in named if name))
 
 
@@ -76,6 +81,7 @@ def declaration_of(piece: Input, *, kinds: Sequence[str] = (BINARY,)) -> Declara
         claims=_claims(piece, details.get("claims") or {}),
         kind=kind,
         class_scores=class_scores,
+        slices=slices_of(details, piece.name),
     )
 
 
@@ -106,6 +112,20 @@ def _class_scores(name: str, value: object) -> dict[str, str]:
     if twice := [column for column, times in Counter(value.values()).items() if times > 1]:
         raise CheckInputError(f"The declaration of {name} names the score column {twice[0]} for more than one class.")
     return dict(value)
+
+
+def slices_of(details: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The declared slices. Raises CheckInputError for what describes no rows, and for more than MOST_SLICES."""
+    given = details.get("slices") or {}
+    if not isinstance(given, Mapping) or len(given) > MOST_SLICES:
+        raise CheckInputError(
+            f"The declaration of {name} must give slices by name, at most {MOST_SLICES}, each with columns and values."
+        )
+    try:
+        named_slices(given)
+    except ParameterError as error:
+        raise CheckInputError(f"The declaration of {name}: {error.sentence}") from None
+    return dict(given)
 
 
 def _name(piece: Input, entry: str, *, required: bool = False) -> str:

@@ -67,10 +67,7 @@ def apply(rule: Rule, measure: Measure) -> tuple[str, str]:
 
 def _apply_to_bounds(rule: Rule, measure: Measure, bounds: tuple[float, float], limit: float) -> tuple[str, str]:
     """A number between bounds meets a threshold if both ends do, and misses it if neither does; else nobody knows."""
-    ends = bounds
-    if rule.absolute:
-        sizes = abs(bounds[0]), abs(bounds[1])
-        ends = (0.0 if bounds[0] <= 0.0 <= bounds[1] else min(sizes), max(sizes))
+    ends = ends_of(rule, bounds)
     met = [_meets(end, limit, rule) for end in ends]
     size = ", without its sign," if rule.absolute and bounds[0] < 0 else ""
     text = f"{begin(measure.name)} lies{size} {between(ends, beside=limit)}{_uncertainty(measure)}"
@@ -80,6 +77,14 @@ def _apply_to_bounds(rule: Rule, measure: Measure, bounds: tuple[float, float], 
             "run it again, which computes the number exactly."
         )
     return PASSED if met[0] else FAILED, f"{text}, {SIDES[rule.at_least, met[0]]} the threshold {limit_text(limit)}."
+
+
+def ends_of(rule: Rule, bounds: tuple[float, float]) -> tuple[float, float]:
+    """The bounds of what the rule compares: of the number, or of its size without its sign."""
+    if not rule.absolute:
+        return bounds
+    sizes = abs(bounds[0]), abs(bounds[1])
+    return (0.0 if bounds[0] <= 0.0 <= bounds[1] else min(sizes), max(sizes))
 
 
 def _meets(value: Fraction | float, limit: Fraction | float, rule: Rule) -> bool:

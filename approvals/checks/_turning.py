@@ -5,12 +5,25 @@ Whatever is said of a count was tried: the change was made to the numbers, and t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from approvals.checks._cures import cure_of
-from approvals.checks._rules import FAILED, NOT_COMPUTABLE, PASSED, Rule, apply, begin, number, percent, reason_of
-from approvals.measures.values import Measure
+from approvals.checks._rules import (
+    FAILED,
+    NOT_COMPUTABLE,
+    PASSED,
+    Rule,
+    apply,
+    begin,
+    ends_of,
+    limit_text,
+    number,
+    percent,
+    reason_of,
+)
+from approvals.measures.values import Measure, between
 
 PAIRS = (("k", "n"), ("rows_left_out", "rows"))
 """What a proportion records as its numerator and denominator."""
@@ -36,6 +49,8 @@ def turned_by(rule: Rule, measure: Measure) -> Turning:
     """The smallest change that would turn the verdict of this rule on this measure, or how far it is from turning."""
     verdict, _ = apply(rule, measure)
     name = begin(measure.name)
+    if measure.bounds is not None and rule.limit is not None:
+        return Turning(f"{name}: {_within(rule, measure.bounds, rule.limit, verdict)}")
     if verdict == NOT_COMPUTABLE or measure.value is None or rule.limit is None:
         return Turning(f"{name} is not computable: {reason_of(measure)} It would be with {cure_of(measure.reason)}.")
     own = rule.turning(measure) if rule.turning else None
@@ -43,6 +58,24 @@ def turned_by(rule: Rule, measure: Measure) -> Turning:
     words = own or (_counted(measure, change, verdict) if change is not None else "")
     parts = [f"{name}: {_distance(rule, measure, verdict)}", *([words] if words else [])]
     return Turning(f"{'; '.join(parts)}.{_uncertain(rule, measure, verdict)}", change)
+
+
+def _within(rule: Rule, bounds: tuple[float, float], limit: float, verdict: str) -> str:
+    """How far a number is from the threshold that is only known to lie between bounds."""
+    lies = between(ends_of(rule, bounds), beside=limit)
+    if verdict == NOT_COMPUTABLE:
+        return f"the threshold {limit_text(limit)} is {lies}, as the number is; the exact number decides it."
+    word, side = ("met", "misses") if verdict == PASSED else ("missed", "meets")
+    low, high = ends_of(rule, bounds)
+    gap = min(abs(Fraction(end) - Fraction(str(limit))) for end in (low, high))
+    margin = f"by {_rounded_down(gap)} or more" if gap else "at the threshold or beyond"
+    return f"{word} {margin}, wherever {lies} the number is; none of these {side} the threshold {limit_text(limit)}."
+
+
+def _rounded_down(gap: Fraction) -> str:
+    """A number above 0 with three decimals, or two digits if it is smaller; never more than it is."""
+    digits = max(3, 1 - math.floor(math.log10(gap)))
+    return f"{math.floor(gap * 10**digits) / 10**digits:,.{digits}f}"
 
 
 def smallest_change(rule: Rule, measure: Measure) -> int | None:

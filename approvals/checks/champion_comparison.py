@@ -24,6 +24,7 @@ from approvals.checks._evaluation import (
     with_inapplicable,
     with_kind,
 )
+from approvals.checks._room import require_room
 from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.labels import Value
@@ -32,6 +33,7 @@ from approvals.measures.paired import accuracy_difference, auc_difference, brier
 from approvals.measures.paired_kinds import class_differences
 from approvals.measures.values import Measure, not_computable
 
+BYTES_PER_ROW = 140  # measured, with scores of both
 NAMES = {
     "accuracy_difference": "accuracy minus the champion's",
     "mcnemar_p": "p that accuracy is the same (McNemar)",
@@ -109,6 +111,7 @@ class ChampionComparison(Check):
                 reading = _champion_kinds.READINGS[declared.kind](table, declared, asked.champion_prediction, job)
             return replace(reading, details=with_kind(reading.details, declared.kind))
         with opened(piece, job) as table:
+            require_room(table, BYTES_PER_ROW, why="The comparison of two models row by row")
             ours = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
             theirs = outcomes(
                 table, label=declared.label, prediction=asked.champion_prediction, score=asked.champion_score or None

@@ -23,9 +23,11 @@ from approvals.checks._expected_columns import (
     outliers,
     require_expectations,
 )
+from approvals.checks._leaks import SCALE, leaks_of, strongest
 from approvals.checks._verdicts import Rule, at_least, at_most, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures import quality
+from approvals.measures.level_leakage import MOST_LEVELS
 from approvals.measures.quality import Profile
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure, not_computable
@@ -83,7 +85,7 @@ class DataQuality(Check):
     """Declared columns, allowed values, missing and repeated rows, class balance, overlap and label leakage."""
 
     title = "Data quality"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     optional_inputs = ("training_table",)
     Parameters = Parameters
@@ -146,6 +148,7 @@ class _Findings:
         self._numbers: list[NumberTable] = []
         self._charts: list[ChartSpecification] = []
         self._notes: list[str] = []
+        self._not_looked_at: list[str] = []
 
     def look_at(self, table: Table, where: str) -> None:
         """What holds for any table."""
@@ -162,7 +165,7 @@ class _Findings:
             replace(most.missing, name=f"largest share missing in one column of {where}"),
             _as_share(quality.duplicate_rows(table, ignored), f"share of duplicate rows in {where}"),
             Measure(f"constant columns in {where}", len(constant), len(profiles), method=", ".join(constant)),
-            _strongest(leaks, where),
+            strongest(leaks, where),
         ]
         self._notes.append(f"All {table.rows:,} rows and {len(table.columns):,} columns of {where}.")
         self._numbers.append(_profile_table(profiles, leaks, where))
@@ -202,33 +205,29 @@ class _Findings:
         declared = self._declared
         if declared.label not in table.names:
             return {}
-        if declared.kind != BINARY:
-            self._notes.append(f"Label leakage in {where} was not measured: that needs a label of two values.")
-            return {}
-        not_features = {declared.prediction, declared.score, *declared.key} - set(declared.features)
-        features = [name for name in declared.features if name in table.names]
-        exclude = not_features | ({name for name in table.names if name not in features} if features else set())
         try:
-            values = quality.leakage(table, declared.label, exclude=exclude)
-            gaps = quality.missingness_leakage(table, declared.label, exclude=exclude)
+            found = leaks_of(table, declared)
         except TableError as error:
             self._notes.append(f"Label leakage in {where} could not be measured: {error.sentence}")
             return {}
-        strongest = dict(values)
-        for name, measure in gaps.items():
-            if (measure.value or 0) > (strongest[name].value or 0 if name in strongest else 0):
-                strongest[name] = replace(measure, method="whether it is missing")
-        return strongest
+        self._not_looked_at += [f"{name} of {where}" for name in found.not_looked_at]
+        return found.by_column
 
     def reading(self) -> Reading:
         """Everything found."""
+        unseen = [*self._not_looked_at[:LONGEST_CHART], *(["…"] if len(self._not_looked_at) > LONGEST_CHART else [])]
         return Reading(
             measures=tuple(self.measures),
             looked_at=tuple(self._notes),
             not_looked_at=(
                 *(() if TRAINING in self._tables else ("The training table, because none is attached.",)),
                 "Whether the values are true, and whether the rows stand for the people the model will decide about.",
-                "Leakage through several columns together, and through columns of text.",
+                "Leakage through several columns together.",
+                *(
+                    (f"Leakage through {', '.join(unseen)}: more than {MOST_LEVELS} different texts each.",)
+                    if unseen
+                    else ()
+                ),
             ),
             tables=tuple(self._numbers),
             charts=tuple(self._charts),
@@ -293,15 +292,6 @@ def _rarer_label(table: Table, declared: Declaration) -> Measure:
     return replace(share, name=RARER, value=1 - share.value, low=low, high=high)
 
 
-def _strongest(leaks: dict[str, Measure], where: str) -> Measure:
-    name = f"strongest single column of {where}"
-    known = {column: measure for column, measure in leaks.items() if measure.value is not None}
-    if not known:
-        return not_computable(name, f"Not computable: no numeric column of {where} could be set against the label.")
-    column, measure = max(known.items(), key=lambda item: item[1].value or 0)
-    return replace(measure, name=name, method=f"{column}; max(AUC, 1 - AUC)")
-
-
 def _profile_table(profiles: Sequence[Profile], leaks: dict[str, Measure], where: str) -> NumberTable:
     rows = []
     for profile in profiles[:LONGEST_TABLE]:
@@ -326,8 +316,8 @@ def _profile_table(profiles: Sequence[Profile], leaks: dict[str, Measure], where
         title=f"Columns of {where}",
         columns=("Column", "Kind", "Missing", "Different values", "Lowest", "Mean", "Highest", "Label leakage"),
         rows=tuple(rows),
-        note="Label leakage is the ROC AUC of this column alone, or of its being missing: 0.5 says nothing about the "
-        "label, 1 gives it away." + (f" {hidden:,} more columns are not shown." if hidden else ""),
+        note=f"Label leakage is of this column alone, or of its being missing: {SCALE}."
+        + (f" {hidden:,} more columns are not shown." if hidden else ""),
     )
 
 
@@ -350,7 +340,7 @@ def _charts(profiles: Sequence[Profile], leaks: dict[str, Measure], where: str) 
     if strong:
         yield bars(
             title=f"Label leakage in {where}",
-            description="ROC AUC of one column alone: " + "; ".join(f"{name} {number(auc)}" for name, auc in strong),
-            axis="ROC AUC of the column alone",
+            description="Of one column alone: " + "; ".join(f"{name} {number(auc)}" for name, auc in strong),
+            axis="label leakage of the column alone",
             rows=strong,
         )

@@ -1,5 +1,5 @@
-"""Is the model much worse somewhere than its average says? Looks at slices that the policy names, at slices of declared
-columns and at pairs of them.
+"""Is the model much worse somewhere than its average says? Looks at slices that the policy or the table names, at
+slices of declared columns and at pairs of them.
 
 Many slices are looked at, so a slice counts as worse only by an adjusted test: with hundreds of slices some are bad by
 chance (slice finding after Chung et al. 2019; Holm 1979). Slices named beforehand have thresholds of their own.
@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from approvals.checks._declared_slices import (
+    all_slices,
     measured_slices,
     named_slices,
     require_limits,
@@ -34,6 +35,7 @@ from approvals.checks._evaluation import (
     with_inapplicable,
     with_kind,
 )
+from approvals.checks._room import require_room
 from approvals.checks._slices import (
     ERROR_GAP,
     ERROR_RATIO,
@@ -53,6 +55,7 @@ from approvals.measures.scores import Floats
 from approvals.measures.slices import Codes, worst_error_slices, worst_slices
 from approvals.measures.tables import Table
 
+BYTES_PER_ROW, BYTES_PER_CELL = 110, 20  # measured: one column as text while it is read, and what is kept of each
 PAIRS = " and by pairs of these"
 DEEPEST = 2
 CLASSES = (BINARY, MULTICLASS)
@@ -63,8 +66,8 @@ KINDS_OF = {LOWEST: CLASSES, GAP: CLASSES, HIGHEST: (REGRESSION,), ERROR_GAP: (R
 class Parameters:
     """Which columns are searched (none named: the declared features and groups), how they are cut, and how deep.
 
-    `slices` are named beforehand: each name with its columns, and for each column a value, a list of values, or ends by
-    at_least, above, at_most and below.
+    `slices` are named beforehand, beside those that the table declares: each name with its columns, and for each column
+    a value, a list of values, or ends by at_least, above, at_most and below.
     """
 
     columns: tuple[str, ...] = ()
@@ -87,8 +90,8 @@ class Thresholds:
     """What is asked; None is not asked. Rows without label or prediction fail above the share allowed here.
 
     Of classes accuracy, of numbers the mean absolute error (mae) in the unit of the label; the ratio is that of the
-    worst slice divided by that of all rows. `..._named_...` is asked of every slice that the policy names, and
-    `by_slice` gives one of them a min_accuracy or max_mae of its own.
+    worst slice divided by that of all rows. `..._named_...` is asked of every slice that the policy or the table
+    names, and `by_slice` gives one of them a min_accuracy or max_mae of its own.
     """
 
     min_slice_accuracy: float | None = None
@@ -110,7 +113,7 @@ class SlicePerformance(Check):
     """Accuracy, or mean absolute error, of named slices and of every slice that has enough rows, worst first."""
 
     title = "Performance in slices of the data"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -126,18 +129,22 @@ class SlicePerformance(Check):
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
             table.require(*names)
+            require_room(table, BYTES_PER_ROW + BYTES_PER_CELL * len(names), why="The search of slices")
             right, errors, known = _judged_rows(table, declared)
             cut = {name: codes(table, name, quantiles=asked.quantiles) for name in names}
-            named = [(one.name, one.rows(table) & known) for one in named_slices(asked.slices)]
+            described = all_slices(asked.slices, declared.slices, piece.name)
+            named = [(one.name, one.rows(table) & known) for one in described]
         report(0.5, "Looking at slices")
         kept = {name: (numbers[known], levels) for name, (numbers, levels) in cut.items()}
         found = _searched(kept, right, errors, known, asked)
         own = measured_slices(named, right=right, errors=errors, min_rows=asked.min_rows)
+        by_table = len(own) - len(asked.slices)
         used, rows = int(known.sum()), int(known.size)
         reading = Reading(
             measures=(*own, *found.measures, left_out_share(used=used, rows=rows)),
             looked_at=(
-                *((f"{len(own):,} slices that the policy names.",) if own else ()),
+                *((f"Slices that the policy names: {len(own) - by_table:,}.",) if len(own) > by_table else ()),
+                *((f"Slices that the table declares: {by_table:,}.",) if by_table else ()),
                 f"{found.tested:,} slices of {used:,} rows, by {', '.join(names)}{PAIRS if asked.depth > 1 else ''}.",
                 f"Numbers are cut into {asked.quantiles} parts of about equal size.",
                 f"{found.tested:,} one-sided tests at {asked.significance:g}, adjusted by Holm, say which are worse.",
@@ -146,7 +153,7 @@ class SlicePerformance(Check):
                 f"{found.small:,} slices of fewer than {asked.min_rows:,} rows.",
                 "Slices of three or more columns, and columns that are not named.",
             ),
-            tables=(*((slices_table(own),) if own else ()), *found.tables),
+            tables=(*((slices_table(own, declared=by_table),) if own else ()), *found.tables),
             charts=found.charts,
             details={
                 "worse": list(found.worse),

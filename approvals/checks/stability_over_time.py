@@ -23,6 +23,7 @@ from approvals.checks._evaluation import (
     with_inapplicable,
     with_kind,
 )
+from approvals.checks._room import require_room
 from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
 from approvals.checks.base import (
     ChartSpecification,
@@ -42,6 +43,7 @@ from approvals.measures.scores import ScoreCounts, roc_auc
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure, not_computable
 
+BYTES_PER_ROW = 200  # measured: times as text, label, prediction and score while they are put in order
 ACCURACY, AUC, ERROR = "accuracy", "ROC AUC", "mean absolute error"
 LOWEST, HIGHEST = "lowest {} of a window", "highest {} of a window"
 RANGE = "highest minus lowest {} of a window"
@@ -98,6 +100,7 @@ class StabilityOverTime(Check):
             raise CheckInputError("The policy must name the time column and ask for at least two windows.")
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
+            require_room(table, BYTES_PER_ROW, why="The order of rows in time")
             present, measured = MEASURED[declared.kind](table, declared, asked.level)
             moments, dated = _moments(table, asked.time)
         known = present & dated

@@ -57,6 +57,17 @@ def _leakage(table: Table, column: str, label: str, chosen: Value) -> Measure:
     return Measure(name, auc, counts.n, method=method, slice=where, counts=behind)
 
 
+def area_of_shares(cells: list[tuple[int, int]]) -> float:
+    """Area under the ROC curve of the share of positives of each value, from its positives and negatives.
+
+    There are rows of both.
+    """
+    area = _counts([cell for cell in cells if any(cell)]).ranks.roc_auc
+    if area is None:
+        raise ValueError("An area needs rows of both classes.")
+    return area
+
+
 def _counts(cells: list[tuple[int, int]]) -> ScoreCounts:
     """Positives and negatives per share of positives, rising; values of one share together."""
     by_share: dict[float, tuple[int, int]] = {}

@@ -8,6 +8,7 @@ from typing import Any
 from approvals import files, tier_assessment
 from approvals.evidence import reference_in_words, reference_of
 from approvals.models import Evidence, EvidenceKind, ModelVersion
+from approvals.policy_changes import slices_in_words
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from modelcards import card as c
@@ -168,9 +169,11 @@ def _digests(row: Evidence) -> Iterator[c.Fact]:
 
 
 def _said(entry: str, value: Any) -> str:
-    """What is declared, in words; names of classes stay as they are written."""
+    """What is declared, in words; names of classes, slices and columns stay as they are written."""
     if entry == "class_scores" and isinstance(value, dict):
         return "; ".join(f"{name}: {column}" for name, column in value.items())
+    if entry == "slices" and isinstance(value, dict):
+        return slices_in_words(value)
     return plain(value)
 
 

@@ -112,6 +112,13 @@ def test_a_table_that_is_none_is_refused_with_a_sentence(cast, version, content,
         ({"class_scores": {"1": "y_score"}}, "means something for multiclass tables only"),
         ({"kind": "multiclass", "class_scores": ["y_score"]}, "must name one score column for each class"),
         ({"kind": "multiclass", "class_scores": {"1": "p_one"}}, "The table has no column p_one"),
+        ({"slices": ["women"]}, "must give slices by name, at most 100"),
+        ({"slices": {f"slice {number}": {"sex": "f"} for number in range(101)}}, "at most 100"),
+        ({"slices": {"women": "f"}}, "The slice “women” needs columns with their values"),
+        ({"slices": {"young": {"amount": {"below": "30"}}}}, "a value, a list of values, or ends by"),
+        ({"slices": {"young": {"amount": {"below": float("inf")}}}}, "a value, a list of values, or ends by"),
+        ({"slices": {"": {"sex": "f"}}}, "name of a slice must be a text of 1 to 100 characters"),
+        ({"slices": {"old": {"age": {"above": 70}}}}, "The table has no column age"),
     ],
 )
 def test_a_declaration_that_contradicts_itself_is_refused_at_upload(cast, version, declared, why):

@@ -47,6 +47,7 @@ def printed(cast, version):
 
 def test_several_classes_from_the_upload_to_the_card(cast):
     declared = WINE | {"class_scores": {"0": "p0", "1": "p1", "2": "p2"}, "claims": {"accuracy": 0.78}}
+    declared["slices"] = {"Unsure of 0": {"p0": {"at_least": 0.2, "below": 0.8}}}
     version, runs = checked(
         cast,
         "p05_wine_multiclass.csv",
@@ -63,6 +64,7 @@ def test_several_classes_from_the_upload_to_the_card(cast):
     assert "F1 score, mean over classes" in text
     assert "Each class against the rest" in text
     assert "0: p0; 1: p1; 2: p2" in json.dumps(card)
+    assert "Unsure of 0: p0 at least 0.2 and p0 below 0.8" in json.dumps(card)
 
 
 def test_numbers_from_the_upload_to_the_card(cast):

@@ -1,5 +1,7 @@
 """The version page and its acts, through the web: what is shown, to whom, and that every button calls its use case."""
 
+import html
+import re
 from datetime import date
 
 import pytest
@@ -303,6 +305,11 @@ def test_a_claim_that_is_no_number_is_refused_at_its_field(client, cast, version
         ({"kind": "multiclass", "class_scores": "1: y_score\n1: amount"}, "has two lines"),
         ({"kind": "multiclass", "class_scores": "1: nonsense"}, "The table has no column nonsense"),
         ({"kind": "binary", "class_scores": "1: y_score"}, "means something for multiclass tables only"),
+        ({"slices": "women"}, "Each line must be a name, a colon and columns"),
+        ({"slices": "women: {sex: f}\nwomen: {sex: m}"}, "the entry “women” stands here twice"),
+        ({"slices": "women: {sex: f"}, "The list of slices is not valid YAML"),
+        ({"slices": "women: f"}, "needs columns with their values"),
+        ({"slices": "old: {age: {above: 70}}"}, "The table has no column age"),
     ],
 )
 def test_a_declaration_of_another_kind_is_refused_in_words(client, cast, version, columns, why):
@@ -335,6 +342,27 @@ def test_the_form_declares_a_kind_only_where_it_is_not_binary_and_shows_it_again
     assert declared[0] == declared[1] == binary
     assert declared[2] == {**numbers, "kind": "multiclass", "class_scores": {"1": "y_score", "0": "amount"}}
     assert declared[3] == numbers
+
+
+def test_declared_slices_are_kept_and_shown_in_words_and_in_the_form(client, cast, version):
+    client.force_login(cast.submitter, backend=BACKEND)
+    cast.artifact(version)
+    url = at("attach", version.pk, "evaluation_table")
+    slices = "Women: {sex: [female, f]}\nlarge, late: {amount: {at_least: 5000}, age_group: 60+}\n"
+    table = SimpleUploadedFile("evaluation.csv", tiny_table())
+    given = {"file": table, "label": "y_true", "prediction": "y_pred", "favourable": "1", "slices": slices}
+    assert client.post(url, given).status_code == 302
+    row = Evidence.objects.get(kind="evaluation_table")
+    declared = {"Women": {"sex": ["female", "f"]}, "large, late": {"amount": {"at_least": 5000}, "age_group": "60+"}}
+    assert row.details["slices"] == declared
+    shown = html.unescape(client.get(url).content.decode())
+    assert '"large, late": {"amount": {"at_least": 5000}, "age_group": "60+"}' in shown
+    page = client.get(reverse("admin:approvals_evidence_change", args=[row.pk])).content.decode()
+    assert "Women: sex is female or f; large, late: amount at least 5000, age_group is 60+" in page
+    again = SimpleUploadedFile("evaluation.csv", tiny_table() + b"\n")
+    kept = re.search(r'<textarea name="slices".*?>(.*?)</textarea>', shown, re.DOTALL)[1].strip()
+    assert client.post(url, {**given, "file": again, "slices": kept}).status_code == 302
+    assert Evidence.objects.filter(kind="evaluation_table").order_by("pk").last().details["slices"] == declared
 
 
 def test_a_comment_with_a_character_that_no_database_keeps_is_refused_in_words(client, cast, version):

@@ -16,8 +16,9 @@ def plain(count=100, start=0):
 
 @pytest.fixture
 def look(measured, piece):
-    def run(rows, *others, details=DETAILS, **parameters):
-        return measured(DataQuality, piece("evaluation_table", lines(rows), details=details), *others, **parameters)
+    def run(rows, *others, details=DETAILS, header="id,a,b,y,p,s", **parameters):
+        attached = piece("evaluation_table", lines(rows, header), details=details)
+        return measured(DataQuality, attached, *others, **parameters)
 
     return run
 
@@ -124,3 +125,63 @@ def test_without_a_training_table_overlap_is_not_computable(look, judged):
     judgement = judged(DataQuality, look(plain()), max_overlap_share=0.0)
     assert judgement.verdict == "not_computable"
     assert "no training table is attached" in judgement.sentences[0]
+
+
+def strongest_of(reading):
+    name = "strongest single column of the evaluation table"
+    return next(measure for measure in reading.measures if measure.name == name)
+
+
+def test_a_text_that_gives_the_label_away_is_found(look, judged):
+    rows = [f"{row},{'approved' if row.split(',')[3] == '1' else 'refused'}" for row in plain()]
+    details = DETAILS | {"features": ["a", "outcome"]}
+    header = "id,a,b,y,p,s,outcome"
+    reading = look(rows, details=details, header=header)
+    assert strongest_of(reading).value == 1.0
+    assert strongest_of(reading).method.startswith("outcome; ")
+    assert judged(DataQuality, reading, max_leakage=0.95).verdict == "failed"
+    each = [f"{row},text {number}" for number, row in enumerate(plain(150))]
+    unseen = look(each, details=details, header=header)
+    assert strongest_of(unseen).method.startswith("a; ")
+    assert "Leakage through outcome of the evaluation table: more than 100 different texts each." in (
+        unseen.not_looked_at
+    )
+
+
+@pytest.mark.parametrize(("leak", "verdict"), [("{y}", "failed"), ("x{y}", "failed"), ("{noise}", "passed")])
+def test_leakage_of_several_classes(measured, judged, table, leak, verdict):
+    rows = [f"{'uvw'[i % 3]},u,{leak.format(y=i % 3, noise=i * 7 % 11)}" for i in range(120)]
+    reading = measured(DataQuality, table("y,p,x", rows, label="y", prediction="p", kind="multiclass"))
+    assert judged(DataQuality, reading, max_leakage=0.9).verdict == verdict
+    if verdict == "failed":
+        assert strongest_of(reading).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("leak", "verdict"), [("{double}", "failed"), ("group {y}", "failed"), ("{gap}", "failed"), ("{noise}", "passed")]
+)
+def test_leakage_of_numbers(measured, judged, table, leak, verdict):
+    rows = []
+    for i in range(120):
+        y = i % 2
+        cell = leak.format(y=y, double=-2 * y, noise=i * 7 % 11, gap=i if y else "")
+        rows.append(f"{y + 0.5},{i},{cell}")
+    reading = measured(DataQuality, table("y,p,x", rows, label="y", prediction="p", kind="regression"))
+    assert judged(DataQuality, reading, max_leakage=0.9).verdict == verdict
+    if verdict == "failed":
+        assert strongest_of(reading).value == 1.0
+
+
+def test_scores_of_classes_and_predictions_leak_nothing(measured, table):
+    rows = [f"{'uv'[i % 2]},{'uv'[i % 2]},{1 - i % 2},{i % 2}" for i in range(50)]
+    scores = {"u": "pu", "v": "pv"}
+    several = table("y,p,pu,pv", rows, label="y", prediction="p", kind="multiclass", class_scores=scores)
+    assert "no column" in strongest_of(measured(DataQuality, several)).reason
+
+
+def test_labels_of_another_kind_are_not_measured_and_pass_nothing(measured, judged, table):
+    rows = [f"u{i},1,{i}" for i in range(50)]
+    reading = measured(DataQuality, table("y,p,x", rows, label="y", prediction="p", kind="regression"))
+    assert strongest_of(reading).value is None
+    assert any("could not be measured" in said for said in reading.looked_at)
+    assert judged(DataQuality, reading, max_leakage=1.0).verdict != "passed"

@@ -147,3 +147,30 @@ def test_predictions_that_are_said_to_turn_the_worst_slice_turn_it(seed, limit):
     again = worst(changed)[0].measures[0]
     assert (measure.value >= limit) == is_wrong
     assert (again.value >= limit) != is_wrong
+
+
+def test_the_table_may_declare_slices_too(measured, judged, table):
+    declared = DECLARED | {"slices": {"kind 1": {"kind": 1}, "women": {"sex": "f"}, "nobody": {"age": {"above": 400}}}}
+    people = table("y,p,sex,age,kind", ROWS, **declared)
+    reading = measured(SlicePerformance, people, slices={"women": {"sex": "f"}})
+    found = by_name(reading)
+    rows = [line.split(",") for line in ROWS if line.endswith(",1")]
+    assert found["accuracy of the slice “kind 1”"].count("k") == sum(row[0] == row[1] for row in rows)
+    assert reading.looked_at[:2] == ("Slices that the policy names: 1.", "Slices that the table declares: 2.")
+    assert [row[-1] for row in reading.tables[0].rows] == ["the policy", "the table", "the table"]
+    judgement = judged(SlicePerformance, reading, min_named_slice_accuracy=0.1)
+    assert judgement.verdict == "not_computable"
+    assert "the slice has 0 rows, and at least 50 are needed." in " ".join(judgement.sentences)
+
+
+def test_the_table_means_no_other_rows_by_a_name_of_the_policy(measured, table):
+    people = table("y,p,sex,age,kind", ROWS, **DECLARED, slices={"women": {"sex": ["f", "m"]}})
+    with pytest.raises(CheckInputError, match="declares the slice “women” with other rows than the policy"):
+        measured(SlicePerformance, people, slices={"women": {"sex": "f"}})
+    same = measured(SlicePerformance, people, slices={"women": {"sex": ["f", "m"]}})
+    assert same.details["named"] == ["women"]
+
+
+def test_a_declaration_that_describes_no_rows_is_no_input(measured, table):
+    with pytest.raises(CheckInputError, match="The slice “women” needs columns"):
+        measured(SlicePerformance, table("y,p,sex,age,kind", ROWS, **DECLARED, slices={"women": "f"}))

@@ -12,7 +12,7 @@ from approvals.checks._rules import Rule, apply
 from approvals.checks._turning import smallest_change, turned_by
 from approvals.checks._verdicts import at_least, at_most, judge_by
 from approvals.checks.base import Reading
-from approvals.measures.values import Measure, not_computable
+from approvals.measures.values import Measure, bounded, not_computable
 
 LIMITS = st.one_of(st.sampled_from([0.0, 0.05, 0.1, 0.5, 0.7, 0.8, 0.95, 1.0]), st.floats(0.0, 1.0, allow_nan=False))
 
@@ -200,3 +200,23 @@ def test_selections_that_would_turn_an_impact_ratio_are_counted(measured, judged
     assert "fewer selections for the group “25_or_under” would fail it" in passed.turns[0]
     scored = judged(check, measured(check, german(), attributes=[["age_group"]], basis="scoring"), min_impact_ratio=0.1)
     assert "selections" not in " ".join(scored.turns)
+
+
+def test_a_number_between_bounds_is_as_far_from_the_threshold_as_its_nearer_end():
+    area = bounded("ROC AUC", (0.8125, 0.875), n=10**8, method="from 4,096 bins")
+    passed = turned_by(at_least("ROC AUC", 0.8), area).sentence
+    assert passed == (
+        "ROC AUC: met by 0.012 or more, wherever between 0.812 and 0.875 the number is; "
+        "none of these misses the threshold 0.80."
+    )
+    failed = turned_by(at_least("ROC AUC", 0.9), area).sentence
+    assert failed.startswith("ROC AUC: missed by 0.025 or more, wherever between 0.812 and 0.875 the number is;")
+    assert failed.endswith("none of these meets the threshold 0.90.")
+    assert turned_by(at_most("ROC AUC", 0.875), area).sentence.startswith("ROC AUC: met at the threshold or beyond,")
+    undecided = turned_by(at_least("ROC AUC", 0.85), area).sentence
+    assert undecided == (
+        "ROC AUC: the threshold 0.85 is between 0.812 and 0.875, as the number is; the exact number decides it."
+    )
+    gap = bounded("mean error", (-0.25, -0.125), n=500, method="from bins")
+    size = turned_by(at_most("mean error", 0.2504, absolute=True), gap).sentence
+    assert "met by 0.00040 or more, wherever between 0.125 and 0.250 the number is" in size

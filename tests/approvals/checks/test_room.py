@@ -1,0 +1,52 @@
+"""Checks that hold every row say before they read them that they do not fit; nothing passes."""
+
+import hashlib
+
+import duckdb
+import pytest
+
+from approvals import checks
+from approvals.checks.base import Input
+from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
+
+ROWS = 6_000_000
+LITTLE = Limits(memory_mb=1024, cpu_seconds=30, wall_seconds=60, file_mb=16)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    path = tmp_path_factory.mktemp("room") / "large.parquet"
+    rows = f'SELECT 1 AS y, 1 AS p, 1 AS q, 1 AS "when" FROM range({ROWS})'
+    duckdb.sql(f"COPY ({rows}) TO '{path}' (FORMAT parquet)")
+    return path
+
+
+def run(path, check, kind, parameters):
+    details = {"label": "y", "prediction": "p", "kind": kind, "features": ["q"]}
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    table = Input("evaluation_table", path, path.name, sha256, details=details)
+    job = JobDescription(inputs={"evaluation_table": table}, parameters=parameters)
+    return measure_in_child(check=checks.find(check), job=job, limits=LITTLE)
+
+
+@pytest.mark.parametrize(
+    ("check", "kind", "parameters"),
+    [
+        ("stability_over_time", "binary", {"time": "when"}),
+        ("champion_comparison", "binary", {"champion_prediction": "q"}),
+        ("champion_comparison", "regression", {"champion_prediction": "q"}),
+        ("slice_performance", "multiclass", {}),
+        ("calibration", "regression", {}),
+    ],
+)
+def test_more_rows_than_fit_are_refused_in_words(large, check, kind, parameters):
+    with pytest.raises(SandboxError, match="needs every row in memory") as caught:
+        run(large, check, kind, parameters)
+    assert caught.value.kind == "input"
+    assert "“large.parquet” has 6,000,000 rows, and about" in caught.value.sentence
+    assert "fit into the 1,024 MiB that a check may use" in caught.value.sentence
+
+
+def test_what_is_counted_needs_no_room(large):
+    reading = run(large, "champion_comparison", "multiclass", {"champion_prediction": "q"})
+    assert reading.measures[0].n == ROWS
