@@ -25,7 +25,7 @@ from approvals.requirements.base import Case
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, GateState, Role, Stage, stages_up_to
 from portal import ledger, reauthentication
-from portal.errors import BadInput, NotPermitted, Refused, Stale
+from portal.errors import BadInput, DomainError, NotPermitted, Refused, Stale
 
 MEANINGS: dict[str, str] = {
     SignOffDecision.APPROVE: "I have read what is listed on this page and approve it as {role}.",
@@ -196,9 +196,7 @@ def record_sign_off(
     _require_complete(asked)
     refused = partial(refusals.recorded, event=Event.SIGN_OFF_REFUSED, actor=actor, version=version, act=_act(asked))
     with refused():
-        if _same(version, actor, asked) is None:
-            _require_may_sign(version, asked, actor)
-            _require_conditions(version, asked, now)
+        _require_first_or_same(version, actor, asked, now)
         with refused(also=(BadInput,)):  # a wrong password is an attempt to sign as somebody
             authentication = reauthentication.confirm(
                 actor=actor,
@@ -219,6 +217,18 @@ def record_sign_off(
             if and_then is not None:
                 and_then(version, row)
             return row
+
+
+def _require_first_or_same(version: ModelVersion, actor: User, asked: Request, now: datetime) -> None:
+    if _same(version, actor, asked) is not None:
+        return
+    try:
+        _require_may_sign(version, asked, actor)
+        _require_conditions(version, asked, now)
+    except DomainError:
+        # The same form may have been recorded by another request a moment ago; then there is nothing to refuse.
+        if _same(version, actor, asked) is None:
+            raise
 
 
 def _act(asked: Request) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,7 +36,9 @@ MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._/-]*)")
 MOST_ENTRIES = 10_000
 LARGEST_READ = 200_000_000
 PART = 1 << 20
-LOCAL_HEADER, CENTRAL_HEADER, DESCRIPTOR, END, END_64 = 30, 46, 24, 22, 76
+VERSION, UNIX, SIZES_FOLLOW, READABLE = 45, 3, 8, 0o100644 << 16
+MOMENT = (0, 1 | 1 << 5)  # the first moment that the format can say: midnight, 1 January 1980
+UNKNOWN, LARGE = 0xFFFFFFFF, (1 << 31) - 1  # beyond it sizes and places are written long
 
 
 class PackError(ValueError):
@@ -71,25 +73,54 @@ def pack_findings(path: Path, *, trust: Trust, vkey: str | None, moment: datetim
 
 
 def _layout(pack: zipfile.ZipFile, raw: BinaryIO) -> Finding:
-    """Whether the file is nothing but its entries, one after the other, each once and stored as it is."""
+    """Whether the file is nothing but its entries, one after the other, each once, stored and described in one way."""
     name, entries = "Archive", pack.infolist()
     if not 0 < len(entries) <= MOST_ENTRIES or len({one.filename for one in entries}) != len(entries):
         return name, False, "The pack holds no entry, too many, or two of one name."
-    place, directory = 0, 0
+    place = 0
     for one in entries:
+        local, descriptor = _around(one)
         raw.seek(place)
-        fixed = raw.read(LOCAL_HEADER)
-        name_length, extra_length = struct.unpack("<HH", fixed[26:30])
-        stored = one.compress_type == zipfile.ZIP_STORED and one.compress_size == one.file_size
-        if one.header_offset != place or not stored or not one.flag_bits & 8 or one.flag_bits & 1 or one.comment:
+        begins = one.header_offset == place and raw.read(len(local)) == local
+        raw.seek(place + len(local) + one.file_size)
+        if not begins or raw.read(len(descriptor)) != descriptor or one.compress_size != one.file_size:
             return name, False, f"{one.filename} is not written as an entry of an audit pack is."
-        place += LOCAL_HEADER + name_length + extra_length + one.file_size + DESCRIPTOR
-        directory += CENTRAL_HEADER + len(one.filename.encode()) + len(one.extra)
-    size = raw.seek(0, 2)
-    rest = size - place - directory
-    if pack.comment or place != pack.start_dir or rest not in (END, END + END_64):
+        place += len(local) + one.file_size + len(descriptor)
+    expected = _pack_end(entries, place)
+    raw.seek(place)
+    if place != pack.start_dir or raw.read(len(expected) + 1) != expected:
         return name, False, "Something stands in the pack that is no entry of it."
     return name, True, f"The pack holds {len(entries)} entries and nothing beside them."
+
+
+def _around(one: zipfile.ZipInfo) -> tuple[bytes, bytes]:
+    """What stands before and behind the content of an entry: sizes follow it, because it was written in one go."""
+    file = one.filename.encode()
+    fixed = (VERSION, SIZES_FOLLOW, 0, *MOMENT, 0, UNKNOWN, UNKNOWN, len(file), 20)
+    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", *fixed) + file + struct.pack("<2H2Q", 1, 16, 0, 0)
+    return local, struct.pack("<4sL2Q", b"PK\x07\x08", one.CRC, one.file_size, one.file_size)
+
+
+def _pack_end(entries: Sequence[zipfile.ZipInfo], place: int) -> bytes:
+    """The directory and the end of a pack with these entries."""
+    directory = b"".join(_listed(one) for one in entries)
+    count, size = len(entries), len(directory)
+    found = directory
+    if place > LARGE or size > LARGE:
+        found += struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, VERSION, VERSION, 0, 0, count, count, size, place)
+        found += struct.pack("<4sLQL", b"PK\x06\x07", 0, place + size, 1)
+    ends = (count, count, min(size, UNKNOWN), min(place, UNKNOWN), 0)
+    return found + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *ends)
+
+
+def _listed(one: zipfile.ZipInfo) -> bytes:
+    file, long = one.filename.encode(), [one.file_size] * 2 if one.file_size > LARGE else []
+    size = UNKNOWN if long else one.file_size
+    long += [one.header_offset] if one.header_offset > LARGE else []
+    offset = UNKNOWN if one.header_offset > LARGE else one.header_offset
+    extra = struct.pack(f"<2H{len(long)}Q", 1, 8 * len(long), *long) if long else b""
+    fixed = (VERSION, UNIX, VERSION, 0, SIZES_FOLLOW, 0, *MOMENT, one.CRC, size, size, len(file), len(extra), 0, 0, 0)
+    return struct.pack("<4s4B4H3L5H2L", b"PK\x01\x02", *fixed, READABLE, offset) + file + extra
 
 
 def _content(pack: zipfile.ZipFile, name: str) -> bytes:

@@ -177,7 +177,7 @@ def _of_numbers(reference: Table, current: Table, column: str, binning: Binning)
     named[f"psi_{words}_floor_1e4"] = found["psi"]
     on = "deciles" if words == "ref_deciles" else words
     named[f"js_distance_base2_on_{on}"] = found["js_distance"]
-    prefix = "decile" if words == "ref_deciles" else "bin"
+    prefix = "decile" if binning.words(column) == "ref_deciles" else "bin"
     return {
         "kind": "number",
         "n_ref": pair.reference.n,

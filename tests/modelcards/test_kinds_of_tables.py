@@ -58,7 +58,7 @@ def test_several_classes_from_the_upload_to_the_card(cast):
     )
     assert runs["performance"].verdict == "passed", runs["performance"].sentences
     assert {runs[key].verdict for key in ("calibration", "group_fairness")} == {"not_computable"}
-    assert "is declared as a multiclass table" in runs["calibration"].sentences[0]
+    assert "no multiclass table has it" in runs["calibration"].sentences[0]
     assert "the policy must name the favourable one" in runs["group_fairness"].sentences[0]
     text, card = printed(cast, version)
     assert "F1 score, mean over classes" in text
