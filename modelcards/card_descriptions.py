@@ -195,6 +195,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "looked_at": "What the check looked at.",
         "not_looked_at": "What it did not look at.",
         "run": "The run: its number, inputs, engine and seed.",
+        "turns": "What would change a verdict that is not passed, a sentence for each threshold.",
     },
     "Threshold": {
         "": "A limit that was fixed before the run.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from modelcards.facts import Fact
+from modelcards.reading import ADDED
 
 Cell = str | int | float | None
 
@@ -103,6 +104,7 @@ class CheckResult:
     looked_at: tuple[str, ...] = ()
     not_looked_at: tuple[str, ...] = ()
     run: tuple[Fact, ...] = ()
+    turns: tuple[str, ...] = field(default=(), metadata=ADDED)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,7 @@ def _check(case: Case, key: str, stage: str, run: CheckRun | None) -> c.CheckRes
         looked_at=tuple(reading.get("looked_at", ())),
         not_looked_at=tuple(reading.get("not_looked_at", ())),
         run=_run_facts(run),
+        turns=() if outdated or run.verdict == Verdict.PASSED else tuple(reading.get("turns", ())),
     )
 
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from approvals.measures.class_leakage import class_leakage, class_missingness_leakage
 from approvals.measures.drift_report import Binning, drift_report
 from approvals.measures.exactness import Exactness
 from approvals.measures.fairness_report import fairness_reports
 from approvals.measures.labels import value_text
 from approvals.measures.local_law_144 import scoring_tables, selection_tables
+from approvals.measures.number_leakage import number_leakage, number_missingness_leakage
 from approvals.measures.performance import scored_performance
 from approvals.measures.report import (
     multiclass_report,
@@ -91,6 +93,23 @@ def test_bounds_in_an_engine_are_those_of_the_file_to_the_bit(engine):
             found.append(scored_performance(table, label="y_true", score="y_score", exactness=Exactness(0)))
     assert found[0]["roc_auc"].bounds
     assert found[1] == found[0]
+
+
+LEAKS = {
+    "p05_wine_multiclass": (class_leakage, class_missingness_leakage, "y_true"),
+    "p04_diabetes_regression": (number_leakage, number_missingness_leakage, "y_true"),
+    "p11_dq_titanic": (class_leakage, class_missingness_leakage, "Pclass"),
+    "p11_dq_toy": (number_leakage, number_missingness_leakage, "target"),
+}
+
+
+@pytest.mark.parametrize("case", LEAKS)
+def test_leakage_in_an_engine_is_that_of_the_file(engine, case):
+    path, (of_values, of_missing, label) = REFERENCE / f"{case}.csv", LEAKS[case]
+    with open_table(path) as table:
+        expected = of_values(table, label), of_missing(table, label)
+    with open_relation(*engine(path)) as table:
+        assert differing((of_values(table, label), of_missing(table, label)), expected) == []
 
 
 @pytest.mark.parametrize("case", ["breast_cancer", "titanic"])

@@ -58,7 +58,7 @@ def test_several_classes_from_the_upload_to_the_card(cast):
     )
     assert runs["performance"].verdict == "passed", runs["performance"].sentences
     assert {runs[key].verdict for key in ("calibration", "group_fairness")} == {"not_computable"}
-    assert "no multiclass table has it" in runs["calibration"].sentences[0]
+    assert "is not computable: no multiclass table has it" in runs["calibration"].sentences[0]
     assert "the policy must name the favourable one" in runs["group_fairness"].sentences[0]
     text, card = printed(cast, version)
     assert "F1 score, mean over classes" in text
@@ -83,3 +83,16 @@ def test_numbers_from_the_upload_to_the_card(cast):
     text, _ = printed(cast, version)
     assert "Root mean squared error" in text
     assert "Mean absolute error by sex" in text
+
+
+@pytest.mark.parametrize(("least", "verdict"), [(0.99, "failed"), (0.1, "passed")])
+def test_a_card_says_what_would_turn_what_is_not_passed(cast, least, verdict):
+    limits = {"min_accuracy": least}
+    version, runs = checked(cast, "p05_wine_multiclass.csv", WINE, performance={"thresholds": limits})
+    assert runs["performance"].verdict == verdict
+    text, card = printed(cast, version)
+    check = next(check for check in card["checks"] if check["key"] == "performance")
+    assert ("turns" in check) == (verdict != "passed")
+    assert ("What would change the verdict" in " ".join(text.split())) == (verdict != "passed")
+    if verdict == "failed":
+        assert any("more right predictions among" in sentence for sentence in check["turns"])
