@@ -275,7 +275,7 @@ def _referenced(upload: Upload, table: Referenced, details: Mapping[str, Any], n
         require_present(table, reference)
     except TableError as error:
         raise BadInput(error.sentence, field="file") from error
-    listed, folders = reference.files[0], folder_keys(table.paths[0])
+    listed, folders = reference.files[0], folder_keys(Path(reference.files[0].path))
     with opened_file(Path(table.target), listed.path) as opened, tempfile.TemporaryDirectory() as scratch:
         # What is open, by its own name: somebody may put a link to another file in its place meanwhile.
         first = Path(scratch, table.paths[0].name)

@@ -15,7 +15,7 @@ import duckdb
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import TESTS, csv_kind, csv_tests, parquet_cell
 from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header
-from approvals.measures.sources import Source
+from approvals.measures.sources import Source, folder_keys
 
 
 class DuckDBEngine(Engine):
@@ -98,10 +98,11 @@ def _listed_files(source: Source) -> str:
 def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loaded:
     header = source.header or read_header(source.files[0])
     width = len(header.names)
-    types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width))
+    # Named as no folder's key can be.
+    types = ", ".join(f"'{position}': 'VARCHAR'" for position in range(width))
     missing = ", ".join(_literal(text) for text in MISSING_TEXTS)
     cells = ", ".join(
-        f"CASE WHEN TRIM(c{position}) IN ({missing}) THEN NULL ELSE c{position} END AS c{position}"
+        f'CASE WHEN TRIM("{position}") IN ({missing}) THEN NULL ELSE "{position}" END AS c{position}'
         for position in range(width)
     )
     keys = _folder_keys(source, header.names)
@@ -136,16 +137,20 @@ def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loa
     rows = f"read_parquet({_listed_files(source)}{_FOLDERS if keys else _NO_FOLDERS})"
     check_names(source.name, (*names, *keys))
     described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
+    # DuckDB gives what folders say by the alphabet, and of folders around the table, too.
+    places = {str(row[0]): place for place, row in enumerate(described) if place >= len(names)}
+    chosen = [*range(len(names)), *(places[key] for key in keys)]
     columns, stored, raw, texts = [], [], [], {}
-    for position, (name, row) in enumerate(zip((*names, *keys), described, strict=True)):
+    for position, (name, place) in enumerate(zip((*names, *keys), chosen, strict=True)):
         cell = f"c{position}"
-        kind, sql = parquet_cell(cell, str(row[1]).upper())
+        kind, sql = parquet_cell(cell, str(described[place][1]).upper())
         columns.append(Column(name=name, kind=kind))
         stored.append(f"{sql} AS {cell}")
         raw.append(cell if kind == "text" else f"{sql} AS {cell}")
         if kind == "text":
             texts[cell] = sql
-    aliases = ", ".join(f"c{position}" for position in range(len(described)))
+    cells_of = {place: f"c{position}" for position, place in enumerate(chosen)}
+    aliases = ", ".join(cells_of.get(place, f"u{place}") for place in range(len(described)))
     for view, cells in (("t", stored), ("raw", raw)):
         connection.execute(
             f"CREATE VIEW {view} AS SELECT {', '.join(cells)} FROM (SELECT * FROM {rows}) AS s({aliases})"
@@ -176,17 +181,23 @@ _NO_FOLDERS = ", hive_partitioning=false"
 
 def _folder_keys(source: Source, names: tuple[str, ...]) -> tuple[str, ...]:
     """The keys of folders named key=value, which every file must be in; a column of the files comes first."""
-    if not source.in_folders:
-        return ()
-    found = {
-        tuple(part.split("=")[0] for part in file.parts[:-1] if _IN_FOLDER.fullmatch(part)) for file in source.files
-    }
+    found = {folder_keys(place) for place in source.places}
     if len(found) > 1:
         raise TableError(f"The files of “{source.name}” lie in folders of different keys; give each the same keys.")
-    return tuple(key for key in found.pop() if key not in names)
+    keys = tuple(key for key in found.pop() if key not in names)
+    for file in source.files if keys else ():
+        # DuckDB would take one of them, without a word and without regard to capital letters.
+        said = [key.lower() for key in folder_keys(file)]
+        columns = {name.lower() for name in names}
+        for key in said:
+            if key in columns or (said.count(key) > 1 and key in {one.lower() for one in keys}):
+                raise TableError(
+                    f"“{key}” names a column of “{source.name}” in its files and in its folders, or in two folders one "
+                    "inside the other; rename one of them."
+                )
+    return keys
 
 
-_IN_FOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^/]*")
 _UNREACHABLE = re.compile(r"Permission denied|No such file|Cannot open file|Too many open files", re.IGNORECASE)
 
 
@@ -199,7 +210,8 @@ def _sentences(name: str) -> Iterator[None]:
             f"The table “{name}” needs more memory than a check may use; split it or ask for more."
         ) from None
     except duckdb.Error as error:
-        if _UNREACHABLE.search(str(error)):  # the machine's fault, not the table's: no verdict about it
+        # The machine's fault, not the table's, so no verdict about it; what other errors quote may be any text.
+        if isinstance(error, duckdb.IOException) and _UNREACHABLE.search(str(error)):
             raise
         raise TableError(_sentence(name, str(error))) from error
 

@@ -27,13 +27,16 @@ _SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet"
 
 @dataclass(frozen=True)
 class Source:
-    """Plain files of one table. `header` is that of a CSV; `in_folders` says that folders may be named key=value."""
+    """Plain files of one table. `header` is that of a CSV; `places` are the files as the table's own folder has them.
+
+    Folders of these places may be named key=value; what the folders around the table are named says nothing of it.
+    """
 
     name: str
     format: Format
     files: tuple[Path, ...]
     header: Header | None
-    in_folders: bool
+    places: tuple[Path, ...]
 
 
 @contextmanager
@@ -57,8 +60,8 @@ def plain_source(
             plain = named
         found = formats.pop()
         header = _common_header(path, plain) if found == "csv" else None
-        in_folders = bool(files) or path.is_dir()
-        yield Source(path.name, found, tuple(file.resolve() for file in plain), header, in_folders)
+        places = tuple(_place(file, path) for file in named)
+        yield Source(path.name, found, tuple(file.resolve() for file in plain), header, places)
 
 
 def is_data(name: str) -> bool:

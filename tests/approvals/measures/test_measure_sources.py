@@ -117,3 +117,42 @@ def test_lines_and_headers_without_end_are_refused(tmp_path, head, sentence):
     path.write_bytes(head)
     with pytest.raises(TableError, match=sentence), open_table(path):
         pass
+
+
+def _parquet(path, query):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_each_folder_says_what_its_own_key_is_in_any_order(tmp_path, ending):
+    file = tmp_path / "env=outside" / "t" / "region=north" / "c0=may" / f"a.{ending}"
+    if ending == "parquet":
+        _parquet(file, "SELECT 7 AS x")
+    else:
+        file.parent.mkdir(parents=True)
+        file.write_text("x\n7\n")
+    with open_table(tmp_path / "env=outside" / "t") as table:
+        assert table.names == ("x", "region", "c0")
+        assert [table.levels(name) for name in table.names] == [{7: 1}, {"north": 1}, {"may": 1}]
+
+
+@pytest.mark.parametrize("column", ["day", "Day"])
+def test_a_folder_does_not_take_the_place_of_a_column(tmp_path, column):
+    _parquet(tmp_path / "t" / "day=9" / "region=n" / "a.parquet", f"SELECT 7 AS x, 1 AS {column}")
+    with pytest.raises(TableError, match="“day” names a column of “t” in its files and in its folders"):
+        open_table(tmp_path / "t").__enter__()
+
+
+def test_a_folder_around_the_table_does_not_say_what_its_folders_say(tmp_path):
+    _parquet(tmp_path / "env=a" / "t" / "env=b" / "a.parquet", "SELECT 7 AS x")
+    with pytest.raises(TableError, match="two folders one inside the other"):
+        open_table(tmp_path / "env=a" / "t").__enter__()
+
+
+def test_words_in_a_table_are_not_taken_for_what_the_machine_says(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n1,2\n3,4,No such file or directory: Permission denied\n")
+    with pytest.raises(TableError, match="3 instead of 2 columns in line 3"):
+        open_table(path).__enter__()
