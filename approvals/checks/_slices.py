@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from approvals.checks._charts import bars
+from approvals.checks._differences import NAMES
 from approvals.checks._rules import Rule, number
 from approvals.checks._turning import smallest_change
 from approvals.checks.base import ChartSpecification, NumberTable
@@ -45,13 +46,14 @@ def searched_accuracies(slices: Slices, correct: Booleans, *, significance: floa
     if not slices.slices:
         return _nothing((LOWEST, GAP, WORSE), slices.small, min_rows)
     worst = slices.slices[0]
-    overall = int(correct.sum()) / int(correct.size)
+    right, rows = int(correct.sum()), int(correct.size)
+    overall, ends = right / rows, tuple(zip(NAMES, (worst.k, worst.n, right, rows), strict=True))
     measures = (
         _extreme(LOWEST, worst.accuracy, worst, slices.tested, (("k", worst.k), ("n", worst.n))),
-        Measure(GAP, overall - worst.accuracy, worst.n, method=worst.label),
+        Measure(GAP, overall - worst.accuracy, worst.n, method=worst.label, counts=ends),
         Measure(WORSE, len(worse), slices.tested, method=f"one-sided z, Holm over {slices.tested:,} slices"),
     )
-    rows = tuple(
+    lines = tuple(
         (item.label, item.n, number(item.accuracy), _ends(item.interval), rest, p)
         for item in slices.slices[:SHOWN]
         for rest, p in [(number(item.rest_k / item.rest_n), number(item.p)) if item.rest_n else ("", "")]
@@ -62,7 +64,7 @@ def searched_accuracies(slices: Slices, correct: Booleans, *, significance: floa
     return Searched(
         measures,
         worse[:SHOWN],
-        (NumberTable("Slices, worst first", columns, rows, note=note),),
+        (NumberTable("Slices, worst first", columns, lines, note=note),),
         (_chart("Slices of lowest accuracy", "Accuracy, lowest first", "accuracy", bar),),
         slices.tested,
         slices.small,

@@ -17,6 +17,7 @@ from approvals.checks._evaluation import (
     KINDS,
     LEFT_OUT,
     MULTICLASS,
+    Declaration,
     declaration_of,
     left_out_share,
     missing_rules,
@@ -103,6 +104,7 @@ class ChampionComparison(Check):
         declared = declaration_of(piece, kinds=KINDS)
         if not asked.champion_prediction:
             raise CheckInputError("The policy names no column with the predictions of the model in use.")
+        _refuse_itself(declared, asked, piece.name)
         report(0.0, "Reading the evaluation table")
         if declared.kind != BINARY:
             with opened(piece, job) as table:
@@ -148,6 +150,16 @@ class ChampionComparison(Check):
             rules.append(at_most(upper.format(name), getattr(thresholds, f"max_{key}_high")))
         whole = with_inapplicable(reading, KINDS_OF)
         return judge_by(whole, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+
+
+def _refuse_itself(declared: Declaration, asked: Parameters, name: str) -> None:
+    """Nobody is better than the model in use by declaring its columns as one's own."""
+    for column, own in ((asked.champion_prediction, declared.prediction), (asked.champion_score, declared.score)):
+        if column and column == own:
+            raise CheckInputError(
+                f"{name} declares “{column}” as what the submitted model says, and the policy as what the model in use "
+                "says; a model compared with itself shows nothing."
+            )
 
 
 def _differences(ours: Outcomes, theirs: Outcomes, both: Any, level: float) -> tuple[Measure, ...]:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from approvals.checks._charts import interval_dots
+from approvals.checks._differences import exact_difference
 from approvals.checks._evaluation import (
     BINARY,
     KINDS,
@@ -156,7 +157,7 @@ class GroupFairness(Check):
 def _rule(threshold: str, name: str, limit: float | None, cells: GroupCells) -> Rule:
     if threshold not in DISPARITIES:
         return Rule(name, limit, at_least=False)
-    exact = _exact_ratio if threshold == "min_selection_ratio" else _exact_difference
+    exact = _exact_ratio if threshold == "min_selection_ratio" else exact_difference
     turning = partial(turning_of_groups, cells=cells, threshold=threshold, limit=limit)
     return Rule(name, limit, at_least=threshold.startswith("min_"), exact=exact, turning=turning)
 
@@ -275,11 +276,6 @@ def _ends(measure: Measure) -> tuple[Fraction, Fraction] | None:
 def _exact_ratio(measure: Measure) -> Fraction | None:
     ends = _ends(measure)
     return ends[0] / ends[1] if ends and ends[1] else None
-
-
-def _exact_difference(measure: Measure) -> Fraction | None:
-    ends = _ends(measure)
-    return ends[1] - ends[0] if ends else None
 
 
 def _looked_at(

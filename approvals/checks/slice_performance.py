@@ -20,6 +20,7 @@ from approvals.checks._declared_slices import (
     rules_of_slices,
     slices_table,
 )
+from approvals.checks._differences import at_most_exactly
 from approvals.checks._evaluation import (
     BINARY,
     KINDS,
@@ -167,7 +168,7 @@ class SlicePerformance(Check):
                 by_slice=thresholds.by_slice,
             ),
             Rule(LOWEST, least, at_least=True, turning=lambda measure: turning_of_worst(measure, least, others)),
-            at_most(GAP, thresholds.max_accuracy_gap),
+            at_most_exactly(GAP, thresholds.max_accuracy_gap),
             at_most(HIGHEST, thresholds.max_slice_mae),
             at_most(ERROR_GAP, thresholds.max_mae_gap),
             at_most(ERROR_RATIO, thresholds.max_mae_ratio),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from approvals.checks._charts import interval_dots
+from approvals.checks._differences import at_most_exactly, difference_counts
 from approvals.checks._evaluation import (
     BINARY,
     KINDS,
@@ -125,7 +127,7 @@ class StabilityOverTime(Check):
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         rules = [
             at_least(LOWEST.format(ACCURACY), thresholds.min_window_accuracy),
-            at_most(RANGE.format(ACCURACY), thresholds.max_accuracy_range),
+            at_most_exactly(RANGE.format(ACCURACY), thresholds.max_accuracy_range),
             at_least(LOWEST.format(AUC), thresholds.min_window_roc_auc),
             at_most(RANGE.format(AUC), thresholds.max_roc_auc_range),
             at_most(HIGHEST.format(ERROR), thresholds.max_window_mae),
@@ -171,8 +173,13 @@ def _moments(table: Table, column: str) -> tuple[Any, Any]:
         return numbers, np.isfinite(numbers)
     texts = [text.strip() if text else "" for text in table.texts(column)]
     present = np.array([bool(text) for text in texts])
+    # “now” and “NaT” are times to numpy, but not of a table.
+    if words := next((text for text in texts if text and not text[0].isdigit()), ""):
+        raise CheckInputError(f"The column “{column}” holds what is no ISO date or time: “{words[:40]}”.")
     try:
-        parsed = np.array([text or "NaT" for text in texts], dtype="datetime64[s]")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="no explicit representation of timezones")  # it converts to UTC
+            parsed = np.array([text or "NaT" for text in texts], dtype="datetime64[s]")
     except ValueError as error:
         raise CheckInputError(f"The column “{column}” holds what is no ISO date or time: {error}.") from error
     return parsed, present
@@ -213,7 +220,13 @@ def _extremes(name: str, measures: Sequence[Measure]) -> tuple[Measure, Measure]
     n = sum(m.n or 0 for m in measures)
     return (
         Measure(end, worst.value, worst.n, low=worst.low, high=worst.high, level=worst.level, method=worst.method),
-        Measure(gap, float(highest.value or 0) - float(lowest.value or 0), n, method=f"of {len(measures)} windows"),
+        Measure(
+            gap,
+            float(highest.value or 0) - float(lowest.value or 0),
+            n,
+            method=f"of {len(measures)} windows",
+            counts=difference_counts(lowest, highest),
+        ),
     )
 
 

@@ -64,8 +64,10 @@ class TestChampion:
         assert judged(ChampionComparison, reading, **asked).verdict == "passed"
         assert judged(ChampionComparison, reading, min_accuracy_difference=0.5).verdict == "failed"
 
-    def test_the_model_in_use_against_itself_is_no_better(self, measured, judged, evaluation):
-        reading = measured(ChampionComparison, evaluation(), champion_prediction="p", champion_score="s")
+    def test_the_model_in_use_against_its_own_words_is_no_better(self, measured, judged, table):
+        lines = [*["1,1,0.9,1,0.9"] * 6, *["0,0,0.2,0,0.2"] * 6, "0,1,0.95,1,0.95"]
+        piece = table("y,p,s,c,d", lines, label="y", prediction="p", score="s")
+        reading = measured(ChampionComparison, piece, champion_prediction="c", champion_score="d")
         assert by_name(reading)["accuracy minus the champion's"].value == 0.0
         judgement = judged(ChampionComparison, reading, min_roc_auc_difference_low=0.0)
         assert judgement.verdict == "not_computable"
@@ -205,3 +207,48 @@ class TestDecisionCost:
     def test_a_policy_that_names_no_cost_is_told(self, measured, german):
         with pytest.raises(ParameterError, match="must say what decisions cost"):
             measured(DecisionCost, german())
+
+
+@pytest.mark.parametrize("word", ["NaT", "now", "today", "infinity"])
+def test_words_that_a_library_takes_for_times_are_none(measured, table, word):
+    lines = [*["1,1,2026-01-01"] * 5, *[f"0,0,{word}"] * 5]
+    with pytest.raises(CheckInputError, match=f"no ISO date or time: “{word}”"):
+        measured(StabilityOverTime, table("y,p,t", lines, label="y", prediction="p"), time="t", windows=2)
+
+
+def test_times_of_other_zones_are_put_in_order(measured, table):
+    lines = [*["1,1,2026-01-01T01:00:00+02:00"] * 5, *["0,1,2026-01-01T00:00:00Z"] * 5]
+    reading = measured(StabilityOverTime, table("y,p,t", lines, label="y", prediction="p"), time="t", windows=2)
+    assert [row[:3] for row in reading.tables[0].rows] == [
+        ("2025-12-31T23:00:00 to 2025-12-31T23:00:00", 5, "1.000"),
+        ("2026-01-01T00:00:00 to 2026-01-01T00:00:00", 5, "0.000"),
+    ]
+
+
+def test_windows_exactly_at_the_threshold_meet_it_although_their_floats_do_not(measured, judged, table):
+    assert 0.8 - 0.7 > 0.1
+    parts = [("1,1,2026-01-01", 8), ("1,0,2026-01-01", 2), ("1,1,2026-02-01", 7), ("1,0,2026-02-01", 3)]
+    lines = [line for line, often in parts for _ in range(often)]
+    reading = measured(StabilityOverTime, table("y,p,t", lines, label="y", prediction="p"), time="t", windows=2)
+    found = judged(StabilityOverTime, reading, max_accuracy_range=0.1)
+    assert (found.verdict, found.turns[0].partition(".")[0]) == (
+        "passed",
+        "Highest minus lowest accuracy of a window: met exactly at the threshold",
+    )
+    assert judged(StabilityOverTime, reading, max_accuracy_range=0.0999).verdict == "failed"
+
+
+def test_a_slice_exactly_as_far_below_as_allowed_is_allowed(measured, judged, table):
+    lines = [*["1,1,a"] * 90, *["1,0,a"] * 10, *["1,1,b"] * 70, *["1,0,b"] * 30]
+    assert 0.8 - 0.7 > 0.1
+    reading = measured(SlicePerformance, table("y,p,g", lines, label="y", prediction="p"), columns=["g"])
+    assert judged(SlicePerformance, reading, max_accuracy_gap=0.1).verdict == "passed"
+    assert judged(SlicePerformance, reading, max_accuracy_gap=0.0999).verdict == "failed"
+
+
+def test_a_model_is_not_compared_with_itself(measured, table):
+    lines = ["1,1,0.5,1,0.4", "0,0,0.2,1,0.3"]
+    piece = table("y,p,s,c,d", lines, label="y", prediction="p", score="s")
+    for columns in ({"champion_prediction": "p"}, {"champion_prediction": "c", "champion_score": "s"}):
+        with pytest.raises(CheckInputError, match="compared with itself shows nothing"):
+            measured(ChampionComparison, piece, **columns)
