@@ -17,7 +17,7 @@ from approvals.measures.keeping import steps
 if TYPE_CHECKING:
     from approvals.measures.tables import Table
 
-PART_ROWS = 1 << 24
+PART_ROWS = 3 << 22
 """Hashes held in memory at once, 8 bytes each and as much again while they are read."""
 _SIDE = np.uint64(1)
 _CACHED = 1 << 16
@@ -58,15 +58,27 @@ def _alike(table: Table, key: str, part_rows: int) -> NDArray[np.uint64]:
 def shared_rows(table: Table, other: Table, columns: Sequence[str], *, part_rows: int = PART_ROWS) -> int:
     """Rows of `table` that also occur in `other`, over columns of both; 1 equals 1.0, but not the text "1"."""
     first, second = (", ".join(_comparable(side, name) for name in columns) for side in (table, other))
-    rows = 0
-    for part in steps((), _parts(max(table.rows, other.rows), part_rows)):
-        keys, known = _hashes(table, f"HASH({first})", part), _hashes(other, f"HASH({second})", part)
-        common = _common(keys, known)
-        if common.size:
-            # A second hash of the rows that the first one finds alike: together 127 bits say that rows are equal.
-            again = _hashes(table, f"HASH({first})", part, f"HASH(1, {first})")[np.isin(keys | _SIDE, common)]
-            rows += int(np.isin(again, _hashes(other, f"HASH({second})", part, f"HASH(1, {second})")).sum())
-    return rows
+    parts = steps((), _parts(max(table.rows, other.rows), part_rows))
+    return sum(_shared_in(part, (table, first), (other, second)) for part in parts)
+
+
+def _shared_in(part: str, one: tuple[Table, str], two: tuple[Table, str]) -> int:
+    """Rows of the first table whose hash is of this part that also occur in the second; each with its cells."""
+    (table, first), (other, second) = one, two
+    keys, known = _hashes(table, f"HASH({first})", part), _hashes(other, f"HASH({second})", part)
+    common = _common(keys, known)
+    del known
+    if not common.size:
+        return 0
+    # A second hash of the rows that the first one finds alike: together 127 bits say that rows are equal.
+    np.bitwise_or(keys, _SIDE, out=keys)
+    alike = _are_among(keys, common)
+    del keys, common
+    again = _hashes(table, f"HASH({first})", part, f"HASH(1, {first})")[alike]
+    again.sort()
+    among = _hashes(other, f"HASH({second})", part, f"HASH(1, {second})")
+    among.sort()
+    return int(_are_among(again, among).sum())
 
 
 def _common(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -75,11 +87,23 @@ def _common(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.u
     np.bitwise_and(keys, ~_SIDE, out=both[: keys.size])
     np.bitwise_or(known, _SIDE, out=both[keys.size :])
     both.sort()
-    found = [both[:0]]
+    found = 0
     for start in range(0, both.size, _CACHED):
         piece = both[start : start + _CACHED + 1]
-        found.append(piece[1:][(piece[1:] ^ piece[:-1]) == _SIDE])
-    return np.concatenate(found)
+        common = piece[1:][(piece[1:] ^ piece[:-1]) == _SIDE]
+        both[found : found + common.size] = common  # in place of what was looked at: a copy of all costs memory
+        found += common.size
+    return both[:found].copy()
+
+
+def _are_among(keys: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which keys are among those that are known, which rise. `numpy.isin` needs eight times the memory."""
+    found = np.empty(keys.size, dtype=np.bool_)
+    for start in range(0, keys.size, _CACHED):
+        piece = keys[start : start + _CACHED]
+        places = np.minimum(np.searchsorted(known, piece), known.size - 1)
+        found[start : start + _CACHED] = known[places] == piece
+    return found
 
 
 def _parts(rows: int, part_rows: int) -> Iterator[str]:

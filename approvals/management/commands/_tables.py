@@ -34,6 +34,11 @@ class TableCommand(BaseCommand):
             report = measured()
         except TableError as error:
             raise CommandError(error.sentence, returncode=BAD_INPUT) from error
+        except MemoryError:
+            raise CommandError(
+                "Measuring this needs more memory than this process may use; allow it more, or split the table.",
+                returncode=BAD_INPUT,
+            ) from None
         except OSError as error:
             raise CommandError(f"{error.filename} cannot be read: {error.strerror}.", returncode=BAD_INPUT) from error
         if as_json:

@@ -4,7 +4,11 @@ import gzip
 import io
 import json
 import math
+import os
+import subprocess
+import sys
 
+import duckdb
 import numpy as np
 import pytest
 from django.core.management import call_command
@@ -441,3 +445,31 @@ def test_a_flag_drifts_on_bins_of_its_values_beside_the_letter_of_the_decile_rul
     assert found["psi"] == found["psi_value_bins_floor_1e4"] == pytest.approx(by_value, abs=1e-12)
     assert (found["psi_ref_deciles_floor_1e4"], found["js_distance_base2_on_deciles"]) == (0.0, 0.0)
     assert found["binning"].startswith("value bins")
+
+
+def test_what_needs_more_memory_than_there_is_says_so(tmp_path):
+    """In a process of its own, whose limit is what it uses already and a little more."""
+    path = tmp_path / "t.parquet"
+    duckdb.execute(f"COPY (SELECT i AS id, random() AS x FROM range(3000000) r(i)) TO '{path}' (FORMAT parquet)")
+    script = (
+        "import django, resource, sys\n"
+        "django.setup()\n"
+        "from approvals.management.commands import compare\n"
+        "from approvals.measures.tables import open_table\n"
+        "from django.core.management import execute_from_command_line\n"
+        "from pathlib import Path\n"
+        "with open_table(Path(sys.argv[1])), open_table(Path(sys.argv[1])): pass\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + (60 << 20),) * 2)\n"
+        "execute_from_command_line(['manage.py', 'compare', sys.argv[1], sys.argv[1]])\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        env=os.environ | {"DJANGO_SETTINGS_MODULE": "portal.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2, ran.stderr[-2000:]
+    assert "Traceback" not in ran.stderr
+    assert "more memory" in ran.stderr
