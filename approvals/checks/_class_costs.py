@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,6 +12,7 @@ from approvals.checks.base import Job, NumberTable, ParameterError, Reading
 from approvals.measures.class_costs import ClassCosts, class_cost_measures
 from approvals.measures.multiclass import ClassConfusion, read_classes
 from approvals.measures.tables import Table
+from approvals.measures.thresholds import LARGEST_COST
 
 MEAN = "cost per row of the submitted decisions"
 CONSTANT = "cost per row of the cheapest decision if everybody got the same"
@@ -27,7 +27,7 @@ def costs_of(matrix: Mapping[str, Any]) -> ClassCosts:
         if not isinstance(row, Mapping) or not row:
             raise ParameterError(f"The costs of the class “{label}” must be decisions with numbers, as {{approve: 5}}.")
         for decided, cost in row.items():
-            if isinstance(cost, bool) or not isinstance(cost, int | float) or not math.isfinite(cost):
+            if isinstance(cost, bool) or not isinstance(cost, int | float) or not abs(cost) <= LARGEST_COST:
                 raise ParameterError(f"The cost of deciding “{decided}” for the class “{label}” must be a number.")
     return ClassCosts(
         {str(label): {str(decided): float(cost) for decided, cost in row.items()} for label, row in matrix.items()}

@@ -13,6 +13,7 @@ from approvals.checks._fairness_groups import (
     left_out,
     not_compared,
     small_sentence,
+    small_share,
     unknown_share,
 )
 from approvals.checks._verdicts import interval_text, number
@@ -60,7 +61,7 @@ def reading_of_errors(table: Table, declared: Declaration, attributes: Sequence[
     )
     deviation = label_deviation(table, label=declared.label, prediction=declared.prediction)
     differences = tuple(measure for part in found for measure in _differences(part, deviation))
-    unknown = tuple(unknown_share(part) for part in found)
+    unknown = tuple(share(part) for share in (unknown_share, small_share) for part in found)
     rows = sum(group.n for group in found[0].groups)
     return Reading(
         measures=(left_out(found[0]), *unknown, deviation, *differences),

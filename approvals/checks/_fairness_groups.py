@@ -41,6 +41,18 @@ def unknown_share(part: Groups) -> Measure:
     return left_out_share(used=rows - part.unknown_rows, rows=rows or 1, name=unknown_name(part.attributes))
 
 
+def small_name(attributes: Sequence[str]) -> str:
+    """What the share of rows of groups that are too small to decide anything is called."""
+    return f"share of rows of small groups by {' and '.join(attributes)}"
+
+
+def small_share(part: Groups) -> Measure:
+    """What part of the rows belongs to known groups that decide nothing because they are too small."""
+    rows = sum(group.n for group in part.groups)
+    small = sum(group.n for group in part.groups if group.small and not group.unknown)
+    return left_out_share(used=rows - small, rows=rows or 1, name=small_name(part.attributes))
+
+
 def known_groups(part: Groups) -> str:
     """The comparison with the number of its known groups."""
     known = [group for group in part.groups if group.n and not group.unknown]

@@ -22,7 +22,7 @@ from approvals.checks._evaluation import (
 from approvals.checks._verdicts import at_most, judge_by, number
 from approvals.checks.base import Check, Job, Judgement, NumberTable, ParameterError, Reading, Report
 from approvals.measures.performance import read_confusion
-from approvals.measures.thresholds import CostMatrix, DecisionCurves, decision_curves, mean_cost
+from approvals.measures.thresholds import LARGEST_COST, CostMatrix, DecisionCurves, decision_curves, mean_cost
 from approvals.measures.values import Measure, not_computable
 
 LEAST = "least cost per row at any threshold"
@@ -45,6 +45,9 @@ class Parameters:
 
     def __post_init__(self) -> None:
         costs_of(self.class_costs)
+        for name in ("true_positive", "false_positive", "false_negative", "true_negative"):
+            if not abs(getattr(self, name)) <= LARGEST_COST:
+                raise ParameterError(f"The cost {name} must be a number of at most {LARGEST_COST:g}.")
 
 
 @dataclass(frozen=True)

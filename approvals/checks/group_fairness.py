@@ -32,7 +32,9 @@ from approvals.checks._fairness_groups import (
     known_groups,
     left_out,
     not_compared,
+    small_name,
     small_sentence,
+    small_share,
     unknown_name,
     unknown_share,
 )
@@ -90,7 +92,8 @@ class Parameters:
 class Thresholds:
     """What is asked; None is not asked. No attributes named: it is asked of every comparison that was measured.
 
-    Rows without label or prediction, and rows whose group is unknown, fail above the shares allowed here. A threshold
+    Rows without label or prediction, and rows whose group is unknown, fail above the shares allowed here; so do rows of
+    groups too small to decide anything, if a share is named: whoever splits a group finely would hide it. A threshold
     that does not apply to the declared kind of table is never met. Of numbers: the highest minus the lowest mean
     absolute error or mean prediction of a group, in the unit of the label, or divided by the standard deviation of the
     label (in_deviations).
@@ -108,6 +111,7 @@ class Thresholds:
     attributes: tuple[tuple[str, ...], ...] = ()
     max_left_out_share: float = 0.0
     max_unknown_share: float = 0.05
+    max_small_share: float | None = None
 
 
 class GroupFairness(Check):
@@ -148,6 +152,8 @@ class GroupFairness(Check):
         rules = [_rule(threshold, name, getattr(thresholds, threshold), cells) for threshold, name, _ in asked]
         limits = {LEFT_OUT: thresholds.max_left_out_share}
         limits |= {unknown_name(names): thresholds.max_unknown_share for names in measured}
+        if thresholds.max_small_share is not None:
+            limits |= {small_name(names): thresholds.max_small_share for names in measured}
         whole = with_inapplicable(reading, {name: kinds for _, name, kinds in asked})
         judgement = judge_by(whole, rules, required=missing_rules(reading, limits))
         notes = tuple(note for note in reading.details.get("small", ()) if note)
@@ -216,7 +222,7 @@ def _reading_of_rates(
         seed=job.seed,
     )
     measures = tuple(measure for part in found for measure in _disparities(part))
-    unknown = tuple(unknown_share(part) for part in found)
+    unknown = tuple(share(part) for share in (unknown_share, small_share) for part in found)
     return Reading(
         measures=(left_out(found[0]), *unknown, *measures),
         looked_at=_looked_at(found, declared, favourable, small_group),

@@ -28,6 +28,10 @@ class ThresholdRow:
     rates: dict[str, Measure]
 
 
+LARGEST_COST = 1e100
+"""Of one row, without its sign: the cost of any number of rows is then a number of 64 bits."""
+
+
 @dataclass(frozen=True)
 class CostMatrix:
     """What one row of each kind costs, in any one unit; a gain is a negative cost."""

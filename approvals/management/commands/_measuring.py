@@ -13,7 +13,7 @@ from approvals.measures.ranges import BLOCK_ROWS
 from approvals.measures.report import multiclass_report, performance_report, regression_reports, score_report
 from approvals.measures.selection_report import law_report, law_tables, selection_reports
 from approvals.measures.tables import Table, TableError
-from approvals.measures.thresholds import CostMatrix
+from approvals.measures.thresholds import LARGEST_COST, CostMatrix
 
 TASKS = ("binary", "multiclass", "regression")
 BINNINGS = ("equal-width", "equal-mass")
@@ -171,8 +171,8 @@ def _costs(given: list[str]) -> CostMatrix | None:
             found[_CELLS[cell.strip().upper()]] = float(number)
         except (KeyError, ValueError):
             raise TableError(f"“{text}” is no cost; write it as TP=, FP=, FN= or TN= and a number.") from None
-        if not math.isfinite(float(number)):
-            raise TableError(f"“{text}” is no cost, because it is not finite.")
+        if not abs(float(number)) <= LARGEST_COST:
+            raise TableError(f"“{text}” is no cost, because it is not finite or beyond {LARGEST_COST:g}.")
     return CostMatrix(**found) if found else None
 
 

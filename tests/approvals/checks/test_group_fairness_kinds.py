@@ -18,7 +18,7 @@ OF_NUMBERS = [
     "max_mae_difference_in_deviations",
     "max_mean_prediction_difference_in_deviations",
 ]
-OTHERS = {"attributes", "max_left_out_share", "max_unknown_share"}
+OTHERS = {"attributes", "max_left_out_share", "max_unknown_share", "max_small_share"}
 
 
 def cells(*groups):

@@ -252,3 +252,10 @@ def test_a_model_is_not_compared_with_itself(measured, table):
     for columns in ({"champion_prediction": "p"}, {"champion_prediction": "c", "champion_score": "s"}):
         with pytest.raises(CheckInputError, match="compared with itself shows nothing"):
             measured(ChampionComparison, piece, **columns)
+
+
+@pytest.mark.parametrize("cost", [1e308, float("inf"), float("nan"), -1e101])
+def test_costs_that_no_sum_can_hold_are_refused(measured, evaluation, cost):
+    for parameters in ({"false_positive": cost}, {"class_costs": {"a": {"b": cost}}}):
+        with pytest.raises(ParameterError, match="must be a number"):
+            measured(DecisionCost, evaluation(), **parameters)

@@ -473,3 +473,9 @@ def test_what_needs_more_memory_than_there_is_says_so(tmp_path):
     assert ran.returncode == 2, ran.stderr[-2000:]
     assert "Traceback" not in ran.stderr
     assert "more memory" in ran.stderr
+
+
+def test_a_cost_that_no_sum_can_hold_is_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(ROWS)
+    assert "is no cost" in refusal("measure", path, *TWO, "--score", "s", "--cost", "FP=1e308")
