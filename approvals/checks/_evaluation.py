@@ -25,6 +25,7 @@ BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
 KINDS = (BINARY, MULTICLASS, REGRESSION)
 """What a table predicts: one of two classes, one of several, a number. A declaration without a kind is binary."""
 _IN_WORDS = {BINARY: "two values", MULTICLASS: "several classes", REGRESSION: "numbers"}
+_LARGEST_CLAIM = 1e300
 _ONLY_FOR = {"score": BINARY, "favourable": BINARY, "class_scores": MULTICLASS}
 
 
@@ -88,7 +89,8 @@ def declaration_of(piece: Input, *, kinds: Sequence[str] = (BINARY,)) -> Declara
 def kind_of(details: Mapping[str, Any], name: str) -> tuple[str, dict[str, str]]:
     """The declared kind of a table, and the score column of each class.
 
-    Raises CheckInputError for a kind that does not exist, and for what is declared but means nothing for this kind.
+    Raises CheckInputError for a kind that does not exist, for what is declared but means nothing for this kind, and
+    for a label that is also what the model says.
     """
     kind = details.get("kind", BINARY)
     if kind not in KINDS:
@@ -99,7 +101,14 @@ def kind_of(details: Mapping[str, Any], name: str) -> tuple[str, dict[str, str]]
                 f"The declaration of {name} names “{entry}”, which means something for {only} tables only, "
                 f"and this one is declared as {kind}; take it out or correct the kind."
             )
-    return str(kind), _class_scores(name, details.get("class_scores") or {})
+    class_scores = _class_scores(name, details.get("class_scores") or {})
+    label = details.get("label")
+    if label and label in (details.get("prediction"), details.get("score"), *class_scores.values()):
+        raise CheckInputError(
+            f"The declaration of {name} names “{label}” as the label and as what the model says; what is compared with "
+            "itself is always right, so name a column of its own."
+        )
+    return str(kind), class_scores
 
 
 def _class_scores(name: str, value: object) -> dict[str, str]:
@@ -160,6 +169,8 @@ def _claims(piece: Input, value: object) -> dict[str, float]:
     for name, claimed in value.items():
         if isinstance(claimed, bool) or not isinstance(claimed, int | float):
             raise CheckInputError(f"The claim “{name}” about {piece.name} must be a number.")
+        if not abs(claimed) <= _LARGEST_CLAIM:
+            raise CheckInputError(f"The claim “{name}” about {piece.name} is not a finite number.")
         claims[str(name)] = float(claimed)
     return claims
 

@@ -5,6 +5,7 @@ import pytest
 from approvals import checks
 from approvals.checks._evaluation import declaration_of
 from approvals.checks.base import CheckInputError
+from approvals.checks.performance import Performance
 
 POLICY = {
     "champion_comparison": {"champion_prediction": "y_pred"},
@@ -182,3 +183,25 @@ def test_two_values_make_no_binary_table_of_what_is_declared_otherwise(measured,
     two = table("id,y_true,y_pred,g", rows, label="y_true", prediction="y_pred", groups=["g"], kind="multiclass")
     with pytest.raises(CheckInputError, match="is declared as a multiclass table"):
         measured(checks.find(key), two, **POLICY.get(key, {}))
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {"prediction": "y"},
+        {"prediction": "p", "score": "y"},
+        {"prediction": "p", "kind": "multiclass", "class_scores": {"0": "p", "1": "y"}},
+        {"prediction": "y", "kind": "regression"},
+    ],
+)
+def test_the_label_is_not_what_the_model_says(measured, table, declared):
+    piece = table("y,p", ["1,0", "0,1"], label="y", **declared)
+    with pytest.raises(CheckInputError, match="compared with itself is always right"):
+        measured(Performance, piece)
+
+
+@pytest.mark.parametrize("claim", [float("nan"), float("-inf"), 10**400], ids=["nan", "infinite", "huge"])
+def test_a_claim_is_a_finite_number(measured, table, claim):
+    piece = table("y,p", ["1,0", "0,1"], label="y", prediction="p", claims={"accuracy": claim})
+    with pytest.raises(CheckInputError, match="is not a finite number"):
+        measured(Performance, piece)
