@@ -21,9 +21,9 @@ from pathlib import Path
 import pikepdf
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from modelcards import faces
 from modelcards.card import Card
-from modelcards.exporters.pdf import FONTCONFIG, PdfExporter
-from modelcards.printable import FONTS
+from modelcards.exporters.pdf import PdfExporter
 from modelcards.rendering import html
 from modelcards.signing import SigningIdentity, ensure_signing_identity, sign_pdf
 from modelcards.verification import verify_card
@@ -44,8 +44,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         identity = ensure_signing_identity(Path(folder, "var"))
         fonts = Path(folder, "fonts.conf")
-        fonts.write_text(FONTCONFIG.format(fonts=FONTS, cache=folder), encoding="utf-8")
         text = html(document)
+        fonts.write_text(faces.fontconfig(text, cache=Path(folder)), encoding="utf-8")
         ours, bare = [], []
         pages = 0
         for _ in range(RUNS):

@@ -335,7 +335,7 @@ def test_numbers_beyond_any_sum_are_null_and_not_infinite(write_csv):
     assert answer("profile", table, "--label", "y")["ranges"]["s"]["mean"] is None
     answer("compare", table, table)
     least = write_csv(["x"], [["-1.7976931348623157e308"], ["-1.7976931348623157e308"]], "least.csv")
-    assert answer("compare", least, least)["columns"]["x"]["bin_cuts"] == [-1.7976931348623157e308]
+    assert answer("compare", least, least)["columns"]["x"]["decile_cuts"] == [-1.7976931348623157e308]
     repeated = write_csv(["k"], [["inf"], ["inf"], [1]], "repeated.csv")
     assert answer("profile", repeated, "--key", "k")["k_values_duplicated"] == ["inf"]
 

@@ -76,11 +76,11 @@ def test_numbers_are_compared_by_their_ranks(tmp_path_factory, rows):
     both = [(y, x) for y, x, _ in rows if x is not None]
     rho = stats.spearmanr([y for y, _ in both], [x for _, x in both]).statistic
     assert leaks["x"].value == pytest.approx((1 + abs(rho)) / 2, abs=1e-12)
-    groups = {}
+    groups: dict = {}
     for y, _, g in rows:
         groups.setdefault(g, []).append(y)
     groups.pop(None, None)
-    n = sum(map(len, groups.values()))
+    n = sum(len(rows_of) for rows_of in groups.values())
     ratio = math.sqrt(stats.kruskal(*groups.values()).statistic / (n - 1))
     assert leaks["g"].value == pytest.approx((1 + ratio) / 2, abs=1e-9)
     for place, name in enumerate(("x", "g"), 1):
