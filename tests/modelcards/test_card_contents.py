@@ -29,7 +29,7 @@ LAW = c.CheckResult(
 
 def with_every_answer():
     """The full card with an answer to each question that a place prints, and the tables of Local Law 144."""
-    given: dict = {}
+    given: dict[str, list[c.Passage]] = {}
     for place, named in placing.PLACES.items():
         for section, key in named:
             given.setdefault(section, []).append(c.Passage(f"Question {key}?", f"Answer for {place}.", key=key))

@@ -76,7 +76,7 @@ def test_numbers_are_compared_by_their_ranks(tmp_path_factory, rows):
     both = [(y, x) for y, x, _ in rows if x is not None]
     rho = stats.spearmanr([y for y, _ in both], [x for _, x in both]).statistic
     assert leaks["x"].value == pytest.approx((1 + abs(rho)) / 2, abs=1e-12)
-    groups: dict = {}
+    groups: dict[str | None, list[float]] = {}
     for y, _, g in rows:
         groups.setdefault(g, []).append(y)
     groups.pop(None, None)
