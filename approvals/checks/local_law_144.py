@@ -189,6 +189,6 @@ def _printed(table: LawTable) -> NumberTable:
 
 def _line(category: Category, *, selection: bool) -> tuple[Any, ...]:
     rate, ratio = category.rate, category.impact_ratio
-    shown = number(rate.value) if rate.computable else reason_of(rate)
+    shown = reason_of(rate) if rate.value is None else f"{100 * rate.value:.1f}%"  # as the rule prints rates
     counted = (category.n, category.k) if selection else (category.n,)
     return (category.label, *counted, shown, number(ratio.value) if ratio.computable else reason_of(ratio))

@@ -20,7 +20,7 @@ LAW = c.CheckResult(
         c.Table(
             "Selection rates by sex",
             ("Category", "# of Applicants", "# Selected", "Selection Rate", "Impact Ratio"),
-            (("female", 120, 60, "0.500", "0.833"), ("male", 100, 60, "0.600", "1.000")),
+            (("female", 120, 60, "50.0%", "0.833"), ("male", 100, 60, "60.0%", "1.000")),
             "7 individuals with an unknown category are not included.",
         ),
     ),

@@ -166,7 +166,7 @@ class TestLocalLaw144:
         reading = measured(LocalLaw144, piece("evaluation_table", "\n".join(lines) + "\n", details=details))
         by_sex, _, both = reading.tables
         assert by_sex.columns == ("Category", "# of Applicants", "# Selected", "Selection Rate", "Impact Ratio")
-        assert by_sex.rows == (("f", 100, 40, "0.400", "0.769"), ("m", 98, 51, "0.520", "1.000"))
+        assert by_sex.rows == (("f", 100, 40, "40.0%", "0.769"), ("m", 98, 51, "52.0%", "1.000"))
         assert by_sex.note == "2 individuals with an unknown category are not included."
         assert [row[0] for row in both.rows] == ["f | x", "f | y", "m | x", "m | y"]
         assert both.rows[1][3] == "the category has no rows."
