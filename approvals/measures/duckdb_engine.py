@@ -14,7 +14,7 @@ import duckdb
 
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import TESTS, csv_kind, csv_tests, parquet_cell
-from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header
+from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_zero_bytes
 from approvals.measures.sources import Source, folder_keys
 
 
@@ -96,6 +96,8 @@ def _listed_files(source: Source) -> str:
 
 
 def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loaded:
+    for file in source.files:
+        refuse_zero_bytes(file)
     header = source.header or read_header(source.files[0])
     width = len(header.names)
     # Named as no folder's key can be.

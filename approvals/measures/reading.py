@@ -24,6 +24,7 @@ MISSING_TEXTS = (
 
 _GZIP = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
+_PART_BYTES = 1 << 22
 _HEAD_BYTES = 1 << 20
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
@@ -97,6 +98,16 @@ def _head(path: Path, size: int) -> bytes:
             return stream.read(size)
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise TableError(f"The file “{path.name}” is a damaged gzip archive; pack it again.") from None
+
+
+def refuse_zero_bytes(path: Path) -> None:
+    """TableError for a zero byte anywhere in a text file: what stands behind one could be left out without a word."""
+    with path.open("rb") as stream:
+        while part := stream.read(_PART_BYTES):
+            if b"\x00" in part:
+                raise TableError(
+                    f"The file “{path.name}” is binary or damaged: it holds a zero byte, which no text does."
+                )
 
 
 def _refuse_foreign(name: str, head: bytes) -> None:

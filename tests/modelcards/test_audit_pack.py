@@ -64,7 +64,7 @@ def rewritten(pack, change):
     with zipfile.ZipFile(target := Forward(), "w") as new:
         for name, content in entries.items():
             info = zipfile.ZipInfo(name)
-            info.create_system = 3
+            info.create_system, info.external_attr = 3, 0o100644 << 16
             with new.open(info, "w", force_zip64=True) as entry:
                 entry.write(content)
     return target.getvalue()

@@ -52,7 +52,7 @@ def test_every_measure_has_a_threshold_and_every_threshold_a_measure():
     [
         ({"label": "nonsense"}, "nonsense"),
         ({"class_scores": {"0": "nonsense"}}, "nonsense"),
-        ({"label": "p0"}, "different values together; at most 100 classes"),
+        ({"label": "p0"}, "names “p0” as the label and as what the model says"),
         ({"claims": {"roc_auc": 0.9}}, "claims “roc_auc”, which this check does not measure; it knows accuracy"),
         ({"claims": {"rmse": 0.9}}, "claims “rmse”, which this check does not measure"),
     ],
