@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from approvals import findings, permissions, voiding, workflow
 from approvals.models import Finding, ModelVersion
@@ -34,11 +34,11 @@ def _raised(row: Reading) -> Level:
     """The highest alarm that this reading raises or keeps up, in its own window or in a later one."""
     day = day_of(row)
     after, before = standings(row.monitor), standings(row.monitor, without=row.pk)
-    earlier: dict[date, Level] = {one.day: max(one.level, Level.CALM) for one in before}
+    earlier = {one.day: one.level for one in before}
     newly = [one.level for one in after if one.day >= day and one.level > earlier.get(one.day, Level.CALM)]
     own = [one.level for one in after if one.day == day] if row.level else []
     kept = min(max(own, default=Level.CALM), Level(row.level or 0))
-    return max(kept, *newly, Level.CALM) if newly else kept
+    return max((kept, *newly))
 
 
 def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> None:

@@ -11,14 +11,16 @@ from datetime import date, datetime
 from django.contrib.auth.models import User
 
 from approvals import permissions
+from approvals.admin.version_lines import name_of
 from approvals.models import ModelVersion
 from approvals.stages import Stage
 from monitoring.alarms import Level
+from monitoring.batches import DEPLOYED
 from monitoring.models import Monitor
 from monitoring.panels import title_of
 from monitoring.standing import AlarmState, alarms_of
+from portal.exporting import harmless
 
-DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
 TONES = {Level.CALM: "ok", Level.WARN: "wait", Level.ALERT: "bad", Level.CRITICAL: "bad"}
 
 
@@ -65,7 +67,7 @@ def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedL
         since=min((state.since for _, state in raised if state.since), default=None),
         alarms=tuple(f"{title_of(monitor)}: {state.level.in_words}" for monitor, state in raised),
         answered=_answered([state for _, state in raised]),
-        owner=version.model.owner.get_full_name() or version.model.owner.get_username(),
+        owner=name_of(version.model.owner),
         approval_ends=version.approval_expires_at,
     )
 
@@ -84,8 +86,7 @@ def _answered(states: list[AlarmState]) -> str:
     if not said:
         return "by nobody yet"
     latest = max(said, key=lambda note: note.at)
-    who = latest.by.get_full_name() or latest.by.get_username()
-    return f"{latest.get_kind_display()} by {who}, {latest.at:%d %b %Y}"
+    return f"{latest.get_kind_display()} by {name_of(latest.by)}, {latest.at:%d %b %Y}"
 
 
 def as_csv(lines: list[DeployedLine]) -> str:
@@ -105,5 +106,5 @@ def as_csv(lines: list[DeployedLine]) -> str:
             line.owner,
             line.approval_ends.date().isoformat() if line.approval_ends else "",
         )
-        writer.writerow([f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t") else cell for cell in cells])
+        writer.writerow([harmless(cell) for cell in cells])
     return out.getvalue()

@@ -119,11 +119,12 @@ def _line(content: dict[str, Any]) -> str:
 
 def _row(cells: tuple[object, ...]) -> str:
     target = io.StringIO()
-    csv.writer(target).writerow([_harmless(cell) for cell in cells])
+    csv.writer(target).writerow([harmless(cell) for cell in cells])
     return target.getvalue()
 
 
-def _harmless(cell: object) -> object:
+def harmless(cell: object) -> object:
+    """A cell of a table that no spreadsheet takes for a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 

@@ -175,7 +175,7 @@ def _of_numbers(reference: Table, current: Table, column: str, binning: Binning)
     before, now = (pair.distances.before, pair.distances.now) if pair.distances else (None, None)
     named = {name: found[key] for key, name in NUMERIC.items()}
     named[f"psi_{words}_floor_1e4"] = found["psi"]
-    on = "deciles" if words == "ref_deciles" else words
+    on = _on(words)
     named[f"js_distance_base2_on_{on}"] = found["js_distance"]
     prefix = "decile" if binning.words(column) == "ref_deciles" else "bin"
     return {
@@ -211,11 +211,16 @@ def _in_one_bin(pair: TwoSamples, binning: Binning) -> Report:
         return {}
     everything = ReferenceBins(pair.column, "number", (), (), (pair.reference.n,), pair.reference.n, 0)
     words = binning.words(pair.column)
-    on = "deciles" if words == "ref_deciles" else words
+    on = _on(words)
     return {
         f"psi_{words}_floor_1e4": psi(everything, pair.current).value,
         f"js_distance_base2_on_{on}": js_distance(everything, pair.current).value,
     }
+
+
+def _on(words: str) -> str:
+    """What stands behind _on_ in the name of a measure."""
+    return "deciles" if words == "ref_deciles" else words
 
 
 def _by_function(found: Mapping[str, Measure], names: Sequence[str]) -> dict[str, Any]:
