@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import story
 from tests.cast import PASSWORD
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PATIENCE = 60_000  # milliseconds; only for what is broken, because a busy machine answers late
 HARMLESS = ("Input elements should have autocomplete attributes",)
 
 
@@ -34,6 +35,7 @@ class Portal:
         complaints: list[str] = []
         opened = self.browser.new_context(base_url=self.address, accept_downloads=True, **context)
         page = opened.new_page()
+        page.set_default_timeout(PATIENCE)
         page.on("console", lambda message: complaints.append(f"console: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
         page.on("request", lambda request: self._watch(request.url, complaints))
@@ -58,6 +60,7 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed, so no page was looked at: apt-get install chromium.")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE)
         found = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
