@@ -10,6 +10,9 @@ from django.db import DatabaseError
 from django.db.models.signals import post_migrate
 
 from portal import guards
+from portal.celery import app as celery_app
+
+__all__ = ["PortalAdminConfig", "PortalConfig", "celery_app"]  # tasks of a process belong to the application made last
 
 
 class PortalConfig(AppConfig):
