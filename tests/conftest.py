@@ -16,6 +16,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import setup_databases, teardown_databases
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from xdist.scheduler import LoadFileScheduling
 
 from portal import guards
@@ -26,9 +28,16 @@ django.setup()
 
 from tests.cast import cast
 from tests.databases import committed_database
+from tests.longest import rank
 from tests.validation import Validation
 
 __all__ = ["cast", "committed_database"]
+
+# A busy machine is slow, which says nothing about what is tested.
+hypothesis_settings.register_profile(
+    "patient", hypothesis_settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -87,7 +96,14 @@ def _emptying_tables_between_tests():
 
 
 class ByFileAndPortal(LoadFileScheduling):  # type: ignore[misc]  # no types there
-    """Where processes share the tests, each file stays in one; so do all tests that look at the served portal."""
+    """Where processes share the tests, each file stays in one; so do all tests that look at the served portal.
+
+    Files are handed out in the order of collection, the longest first, so that the processes end together.
+    """
+
+    def __init__(self, config, log=None):
+        config.option.loadscopereorder = False  # by the number of tests, which says little about their time
+        super().__init__(config, log)
 
     def _split_scope(self, nodeid):
         return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
@@ -101,6 +117,12 @@ def pytest_xdist_setupnodes():
 def pytest_xdist_make_scheduler(config, log):
     """Called only where the tests run in several processes."""
     return ByFileAndPortal(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where processes share the tests, the files that take longest come first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank(item.nodeid))
 
 
 @pytest.hookimpl(wrapper=True)

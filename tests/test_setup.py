@@ -23,6 +23,7 @@ from portal.keys import broker_socket, ensure_keys, ledger_key_path, read_secret
 from portal.management.commands.up import CannotStartError, Command, is_alive, port_number
 from portal.management.demo.cast import logins_file
 from tests.portal.test_processes import eventually
+from tests.ports import free_port
 
 ROOT = Path(settings.BASE_DIR)
 FROM_OUTSIDE = ("DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "PORTAL_BEHIND_TLS", "CI")
@@ -48,9 +49,7 @@ def setting(expression: str, **more: object) -> Any:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
+    return free_port()
 
 
 class Portal:

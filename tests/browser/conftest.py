@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,7 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import story
+from tests.browser.workers import kill_workers
 from tests.cast import PASSWORD
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -70,9 +71,7 @@ def browser() -> Iterator[Browser]:
 def portal(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     """`manage.py up` with web server, worker, beat and broker, without demo data but with our people."""
     folder = tmp_path_factory.mktemp("served")
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port = trial.getsockname()[1]
+    port = free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE")},
         "PORTAL_VAR": str(folder / "var"),
@@ -120,3 +119,22 @@ def approved(portal: Portal) -> str:
     """The address of a version that people brought all the way to monitoring."""
     address: str = story.tell(portal)
     return address
+
+
+@pytest.fixture(scope="package")
+def orphaned(portal: Portal, approved: str) -> tuple[str, set[int]]:
+    """A version whose checks began in workers that were killed: its address and those workers.
+
+    Made before the pages are looked at, because a successor takes over only after a minute.
+    """
+    with portal.as_("auditor") as page:
+        story.wait_for_card(page, approved)
+    with portal.as_("submitter") as page:
+        page.goto("/approvals/registeredmodel/")
+        page.get_by_role("link", name=story.MODEL).click()
+        url = story.register_version(page, "3.0.0")
+        story.prepare_stage(page, url, "scoping")
+        story.prepare_stage(page, url, "data_review")
+        page.goto(url)
+        page.get_by_role("button", name="Run all that wait").click()
+        return url, kill_workers(portal.var)

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.world import SIGNERS, STAGES
 from tests.cast import NAMES, PASSWORD, SAFE, TABLE, TIER_ANSWERS, tiny_safetensors, tiny_table
@@ -61,7 +61,8 @@ def grant(page: Page, right: str, name: str) -> None:
     form = page.locator("form", has=page.get_by_role("button", name="Grant"))
     form.get_by_label("Right").select_option(label=_option(page, "Right", right))
     form.get_by_label("Person").select_option(label=_option(page, "Person", name))
-    form.get_by_role("button", name="Grant").click()
+    with page.expect_navigation():
+        form.get_by_role("button", name="Grant").click()
 
 
 def attach(page: Page, url: str, kind: str, name: str, content: bytes, **columns: str) -> None:
@@ -124,6 +125,18 @@ def prepare_stage(page: Page, url: str, stage: str) -> None:
         page.get_by_role("button", name="Run all that wait").click()
         for check in ("performance", "group_fairness"):
             expect(page.locator(f"#check-{check} .verdict")).to_have_text("Passed", timeout=PATIENCE)
+
+
+def wait_for_card(page: Page, url: str) -> Locator:
+    """Look at the version again and again until its issued card is listed; gives its row."""
+    row = page.locator("#cards .row", has_text="Issued")
+    page.goto(url)
+    for _ in range(PATIENCE // 500):
+        if row.is_visible():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
+    return row
 
 
 def tell(portal: Any) -> str:

@@ -7,6 +7,7 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import story
 from tests.browser.conftest import ROOT
 
 pytestmark = pytest.mark.timeout(900)  # the first test waits for everything before it; only for what is broken
@@ -14,14 +15,8 @@ pytestmark = pytest.mark.timeout(900)  # the first test waits for everything bef
 
 def test_a_version_goes_through_all_stages_and_its_card_verifies(portal, approved, tmp_path):
     with portal.as_("auditor") as page:
-        page.goto(approved)
+        card = story.wait_for_card(page, approved)
         expect(page.locator("#gate-title")).to_contain_text("in monitoring")
-        card = page.locator("#cards .row", has_text="Issued")
-        for _ in range(60):
-            if card.count():
-                break
-            page.wait_for_timeout(1000)
-            page.reload()
         with page.expect_download() as waiting:
             card.get_by_role("link", name="Download").click()
         path = tmp_path / "card.pdf"

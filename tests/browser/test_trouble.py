@@ -1,15 +1,13 @@
 """What goes wrong on a working day, by clicking: things change while signing, two sign at once, workers die."""
 
-import os
-import signal
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser import story
-from tests.cast import PASSWORD, SAFE, TABLE, tiny_safetensors, tiny_table
+from tests.browser.workers import workers
+from tests.cast import PASSWORD, SAFE, tiny_safetensors
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -28,20 +26,6 @@ def version(portal, approved):
 
 def sign_page(page, version, role):
     page.goto(f"{version.split('#')[0].removesuffix('change/')}sign/scoping/{role}/")
-
-
-def workers(var):
-    """Every process of the served portal's Celery worker."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                ours = f"PORTAL_VAR={var}\0".encode() in (folder / "environ").read_bytes()
-                if ours and b"\0worker\0" in (folder / "cmdline").read_bytes():
-                    found.append(int(folder.name))
-            except (PermissionError, FileNotFoundError, ProcessLookupError):
-                continue
-    return found
 
 
 def test_a_change_while_signing_is_named_and_the_reason_is_not_typed_twice(portal, version):
@@ -92,7 +76,8 @@ def test_wrong_passwords_lock_signing_and_no_other_page(portal, version):
         for _ in range(5):
             story.fill_in(page)
             page.get_by_label("Your password").fill("guess")
-            page.get_by_role("button", name="Sign", exact=True).click()
+            with page.expect_navigation():
+                page.get_by_role("button", name="Sign", exact=True).click()
             expect(page.locator("#signature-title")).to_be_visible()
         expect(page.locator("main")).to_contain_text("Too many wrong passwords")
         story.fill_in(page)
@@ -104,16 +89,11 @@ def test_wrong_passwords_lock_signing_and_no_other_page(portal, version):
         expect(page.locator("#sign-offs")).not_to_contain_text("Chiara Rossi signed")
 
 
-def test_g15_a_check_whose_worker_is_killed_is_done_by_its_successor(portal, version):
+def test_g15_a_check_whose_worker_is_killed_is_done_by_its_successor(portal, orphaned):
+    url, killed = orphaned
+    assert killed
     with portal.as_("submitter") as page:
-        columns = {name: ", ".join(v) if isinstance(v, list) else str(v) for name, v in TABLE.items()}
-        columns.pop("favourable")
-        story.attach(page, version, "evaluation_table", "evaluation.csv", tiny_table(seed=5), **columns)
-        found = workers(portal.var)
-        assert found
-        page.get_by_role("button", name="Run all that wait").click()
-        for process in found:
-            os.kill(process, signal.SIGKILL)
+        page.goto(url)
         for check in ("performance", "group_fairness"):
             expect(page.locator(f"#check-{check} .verdict")).to_have_text("Passed", timeout=2 * story.PATIENCE)
-        assert not set(workers(portal.var)) & set(found)
+    assert not workers(portal.var) & killed

@@ -165,7 +165,7 @@ def served(tsa, *, user=""):
     tsa.url = f"http://127.0.0.1:{server.server_port}/tsr"
 
     def client(**changes):
-        given = {"roots": (tsa.root,), "lists": tsa.lists, "seconds": 5.0, **changes}
+        given = {"roots": (tsa.root,), "lists": tsa.lists, "seconds": 30.0, **changes}
         return TimestampAuthority(tsa.url, **given)
 
     try:

@@ -14,7 +14,9 @@ from approvals.measures.calibration import calibration
 from approvals.measures.performance import binary_performance
 from approvals.measures.tables import open_table
 
-SETTINGS = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def close(value):

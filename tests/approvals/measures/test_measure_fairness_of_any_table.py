@@ -19,7 +19,9 @@ from approvals.measures.fairness import group_fairness
 from approvals.measures.tables import open_table
 
 COLUMNS = ["y", "p", "s", "g", "h"]
-SETTINGS = settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def close(value):

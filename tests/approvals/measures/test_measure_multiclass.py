@@ -158,7 +158,9 @@ def library(labels, called, classes):
     return found
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(tables())
 def test_any_table_agrees_with_scikit_learn(write_csv, rows):
     found = performance(write_csv(["y", "p"], rows))
@@ -214,7 +216,9 @@ def test_scores_with_ties_agree_with_scikit_learn(rows):
 two_classes = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 8)), min_size=1, max_size=25)
 
 
-@settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(two_classes)
 def test_two_classes_say_what_the_binary_measures_say(write_csv, rows):
     rows = [*rows, (0, 0, 1), (1, 1, 5), (1, None, 2), (None, 0, 3)]

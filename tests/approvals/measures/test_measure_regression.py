@@ -140,7 +140,9 @@ def library(labels, predictions):
     }
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(tables)
 def test_any_table_agrees_with_scikit_learn(write_csv, rows):
     # The last row makes both columns hold numbers, whatever is drawn.
@@ -379,7 +381,9 @@ groups = st.sampled_from(["x", "y", "z", None, "unknown"])
 grouped_tables = st.lists(st.tuples(quarters, quarters, groups, st.sampled_from([1, 2, None])), min_size=1, max_size=40)
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(grouped_tables)
 def test_groups_and_intersections_have_the_measures_of_their_rows(write_csv, rows):
     with open_table(write_csv(["y", "p", "g", "h"], rows)) as table:

@@ -14,7 +14,9 @@ numbers = st.one_of(st.none(), st.sampled_from([0.0, -0.0, 1.0, 2.5, -3.0]))
 rows = st.lists(st.tuples(numbers, cells), min_size=1, max_size=30)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(rows, rows, st.sampled_from([1, 4, 1000]))
 def test_repeated_and_shared_rows_are_counted(write_csv, first, second, part_rows):
     # A column that tells kinds is in both tables, so that a column without any value is not of another kind.
