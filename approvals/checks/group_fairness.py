@@ -118,7 +118,7 @@ class GroupFairness(Check):
     """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
-    version = "3"
+    version = "4"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
