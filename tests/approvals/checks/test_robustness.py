@@ -118,6 +118,18 @@ class TestSlices:
         with pytest.raises(CheckInputError, match=why):
             measured(SlicePerformance, evaluation(**details), **asked)
 
+    def test_columns_that_were_not_searched_are_said(self, measured, evaluation):
+        attached = evaluation()
+        said = measured(SlicePerformance, attached, depth=1).not_looked_at
+        assert said[1:] == (
+            "Slices of two or more columns.",
+            "Slices by when, old_p, old_s: they are declared neither as features nor as groups.",
+        )
+        said = measured(SlicePerformance, attached, columns=("region", "when", "old_p", "old_s")).not_looked_at
+        assert said[1:] == ("Slices of three or more columns.", "Slices by age: the policy does not name them.")
+        everything = ("region", "age", "when", "old_p", "old_s")
+        assert len(measured(SlicePerformance, attached, columns=everything).not_looked_at) == 2
+
 
 class TestStability:
     def test_a_model_that_decays_in_the_last_window_fails(self, measured, judged, evaluation):
