@@ -93,7 +93,7 @@ class Thresholds:
     """What is asked; None is not asked. No attributes named: it is asked of every comparison that was measured.
 
     Rows without label or prediction, and rows whose group is unknown, fail above the shares allowed here; so do rows of
-    groups too small to decide anything, if a share is named: whoever splits a group finely would hide it. A threshold
+    groups too small to decide anything, because whoever splits a group finely would hide it. A threshold
     that does not apply to the declared kind of table is never met. Of numbers: the highest minus the lowest mean
     absolute error or mean prediction of a group, in the unit of the label, or divided by the standard deviation of the
     label (in_deviations).
@@ -111,14 +111,14 @@ class Thresholds:
     attributes: tuple[tuple[str, ...], ...] = ()
     max_left_out_share: float = 0.0
     max_unknown_share: float = 0.05
-    max_small_share: float | None = None
+    max_small_share: float | None = 0.05
 
 
 class GroupFairness(Check):
     """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
-    version = "3"
+    version = "4"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

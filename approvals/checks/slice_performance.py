@@ -59,6 +59,7 @@ from approvals.measures.tables import Table
 BYTES_PER_ROW, BYTES_PER_CELL = 110, 20  # measured: one column as text while it is read, and what is kept of each
 PAIRS = " and by pairs of these"
 DEEPEST = 2
+_SHOWN = 20
 CLASSES = (BINARY, MULTICLASS)
 KINDS_OF = {LOWEST: CLASSES, GAP: CLASSES, HIGHEST: (REGRESSION,), ERROR_GAP: (REGRESSION,), ERROR_RATIO: (REGRESSION,)}
 
@@ -135,6 +136,7 @@ class SlicePerformance(Check):
             cut = {name: codes(table, name, quantiles=asked.quantiles) for name in names}
             described = all_slices(asked.slices, declared.slices, piece.name)
             named = [(one.name, one.rows(table) & known) for one in described]
+            unseen = _unseen(table, declared, names, asked)
         report(0.5, "Looking at slices")
         kept = {name: (numbers[known], levels) for name, (numbers, levels) in cut.items()}
         found = _searched(kept, right, errors, known, asked)
@@ -152,7 +154,8 @@ class SlicePerformance(Check):
             ),
             not_looked_at=(
                 f"{found.small:,} slices of fewer than {asked.min_rows:,} rows.",
-                "Slices of three or more columns, and columns that are not named.",
+                f"Slices of {'three' if asked.depth > 1 else 'two'} or more columns.",
+                *unseen,
             ),
             tables=(*((slices_table(own, declared=by_table),) if own else ()), *found.tables),
             charts=found.charts,
@@ -200,6 +203,17 @@ def _judged_rows(table: Table, declared: Declaration) -> tuple[Booleans | None, 
         return right, None, known
     found = outcomes(table, label=declared.label, prediction=declared.prediction)
     return found.correct, None, found.known
+
+
+def _unseen(table: Table, declared: Declaration, names: Sequence[str], asked: Parameters) -> tuple[str, ...]:
+    """The columns that could be cut and were not, by name."""
+    said = {declared.label, declared.prediction, declared.score, *declared.class_scores.values(), *declared.key}
+    left = [name for name in table.names if name not in said and name not in names]
+    if not left:
+        return ()
+    shown = ", ".join(left[:_SHOWN]) + (f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else "")
+    why = "the policy does not name them" if asked.columns else "they are declared neither as features nor as groups"
+    return (f"Slices by {shown}: {why}.",)
 
 
 def _columns(asked: Parameters, declared: Declaration, name: str) -> Sequence[str]:

@@ -85,7 +85,7 @@ class StabilityOverTime(Check):
     """Accuracy and ROC AUC, or errors of numbers, of windows of time with about equally many rows."""
 
     title = "Stability over time"
-    version = "1"
+    version = "2"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -115,7 +115,7 @@ class StabilityOverTime(Check):
         lines = tuple(_row(*line) for line in zip(spans, windows, *series.values(), strict=True))
         reading = Reading(
             measures=(
-                *(measure for name, found in series.items() for measure in _extremes(name, found)),
+                *(measure for name, found in series.items() for measure in _extremes(name, found, asked.windows)),
                 left_out_share(used=int(known.sum()), rows=int(known.size)),
             ),
             looked_at=(f"{int(known.sum()):,} rows in {len(spans)} windows by “{asked.time}”, from {spans[0]} on.",)
@@ -209,13 +209,14 @@ def _area(found: Outcomes, rows: Any, level: float) -> Measure:
     return with_interval(AUC, value, counts.n, tested.interval if tested else None)
 
 
-def _extremes(name: str, measures: Sequence[Measure]) -> tuple[Measure, Measure]:
-    """The worst window, and how far windows lie apart."""
+def _extremes(name: str, measures: Sequence[Measure], asked: int) -> tuple[Measure, Measure]:
+    """The worst window, and how far windows lie apart; nothing is known where there are fewer than the policy asks."""
     is_error = name == ERROR
     end, gap = (HIGHEST if is_error else LOWEST).format(name), RANGE.format(name)
     undefined = next((m.reason for m in measures if not m.computable), "")
-    if undefined or len(measures) < 2:
-        reason = undefined or "Not computable: the rows fill fewer than two windows."
+    if undefined or len(measures) < asked:
+        few = f"the rows fill {len(measures):,} of the {asked:,} windows that the policy asks for"
+        reason = undefined or f"Not computable: {few}; many share one moment, or there are too few."
         return not_computable(end, reason), not_computable(gap, reason)
     lowest = min(measures, key=lambda m: float(m.value or 0))
     highest = max(measures, key=lambda m: float(m.value or 0))

@@ -7,7 +7,7 @@ Few different values are counted by the engine. Numbers of many values are read 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ PART_ROWS = 1 << 24
 """Numbers of one column that are in memory at once, 8 bytes each and as much again while they are read."""
 MANY = 100_000
 """With more different values than these, a column of numbers is read."""
-_SAMPLE_ROWS = 20_000
+_SAMPLE_ROWS, _TOGETHER = 20_000, 64
 _CACHED = 1 << 16
 _EXACT_DOUBLE = 2.0**53
 _NUMBERS = {"number", "boolean"}
@@ -56,18 +56,21 @@ class ColumnCounts:
     numbers: NumberSummary | None
 
 
-def column_counts(table: Table, column: str, *, part_rows: int = PART_ROWS) -> ColumnCounts:
-    """The counts of one column, from one reading of it as a rule."""
+def column_counts(
+    table: Table, column: str, *, part_rows: int = PART_ROWS, is_long: bool | None = None
+) -> ColumnCounts:
+    """The counts of one column, from one reading of it as a rule; `is_long` as `long_columns` says."""
     cell = table.cell(column)
+    many = column in long_columns(table, [column]) if is_long is None else is_long
     if table.column(column).kind not in _NUMBERS:
-        return _of_others(table, cell, part_rows)
-    summary = None if _looks_long(table, cell) else _of_few(table, cell)
+        return _of_others(table, cell, part_rows, many=many)
+    summary = None if many else _of_few(table, cell)
     found = summary or _of_many(table, cell, part_rows)
     return ColumnCounts(found.n + found.not_finite, found.distinct, found)
 
 
-def _of_others(table: Table, cell: str, part_rows: int) -> ColumnCounts:
-    if _looks_long(table, cell):
+def _of_others(table: Table, cell: str, part_rows: int, *, many: bool) -> ColumnCounts:
+    if many:
         present = int(table.fetch(f"SELECT COUNT({cell}) FROM t")[0][0])
         return ColumnCounts(present, _different(table, cell, part_rows), None)
     there = f"CAST(COALESCE(SUM(CASE WHEN {cell} IS NOT NULL THEN n END), 0) AS BIGINT)"
@@ -75,13 +78,19 @@ def _of_others(table: Table, cell: str, part_rows: int) -> ColumnCounts:
     return ColumnCounts(int(present), int(distinct), None)
 
 
-def _looks_long(table: Table, cell: str) -> bool:
-    """Whether most of the first values differ, which says only how the column is best read."""
+def long_columns(table: Table, columns: Sequence[str]) -> set[str]:
+    """Those of which most of the first values differ, which says only how they are best read."""
     if table.rows <= 2 * MANY or not table.engine.has_hash:
-        return False
-    sample = f"SELECT {cell} FROM t LIMIT {_SAMPLE_ROWS}"
-    present, distinct = table.fetch(f"SELECT COUNT({cell}), COUNT(DISTINCT {cell}) FROM ({sample}) AS s")[0]
-    return bool(2 * distinct > present)
+        return set()
+    found = set()
+    for start in range(0, len(columns), _TOGETHER):
+        names = columns[start : start + _TOGETHER]
+        cells = [table.cell(name) for name in names]
+        sample = f"SELECT {', '.join(cells)} FROM t LIMIT {_SAMPLE_ROWS}"
+        counted = ", ".join(f"COUNT({cell}), COUNT(DISTINCT {cell})" for cell in cells)
+        counts = table.fetch(f"SELECT {counted} FROM ({sample}) AS s")[0]
+        found |= {name for name, n, distinct in zip(names, counts[::2], counts[1::2], strict=True) if 2 * distinct > n}
+    return found
 
 
 def _different(table: Table, cell: str, part_rows: int) -> int:
@@ -124,7 +133,7 @@ def _parts(table: Table, cell: str, part_rows: int) -> Iterator[tuple[Floats, In
     """The values that are there, each in one part; one value that fills a part comes once, with its rows."""
     rows = f"SELECT CAST({cell} AS DOUBLE) + 0.0 AS x FROM t WHERE {cell} IS NOT NULL"
     if table.rows <= part_rows:
-        yield _plain(table.arrays(rows)["x"]), None
+        yield _plain(table.block(rows)["x"]), None
         return
     infinite = table.fetch(f"SELECT x, COUNT(*) FROM ({rows}) AS r WHERE NOT ({FINITE}) GROUP BY x ORDER BY x")
     for value, times in infinite:
@@ -142,7 +151,7 @@ def _parts(table: Table, cell: str, part_rows: int) -> Iterator[tuple[Floats, In
             times = table.fetch(f"SELECT COUNT(*) FROM ({rows}) AS r WHERE x = ?", (start,))[0][0]
             yield np.array([start]), np.array([times], dtype=np.int64)
         else:
-            found = table.arrays(f"SELECT x FROM ({rows}) AS r WHERE x BETWEEN ? AND ?", (start, end))
+            found = table.block(f"SELECT x FROM ({rows}) AS r WHERE x BETWEEN ? AND ?", (start, end))
             yield _plain(found["x"]), None
 
 

@@ -13,7 +13,7 @@ from approvals.measures.merging import Merging, Steps
 from approvals.measures.moments import Moments
 from approvals.measures.quantiles import Places
 from approvals.measures.ranges import plan
-from approvals.measures.samples import SAMPLE_ROWS, Sample, identity_of, merged_values
+from approvals.measures.samples import SAMPLE_ROWS, CountedSample, Sample, identity_of, merged_values
 
 _WHOLE = 2**62
 """Below it, products of rows fit in 64 bits."""
@@ -66,6 +66,10 @@ def _measured(name: Sequence[Any], samples: Sequence[Sample], quantiles: Sequenc
 
 
 def _ranges(samples: Sequence[Sample], room: int) -> Iterator[tuple[float, float]]:
+    counted = [sample.different for sample in samples if isinstance(sample, CountedSample)]
+    if len(counted) == len(samples):
+        yield from ((value, value) for value in np.unique(np.concatenate(counted)).tolist())
+        return
     n = sum(sample.n for sample in samples)
     ends = [(sample.low, sample.high) for sample in samples if sample.low is not None and sample.high is not None]
     if not ends:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.binomial_tables import draw, draw_of
 from approvals.measures.rare_draws import bound, least_rows, reached
 from approvals.measures.scores import Floats, Integers
 
@@ -27,14 +28,14 @@ RATES: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
 }
 """Each rate as (above, below) of the cells (tp, fp, fn, tn). Other rates are 1 minus one of these."""
 
-_TOGETHER = 32
+_TOGETHER = 16
 """Groups whose draws are in memory at once, per thread; part of what a seed means."""
 _FEW = 64
 """So many groups are all drawn everywhere."""
-_ANCHORS, _FAR = 40, 4.5
+_ANCHORS, _FAR = 40, 2.0
 """Guesses, which change no law: this many groups are likely to have an extreme among them, at one standard error from
 their rates; a group is seldom beyond, when this many standard errors do not take it there."""
-_SELDOM = 0.002
+_SELDOM = 0.02
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -141,9 +142,9 @@ class _Draws:
         ]
 
     def _parts(self, rows: Integers) -> Iterator[Integers]:
-        """Groups that are compared in the same entries, a few at a time; a reference alone."""
+        """Groups that are compared in the same entries, a few of about the same size at a time; a reference alone."""
         kinds: dict[tuple[object, ...], list[int]] = {}
-        for row in rows.tolist():
+        for row in rows[np.argsort(self._cells[rows].sum(axis=1), kind="stable")].tolist():
             kinds.setdefault((*self._member[:, row], row if row in self._references else None), []).append(row)
         for same in kinds.values():
             for start in range(0, len(same), _TOGETHER):
@@ -270,18 +271,18 @@ def _candidates(stream: np.random.Generator, beyond: _Beyond, wanted: NDArray[np
 
 def _ends(cells: Integers, draws: int, stream: np.random.Generator) -> dict[str, Ends]:
     """The ends among these groups, all drawn in every draw: actual positives first, then what is called positive."""
-    rows = cells.sum(axis=1)[:, None]
-    tp, fp, fn, tn = (cells[:, [i]] for i in range(4))
-    positives = stream.binomial(rows, (tp + fn) / rows, size=(len(cells), draws))
-    negatives = rows - positives
-    hits = stream.binomial(positives, tp / np.maximum(tp + fn, 1))
-    alarms = stream.binomial(negatives, fp / np.maximum(fp + tn, 1))
+    rows = cells.sum(axis=1)
+    tp, fp, fn, tn = cells.T
+    positives = draw(stream, rows, (tp + fn) / rows, draws)
+    negatives = rows[:, None] - positives
+    hits = draw_of(stream, positives, tp / np.maximum(tp + fn, 1))
+    alarms = draw_of(stream, negatives, fp / np.maximum(fp + tn, 1))
     called = hits + alarms
     return {
-        SELECTION: _ends_of(called, rows),
+        SELECTION: _ends_of(called, rows[:, None]),
         TPR: _ends_of(hits, positives),
         FPR: _ends_of(alarms, negatives),
-        ACCURACY: _ends_of(hits + negatives - alarms, rows),
+        ACCURACY: _ends_of(hits + negatives - alarms, rows[:, None]),
         PRECISION: _ends_of(hits, called),
     }
 

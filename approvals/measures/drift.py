@@ -16,6 +16,7 @@ from approvals.measures.bins import (
     count,
     reference_bins,
 )
+from approvals.measures.distributions import chi_square_sf
 from approvals.measures.exactness import Exactness, decided
 from approvals.measures.histograms import METHOD, Bounds, outward
 from approvals.measures.scores import Floats
@@ -110,7 +111,7 @@ def chi_square(reference: ReferenceBins, current: Source | Counted) -> tuple[Mea
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     value = float(((table - expected) ** 2 / expected).sum())
     counts = (*pair[2], ("degrees_of_freedom", freedom))
-    p = float(_stats().chi2.sf(value, freedom))
+    p = chi_square_sf(value, freedom)
     return _measure(names[0], value, reference, counts, method), _measure(names[1], p, reference, counts, method)
 
 

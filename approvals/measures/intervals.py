@@ -13,6 +13,12 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.distributions import (
+    hypergeometric_cdf,
+    hypergeometric_pmf,
+    hypergeometric_sf,
+    log_factorial,
+)
 from approvals.measures.scores import Floats, Integers, Scores
 
 Statistic = Callable[[Floats], Floats]
@@ -234,13 +240,10 @@ def fisher_each(comparisons: Sequence[tuple[int, int, int, int]]) -> list[float 
 
 
 def _two_sided(counts: Integers) -> Floats:
-    # Loading scipy.stats takes long, and most checks never ask for this test.
-    from scipy.stats import hypergeom  # noqa: PLC0415
-
     k1, n1, k2, n2 = counts
-    law = {"M": n1 + n2, "n": k1 + k2, "N": n1}
+    law = (n1 + n2, k1 + k2, n1)
     lowest, highest = np.maximum(0, k1 - n2 + k2), np.minimum(n1, k1 + k2)
-    mode = np.clip(((law["n"] + 1) * (n1 + 1.0) / (law["M"] + 2)).astype(np.int64), lowest, highest)
+    mode = np.clip(((k1 + k2 + 1) * (n1 + 1.0) / (n1 + n2 + 2)).astype(np.int64), lowest, highest)
     is_unlikely = _less_likely(counts, lowest, highest)
     is_low = k1 < mode
     # The first value on the other side of the mode that is no more likely than what was observed.
@@ -250,8 +253,8 @@ def _two_sided(counts: Integers) -> Floats:
         unlikely = is_unlikely(middle)
         far = np.where(apart & unlikely, middle, far)
         near = np.where(apart & ~unlikely, middle, near)
-    below = hypergeom.cdf(np.where(is_low, k1, far), **law)
-    above = hypergeom.sf(np.where(is_low, far, k1) - 1, **law)
+    below = hypergeometric_cdf(np.where(is_low, k1, far), *law)
+    above = hypergeometric_sf(np.where(is_low, far, k1) - 1, *law)
     whole = is_unlikely(mode)  # the observed table is as likely as any
     return np.where(whole, 1.0, np.minimum(1.0, below + above))
 
@@ -261,26 +264,24 @@ def _less_likely(counts: Integers, lowest: Integers, highest: Integers) -> Calla
 
     Logarithms of factorials say so, but for the few cells that are too close for these.
     """
-    from scipy.special import gammaln  # noqa: PLC0415
-    from scipy.stats import hypergeom  # noqa: PLC0415
-
     k1, n1, k2, n2 = counts
     good = k1 + k2
 
     def logarithm(k: Integers) -> Floats:
-        found: Floats = gammaln(k + 1) + gammaln(n1 - k + 1) + gammaln(good - k + 1) + gammaln(n2 - good + k + 1)
+        parts = (k, n1 - k, good - k, n2 - good + k)
+        found: Floats = sum(map(log_factorial, parts[1:]), log_factorial(parts[0]))
         return -found
 
-    observed, doubt = logarithm(k1), 64.0 * np.finfo(np.float64).eps * gammaln(n1 + n2 + 2)
+    observed, doubt = logarithm(k1), 64.0 * np.finfo(np.float64).eps * log_factorial(n1 + n2 + 1)
 
     def is_unlikely(k: Integers) -> NDArray[np.bool_]:
         inside = (k >= lowest) & (k <= highest)
         gap = logarithm(np.clip(k, lowest, highest)) - observed
         found: NDArray[np.bool_] = ~inside | (gap < 0.0)
         close = np.flatnonzero(inside & (np.abs(gap) <= doubt))
-        law = {"M": (n1 + n2)[close], "n": good[close], "N": n1[close]}
-        limit = hypergeom.pmf(k1[close], **law) * (1.0 + _FISHER_TOLERANCE)
-        found[close] = hypergeom.pmf(k[close], **law) <= limit
+        law = ((n1 + n2)[close], good[close], n1[close])
+        limit = hypergeometric_pmf(k1[close], *law) * (1.0 + _FISHER_TOLERANCE)
+        found[close] = hypergeometric_pmf(k[close], *law) <= limit
         return found
 
     return is_unlikely

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
+from approvals.measures.distributions import ranks, sign_test
 from approvals.measures.intervals import Interval
 from approvals.measures.outcomes import Booleans
 from approvals.measures.performance import with_interval
@@ -37,7 +37,7 @@ def accuracy_from_counts(b: int, c: int, both: int, n: int, *, level: float = 0.
     difference = (b - c) / n
     half = _z(level) * math.sqrt(max(b + c - (b - c) ** 2 / n, 0.0)) / n
     interval = Interval(max(-1.0, difference - half), min(1.0, difference + half), level, "Wald interval, paired")
-    p = 1.0 if b + c == 0 else float(_stats().binomtest(b, b + c, 0.5).pvalue)
+    p = sign_test(b, c)
     return (
         with_interval("accuracy_difference", difference, n, interval, counts=counts),
         Measure("mcnemar_p", p, n, method="exact binomial, two-sided", counts=counts),
@@ -96,21 +96,13 @@ def brier_difference(actual: Booleans, score: Floats, other: Floats, *, level: f
 
 def _components(actual: Booleans, score: Floats) -> tuple[Floats, Floats]:
     """For each positive the share of negatives below it, for each negative the share of positives above it."""
-    rank = _stats().rankdata
     positives, negatives = score[actual], score[~actual]
-    both = rank(np.concatenate([positives, negatives]))
+    both = ranks(np.concatenate([positives, negatives]))
     m, n = positives.size, negatives.size
-    below = (both[:m] - rank(positives)) / n
-    above = 1.0 - (both[m:] - rank(negatives)) / m
+    below = (both[:m] - ranks(positives)) / n
+    above = 1.0 - (both[m:] - ranks(negatives)) / m
     return np.asarray(below), np.asarray(above)
 
 
 def _z(level: float) -> float:
     return NormalDist().inv_cdf((1.0 + level) / 2.0)
-
-
-def _stats() -> Any:
-    # Loading scipy.stats takes seconds, and most processes never ask for it.
-    from scipy import stats  # noqa: PLC0415
-
-    return stats

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from approvals.measures.class_leakage import class_leakage, class_missingness_leakage
 from approvals.measures.drift_report import drift_report
 from approvals.measures.labels import Value, value_text
 from approvals.measures.level_leakage import level_leakage
 from approvals.measures.multiclass import MAX_CLASSES
+from approvals.measures.number_leakage import number_leakage, number_missingness_leakage
 from approvals.measures.outliers import outliers
 from approvals.measures.quality import (
     class_balance,
@@ -107,32 +109,49 @@ def _plain(value: Value) -> Value:
 def label_report(table: Table, label: str, *, positive: Value = 1, exclude: Sequence[str] = ()) -> Report:
     """Rows of each label, the share of the positive or of the rarest one, and what every other column says about it.
 
-    With more than two labels leakage is not computable, because an area needs two classes; with more than MAX_CLASSES
-    there are no classes to count.
+    Of three to MAX_CLASSES labels each class is set against the rest (`class_leakage`). Numbers of more values are a
+    label by their ranks (`number_leakage`), named _by_ranks; with more texts there are no classes to count, and leakage
+    is not computable.
     """
     distinct = table.distinct(label)
+    if distinct > MAX_CLASSES:
+        return _leaks_of_many(table, label, distinct, exclude)
     if distinct > TWO_CLASSES:
-        reason = f"Not computable: “{label}” has {distinct} different values, and an area needs two classes."
-        none: Report = {"not_computable": {"label": reason}}
-        several = {} if distinct > MAX_CLASSES else block({"rarest_class": rarest_class(table, label)})
-        return {**_class_counts(table, label, distinct), **several, **{name: dict(none) for name in _LEAKS}}
+        rarest = block({"rarest_class": rarest_class(table, label)})
+        return {**_class_counts(table, label), **rarest, **_leaks_of_classes(table, label, exclude)}
     given: dict[str, Any] = {"positive": positive, "exclude": exclude}
     found = leakage(table, label, **given), missingness_leakage(table, label, **given)
     balance = block({"class_balance": class_balance(table, label, positive=positive)})
     leaks = (*found, level_leakage(table, label, **given))
     return {
-        **_class_counts(table, label, distinct),
+        **_class_counts(table, label),
         **balance,
         **{name: block(part) for name, part in zip(_LEAKS, leaks, strict=True)},
     }
 
 
+def _leaks_of_classes(table: Table, label: str, exclude: Sequence[str]) -> Report:
+    found = class_leakage(table, label, exclude=exclude)
+    sized = {name: part for name, part in found.items() if table.column(name).kind in {"number", "boolean"}}
+    by_value = {name: part for name, part in found.items() if name not in sized}
+    leaks = (sized, class_missingness_leakage(table, label, exclude=exclude), by_value)
+    return {name: block(part) for name, part in zip(_LEAKS, leaks, strict=True)}
+
+
+def _leaks_of_many(table: Table, label: str, distinct: int, exclude: Sequence[str]) -> Report:
+    reason = f"Not computable: “{label}” has {distinct} different values, and an area needs classes."
+    none: Report = {name: {"not_computable": {"label": reason}} for name in _LEAKS}
+    if table.column(label).kind != "number":
+        return none
+    ranks = number_leakage(table, label, exclude=exclude), number_missingness_leakage(table, label, exclude=exclude)
+    return none | {name: block(part) for name, part in zip(_RANK_LEAKS, ranks, strict=True)}
+
+
+_RANK_LEAKS = ("label_leakage_by_ranks", "label_leakage_by_ranks_of_missingness")
 _LEAKS = ("label_leakage_abs_auc", "label_leakage_abs_auc_of_missingness", "label_leakage_auc_of_values")
 
 
-def _class_counts(table: Table, label: str, distinct: int) -> Report:
-    if distinct > MAX_CLASSES:
-        return {}
+def _class_counts(table: Table, label: str) -> Report:
     sizes: dict[str, int] = {}
     for value, rows in table.levels(label).items():
         if text := value_text(value):

@@ -24,6 +24,7 @@ SAMPLE_ROWS = 1 << 24
 """Rows of one column that are held in memory at once, 8 bytes each and as much again while they are read."""
 
 _PIECE = 1 << 15
+_LONG_ROWS, _FIRST_ROWS, _FEW_VALUES = 200_000, 20_000, 2_000
 Source = Table | NDArray[Any] | Sequence[Any]
 Bins = dict[int, tuple[int, float, float]]
 
@@ -91,7 +92,36 @@ class ArraySample(Sample):
         through = np.zeros(len(cuts), dtype=np.int64)
         for start in range(0, self.n, _PIECE):
             piece = self._values[start : start + _PIECE]
-            through += [np.count_nonzero(piece <= cut) for cut in cuts]
+            through += np.array([np.count_nonzero(piece <= cut) for cut in cuts], dtype=np.int64)
+        return tuple(int(count) for count in np.diff(through, prepend=0, append=self.n))
+
+
+class CountedSample(Sample):
+    """Numbers of few different values, as these and the rows of each."""
+
+    def __init__(self, values: Floats, rows: NDArray[np.int64], *, missing: int) -> None:
+        """The values are finite, rising and different; so many others are not here."""
+        self.different, self._rows = values, rows
+        self.n, self.missing = int(rows.sum()), missing
+        self.low, self.high = (float(values[0]), float(values[-1])) if values.size else (None, None)
+
+    @property
+    def identity(self) -> str:
+        return hashlib.sha256(self.different.tobytes() + self._rows.tobytes()).hexdigest()
+
+    def values(self, low: float, high: float) -> Floats:
+        start, stop = np.searchsorted(self.different, low), np.searchsorted(self.different, high, side="right")
+        return np.repeat(self.different[start:stop], self._rows[start:stop])
+
+    def rows_at(self, value: float) -> int:
+        place = int(np.searchsorted(self.different, value))
+        return int(self._rows[place]) if place < self.different.size and self.different[place] == value else 0
+
+    def histogram(self, low: float, high: float) -> Bins:
+        return _histogram(self.values(low, high), low, high)
+
+    def below(self, cuts: Sequence[float]) -> tuple[int, ...]:
+        through = np.append(0, np.cumsum(self._rows))[np.searchsorted(self.different, cuts, side="right")]
         return tuple(int(count) for count in np.diff(through, prepend=0, append=self.n))
 
 
@@ -188,6 +218,10 @@ def sample_of(source: Sample | Source, column: str, *, block_rows: int = SAMPLE_
         return ArraySample(source)
     if source.column(column).kind not in NUMBERS and source.missing()[column] == source.rows:
         return ArraySample(np.zeros(0), missing=source.rows)  # missing, whatever kind the file gives it
+    return _few(source, column) or _many(source, column, block_rows)
+
+
+def _many(source: Table, column: str, block_rows: int) -> Sample:
     if source.rows > block_rows:
         return ColumnSample(source, column)
     found = source.block(f"SELECT x FROM ({_rows_of(source, column)}) AS r WHERE {FINITE}")["x"]
@@ -196,11 +230,30 @@ def sample_of(source: Sample | Source, column: str, *, block_rows: int = SAMPLE_
 
 def samples_of(first: Sample | Source, second: Sample | Source, column: str) -> tuple[Sample, Sample]:
     """The numbers of two sources, as `sample_of` reads them, ready to be compared."""
-    if not (isinstance(first, Table) and isinstance(second, Table)) or max(first.rows, second.rows) > SAMPLE_ROWS:
+    if not (isinstance(first, Table) and isinstance(second, Table)):
+        return sample_of(first, column), sample_of(second, column)
+    few = _few(first, column)
+    other = few and _few(second, column)
+    if few and other:
+        return few, other
+    if max(first.rows, second.rows) > SAMPLE_ROWS:
         return sample_of(first, column), sample_of(second, column)
     merged = Merged(first.rows + second.rows)
     before = MergedSample(merged, sample_of(first, column), second=False)
     return before, MergedSample(merged, sample_of(second, column), second=True)
+
+
+def _few(table: Table, column: str) -> CountedSample | None:
+    """The numbers as rows per value, where the first ones of a long table have few values and all have not many."""
+    if table.rows <= _LONG_ROWS or table.column(column).kind not in NUMBERS or not table.engine.has_hash:
+        return None
+    first = f"SELECT {table.cell(column)} AS x FROM t LIMIT {_FIRST_ROWS}"
+    if table.fetch(f"SELECT COUNT(DISTINCT x) FROM ({first}) AS r")[0][0] > _FEW_VALUES:
+        return None
+    counted = f"SELECT x, COUNT(*) AS n FROM ({_rows_of(table, column)}) AS r WHERE {FINITE} GROUP BY x"
+    found = table.arrays(f"SELECT x, n FROM ({counted}) AS s ORDER BY x LIMIT {_FEW_VALUES + 1}")
+    values, rows = np.asarray(found["x"], dtype=np.float64), np.asarray(found["n"], dtype=np.int64)
+    return CountedSample(values, rows, missing=table.rows - int(rows.sum())) if values.size <= _FEW_VALUES else None
 
 
 def merged_values(samples: Sequence[Sample], low: float, high: float, room: int) -> Merged:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from approvals.measures import duckdb_engine
-from approvals.measures.column_counts import ColumnCounts, NumberSummary, column_counts
+from approvals.measures.column_counts import ColumnCounts, NumberSummary, column_counts, long_columns
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
@@ -135,8 +135,9 @@ class Table:
     def count_columns(self) -> None:
         """Count every column now, several at a time where the engine allows it."""
         left = [name for name in self.names if name not in self._counted]
+        many = long_columns(self, left)
         with ThreadPoolExecutor(self.engine.at_once) as threads:
-            found = threads.map(lambda name: column_counts(self, name), left)
+            found = threads.map(lambda name: column_counts(self, name, is_long=name in many), left)
             self._counted |= dict(zip(left, found, strict=True))
 
     def summary(self, column: str) -> NumberSummary:

@@ -9,10 +9,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from approvals.measures.distributions import beta_quantile, hypergeometric_cdf, normal_quantile
 from approvals.measures.intervals import Interval, fisher_each, katz_log, newcombe, wilson, z_test
 from approvals.measures.scores import Floats, Integers
 
@@ -137,16 +137,15 @@ def _wald(counts: FourCounts, level: float) -> Interval | None:
     variance = share1 * (1.0 - share1) / n1 + share2 * (1.0 - share2) / n2
     if variance <= 0.0:
         return None
-    half = _stats().norm.ppf((1.0 + level) / 2.0) * math.sqrt(variance)
+    half = normal_quantile((1.0 + level) / 2.0) * math.sqrt(variance)
     return Interval(share1 - share2 - half, share1 - share2 + half, level, "Wald interval")
 
 
 def _clopper_pearson(k: Integers, n: Integers, level: float) -> list[Interval | None]:
     tail = (1.0 - level) / 2.0
-    beta = _stats().beta
     inside = np.where(n > 0, n, 1)
-    low = np.where(k > 0, beta.ppf(tail, np.maximum(k, 1), inside - np.minimum(k, inside) + 1), 0.0)
-    high = np.where(k < n, beta.ppf(1.0 - tail, k + 1, np.maximum(inside - k, 1)), 1.0)
+    low = np.where(k > 0, beta_quantile(tail, np.maximum(k, 1), inside - np.minimum(k, inside) + 1), 0.0)
+    high = np.where(k < n, beta_quantile(1.0 - tail, k + 1, np.maximum(inside - k, 1)), 1.0)
     return [
         Interval(float(low[i]), float(high[i]), level, "Clopper-Pearson interval") if n[i] else None
         for i in range(len(n))
@@ -156,11 +155,4 @@ def _clopper_pearson(k: Integers, n: Integers, level: float) -> list[Interval | 
 def _fewer(table: Integers) -> Floats:
     """Share of tables of the same margins with k1 or fewer in the first group."""
     k1, n1, k2, n2 = table
-    return np.asarray(_stats().hypergeom.cdf(k1, n1 + n2, k1 + k2, n1), dtype=np.float64)
-
-
-def _stats() -> Any:
-    # Loading scipy.stats takes seconds, and most processes never ask for it.
-    from scipy import stats  # noqa: PLC0415
-
-    return stats
+    return hypergeometric_cdf(k1, n1 + n2, k1 + k2, n1)

@@ -136,11 +136,12 @@ def test_p_values_are_adjusted_over_the_comparisons_of_all_tables(measured, germ
         assert "In all 5 comparisons were made; at 5 % about 0.25 would be significant by chance." in table.note
 
 
-def test_a_group_that_is_split_finely_does_not_hide_where_the_policy_says_so(measured, judged, piece):
+def test_a_group_that_is_split_finely_does_not_hide_unless_the_policy_allows_it(measured, judged, piece):
     fine = [(f"c{i}", 1, 0, 29) for i in range(10)]
     reading = measured(GroupFairness, table_of(piece, [("a", 1, 1, 30), ("b", 1, 1, 30), *fine]))
     asked = {"min_selection_ratio": 0.8}
-    assert judged(GroupFairness, reading, **asked).verdict == "passed"
+    assert judged(GroupFairness, reading, **asked).verdict == "failed"
+    assert judged(GroupFairness, reading, **asked, max_small_share=None).verdict == "passed"
     found = judged(GroupFairness, reading, **asked, max_small_share=0.5)
     assert found.verdict == "failed"
     assert found.sentences[0] == "Share of rows of small groups by g 0.829 (n 350) is above the threshold 0.50."

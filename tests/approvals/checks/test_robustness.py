@@ -118,6 +118,18 @@ class TestSlices:
         with pytest.raises(CheckInputError, match=why):
             measured(SlicePerformance, evaluation(**details), **asked)
 
+    def test_columns_that_were_not_searched_are_said(self, measured, evaluation):
+        attached = evaluation()
+        said = measured(SlicePerformance, attached, depth=1).not_looked_at
+        assert said[1:] == (
+            "Slices of two or more columns.",
+            "Slices by when, old_p, old_s: they are declared neither as features nor as groups.",
+        )
+        said = measured(SlicePerformance, attached, columns=("region", "when", "old_p", "old_s")).not_looked_at
+        assert said[1:] == ("Slices of three or more columns.", "Slices by age: the policy does not name them.")
+        everything = ("region", "age", "when", "old_p", "old_s")
+        assert len(measured(SlicePerformance, attached, columns=everything).not_looked_at) == 2
+
 
 class TestStability:
     def test_a_model_that_decays_in_the_last_window_fails(self, measured, judged, evaluation):
@@ -135,7 +147,18 @@ class TestStability:
         lines = ["when,y,p,s", *(f"1,{place % 2},{place % 2},0.5" for place in range(40))]
         table = piece("evaluation_table", "\n".join(lines) + "\n", details={**DECLARED, "groups": [], "features": []})
         judgement = judged(StabilityOverTime, measured(StabilityOverTime, table, **WINDOWS), max_accuracy_range=1.0)
-        assert (judgement.verdict, "fewer than two windows" in judgement.sentences[0]) == ("not_computable", True)
+        assert (judgement.verdict, "1 of the 4 windows" in judgement.sentences[0]) == ("not_computable", True)
+
+    def test_fewer_windows_than_the_policy_asks_for_decide_nothing(self, measured, judged, piece):
+        moments = [1] * 10 + [2] * 10 + [3] * 20  # two windows would begin at 3
+        lines = ["when,y,p,s", *(f"{when},{i % 2},{i % 2},{0.1 * (i % 2)}" for i, when in enumerate(moments))]
+        table = piece("evaluation_table", "\n".join(lines) + "\n", details={**DECLARED, "groups": [], "features": []})
+        for windows, verdict in ((3, "passed"), (4, "not_computable")):
+            reading = measured(StabilityOverTime, table, time="when", windows=windows)
+            judgement = judged(StabilityOverTime, reading, min_window_accuracy=0.9, max_accuracy_range=1.0)
+            assert judgement.verdict == verdict
+        assert "3 of the 4 windows" in judgement.sentences[0]
+        assert len(reading.tables[0].rows) == 3
 
     @pytest.mark.parametrize(
         ("asked", "why"),

@@ -389,11 +389,28 @@ def test_lines_for_people_show_rows_and_numbers(write_csv):
 
 
 def test_a_label_of_several_classes_is_profiled(write_csv):
-    table = write_csv(["y", "x"], [["a", 1], ["b", 2], ["c", 3], ["c", 4]])
-    found = answer("profile", table, "--label", "y")
+    rows = [["a", 1, "u", ""], ["b", 2, "v", 1], ["c", 3, "w", 1], ["c", 4, "w", ""]]
+    found = answer("profile", write_csv(["y", "x", "g", "gap"], rows), "--label", "y")
     assert found["class_counts"] == {"a": 1, "b": 1, "c": 2}
     assert found["rarest_class"] == 0.25
-    assert "3 different values" in found["label_leakage_abs_auc"]["not_computable"]["label"]
+    assert found["label_leakage_abs_auc"]["x"] == 1.0  # both c are above all others
+    assert found["label_leakage_auc_of_values"] == {"g": 1.0}
+    assert found["label_leakage_abs_auc_of_missingness"]["gap"] == pytest.approx(0.5 + 1 / 3)
+
+
+def test_a_label_of_many_numbers_is_profiled_by_ranks(write_csv):
+    rows = [[i * 1.5, -i, "" if i < 60 else 1, f"t{i}"] for i in range(120)]
+    found = answer("profile", write_csv(["y", "turned", "gap", "name"], rows), "--label", "y")
+    assert found["label_leakage_by_ranks"]["turned"] == 1.0
+    assert found["label_leakage_by_ranks_of_missingness"]["gap"] > 0.9
+    assert "more than 100 different values" in found["label_leakage_by_ranks"]["not_computable"]["name"]
+    assert "120 different values" in found["label_leakage_abs_auc"]["not_computable"]["label"]
+
+
+def test_a_label_of_many_texts_has_no_leakage(write_csv):
+    found = answer("profile", write_csv(["y", "x"], [[f"t{i}", i] for i in range(120)]), "--label", "y")
+    assert "120 different values" in found["label_leakage_abs_auc"]["not_computable"]["label"]
+    assert "label_leakage_by_ranks" not in found
 
 
 CELL = st.tuples(

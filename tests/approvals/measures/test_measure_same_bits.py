@@ -8,7 +8,7 @@ from approvals.measures.calibration import calibration_measures
 from approvals.measures.distance_bounds import bound_distances
 from approvals.measures.distances import distances
 from approvals.measures.performance import score_measures
-from approvals.measures.samples import sample_of
+from approvals.measures.samples import ArraySample, CountedSample, sample_of, samples_of
 from approvals.measures.score_bounds import bound_scores
 from approvals.measures.score_reading import read_scores
 from approvals.measures.tables import open_table
@@ -69,3 +69,30 @@ def test_no_bit_depends_on_threads_or_blocks(path, monkeypatch):
     assert "average_precision" in found[0]
     assert found[1] == found[0]
     assert found[2] == found[0]
+
+
+def test_numbers_of_few_values_are_counted_with_the_bits_of_those_that_are_read(tmp_path):
+    tables = []
+    for name, shift in (("then", 0.0), ("now", 0.4)):
+        tables.append(tmp_path / f"{name}.parquet")
+        duckdb.execute(
+            f"COPY (SELECT CASE WHEN i % 50 = 0 THEN NULL WHEN i % 77 = 0 THEN 'inf'::DOUBLE "
+            f"ELSE floor(sqrt(i % 900)) / 7 - 1.5 + {shift} * (i % 3) END AS x FROM range(400000) r(i)) "
+            f"TO '{tables[-1]}' (FORMAT parquet)"
+        )
+    with open_table(tables[0]) as then, open_table(tables[1]) as now:
+        counted = samples_of(then, now, "x")
+        read = [ArraySample(table.numbers("x")) for table in (then, now)]
+        assert all(isinstance(sample, CountedSample) for sample in counted)
+        shares = tuple(i / 10 for i in range(11))
+        assert distances(*counted, quantiles=shares) == distances(*read, quantiles=shares)
+        assert distances(counted[0], None, quantiles=shares) == distances(read[0], None, quantiles=shares)
+        for ours, theirs in zip(counted, read, strict=True):
+            assert (ours.n, ours.missing, ours.low, ours.high) == (theirs.n, theirs.missing, theirs.low, theirs.high)
+            assert ours.below((-9.0, -1.5, 0.1, 0.5)) == theirs.below((-9.0, -1.5, 0.1, 0.5))
+            assert ours.below(()) == theirs.below(())
+            assert ours.histogram(-1.0, 1.0) == theirs.histogram(-1.0, 1.0)
+            for value in (-1.5, 0.1, -1.5 + 3 / 7):
+                assert ours.rows_at(value) == theirs.rows_at(value)
+        mixed = distances(counted[0], read[1], quantiles=shares)
+        assert mixed == distances(*read, quantiles=shares)

@@ -1,0 +1,65 @@
+"""Laws whose tails are asked for without scipy.stats, against scipy.stats: the same bits."""
+
+import subprocess
+import sys
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from approvals.measures.distributions import (
+    beta_quantile,
+    chi_square_sf,
+    hypergeometric_cdf,
+    hypergeometric_pmf,
+    hypergeometric_sf,
+    normal_quantile,
+    ranks,
+    sign_test,
+)
+
+SIZES = st.one_of(st.integers(1, 60), st.integers(1, 10**6))
+
+
+@given(SIZES, st.floats(0, 1), SIZES, st.floats(0, 1), st.integers(-3, 3), st.floats(0, 1))
+def test_hypergeometric_tails_are_those_of_scipy(first, share, second, other, beyond, place):
+    good, rows = round(first * share) + round(second * other), first + second
+    least, most = max(0, good - second), min(first, good)
+    k = np.array([least + beyond, most + beyond, round(least + place * (most - least))])
+    law = tuple(np.full(k.size, number) for number in (rows, good, first))
+    for ours, theirs in (
+        (hypergeometric_pmf, stats.hypergeom.pmf),
+        (hypergeometric_cdf, stats.hypergeom.cdf),
+        (hypergeometric_sf, stats.hypergeom.sf),
+    ):
+        assert ours(k, *law).tolist() == theirs(k, *law).tolist()
+
+
+@given(st.floats(0.001, 0.999), st.integers(1, 10**7), st.integers(1, 10**7), st.floats(0, 1e4))
+def test_other_laws_are_those_of_scipy(share, a, b, value):
+    assert beta_quantile(share, np.array([a]), np.array([b])).tolist() == stats.beta.ppf(share, [a], [b]).tolist()
+    assert chi_square_sf(value, a) == float(stats.chi2.sf(value, a))
+    assert normal_quantile(share) == float(stats.norm.ppf(share))
+
+
+@given(st.integers(0, 10**5), st.integers(0, 10**5))
+def test_the_sign_test_is_that_of_scipy(first, second):
+    expected = float(stats.binomtest(first, first + second, 0.5).pvalue) if first + second else 1.0
+    assert sign_test(first, second) == expected
+
+
+@given(st.lists(st.floats(-3, 3) | st.integers(-3, 3), min_size=1))
+def test_equal_values_share_the_mean_of_their_ranks(values):
+    assert ranks(np.array(values, dtype=float)).tolist() == stats.rankdata(values).tolist()
+
+
+def test_fairness_and_tests_of_proportions_do_not_load_scipy_stats():
+    asked = (
+        "import sys; from approvals.measures.comparison_report import comparison_reports as made; "
+        "from approvals.measures.comparisons import compare_each; "
+        "good = {('f',): (40, 90), ('m',): (50, 80)}; "
+        "made({('sex',): compare_each(good, ('m',), small_group=30, level=0.95)}); "
+        "sys.exit('scipy.stats' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", asked], check=False, timeout=60).returncode == 0
