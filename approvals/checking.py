@@ -96,7 +96,8 @@ def _require_may_run(version: ModelVersion, actor: User) -> None:
     _require_part(version, actor, "run its checks")
     if version.stage not in REVIEW_STAGES and pass_under_way(version) is None:
         raise Refused(
-            f"Checks of the approval run during review and revalidation; the version is {version.get_stage_display().lower()}."
+            "Checks of the approval run during review and revalidation; the version is "
+            f"{version.get_stage_display().lower()}."
         )
 
 

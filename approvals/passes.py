@@ -1,4 +1,4 @@
-"""Writes the rows of revalidations: opened and decided, each once, with who is told. Decides neither when nor whether."""
+"""Writes the rows of revalidations, opened and decided, and tells people. Decides neither when nor whether."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Use cases on revalidations: open one in time, by a trigger or by hand; renew the approval at its end, or refuse to."""
+"""Use cases on revalidations: open one in time, by a trigger or by hand; at its end renew the approval, or refuse."""
 
 from __future__ import annotations
 

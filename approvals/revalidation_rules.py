@@ -1,4 +1,4 @@
-"""What a policy says about revalidation: when a deployed version passes which gates again, and who decides at the end."""
+"""What a policy says about revalidation: when a deployed version passes which gates again, and who decides."""
 
 from __future__ import annotations
 

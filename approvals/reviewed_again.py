@@ -1,4 +1,4 @@
-"""What may still change about a version: everything in review, and in a revalidation only what its gates ask by name."""
+"""What may still change about a version: all of it in review, in a revalidation what its gates ask for by name."""
 
 from __future__ import annotations
 

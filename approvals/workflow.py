@@ -12,8 +12,9 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import decommissioning, dossier, passes, permissions, policy, refusals, signing_off, timeline
+from approvals import decommissioning, dossier, passes, permissions, policy, refusals, signing_off
 from approvals.events import Event
+from approvals.lapsing import lapsed
 from approvals.models import Comment, Finding, ModelVersion, Revalidation, RevalidationOutcome, SignOff, Waiver
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.models.revalidations import pass_under_way
@@ -21,7 +22,6 @@ from approvals.models.signoffs import SignOffDecision
 from approvals.policy_document import PolicyDocument, parse, pinned
 from approvals.requirements.base import Case
 from approvals.requirements.signoffs import APPROVALS, SignOffsRequirement
-from approvals.revalidation_rules import SUSPEND
 from approvals.signals import version_moved
 from approvals.stages import REVIEW_STAGES, Blocker, Role, Stage, Transition
 from portal import ledger, notify, reauthentication
@@ -202,13 +202,9 @@ def _require_nothing_lapsed(version: ModelVersion, now: datetime) -> None:
         raise Refused(f"The approval cannot hold again: {sentence}")
 
 
-def refuse_renewal(
-    version: ModelVersion, under_way: Revalidation, *, actor: User, reason: str, now: datetime
-) -> None:
+def refuse_renewal(version: ModelVersion, under_way: Revalidation, *, actor: User, reason: str, now: datetime) -> None:
     """End a pass of a locked version without renewal, and suspend its approval, inside the caller's transaction."""
-    passes.decided(
-        under_way, version=version, outcome=RevalidationOutcome.REFUSED, actor=actor, reason=reason, now=now
-    )
+    passes.decided(under_way, version=version, outcome=RevalidationOutcome.REFUSED, actor=actor, reason=reason, now=now)
     if version.stage == Stage.MONITORING:
         sentence = f"The revalidation ended without renewal. {reason.strip()}"
         _move(version, Transition.SUSPEND, actor=actor, reason=sentence, now=now)
@@ -254,48 +250,6 @@ def suspend_lapsed(*, now: datetime | None = None) -> tuple[ModelVersion, ...]:
                 _move(version, Transition.SUSPEND, actor=None, reason=sentence, now=now)
                 suspended.append(version)
     return tuple(suspended)
-
-
-def lapsed(version: ModelVersion, now: datetime) -> str:
-    """Why an approval no longer holds by itself; empty if it does."""
-    if version.approval_expires_at is not None and version.approval_expires_at <= now:
-        return f"The approval expired on {version.approval_expires_at:%d %b %Y}."
-    overdue = Finding.objects.filter(
-        version=version, source=FindingSource.CONDITION, status=FindingStatus.OPEN, due_on__lt=now.date()
-    ).first()
-    if overdue:
-        return f"A condition of the approval is overdue: {overdue.description}"
-    return _undecided_pass(version, now) or _ended_exception(version, now)
-
-
-def _undecided_pass(version: ModelVersion, now: datetime) -> str:
-    """Why a revalidation under way keeps the approval from holding; empty if it does not."""
-    row = pass_under_way(version)
-    if row is None:
-        return ""
-    rule = parse(version.policy.text).rules.revalidation
-    if row.due_on < now.date() and (rule is None or rule.overdue == SUSPEND):
-        return f"The revalidation was due on {row.due_on:%d %b %Y} and is not decided."
-    if version.stage == Stage.SUSPENDED:
-        return "A revalidation is under way; its decision comes first."
-    return ""
-
-
-def _ended_exception(version: ModelVersion, now: datetime) -> str:
-    """Which exception, on which the approval rests, ended or was revoked while what it set aside is still not met."""
-    ended = Waiver.objects.filter(pk__in=timeline.exceptions_at_approval(version)).filter(
-        Q(expires_on__lt=now.date()) | Q(revoked_at__isnull=False)
-    )
-    if not ended:
-        return ""
-    document, case = pinned(version.policy), dossier.load_case(version)
-    for row in ended:
-        state = policy.gate(case, document, Stage(row.stage), now=now)
-        pairs = zip(document.gates.get(Stage(row.stage), ()), state.outcomes, strict=False)
-        if any(not outcome.met and row.requirement in ("", asked.identity()) for asked, outcome in pairs):
-            how = "was revoked" if row.revoked_at else f"ended on {row.expires_on:%d %b %Y}"
-            return f"The exception from “{row.title}” {how}, and what it set aside is still not met."
-    return ""
 
 
 def comment(*, version_id: int, actor: User, text: str, now: datetime | None = None) -> Comment:

@@ -26,8 +26,7 @@ from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.models.revalidations import pass_under_way
-from approvals.signals import record_wanted
-from approvals.stages import REVIEW_STAGES, Role, Stage
+from approvals.stages import REVIEW_STAGES, Stage
 from modelcards import attesting, content, exporters, seals, signing
 from modelcards.card import Card, CardStatus
 from modelcards.events import Event
@@ -39,14 +38,12 @@ from modelcards.signing import Plan, SigningIdentity
 from modelcards.timestamping import TimestampFailed
 from modelcards.verification import verify_card
 from portal import checkpoints, hints, ledger, notify
-from portal.errors import BadInput, DomainError, NotPermitted, Refused, Unavailable
+from portal.errors import DomainError, NotPermitted, Refused, Unavailable
 from portal.models import Checkpoint
-from portal.texts import require_storable
 
 LEASE = timedelta(minutes=2)
 """Renewed at each step and, while printing, every few seconds: so a worker that died is replaced soon."""
 ATTEMPTS = 3
-REASON_MINIMUM = 10
 HINT_AGAIN = timedelta(seconds=20)
 TASK = "modelcards.tasks.issue"
 CARD_LIMIT = 50_000_000
@@ -84,54 +81,18 @@ def request_draft(*, version_id: int, actor: User, now: datetime | None = None) 
         under_way = ModelCard.objects.filter(
             version=version, kind=CardStatus.DRAFT, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)
         ).first()
-        return under_way or _order(version, CardStatus.DRAFT, actor, now)
+        return under_way or order(version, CardStatus.DRAFT, actor, now)
 
 
 def when_moved(*, version: ModelVersion, target: str, actor: User | None, now: datetime, **_: Any) -> None:
     """Order the issued card when an approval begins to hold, inside the transaction of the move."""
     if target == Stage.MONITORING:
-        _order(version, CardStatus.ISSUED, actor, now)
+        order(version, CardStatus.ISSUED, actor, now)
 
 
 def when_renewed(*, version: ModelVersion, actor: User | None, now: datetime, **_: Any) -> None:
     """Order a new card when an approval is renewed, inside the transaction of the renewal."""
-    _order(version, CardStatus.ISSUED, actor, now)
-
-
-def why_not_reissue(version: ModelVersion, actor: User) -> str:
-    """Why this person may not have the card issued again; empty if they may."""
-    officer = Role.RISK_OFFICER in permissions.roles_of(actor, version.model)
-    if not (permissions.may_move(actor, version.model) or officer):
-        return "Only the model's owner, a submitter or a risk officer has its card issued again."
-    if version.stage != Stage.MONITORING:
-        return f"The approval does not hold now: the version is {version.get_stage_display().lower()}."
-    if pass_under_way(version) is not None:
-        return "A revalidation is under way; a new card is issued when the approval is renewed."
-    return ""
-
-
-def reissue(*, version_id: int, actor: User, reason: str, now: datetime | None = None) -> ModelCard:
-    """Issue the card of an approval that holds once more, with the record of monitoring as it stands now.
-
-    Raises BadInput (reason), NotPermitted or Refused. One that is being made already is given back.
-    """
-    now = now or timezone.now()
-    version = ModelVersion.objects.select_related("model").get(pk=version_id)
-    require_storable(reason, field="reason")
-    if len(reason.strip()) < REASON_MINIMUM:
-        raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")
-    recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="reissue card")
-    with recorded, transaction.atomic():
-        version = _locked(version_id)
-        if sentence := why_not_reissue(version, actor):
-            raise (NotPermitted if sentence.startswith("Only") else Refused)(sentence)
-        under_way = ModelCard.objects.filter(
-            version=version, kind=CardStatus.ISSUED, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)
-        ).first()
-        if under_way is not None:
-            return under_way
-        record_wanted.send(sender=ModelVersion, version=version, now=now)
-        return _order(version, CardStatus.ISSUED, actor, now, reason=reason.strip())
+    order(version, CardStatus.ISSUED, actor, now)
 
 
 def retry(*, card_id: int, actor: User, now: datetime | None = None) -> ModelCard:
@@ -152,9 +113,8 @@ def retry(*, card_id: int, actor: User, now: datetime | None = None) -> ModelCar
     return row
 
 
-def _order(
-    version: ModelVersion, kind: CardStatus, actor: User | None, now: datetime, *, reason: str = ""
-) -> ModelCard:
+def order(version: ModelVersion, kind: CardStatus, actor: User | None, now: datetime, *, reason: str = "") -> ModelCard:
+    """Queue a card of a locked version inside the caller's transaction; `reason` says why an issued one is repeated."""
     row = ModelCard.objects.create(version=version, kind=kind, requested_by=actor, requested_at=now, hinted_at=now)
     prefix = "MC" if kind is CardStatus.ISSUED else "DRAFT"
     row.number = f"{prefix}-{now:%Y}-{row.pk:05d}"

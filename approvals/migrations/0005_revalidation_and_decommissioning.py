@@ -6,62 +6,186 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('approvals', '0004_bill_of_materials'),
+        ("approvals", "0004_bill_of_materials"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='evidence',
-            name='kind',
-            field=models.CharField(choices=[('artifact', 'Model artifact'), ('evaluation_table', 'Evaluation table with frozen scores'), ('training_table', 'Training table'), ('training_record', 'Training record'), ('data_lineage', 'Data lineage'), ('bill_of_materials', 'Bill of materials'), ('risk_register', 'Risk register'), ('validation_report', 'Independent validation report'), ('monitoring_plan', 'Monitoring plan'), ('rollback_plan', 'Rollback plan'), ('deployment_target', 'Deployment target'), ('card_draft', 'Draft model card'), ('monitoring_record', 'Record of monitoring')], max_length=30),
+            model_name="evidence",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("artifact", "Model artifact"),
+                    ("evaluation_table", "Evaluation table with frozen scores"),
+                    ("training_table", "Training table"),
+                    ("training_record", "Training record"),
+                    ("data_lineage", "Data lineage"),
+                    ("bill_of_materials", "Bill of materials"),
+                    ("risk_register", "Risk register"),
+                    ("validation_report", "Independent validation report"),
+                    ("monitoring_plan", "Monitoring plan"),
+                    ("rollback_plan", "Rollback plan"),
+                    ("deployment_target", "Deployment target"),
+                    ("card_draft", "Draft model card"),
+                    ("monitoring_record", "Record of monitoring"),
+                ],
+                max_length=30,
+            ),
         ),
         migrations.AlterField(
-            model_name='finding',
-            name='source',
-            field=models.CharField(choices=[('check', 'Automated check'), ('person', 'Person'), ('monitor', 'Monitor'), ('condition', 'Condition of an approval'), ('review', 'Revalidation')], max_length=10),
+            model_name="finding",
+            name="source",
+            field=models.CharField(
+                choices=[
+                    ("check", "Automated check"),
+                    ("person", "Person"),
+                    ("monitor", "Monitor"),
+                    ("condition", "Condition of an approval"),
+                    ("review", "Revalidation"),
+                ],
+                max_length=10,
+            ),
         ),
         migrations.CreateModel(
-            name='DecommissionAnswer',
+            name="DecommissionAnswer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('item', models.CharField(max_length=60)),
-                ('text', models.CharField(help_text='The item as the policy worded it.', max_length=300)),
-                ('applies', models.BooleanField(help_text='False: the item does not apply, for the reason given.')),
-                ('evidence', models.TextField(help_text='What shows that it is done, or why it does not apply.')),
-                ('role', models.CharField(choices=[('business_analyst', 'Business analyst'), ('business_owner', 'Business owner'), ('data_steward', 'Data steward'), ('lead_data_scientist', 'Lead data scientist'), ('model_validator', 'Model validator'), ('risk_officer', 'Risk officer'), ('compliance_officer', 'Compliance officer'), ('security_officer', 'Security officer'), ('it_operations', 'IT operations')], max_length=30)),
-                ('printed_name', models.CharField(help_text="The person's name at the time.", max_length=160)),
-                ('answered_at', models.DateTimeField()),
-                ('answered_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='decommission_answers', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("item", models.CharField(max_length=60)),
+                ("text", models.CharField(help_text="The item as the policy worded it.", max_length=300)),
+                ("applies", models.BooleanField(help_text="False: the item does not apply, for the reason given.")),
+                ("evidence", models.TextField(help_text="What shows that it is done, or why it does not apply.")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("business_analyst", "Business analyst"),
+                            ("business_owner", "Business owner"),
+                            ("data_steward", "Data steward"),
+                            ("lead_data_scientist", "Lead data scientist"),
+                            ("model_validator", "Model validator"),
+                            ("risk_officer", "Risk officer"),
+                            ("compliance_officer", "Compliance officer"),
+                            ("security_officer", "Security officer"),
+                            ("it_operations", "IT operations"),
+                        ],
+                        max_length=30,
+                    ),
+                ),
+                ("printed_name", models.CharField(help_text="The person's name at the time.", max_length=160)),
+                ("answered_at", models.DateTimeField()),
+                (
+                    "answered_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decommission_answers",
+                        to="approvals.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['pk'],
-                'indexes': [models.Index(fields=['version', 'item'], name='answers_of_an_item')],
+                "ordering": ["pk"],
+                "indexes": [models.Index(fields=["version", "item"], name="answers_of_an_item")],
             },
         ),
         migrations.CreateModel(
-            name='Revalidation',
+            name="Revalidation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('trigger', models.CharField(choices=[('scheduled', 'On schedule'), ('critical_alarm', 'Critical alarm of a monitor'), ('open_findings', 'Several open findings'), ('suspended', 'Suspension'), ('policy_changed', 'Material change of the policy'), ('person', 'Asked for by a person')], max_length=20)),
-                ('reason', models.TextField(help_text='Why it was opened, in a sentence.')),
-                ('gates', models.JSONField(help_text='The stages whose gates are passed again, in the order of the path.')),
-                ('due_on', models.DateField(help_text='The last day for the decision.')),
-                ('opened_at', models.DateTimeField()),
-                ('outcome', models.CharField(choices=[('open', 'Under way'), ('renewed', 'Approval renewed'), ('refused', 'Renewal refused'), ('ended', 'Ended with the version')], db_index=True, default='open', max_length=10)),
-                ('decided_at', models.DateTimeField(blank=True, null=True)),
-                ('decided_because', models.TextField(blank=True)),
-                ('valid_until', models.DateTimeField(blank=True, help_text='New end of the approval, if renewed.', null=True)),
-                ('decided_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('opened_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='revalidations', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "trigger",
+                    models.CharField(
+                        choices=[
+                            ("scheduled", "On schedule"),
+                            ("critical_alarm", "Critical alarm of a monitor"),
+                            ("open_findings", "Several open findings"),
+                            ("suspended", "Suspension"),
+                            ("policy_changed", "Material change of the policy"),
+                            ("person", "Asked for by a person"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("reason", models.TextField(help_text="Why it was opened, in a sentence.")),
+                (
+                    "gates",
+                    models.JSONField(help_text="The stages whose gates are passed again, in the order of the path."),
+                ),
+                ("due_on", models.DateField(help_text="The last day for the decision.")),
+                ("opened_at", models.DateTimeField()),
+                (
+                    "outcome",
+                    models.CharField(
+                        choices=[
+                            ("open", "Under way"),
+                            ("renewed", "Approval renewed"),
+                            ("refused", "Renewal refused"),
+                            ("ended", "Ended with the version"),
+                        ],
+                        db_index=True,
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("decided_because", models.TextField(blank=True)),
+                (
+                    "valid_until",
+                    models.DateTimeField(blank=True, help_text="New end of the approval, if renewed.", null=True),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "opened_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="revalidations",
+                        to="approvals.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('outcome', 'open')), fields=('version',), name='a_version_has_one_pass_under_way'), models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('outcome', 'open')), models.Q(models.Q(('outcome', 'open'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='a_pass_is_under_way_or_decided')],
+                "ordering": ["-pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("outcome", "open")),
+                        fields=("version",),
+                        name="a_version_has_one_pass_under_way",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("decided_at__isnull", True), ("outcome", "open")),
+                            models.Q(models.Q(("outcome", "open"), _negated=True), ("decided_at__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="a_pass_is_under_way_or_decided",
+                    ),
+                ],
             },
         ),
     ]
