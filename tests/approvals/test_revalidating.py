@@ -6,7 +6,18 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from approvals import checking, dossier, evidence, findings, lapsing, policy, replaying, revalidating, timeline, workflow
+from approvals import (
+    checking,
+    dossier,
+    evidence,
+    findings,
+    lapsing,
+    policy,
+    replaying,
+    revalidating,
+    timeline,
+    workflow,
+)
 from approvals.models import Evidence, Finding, ModelVersion, Revalidation, RevalidationTrigger, SignOff
 from approvals.policy_document import parse
 from approvals.stages import Role, Stage
