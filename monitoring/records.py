@@ -8,12 +8,13 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Min
 from django.utils import timezone
 
 from approvals import evidence, permissions, refusals
@@ -35,12 +36,16 @@ ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
 
 
 def begins(version: ModelVersion, *, before: Revalidation | None = None) -> datetime:
-    """From when on a record counts: the last renewal before a pass, or the approval."""
+    """From when on a record counts: the last renewal before a pass, else the approval, or windows before it."""
     renewed = Revalidation.objects.filter(version=version, outcome=RevalidationOutcome.RENEWED)
     if before is not None:
         renewed = renewed.filter(pk__lt=before.pk)
     last = renewed.first()
-    return (last.decided_at if last else None) or version.approved_at or version.created_at
+    if last is not None and last.decided_at is not None:
+        return last.decided_at
+    approved = version.approved_at or version.created_at
+    first = Batch.objects.filter(version=version).aggregate(first=Min("window_start"))["first"]
+    return approved if first is None else min(approved, datetime.combine(first, time.min, tzinfo=UTC))
 
 
 def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[str, Any]:
