@@ -6,6 +6,7 @@ from approvals.models import (
     Answer,
     CheckRun,
     Comment,
+    DecommissionAnswer,
     Delegation,
     DossierSnapshot,
     Evidence,
@@ -14,6 +15,7 @@ from approvals.models import (
     ModelVersion,
     Policy,
     RegisteredModel,
+    Revalidation,
     SignOff,
     StoredFile,
     TierAssessment,
@@ -36,8 +38,9 @@ ONLY_GROW = (
     WaiverSignature,
     TimeNotice,
     TierAssessment,
+    DecommissionAnswer,
 )
-STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding, Waiver, Delegation, TierOverride)
+STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding, Waiver, Delegation, TierOverride, Revalidation)
 POLICY_FIELDS = ("name", "number", "tier", "title", "text", "digest", "author", "published_by", "published_at")
 
 
@@ -81,6 +84,19 @@ def declare() -> None:
         slug="closed",
         sentence="A closed finding never changes.",
         when="OLD.\"status\" = 'closed'",
+    )
+    guards.kept(
+        Revalidation,
+        ("version", "trigger", "reason", "gates", "due_on", "opened_by", "opened_at"),
+        slug="why_opened",
+        sentence="Why a revalidation was opened never changes.",
+    )
+    guards.kept(
+        Revalidation,
+        ("outcome", "decided_by", "decided_at", "decided_because", "valid_until"),
+        slug="decided",
+        sentence="A decided revalidation never changes: the next one is a new pass.",
+        when="OLD.\"outcome\" <> 'open'",
     )
     guards.kept(
         Waiver,

@@ -17,10 +17,12 @@ from approvals.models import (
     Finding,
     MitigationPlan,
     ModelVersion,
+    Revalidation,
     SignOff,
     Waiver,
 )
 from approvals.models.checks import RunStatus, Verdict
+from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.models.findings import FindingStatus
 from approvals.policy_document import PolicyDocument, parse
 from approvals.requirements.base import (
@@ -30,6 +32,7 @@ from approvals.requirements.base import (
     EvidenceFact,
     FindingFact,
     MitigationFact,
+    RevalidationFact,
     RunFact,
     SignOffFact,
     WaiverFact,
@@ -74,6 +77,7 @@ def load(version: ModelVersion) -> Case:
         mitigations=_mitigations(version),
         holders=permissions.holders(version.model),
         waivers=_waivers(version),
+        revalidations=_revalidations(version),
     )
     return _with(case, check_inputs={key: digest(value) for key, value in inputs_of_checks(case, document).items()})
 
@@ -120,7 +124,7 @@ def fact(case: Case, name: str) -> Any:
         "evidence": {
             kind: {"name": piece.name, "sha256": piece.sha256, "made_with_artifact": piece.artifact_sha256}
             for kind, piece in case.evidence.items()
-            if kind != EvidenceKind.CARD_DRAFT
+            if kind not in MADE_BY_THE_PORTAL
         },
     }
     return facts[name]
@@ -279,4 +283,23 @@ def _waivers(version: ModelVersion) -> tuple[WaiverFact, ...]:
             signatures=tuple((one.signer_id, one.role, one.printed_name) for one in row.signatures.all()),
         )
         for row in rows
+    )
+
+
+def _revalidations(version: ModelVersion) -> tuple[RevalidationFact, ...]:
+    passes = list(Revalidation.objects.filter(version=version).order_by("pk"))
+    if not passes:
+        return ()
+    made = Evidence.objects.filter(version=version, kind=EvidenceKind.MONITORING_RECORD).order_by("pk")
+    records = {row.details.get("revalidation"): row.file.sha256 for row in made.select_related("file")}
+    return tuple(
+        RevalidationFact(
+            id=row.pk,
+            trigger=row.trigger,
+            gates=row.stages,
+            opened_at=row.opened_at,
+            is_open=row.is_open,
+            record_sha256=records.get(row.pk, ""),
+        )
+        for row in passes
     )

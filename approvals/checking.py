@@ -13,12 +13,13 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from approvals import case as cases
-from approvals import checks, dossier, kept_results, permissions, refusals, voiding
+from approvals import checks, dossier, kept_results, permissions, refusals, reviewed_again, voiding
 from approvals.canonical import digest
 from approvals.events import Event
 from approvals.kept_results import LONGEST_RUN
 from approvals.models import CheckRun, ModelVersion
 from approvals.models.checks import RunStatus, Verdict
+from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import parse
 from approvals.requirements.base import Case
 from approvals.stages import REVIEW_STAGES
@@ -62,6 +63,8 @@ def request_check(*, version_id: int, check_key: str, actor: User, now: datetime
     with recorded, transaction.atomic():
         version = _locked(version_id)
         _require_may_run(version, actor)
+        if pass_under_way(version):
+            reviewed_again.require(version, allowed=reviewed_again.may_check(version, check_key))
         case = dossier.load_case(version)
         return _queue(version, case, check_key, actor, now)
 
@@ -75,7 +78,8 @@ def request_open_checks(*, version_id: int, actor: User, now: datetime | None = 
         version = _locked(version_id)
         _require_may_run(version, actor)
         case = dossier.load_case(version)
-        return tuple(_queue(version, case, key, actor, now) for key in open_checks(case))
+        wanted = [key for key in open_checks(case) if reviewed_again.may_check(version, key)]
+        return tuple(_queue(version, case, key, actor, now) for key in wanted)
 
 
 def open_checks(case: Case) -> tuple[str, ...]:
@@ -90,9 +94,10 @@ def open_checks(case: Case) -> tuple[str, ...]:
 
 def _require_may_run(version: ModelVersion, actor: User) -> None:
     _require_part(version, actor, "run its checks")
-    if version.stage not in REVIEW_STAGES:
+    if version.stage not in REVIEW_STAGES and pass_under_way(version) is None:
         raise Refused(
-            f"Checks of the approval run during review; the version is {version.get_stage_display().lower()}."
+            "Checks of the approval run during review and revalidation; the version is "
+            f"{version.get_stage_display().lower()}."
         )
 
 

@@ -40,6 +40,13 @@ def build(case: Case, document: PolicyDocument, stage: Stage) -> Dossier:
     }
     if stage is Stage.DEPLOYMENT_APPROVAL:
         content["suspensions"] = case.suspensions
+    if (newest := case.newest_pass(stage)) is not None:
+        content["revalidation"] = {
+            "id": newest.id,
+            "trigger": newest.trigger,
+            "opened_at": newest.opened_at.isoformat(),
+            "monitoring_record": newest.record_sha256 or None,
+        }
     if waivers := exceptions.granted_in(case, document, stage):
         content["exceptions"] = exceptions.in_dossier(waivers)
     return Dossier(stage, content, canonical_text(content), digest(content))

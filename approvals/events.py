@@ -47,6 +47,13 @@ class Event(StrEnum):
     WAIVER_ASKED = "approvals.waiver.asked"
     WAIVER_SIGNED = "approvals.waiver.signed"
     WAIVER_REVOKED = "approvals.waiver.revoked"
+    REVALIDATION_OPENED = "approvals.revalidation.opened"
+    REVALIDATION_REMINDED = "approvals.revalidation.reminded"
+    REVALIDATION_OVERDUE = "approvals.revalidation.overdue"
+    REVALIDATION_RENEWED = "approvals.revalidation.renewed"
+    REVALIDATION_REFUSED = "approvals.revalidation.refused"
+    REVALIDATION_ENDED = "approvals.revalidation.ended"
+    DECOMMISSION_ANSWERED = "approvals.decommission.answered"
     POLICY_DRAFTED = "approvals.policy.drafted"
     POLICY_PUBLISHED = "approvals.policy.published"
     POLICY_RETIRED = "approvals.policy.retired"
@@ -60,5 +67,7 @@ FINAL_DECISIONS = (
     Event.VERSION_SUSPENDED,
     Event.VERSION_REINSTATED,
     Event.VERSION_RETIRED,
+    Event.REVALIDATION_RENEWED,
+    Event.REVALIDATION_REFUSED,
 )
 """Decisions after which the ledger is signed; an approval brings its card, whose checkpoint covers it."""

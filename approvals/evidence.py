@@ -12,16 +12,17 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import files, listing, permissions, referring, refusals, voiding
+from approvals import files, listing, permissions, referring, refusals, reviewed_again, voiding
 from approvals.canonical import digest
 from approvals.events import Event
 from approvals.measures.reading import TableError
 from approvals.measures.references import MEDIA_TYPE, Reference, described, read_reference
 from approvals.models import Answer, Evidence, EvidenceKind, ModelVersion
+from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.policy_document import parse
-from approvals.stages import REVIEW_STAGES, Role
+from approvals.stages import Role
 from portal import ledger
-from portal.errors import BadInput, NotPermitted, Refused
+from portal.errors import BadInput, NotPermitted
 from portal.texts import require_storable
 
 MADE_WITH_ARTIFACT = (EvidenceKind.EVALUATION_TABLE, EvidenceKind.TRAINING_RECORD, EvidenceKind.CARD_DRAFT)
@@ -98,13 +99,22 @@ def attach_reference(
 
 
 def attach_generated(
-    *, version: ModelVersion, kind: str, path: Path, name: str, media_type: str, actor: User, now: datetime
+    *,
+    version: ModelVersion,
+    kind: str,
+    path: Path,
+    name: str,
+    media_type: str,
+    actor: User,
+    now: datetime,
+    details: Mapping[str, Any] | None = None,
 ) -> Evidence:
     """Attach a document that the portal itself made, inside the caller's transaction. The version must be locked."""
     with path.open("rb") as stream:
         upload = files.receive(stream)
     with voiding.watched(version, actor=actor):
-        row = _add(version, actor, kind, upload, name=name, media_type=media_type, details={}, now=now)
+        made = dict(details or {})
+        row = _add(version, actor, kind, upload, name=name, media_type=media_type, details=made, now=now)
     _record_attached(row, version, actor)
     return row
 
@@ -218,22 +228,14 @@ def _record_attached(row: Evidence, version: ModelVersion, actor: User) -> None:
 
 
 def _require_attach(version: ModelVersion, actor: User, kind: str) -> None:
-    if kind not in EvidenceKind.values or kind == EvidenceKind.CARD_DRAFT:
+    if kind not in EvidenceKind.values or kind in MADE_BY_THE_PORTAL:
         raise BadInput(f"There is no evidence kind “{kind}” to upload.", field="kind")
     validator = kind == EvidenceKind.VALIDATION_REPORT and Role.MODEL_VALIDATOR in permissions.roles_of(
         actor, version.model
     )
     if not (permissions.may_submit(actor, version.model) or validator):
         raise NotPermitted("Only a submitter of this model may attach evidence.")
-    require_in_review(version)
-
-
-def require_in_review(version: ModelVersion) -> None:
-    """Raise Refused unless the version is still in review."""
-    if version.stage not in REVIEW_STAGES:
-        raise Refused(
-            f"Locked since {version.stage_entered_at:%d %b %Y}: the version is {version.get_stage_display().lower()}."
-        )
+    reviewed_again.require(version, allowed=reviewed_again.may_attach(version, kind))
 
 
 def _locked(version_id: int) -> ModelVersion:
@@ -251,7 +253,7 @@ def record_answers(
         version = _locked(version_id)
         if not permissions.may_submit(actor, version.model):
             raise NotPermitted("Only a submitter of this model may answer its questionnaire.")
-        require_in_review(version)
+        reviewed_again.require(version, allowed=reviewed_again.may_answer(version, section))
         _require_known(version, section, answers)
         with voiding.watched(version, actor=actor):
             changed = [

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from approvals import checks
-from approvals.models import EvidenceKind
+from approvals.models import EvidenceKind, RevalidationTrigger
 from approvals.models.checks import Verdict
 from approvals.models.signoffs import SignOffDecision
 from approvals.stages import Role, Stage
@@ -127,6 +127,25 @@ def _repinned(facts: Facts) -> str:
     return f"Another policy pinned: {facts.get('before', '')} became {facts.get('policy', '')}"
 
 
+def _revalidation(words: str) -> Words:
+    def said(facts: Facts) -> str:
+        trigger = f" ({_label(RevalidationTrigger, facts['trigger']).lower()})" if facts.get("trigger") else ""
+        due = f", due on {facts['due_on']}" if facts.get("due_on") else ""
+        return f"{words}{trigger}{due}"
+
+    return said
+
+
+def _renewed(facts: Facts) -> str:
+    until = f" until {str(facts['valid_until'])[:10]}" if facts.get("valid_until") else ""
+    return f"The approval is renewed{until}"
+
+
+def _decommissioned(facts: Facts) -> str:
+    state = "done" if facts.get("applies", True) else "does not apply"
+    return f"Decommissioning, {str(facts.get('item', 'item')).replace('_', ' ')}: {state}"
+
+
 WORDS: dict[str, Words] = {
     "approvals.version.registered": _about("Version registered", "number"),
     "approvals.version.advanced": _moved("Advanced to"),
@@ -159,6 +178,13 @@ WORDS: dict[str, Words] = {
     "approvals.waiver.asked": _exception("Exception asked for"),
     "approvals.waiver.signed": _exception("Exception signed"),
     "approvals.waiver.revoked": _exception("Exception revoked"),
+    "approvals.revalidation.opened": _revalidation("Revalidation opened"),
+    "approvals.revalidation.reminded": _revalidation("Reminded of the revalidation"),
+    "approvals.revalidation.overdue": _revalidation("Revalidation overdue"),
+    "approvals.revalidation.renewed": _renewed,
+    "approvals.revalidation.refused": _plain("The approval is not renewed"),
+    "approvals.revalidation.ended": _plain("Revalidation ended with the version"),
+    "approvals.decommission.answered": _decommissioned,
     "approvals.comment.added": _plain("Commented"),
     "approvals.act.refused": _refused,
 }

@@ -33,6 +33,7 @@ def gate(case: Case, document: PolicyDocument, stage: Stage, *, now: datetime) -
         exceptions.applied(asked.evaluate(case, stage=stage, now=now), asked, waivers, now=now)
         for asked in document.gates[stage]
     )
+    outcomes += _monitoring_record(case, stage)
     if stage is Stage.DEPLOYMENT_APPROVAL:
         outcomes += _overdue_conditions(case, stage, now)
     return GateState(stage, outcomes, tuple(blocker for outcome in outcomes for blocker in outcome.blockers))
@@ -60,6 +61,36 @@ def _overdue_conditions(case: Case, stage: Stage, now: datetime) -> tuple[Outcom
         for finding in overdue
     )
     return (Outcome("conditions", "Conditions of sign-offs", f"{len(overdue)} conditions are overdue.", blockers),)
+
+
+def _monitoring_record(case: Case, stage: Stage) -> tuple[Outcome, ...]:
+    """What every revalidation asks, in the first of its gates: the record of what monitors read since the approval."""
+    if stage not in case.pass_stages[:1] or case.under_way is None:
+        return ()
+    title, digest = "Record of monitoring", case.under_way.record_sha256
+    if digest:
+        return (Outcome("evidence", title, f"The record of monitoring is attached (SHA-256 {digest[:12]}…)."),)
+    sentence = "There is no record of monitoring for this revalidation; have it made."
+    blocker = Blocker("monitoring_record_missing", sentence, stage, anchor="revalidation", who="The portal")
+    return (Outcome("evidence", title, sentence, (blocker,)),)
+
+
+def gates_of_pass(case: Case, document: PolicyDocument, *, now: datetime) -> tuple[GateState, ...]:
+    """The gates that a revalidation under way goes through; none if there is none."""
+    return tuple(gate(case, document, stage, now=now) for stage in case.pass_stages)
+
+
+def renewal_blockers(case: Case, document: PolicyDocument, *, now: datetime) -> tuple[Blocker, ...]:
+    """What stands before the renewal of the approval by the pass under way."""
+    if case.under_way is None:
+        return (Blocker("no_revalidation", "No revalidation is under way.", case.stage, anchor="revalidation"),)
+    gates = gates_of_pass(case, document, now=now)
+    conditions = () if Stage.DEPLOYMENT_APPROVAL in case.pass_stages else _overdue_conditions(case, case.stage, now)
+    return (
+        *_wrong_tier(case, document),
+        *(blocker for state in gates for blocker in state.blockers),
+        *(blocker for outcome in conditions for blocker in outcome.blockers),
+    )
 
 
 def gates_up_to(case: Case, document: PolicyDocument, *, now: datetime) -> tuple[GateState, ...]:

@@ -255,6 +255,10 @@ def _document(raw: dict[str, Any]) -> PolicyDocument:
     questionnaires = _questionnaires(_given(raw, "questionnaires", {}))
     gates = _gates(_given(raw, "gates", {}))
     _cross_check(questionnaires, gates)
+    rules = rules_of(raw)
+    missing = [stage.value for stage in rules.revalidation.gates if stage not in gates] if rules.revalidation else []
+    if missing:
+        raise RequirementError(f"revalidation goes through {missing[0]}, for which the policy has no gate.")
     return PolicyDocument(
         name=raw["name"],
         title=raw["title"],
@@ -264,7 +268,7 @@ def _document(raw: dict[str, Any]) -> PolicyDocument:
         questionnaires=questionnaires,
         gates=gates,
         monitors=_monitors(_given(raw, "monitors", [])),
-        rules=rules_of(raw),
+        rules=rules,
     )
 
 

@@ -1,4 +1,7 @@
-"""What a policy says besides its gates: exceptions, one-time codes, time limits. What is not named is not allowed."""
+"""What a policy says besides its gates: exceptions, codes, time limits, revalidation, retirement, due days.
+
+An exception that is not named is not allowed.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,25 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from approvals.decommission_rules import DEFAULT_ITEMS, DecommissionItem, decommission_items
+from approvals.models.findings import Severity
 from approvals.requirements.base import RequirementError, refuse_unknown
+from approvals.revalidation_rules import RevalidationRule, revalidation_rule
+from approvals.rule_entries import roles as _roles
+from approvals.rule_entries import whole as _whole
 from approvals.stages import REVIEW_STAGES, Role, Stage
 
-ENTRIES = ("waivers", "emergency_override", "one_time_codes", "time_limits")
+ENTRIES = (
+    "waivers",
+    "emergency_override",
+    "one_time_codes",
+    "time_limits",
+    "revalidation",
+    "decommission",
+    "finding_due_days",
+)
+DUE_DAYS = {Severity.LOW: 60, Severity.MEDIUM: 30, Severity.HIGH: 14, Severity.CRITICAL: 7}
+"""Days that the owner of a finding has which the portal opens, where the policy says nothing else."""
 LONGEST_WAIVER_DAYS = 365
 LONGEST_EMERGENCY_DAYS = 30
 TWO = 2
@@ -55,11 +73,28 @@ class Rules:
     emergency_override: ExceptionRule | None = None
     one_time_codes: tuple[Role, ...] = ()
     time_limits: TimeLimits | None = None
+    revalidation: RevalidationRule | None = None
+    decommission: tuple[DecommissionItem, ...] | None = None
+    finding_due_days: Mapping[Severity, int] = field(default_factory=dict)
+
+    @property
+    def decommission_items(self) -> tuple[DecommissionItem, ...]:
+        """What is asked before a retirement: the policy's list, or the default one where it has none."""
+        return DEFAULT_ITEMS if self.decommission is None else self.decommission
+
+    def due_days(self, severity: int) -> int:
+        """How many days the owner of a finding of that severity has."""
+        level = Severity(severity)
+        return self.finding_due_days.get(level, DUE_DAYS[level])
 
     def as_policy(self) -> dict[str, Any]:
         """Back to policy text: only what is said."""
         said: dict[str, Any] = {}
-        for name in ("waivers", "emergency_override", "time_limits"):
+        if self.decommission is not None:
+            said["decommission"] = [item.as_policy() for item in self.decommission]
+        if self.finding_due_days:
+            said["finding_due_days"] = {level.label.lower(): days for level, days in self.finding_due_days.items()}
+        for name in ("waivers", "emergency_override", "time_limits", "revalidation"):
             if (rule := getattr(self, name)) is not None:
                 said[name] = rule.as_policy()
         if self.one_time_codes:
@@ -74,7 +109,20 @@ def rules_of(raw: Mapping[str, Any]) -> Rules:
         emergency_override=_exceptions(raw.get("emergency_override"), "emergency_override", LONGEST_EMERGENCY_DAYS),
         one_time_codes=_roles(raw.get("one_time_codes") or [], "one_time_codes"),
         time_limits=_time_limits(raw.get("time_limits")),
+        revalidation=revalidation_rule(raw.get("revalidation")),
+        decommission=decommission_items(raw.get("decommission")),
+        finding_due_days=_due_days(raw.get("finding_due_days")),
     )
+
+
+def _due_days(given: Any) -> dict[Severity, int]:
+    if given is None:
+        return {}
+    levels = {level.label.lower(): level for level in Severity}
+    if not isinstance(given, Mapping):
+        raise RequirementError("finding_due_days must map severities to days.")
+    refuse_unknown(given, levels, where="finding_due_days")
+    return {levels[name]: _whole(days, f"finding_due_days: {name}", 1, 365) for name, days in given.items()}
 
 
 def _exceptions(given: Any, name: str, longest: int) -> ExceptionRule | None:
@@ -110,23 +158,6 @@ def _time_limits(given: Any) -> TimeLimits | None:
     return TimeLimits(
         days, Role(escalate), _whole(given.get("remind_before", TWO), "time_limits: remind_before", 0, 30)
     )
-
-
-def _roles(given: Any, where: str) -> tuple[Role, ...]:
-    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
-        raise RequirementError(f"{where} must be a list of roles.")
-    unknown = [name for name in given if name not in Role.values]
-    if unknown:
-        raise RequirementError(f"{where}: there is no role “{unknown[0]}”; known: {', '.join(Role.values)}.")
-    if len(given) != len(set(given)):
-        raise RequirementError(f"{where} names a role twice.")
-    return tuple(Role(name) for name in given)
-
-
-def _whole(value: Any, where: str, lowest: int, highest: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
-        raise RequirementError(f"{where} must be a whole number from {lowest} to {highest}.")
-    return value
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 from approvals.models import (
     Answer,
     CheckRun,
+    DecommissionAnswer,
     Delegation,
     Evidence,
     Finding,
@@ -15,6 +16,7 @@ from approvals.models import (
     Policy,
     RegisteredModelGroupObjectPermission,
     RegisteredModelUserObjectPermission,
+    Revalidation,
     SignOff,
     Waiver,
     WaiverSignature,
@@ -38,6 +40,8 @@ class Replay:
     waivers: dict[int, Row] = field(default_factory=dict)
     waiver_signatures: dict[int, Row] = field(default_factory=dict)
     delegations: dict[int, Row] = field(default_factory=dict)
+    revalidations: dict[int, Row] = field(default_factory=dict)
+    decommissions: dict[int, Row] = field(default_factory=dict)
 
 
 def as_tables() -> Replay:
@@ -118,7 +122,36 @@ def as_tables() -> Replay:
             }
             for row in Delegation.objects.iterator()
         },
+        revalidations={row.pk: _revalidation(row) for row in Revalidation.objects.iterator()},
+        decommissions={
+            row.pk: {
+                "version": row.version_id,
+                "answered_by": row.answered_by_id,
+                "evidence": row.evidence,
+                "item": row.item,
+                "text": row.text,
+                "applies": row.applies,
+                "role": row.role,
+                "printed_name": row.printed_name,
+            }
+            for row in DecommissionAnswer.objects.iterator()
+        },
     )
+
+
+def _revalidation(row: Revalidation) -> Row:
+    return {
+        "version": row.version_id,
+        "opened_by": row.opened_by_id,
+        "reason": row.reason,
+        "trigger": row.trigger,
+        "gates": row.gates,
+        "due_on": row.due_on.isoformat(),
+        "outcome": row.outcome,
+        "decided_by": row.decided_by_id,
+        "decided_because": row.decided_because,
+        "valid_until": row.valid_until.isoformat() if row.valid_until else None,
+    }
 
 
 def _waiver(row: Waiver) -> Row:

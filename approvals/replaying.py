@@ -163,6 +163,25 @@ def _delegation_revoked(state: Replay, _model: int, entry: Row, facts: Row) -> N
     state.delegations.setdefault(facts["delegation"], {})["revoked_by"] = entry["actor"]["id"]
 
 
+def _pass_opened(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    names = {name: facts[name] for name in ("trigger", "gates", "due_on")}
+    begun = {"outcome": "open", "decided_by": None, "decided_because": "", "valid_until": None}
+    opened = {"version": version, "opened_by": entry["actor"]["id"], "reason": entry["reason"]}
+    state.revalidations[facts["revalidation"]] = {**begun, **opened, **names}
+
+
+def _pass_decided(state: Replay, _version: int, entry: Row, facts: Row) -> None:
+    row = state.revalidations.setdefault(facts["revalidation"], {})
+    names = {name: facts[name] for name in ("outcome", "valid_until")}
+    row |= {"decided_by": entry["actor"]["id"], "decided_because": entry["reason"], **names}
+
+
+def _decommissioned(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    names = {name: facts[name] for name in ("item", "text", "applies", "role", "printed_name")}
+    said = {"version": version, "answered_by": entry["actor"]["id"], "evidence": entry["reason"]}
+    state.decommissions[facts["answer"]] = {**said, **names}
+
+
 def _attached(state: Replay, version: int, entry: Row, facts: Row) -> None:
     state.evidence[facts["evidence"]] = {
         "version": version,
@@ -236,6 +255,11 @@ APPLIED: dict[str, Callable[[Replay, int, Row, Row], None]] = {
     Event.WAIVER_REVOKED: _waiver_revoked,
     Event.DELEGATED: _delegated,
     Event.DELEGATION_REVOKED: _delegation_revoked,
+    Event.REVALIDATION_OPENED: _pass_opened,
+    Event.REVALIDATION_RENEWED: _pass_decided,
+    Event.REVALIDATION_REFUSED: _pass_decided,
+    Event.REVALIDATION_ENDED: _pass_decided,
+    Event.DECOMMISSION_ANSWERED: _decommissioned,
     Event.EVIDENCE_ATTACHED: _attached,
     Event.ANSWER_RECORDED: _answered,
     Event.CHECK_REQUESTED: _requested,
@@ -257,4 +281,6 @@ TITLES = {
     "waivers": "Exception",
     "waiver_signatures": "Signature of an exception",
     "delegations": "Delegation",
+    "revalidations": "Revalidation",
+    "decommissions": "Answer of a decommission checklist",
 }

@@ -7,3 +7,12 @@ version_moved = Signal()
 
 policy_examined = Signal()
 """Sent with the `document` when a policy is drafted or published; a receiver raises BadInput for what it cannot do."""
+
+revalidation_opened = Signal()
+"""Arguments: version (locked), revalidation (Revalidation), now: whoever has evidence for the new pass adds it."""
+
+record_wanted = Signal()
+"""Arguments: version (locked), now: the record of monitoring is made as it stands."""
+
+approval_renewed = Signal()
+"""Arguments: version (locked), actor (User), now: an approval in monitoring was renewed to a new date."""

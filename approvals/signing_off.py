@@ -155,7 +155,8 @@ def _why_not(  # noqa: PLR0911  (one sentence each)
     if principal != actor and principal.pk in dossier.contributors(case, document, stage):
         return f"{_name(principal)}, for whom you would sign, contributed to this version and cannot sign it."
     if stage not in _open_stages(case):
-        return f"{stage.label} is not open for signing while the version is in {case.stage.label.lower()}."
+        again = ", and its revalidation does not go through that gate" if case.under_way else ""
+        return f"{stage.label} is not open for signing while the version is in {case.stage.label.lower()}{again}."
     if not any(isinstance(r, SignOffsRequirement) and role in r.roles for r in document.gates.get(stage, ())):
         return f"The policy asks no sign-off as {role.in_words} in {stage.label.lower()}."
     signed = [one for one in case.sign_offs if one.stage == stage and one.dossier == case.dossiers[stage]]
@@ -173,7 +174,7 @@ def _name(user: User) -> str:
 def _open_stages(case: Case) -> tuple[Stage, ...]:
     if case.stage is Stage.SUSPENDED:
         return REVIEW_STAGES
-    return stages_up_to(case.stage) if case.stage in REVIEW_STAGES else ()
+    return stages_up_to(case.stage) if case.stage in REVIEW_STAGES else case.pass_stages
 
 
 def record_sign_off(
@@ -274,7 +275,8 @@ def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tup
     principal, sentence = _seat(case, document, version, stage=asked.stage, role=asked.role, actor=actor)
     if sentence or principal is None:
         raise NotPermitted(sentence)
-    if asked.decision in (SignOffDecision.REQUEST_CHANGES, SignOffDecision.REJECT) and asked.stage != case.stage:
+    objects = asked.decision in (SignOffDecision.REQUEST_CHANGES, SignOffDecision.REJECT)
+    if objects and asked.stage not in (case.stage, *case.pass_stages):
         raise Refused("Changes and rejection can be asked only in the stage that the version is in.")
     shown = dossier.build(case, document, asked.stage)
     if shown.digest != asked.seen_digest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from approvals import checking, kept_results, running, time_limits, workflow
+from approvals import checking, kept_results, revalidating, running, time_limits, workflow
 
 
 @shared_task
@@ -28,6 +28,13 @@ def sweep() -> int:
 def look_at_time_limits() -> int:
     """Remind people of stages that are due and escalate those that are overdue."""
     return len(time_limits.tell())
+
+
+@shared_task
+def look_at_revalidations() -> int:
+    """Open the revalidations for which it is time, and tell people of those that are due."""
+    opened = len(revalidating.open_due())
+    return opened + revalidating.watch()
 
 
 @shared_task

@@ -44,7 +44,7 @@ def lines_of(
 
 
 def dossiers_at_approval(version: ModelVersion) -> dict[str, str]:
-    """Digest of each stage's dossier when the approval last began to hold; empty before that.
+    """Digest of each stage's dossier when the approval last began to hold or was renewed; empty before that.
 
     What happens to a deployed version later, a finding of a monitor for example, changes the dossiers that a new
     signature would cover, and takes nothing away from those that the approval rests on.
@@ -64,7 +64,7 @@ def _at_approval(version: ModelVersion) -> dict[str, Any]:
     rows = LedgerEntry.objects.filter(
         object_type="approvals.modelversion",
         object_id=str(version.pk),
-        event__in=(Event.VERSION_ADVANCED, Event.VERSION_REINSTATED),
+        event__in=(Event.VERSION_ADVANCED, Event.VERSION_REINSTATED, Event.REVALIDATION_RENEWED),
     ).order_by("-seq")
     for payload in rows.values_list("payload", flat=True):
         facts: dict[str, Any] = json.loads(payload)["facts"]

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from approvals import dossier
 from approvals.events import Event
 from approvals.models import ModelVersion, SignOff
+from approvals.models.revalidations import pass_under_way
 from approvals.requirements.base import Case
 from approvals.stages import REVIEW_STAGES, Stage
 from portal import ledger, notify
@@ -37,7 +38,7 @@ def watched(version: ModelVersion, *, actor: User | None) -> Iterator[None]:
 
 def _record_voided(version: ModelVersion, ids: frozenset[int], actor: User | None) -> None:
     rows = _rows(ids)
-    may_sign_again = version.stage in (*REVIEW_STAGES, Stage.SUSPENDED)
+    may_sign_again = version.stage in (*REVIEW_STAGES, Stage.SUSPENDED) or pass_under_way(version) is not None
     what_now = "Read it again and sign again." if may_sign_again else "The approval stands; nobody signs now."
     notify.notify(
         recipients=[row.signer for row in rows],

@@ -12,14 +12,16 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import dossier, permissions, policy, refusals, signing_off, timeline
+from approvals import decommissioning, dossier, passes, permissions, policy, refusals, signing_off
 from approvals.events import Event
-from approvals.models import Comment, Finding, ModelVersion, SignOff, Waiver
+from approvals.lapsing import lapsed
+from approvals.models import Comment, Finding, ModelVersion, Revalidation, RevalidationOutcome, SignOff, Waiver
 from approvals.models.findings import FindingSource, FindingStatus
+from approvals.models.revalidations import pass_under_way
 from approvals.models.signoffs import SignOffDecision
 from approvals.policy_document import PolicyDocument, parse, pinned
 from approvals.requirements.base import Case
-from approvals.requirements.signoffs import SignOffsRequirement
+from approvals.requirements.signoffs import APPROVALS, SignOffsRequirement
 from approvals.signals import version_moved
 from approvals.stages import REVIEW_STAGES, Blocker, Role, Stage, Transition
 from portal import ledger, notify, reauthentication
@@ -81,7 +83,16 @@ def _settle_incumbents(version: ModelVersion, plan: str, actor: User, now: datet
     version.incumbent_plan = plan
     if plan == "replaced":
         for other in others:
-            _move(other, Transition.RETIRE, actor=actor, reason=f"Replaced by version {version.number}.", now=now)
+            _replace(other, version, actor, now)
+
+
+def _replace(other: ModelVersion, by: ModelVersion, actor: User, now: datetime) -> None:
+    """Retire the incumbent if its decommission checklist is answered; until then its approval is suspended."""
+    reason = f"Replaced by version {by.number}."
+    if decommissioning.open_items(other):
+        _move(other, Transition.SUSPEND, actor=actor, reason=f"{reason} {decommissioning.TO_DO}", now=now)
+    else:
+        _move(other, Transition.RETIRE, actor=actor, reason=reason, now=now)
 
 
 def sign_off(
@@ -94,18 +105,24 @@ def sign_off(
     to: str = "",
     now: datetime | None = None,
 ) -> SignOff:
-    """Sign; a request for changes moves back to stage `to`, a rejection ends the version, in the same transaction."""
+    """Sign; a request for changes moves back to stage `to`, a rejection ends the version, in the same transaction.
+
+    In a revalidation a request for changes moves nothing and keeps its gate closed; a rejection refuses the renewal.
+    """
     now = now or timezone.now()
 
     def and_then(version: ModelVersion, row: SignOff) -> None:
-        if row.decision == SignOffDecision.REQUEST_CHANGES:
+        under_way = pass_under_way(version)
+        if under_way is not None and row.decision == SignOffDecision.REJECT:
+            refuse_renewal(version, under_way, actor=actor, reason=row.comment, now=now)
+        elif under_way is not None or row.decision in APPROVALS:
+            _tell_submitter(version, row)
+        elif row.decision == SignOffDecision.REQUEST_CHANGES:
             target = _earlier_stage(version, to)
             if target is not None:
                 _move(version, Transition.REQUEST_CHANGES, actor=actor, reason=row.comment, now=now, to=target)
         elif row.decision == SignOffDecision.REJECT:
             _move(version, Transition.REJECT, actor=actor, reason=row.comment, now=now)
-        else:
-            _tell_submitter(version, row)
 
     return signing_off.record_sign_off(
         version_id=version_id,
@@ -185,8 +202,19 @@ def _require_nothing_lapsed(version: ModelVersion, now: datetime) -> None:
         raise Refused(f"The approval cannot hold again: {sentence}")
 
 
+def refuse_renewal(version: ModelVersion, under_way: Revalidation, *, actor: User, reason: str, now: datetime) -> None:
+    """End a pass of a locked version without renewal, and suspend its approval, inside the caller's transaction."""
+    passes.decided(under_way, version=version, outcome=RevalidationOutcome.REFUSED, actor=actor, reason=reason, now=now)
+    if version.stage == Stage.MONITORING:
+        sentence = f"The revalidation ended without renewal. {reason.strip()}"
+        _move(version, Transition.SUSPEND, actor=actor, reason=sentence, now=now)
+
+
 def retire(*, version_id: int, actor: User, reason: str, now: datetime | None = None) -> ModelVersion:
-    """Take a deployed version out of service. The owner or whoever signs as business owner."""
+    """Take a deployed version out of service. The owner or whoever signs as business owner.
+
+    Refused while an item of the decommission checklist is not answered: in an emergency the approval is suspended.
+    """
     now = now or timezone.now()
     version = _read(version_id)
     _require_reason(reason)
@@ -195,20 +223,24 @@ def retire(*, version_id: int, actor: User, reason: str, now: datetime | None = 
         signs = Role.BUSINESS_OWNER in permissions.roles_of(actor, version.model)
         if not (permissions.is_owner(actor, version.model) or signs):
             raise NotPermitted("Only the model's owner or its business owner may retire a version.")
+        if sentence := policy.why_illegal(Stage(version.stage), Transition.RETIRE):
+            raise Refused(sentence)
+        decommissioning.require_answered(version)
         _move(version, Transition.RETIRE, actor=actor, reason=reason, now=now)
     return version
 
 
 def suspend_lapsed(*, now: datetime | None = None) -> tuple[ModelVersion, ...]:
-    """Suspend every approval that has expired or has an overdue condition. Idempotent; two callers are harmless."""
+    """Suspend every approval that expired, or has an overdue condition or revalidation. Two callers are harmless."""
     now = now or timezone.now()
     suspended = []
     overdue = Finding.objects.filter(
         source=FindingSource.CONDITION, status=FindingStatus.OPEN, due_on__lt=now.date()
     ).values("version_id")
     ended = Waiver.objects.filter(Q(expires_on__lt=now.date()) | Q(revoked_at__isnull=False)).values("version_id")
+    late = Revalidation.objects.filter(outcome=RevalidationOutcome.OPEN, due_on__lt=now.date()).values("version_id")
     due = ModelVersion.objects.filter(stage=Stage.MONITORING).filter(
-        Q(approval_expires_at__lte=now) | Q(pk__in=overdue) | Q(pk__in=ended)
+        Q(approval_expires_at__lte=now) | Q(pk__in=overdue) | Q(pk__in=ended) | Q(pk__in=late)
     )
     for version_id in due.values_list("pk", flat=True):
         with transaction.atomic():
@@ -218,35 +250,6 @@ def suspend_lapsed(*, now: datetime | None = None) -> tuple[ModelVersion, ...]:
                 _move(version, Transition.SUSPEND, actor=None, reason=sentence, now=now)
                 suspended.append(version)
     return tuple(suspended)
-
-
-def lapsed(version: ModelVersion, now: datetime) -> str:
-    """Why an approval no longer holds by itself; empty if it does."""
-    if version.approval_expires_at is not None and version.approval_expires_at <= now:
-        return f"The approval expired on {version.approval_expires_at:%d %b %Y}."
-    overdue = Finding.objects.filter(
-        version=version, source=FindingSource.CONDITION, status=FindingStatus.OPEN, due_on__lt=now.date()
-    ).first()
-    if overdue:
-        return f"A condition of the approval is overdue: {overdue.description}"
-    return _ended_exception(version, now)
-
-
-def _ended_exception(version: ModelVersion, now: datetime) -> str:
-    """Which exception, on which the approval rests, ended or was revoked while what it set aside is still not met."""
-    ended = Waiver.objects.filter(pk__in=timeline.exceptions_at_approval(version)).filter(
-        Q(expires_on__lt=now.date()) | Q(revoked_at__isnull=False)
-    )
-    if not ended:
-        return ""
-    document, case = pinned(version.policy), dossier.load_case(version)
-    for row in ended:
-        state = policy.gate(case, document, Stage(row.stage), now=now)
-        pairs = zip(document.gates.get(Stage(row.stage), ()), state.outcomes, strict=False)
-        if any(not outcome.met and row.requirement in ("", asked.identity()) for asked, outcome in pairs):
-            how = "was revoked" if row.revoked_at else f"ended on {row.expires_on:%d %b %Y}"
-            return f"The exception from “{row.title}” {how}, and what it set aside is still not met."
-    return ""
 
 
 def comment(*, version_id: int, actor: User, text: str, now: datetime | None = None) -> Comment:
@@ -325,6 +328,9 @@ def _move(
         getattr(version, transition.value)()
     version.stage_entered_at = now
     version.save()
+    if transition is Transition.RETIRE and (under_way := pass_under_way(version)) is not None:
+        ended = RevalidationOutcome.ENDED
+        passes.decided(under_way, version=version, outcome=ended, actor=actor, reason=reason, now=now)
     version_moved.send(
         sender=ModelVersion, version=version, source=source.value, target=version.stage, actor=actor, now=now
     )

@@ -25,9 +25,10 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals import permissions
-from approvals.admin.acting import do, person, version_for
+from approvals.admin.acting import Act, do, person, refused, sent, serve, version_for
+from approvals.admin.forms import ActForm, ReasonForm
 from approvals.panels import VERSION_PAGE
-from modelcards import exporters, issuing, offline, panels, records
+from modelcards import exporters, issuing, offline, panels, records, reissuing
 from modelcards.auditor_script import SCRIPT_NAME, auditor_script
 from modelcards.authority import list_path, root_path
 from modelcards.card_schema import FILE as SCHEMA_FILE
@@ -83,6 +84,7 @@ class ModelCardAdmin(ScopedAdmin):
             at("verify/", verify, "verify"),
             at("trust/<slug:what>/", trust, "trust"),
             at("draft/<int:version_id>/", order_draft, "order_draft"),
+            at("reissue/<int:version_id>/", reissue, "reissue"),
             at("<int:card_id>/retry/", retry, "retry"),
             at("<int:card_id>/download/<slug:exporter>/", download, "download"),
             *super().get_urls(),
@@ -139,6 +141,22 @@ def order_draft(request: HttpRequest, version_id: int) -> HttpResponse:
         return "The draft is ordered; it appears here when it is printed."
 
     return do(request, version, run, anchor="#cards")
+
+
+@require_http_methods(["GET", "POST"])
+def reissue(request: HttpRequest, version_id: int) -> HttpResponseBase:
+    """Issue the card of an approval once more, with what monitors read since."""
+    version, user = version_for(request, version_id), person(request)
+    why = reissuing.why_not_reissue(version, user)
+    if why and request.method != "POST":
+        return refused(request, version, why)
+
+    def run(form: ActForm) -> None:
+        reissuing.reissue(version_id=version_id, actor=user, reason=form.cleaned_data["reason"])
+
+    intro = "The new card carries the record of monitoring as it stands now. Earlier cards stay, and are superseded."
+    act = Act(f"Issue the card of {version} again", "Issue", run, "The card is ordered.", intro, "#cards")
+    return serve(request, version, act, ReasonForm(sent(request)))
 
 
 @require_POST

@@ -14,7 +14,7 @@ class ModelcardsConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
-        from approvals.signals import version_moved  # noqa: PLC0415
+        from approvals.signals import approval_renewed, version_moved  # noqa: PLC0415
         from modelcards import exporters, issuing, seals, words  # noqa: PLC0415
         from modelcards.events import Event  # noqa: PLC0415
         from modelcards.models import ModelCard  # noqa: PLC0415
@@ -27,4 +27,5 @@ class ModelcardsConfig(AppConfig):
         guards.add(guards.Guard(ModelCard, guards.Act.UPDATE, "finished", finished, "OLD.\"status\" = 'finished'"))
         exporters.load()
         checks.register(seals.check_settings)
+        approval_renewed.connect(issuing.when_renewed, dispatch_uid="modelcards.issuing.when_renewed")
         version_moved.connect(issuing.when_moved, dispatch_uid="modelcards.issuing.when_moved")

@@ -130,8 +130,49 @@ class MonitorPlan:
 
 
 @dataclass(frozen=True)
+class MonitoredMonth:
+    """What one monitor read in one month: the worst level and the measure that decided it; nothing read, no level."""
+
+    month: str
+    readings: int
+    level: str = ""
+    measure: str = ""
+    value: float | None = None
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class MonitorHistory:
+    """One monitor month by month, and its alarm at the end of the record."""
+
+    title: str
+    alarm: str
+    months: tuple[MonitoredMonth, ...] = ()
+
+
+@dataclass(frozen=True)
+class MonitoringRecord:
+    """The record of monitoring that the card was issued with: evidence of its own, by digest."""
+
+    sha256: str
+    since: str
+    until: str
+    batches: int
+    readings: int
+    without_answer: int
+    waiting_for_labels: int
+    months: int
+    months_with_data: int
+    months_without_data: tuple[str, ...] = ()
+    monitors: tuple[MonitorHistory, ...] = ()
+    alarms: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class MonitoringPlan:
-    """What is watched after approval."""
+    """What is watched after approval and, on a card that is issued again, what was read so far."""
 
     monitors: tuple[MonitorPlan, ...] = ()
     text: str = ""
+    record: MonitoringRecord | None = field(default=None, metadata=ADDED)

@@ -25,6 +25,7 @@ from approvals import evidence, files, permissions, refusals
 from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
+from approvals.models.revalidations import pass_under_way
 from approvals.stages import REVIEW_STAGES, Stage
 from modelcards import attesting, content, exporters, seals, signing
 from modelcards.card import Card, CardStatus
@@ -80,13 +81,18 @@ def request_draft(*, version_id: int, actor: User, now: datetime | None = None) 
         under_way = ModelCard.objects.filter(
             version=version, kind=CardStatus.DRAFT, status__in=(RunStatus.QUEUED, RunStatus.RUNNING)
         ).first()
-        return under_way or _order(version, CardStatus.DRAFT, actor, now)
+        return under_way or order(version, CardStatus.DRAFT, actor, now)
 
 
 def when_moved(*, version: ModelVersion, target: str, actor: User | None, now: datetime, **_: Any) -> None:
     """Order the issued card when an approval begins to hold, inside the transaction of the move."""
     if target == Stage.MONITORING:
-        _order(version, CardStatus.ISSUED, actor, now)
+        order(version, CardStatus.ISSUED, actor, now)
+
+
+def when_renewed(*, version: ModelVersion, actor: User | None, now: datetime, **_: Any) -> None:
+    """Order a new card when an approval is renewed, inside the transaction of the renewal."""
+    order(version, CardStatus.ISSUED, actor, now)
 
 
 def retry(*, card_id: int, actor: User, now: datetime | None = None) -> ModelCard:
@@ -107,12 +113,13 @@ def retry(*, card_id: int, actor: User, now: datetime | None = None) -> ModelCar
     return row
 
 
-def _order(version: ModelVersion, kind: CardStatus, actor: User | None, now: datetime) -> ModelCard:
+def order(version: ModelVersion, kind: CardStatus, actor: User | None, now: datetime, *, reason: str = "") -> ModelCard:
+    """Queue a card of a locked version inside the caller's transaction; `reason` says why an issued one is repeated."""
     row = ModelCard.objects.create(version=version, kind=kind, requested_by=actor, requested_at=now, hinted_at=now)
     prefix = "MC" if kind is CardStatus.ISSUED else "DRAFT"
     row.number = f"{prefix}-{now:%Y}-{row.pk:05d}"
     row.save(update_fields=["number"])
-    _record(Event.CARD_REQUESTED, row, actor)
+    _record(Event.CARD_REQUESTED, row, actor, **({"reissued_because": reason} if reason else {}))
     hints.send_after_commit(TASK, row.pk)
     return row
 
@@ -185,6 +192,8 @@ def make(row: ModelCard, report: Callable[[int, str], None] = _to_nobody) -> tup
         return card, printer.printed(card, meanwhile=lambda: report(20, "Printing"))
     if row.version.stage != Stage.MONITORING:
         raise Refused(f"The approval does not hold now: the version is {row.version.get_stage_display().lower()}.")
+    if pass_under_way(row.version) is not None:
+        raise Refused("A revalidation is under way; a new card is issued when the approval is renewed.")
     identity = seals.identity()
     plan, note = seals.plan(identity)
     order = _Order(row, now, ledger.checkpoint(), identity, report)

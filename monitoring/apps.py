@@ -13,8 +13,8 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
-        from approvals.signals import policy_examined, version_moved  # noqa: PLC0415
-        from monitoring import monitors, planning, words  # noqa: PLC0415
+        from approvals.signals import policy_examined, record_wanted, revalidation_opened, version_moved  # noqa: PLC0415
+        from monitoring import monitors, planning, records, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
         from monitoring.models import AlarmNote, Batch, Monitor  # noqa: PLC0415
         from portal import guards, ledger  # noqa: PLC0415
@@ -26,4 +26,6 @@ class MonitoringConfig(AppConfig):
         guards.append_only(AlarmNote)
         monitors.load()
         version_moved.connect(planning.when_moved, dispatch_uid="monitoring.planning.when_moved")
+        revalidation_opened.connect(records.when_revalidation_opened, dispatch_uid="monitoring.records.when_opened")
+        record_wanted.connect(records.when_record_wanted, dispatch_uid="monitoring.records.when_wanted")
         policy_examined.connect(planning.when_examined, dispatch_uid="monitoring.planning.when_examined")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from approvals import findings, permissions, voiding, workflow
-from approvals.models import Finding, ModelVersion
+from approvals import findings, permissions, revalidating, voiding, workflow
+from approvals.models import Finding, ModelVersion, RevalidationTrigger
 from approvals.models.findings import FindingSource, FindingStatus, Severity
+from approvals.policy_document import parse
 from approvals.stages import Role, Stage
 from monitoring import monitors
 from monitoring.alarms import Level
@@ -14,8 +15,6 @@ from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
 from monitoring.standing import alarm_of, day_of, standings
 from portal import ledger, notify
-
-DUE = timedelta(days=14)
 
 
 def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
@@ -46,18 +45,19 @@ def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> 
     known = Finding.objects.filter(
         version=version, source=FindingSource.MONITOR, source_reference=reference, status=FindingStatus.OPEN
     ).exists()
+    severity = _severity(row, level)
     if not known:
         with voiding.watched(version, actor=None):
             findings.add(
                 version=version,
                 actor=None,
-                severity=_severity(row, level),
+                severity=severity,
                 title=f"{_title(row)}: {_first(row)}",
                 description="\n".join(str(sentence) for sentence in row.sentences),
                 source=FindingSource.MONITOR,
                 source_reference=reference,
                 owner=version.model.owner,
-                due_on=(now + DUE).date(),
+                due_on=(now + timedelta(days=parse(version.policy.text).rules.due_days(severity))).date(),
                 now=now,
             )
     _tell(row, version, f"{_title(row)} of {version}: {_first(row)}", now)
@@ -77,6 +77,14 @@ def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> 
     if row.monitor.suspends and level >= row.monitor.suspends_from and version.stage == Stage.MONITORING:
         reason = f"{_title(row)} breached its limit, and the policy suspends on that. {_first(row)} {rollback(version)}"
         workflow.suspend(version_id=version.pk, actor=None, reason=reason, now=now)
+    if level == Level.CRITICAL and not known:
+        trigger, reason = RevalidationTrigger.CRITICAL_ALARM, f"{_title(row)} raised a critical alarm. {_first(row)}"
+        revalidating.open_by_trigger(_again(version), trigger, reason=reason, now=now)
+
+
+def _again(version: ModelVersion) -> ModelVersion:
+    """The version as it stands after the suspension; it is locked already."""
+    return ModelVersion.objects.select_related("model__owner", "policy", "submitted_by", "developer").get(pk=version.pk)
 
 
 def _severity(row: Reading, level: Level) -> int:

@@ -266,6 +266,7 @@ CELERY_BEAT_SCHEDULE = {
     "monitors": {"task": "monitoring.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
     "mail": {"task": "portal.tasks.send_outgoing", "schedule": 10.0, "options": {"expires": 10.0}},
     "time-limits": {"task": "approvals.tasks.look_at_time_limits", "schedule": timedelta(minutes=15)},
+    "revalidations": {"task": "approvals.tasks.look_at_revalidations", "schedule": timedelta(minutes=15)},
     "kept-results": {"task": "approvals.tasks.forget_kept_results", "schedule": timedelta(hours=1)},
     "staleness": {"task": "monitoring.tasks.check_staleness", "schedule": timedelta(hours=1)},
     "decisions": {"task": "portal.tasks.sign_decisions", "schedule": 60.0, "options": {"expires": 60.0}},

@@ -69,7 +69,7 @@ class Cast:
     signers: dict[Role, User]
 
     def publish(self, gates: dict[str, list[Any]] | None = None, *, tier: str = "high", **extra: Any):
-        """A published policy; stages that are not given have gates named as empty."""
+        """A published policy; stages that are not given have gates named as empty, as is the checklist."""
         given = gates or {}
         text = yaml.safe_dump(
             {
@@ -77,6 +77,7 @@ class Cast:
                 "title": "A policy for tests",
                 "tier": tier,
                 "approval_valid_days": 365,
+                "decommission": [],
                 "gates": {stage.value: given.get(stage.value, []) for stage in REVIEW_STAGES},
                 **extra,
             },

@@ -137,6 +137,7 @@ def _values(version: ModelVersion) -> dict[str, object]:
         "section": "use",
         "check": "performance",
         "finding_id": version.findings.get().pk,
+        "item": "endpoint_off",
         "run_id": version.check_runs.get().pk,
         "model_id": version.model_id,
         "policy_id": version.policy_id,

@@ -15,6 +15,7 @@ from approvals.admin import forms, version_page
 from approvals.admin.acting import Act, do, person, refused, sent, serve, version_for
 from approvals.admin.attach_forms import ReferToTableForm, attach_form
 from approvals.models import CheckRun, EvidenceKind, Finding
+from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.models.findings import FindingStatus
 from approvals.policy_document import parse
 from approvals.stages import ENDS, Stage, Transition
@@ -77,7 +78,7 @@ def _advance(request: HttpRequest, version_id: int) -> HttpResponseBase:
 def attach(request: HttpRequest, version_id: int, kind: str) -> HttpResponseBase:
     """Attach or replace evidence of one kind."""
     version, user = version_for(request, version_id), person(request)
-    if kind not in EvidenceKind.values or kind == EvidenceKind.CARD_DRAFT:
+    if kind not in EvidenceKind.values or kind in MADE_BY_THE_PORTAL:
         raise Http404
     label = str(EvidenceKind(kind).label)
 

@@ -15,6 +15,7 @@ from approvals import permissions
 from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION
 from approvals.models import ModelVersion, RegisteredModel
 from approvals.models.findings import Severity
+from approvals.models.revalidations import pass_under_way
 from approvals.models.signoffs import SignOffDecision
 from approvals.policy_document import plain_yaml
 from approvals.signing_off import Condition
@@ -124,7 +125,8 @@ class SignForm(ActForm):
             del self.fields["code"]
         here = Stage(version.stage)
         earlier = REVIEW_STAGES[: REVIEW_STAGES.index(here)] if here in REVIEW_STAGES else ()
-        asked_here = stage == here
+        under_way = pass_under_way(version)
+        asked_here = stage == here or (under_way is not None and stage in under_way.stages)
         if not asked_here:
             self.fields["decision"].choices = SignOffDecision.choices[:2]  # type: ignore[attr-defined]
         if earlier and asked_here:

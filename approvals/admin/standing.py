@@ -12,11 +12,13 @@ from typing import TypeVar, cast
 
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
 from approvals import dossier, permissions, policy, signing_off, time_limits
-from approvals.models import ModelVersion
+from approvals.models import ModelVersion, Revalidation, RevalidationOutcome
+from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import parse
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Blocker, Stage, Tier, Transition, in_sentence, stages_up_to
@@ -78,7 +80,7 @@ def _look_for_awaited(user: User) -> tuple[AwaitedLine, ...]:
     lines: list[AwaitedLine] = []
     versions = (
         permissions.visible_versions(user)
-        .filter(stage__in=OPEN_TO_SIGN)
+        .filter(Q(stage__in=OPEN_TO_SIGN) | Q(pk__in=_revalidated()))
         .exclude(submitted_by=user)
         .exclude(developer=user)
         .select_related("model", "policy", "submitted_by")
@@ -88,15 +90,23 @@ def _look_for_awaited(user: User) -> tuple[AwaitedLine, ...]:
     return tuple(sorted(lines, key=lambda line: (not line.ready, not line.overdue, line.since)))
 
 
+def _revalidated() -> QuerySet[Revalidation, int]:
+    under_way = Revalidation.objects.filter(outcome=RevalidationOutcome.OPEN)
+    return under_way.values_list("version_id", flat=True)
+
+
 def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
     mine = set(permissions.signing_roles(user, version.model))
     if not mine:
         return []
     document, case, now = parse(version.policy.text), dossier.load_case(version), timezone.now()
-    gates = [policy.gate(case, document, stage, now=now) for stage in stages_up_to(case.stage)]
+    stages = stages_up_to(case.stage) if case.stage in OPEN_TO_SIGN else case.pass_stages
+    gates = [policy.gate(case, document, stage, now=now) for stage in stages]
     others = sum(blocker.code not in SIGN_OFF_CODES for state in gates for blocker in state.blockers)
     lines = []
     time = time_limits.standing(version, now=now, document=document)
+    under_way = pass_under_way(version) if case.under_way else None
+    again = f"revalidation, by {under_way.due_on:%d %b %Y}" if under_way else ""
     for state in gates:
         for requirement, outcome in zip(document.gates.get(state.stage, ()), state.outcomes, strict=False):
             if not isinstance(requirement, SignOffsRequirement) or outcome.met:
@@ -118,7 +128,7 @@ def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
                     submitted_by=version.submitted_by.get_full_name() or version.submitted_by.get_username(),
                     since=version.stage_entered_at,
                     others_open=others,
-                    due=time.in_words if time else "",
+                    due=time.in_words if time else again,
                     overdue=bool(time and time.overdue),
                 )
             )

@@ -9,9 +9,10 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from approvals import permissions, signing_off
+from approvals import permissions, reviewed_again, signing_off
 from approvals.models import CheckRun, EvidenceKind, ModelVersion, SignOff
 from approvals.models.checks import RunStatus, Verdict
+from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.models.signoffs import SignOffDecision
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.answers import AnswersRequirement
@@ -121,7 +122,7 @@ def evidence_lines(
     lines = []
     for kind, stages in asked.items():
         allowed = may_attach or (reports and kind == EvidenceKind.VALIDATION_REPORT)
-        upload = allowed and kind != EvidenceKind.CARD_DRAFT
+        upload = allowed and kind not in MADE_BY_THE_PORTAL and reviewed_again.may_attach(version, kind)
         url = reverse("admin:approvals_modelversion_attach", args=[version.pk, kind]) if upload else ""
         piece = case.evidence.get(kind)
         if piece is None:
@@ -171,7 +172,9 @@ def section_lines(case: Case, document: PolicyDocument, version: ModelVersion) -
                 stages=tuple(stages.get(section, ())),
                 answered=sum(bool(text.strip()) for _, text in given),
                 questions=given,
-                url=reverse("admin:approvals_modelversion_answers", args=[version.pk, section]),
+                url=reverse("admin:approvals_modelversion_answers", args=[version.pk, section])
+                if reviewed_again.may_answer(version, section)
+                else "",
             )
         )
     return tuple(lines)
@@ -190,7 +193,10 @@ def check_lines(case: Case, document: PolicyDocument, version: ModelVersion, *, 
     )  # fmt: skip
     for run in rows.order_by("-pk"):
         runs.setdefault(run.check_key, []).append(run)
-    lines = [_check_line(case, key, tuple(of), runs.get(key, []), may_run=may_run) for key, of in stages.items()]
+    lines = [
+        _check_line(case, key, tuple(of), runs.get(key, []), may_run=may_run and reviewed_again.may_check(version, key))
+        for key, of in stages.items()
+    ]
     return tuple(sorted(lines, key=lambda line: (ORDER[line.tone], line.title)))
 
 
@@ -236,6 +242,7 @@ def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
     """Every sign-off that the gates ask, stage by stage; voided ones stay visible."""
     mine = set(permissions.signing_roles(user, version.model))
     standing = standing_sign_offs(version, case)
+    again = frozenset(one.id for one in case.sign_offs if case.counts(one))
     rows: dict[tuple[str, str], list[SignOff]] = {}
     for row in SignOff.objects.filter(version=version).order_by("pk"):
         rows.setdefault((row.stage, row.role), []).append(row)
@@ -244,8 +251,9 @@ def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
         if not isinstance(requirement, SignOffsRequirement):
             continue
         given = [row for role in requirement.roles for row in rows.pop((stage.value, role.value), [])]
-        lines += [_given(row, standing) for row in given]
-        counting = {row.signer_id for row in given if row.pk in standing}
+        counted = again if stage in case.pass_stages else standing
+        lines += [_given(row, standing | counted, earlier=standing - counted) for row in given]
+        counting = {row.signer_id for row in given if row.pk in counted}
         for _ in range(requirement.people - len(counting)):
             lines.append(_missing(case, document, version, stage, requirement, user, mine))
     for rest in rows.values():
@@ -253,7 +261,8 @@ def sign_off_lines(case: Case, document: PolicyDocument, version: ModelVersion, 
     return tuple(lines)
 
 
-def _given(row: SignOff, standing: frozenset[int]) -> SignOffLine:
+def _given(row: SignOff, standing: frozenset[int], *, earlier: frozenset[int] = frozenset()) -> SignOffLine:
+    """`earlier` are those that the approval rests on and that a revalidation asks for again."""
     counts = row.pk in standing
     approved = row.decision in (SignOffDecision.APPROVE, SignOffDecision.APPROVE_WITH_CONDITIONS)
     words = {
@@ -265,7 +274,9 @@ def _given(row: SignOff, standing: frozenset[int]) -> SignOffLine:
     return SignOffLine(
         stage=Stage(row.stage).label,
         role=Role(row.role).label,
-        state=words[SignOffDecision(row.decision)] if counts else "No longer counts",
+        state=(words[SignOffDecision(row.decision)] + (" earlier" if row.pk in earlier else ""))
+        if counts
+        else "No longer counts",
         tone=(OK if approved else BAD) if counts else UNKNOWN,
         name=row.printed_name,
         comment=row.comment,
@@ -286,7 +297,7 @@ def _missing(
     mine: set[Role],
 ) -> SignOffLine:
     reached = case.stage in REVIEW_STAGES and REVIEW_STAGES.index(stage) <= REVIEW_STAGES.index(case.stage)
-    reached = reached or case.stage is Stage.SUSPENDED
+    reached = reached or case.stage is Stage.SUSPENDED or stage in case.pass_stages
     holders = dict.fromkeys(name for role in asked.roles for name in case.holders.get(role.value, ()))
     names = ", ".join(holders) or "nobody holds this role"
     if not reached:

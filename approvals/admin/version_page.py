@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from approvals import dossier, permissions, policy, repinning, time_limits, waivers, workflow
+from approvals import decommissioning, dossier, lapsing, permissions, policy, repinning, time_limits, waivers, workflow
 from approvals.admin.exception_lines import ExceptionLine, exception_lines
 from approvals.admin.finding_lines import FindingLine, MitigationLine, finding_lines, mitigation_lines
 from approvals.admin.texts import rendered_markdown
@@ -115,11 +115,12 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
     model = version.model
     in_review = version.stage in REVIEW_STAGES
     roles = set(permissions.roles_of(user, model))
-    may_submit = permissions.may_submit(user, model) and in_review
-    may_run = in_review and bool(roles or permissions.may_move(user, model))
+    may_change = in_review or case.under_way is not None
+    may_submit = permissions.may_submit(user, model) and may_change
+    may_run = may_change and bool(roles or permissions.may_move(user, model))
     gates = tuple(policy.gate(case, document, stage, now=now) for stage in REVIEW_STAGES)
     blockers = _open_items(case, document, now)
-    verdict, tone = _verdict(version, blockers)
+    verdict, tone = _verdict(version, blockers, revalidated=case.under_way is not None)
     sign_offs = sign_off_lines(case, document, version, user)
     return VersionPage(
         version=version,
@@ -136,7 +137,7 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
             document,
             version,
             may_attach=may_submit,
-            reports=in_review and Role.MODEL_VALIDATOR in roles,
+            reports=may_change and Role.MODEL_VALIDATOR in roles,
         ),
         sections=section_lines(case, document, version),
         checks=check_lines(case, document, version, may_run=may_run),
@@ -158,9 +159,11 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
 
 
 def _open_items(case: Case, document: PolicyDocument, now: datetime) -> tuple[Blocker, ...]:
-    """What stands before the next stage or, for a suspended version, before its approval can hold again."""
+    """What stands before the next stage, before a renewal, or before a suspended approval can hold again."""
     if case.stage in REVIEW_STAGES:
         return policy.decide(case, document, Transition.ADVANCE, now=now).blockers
+    if case.under_way is not None:
+        return policy.renewal_blockers(case, document, now=now)
     if case.stage is Stage.SUSPENDED:
         return policy.decide(case, document, Transition.REINSTATE, now=now).blockers
     return ()
@@ -173,13 +176,14 @@ def _may_ask_exception(document: PolicyDocument, blockers: tuple[Blocker, ...]) 
 def checks_of(version: ModelVersion, user: User) -> tuple[CheckLine, ...]:
     """Only the check lines: what the page asks for while one is running."""
     document = parse(version.policy.text)
-    may_run = version.stage in REVIEW_STAGES and bool(
+    case = dossier.load_case(version)
+    may_run = (version.stage in REVIEW_STAGES or case.under_way is not None) and bool(
         permissions.roles_of(user, version.model) or permissions.may_move(user, version.model)
     )
-    return check_lines(dossier.load_case(version), document, version, may_run=may_run)
+    return check_lines(case, document, version, may_run=may_run)
 
 
-def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...]) -> tuple[str, str]:
+def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...], *, revalidated: bool) -> tuple[str, str]:
     stage = Stage(version.stage)
     if stage in REVIEW_STAGES:
         if blockers:
@@ -188,6 +192,9 @@ def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...]) -> tuple[str,
         return f"{stage.label} is complete: the version may advance", OK
     if stage is Stage.MONITORING:
         until = f" until {version.approval_expires_at:%d %b %Y}" if version.approval_expires_at else ""
+        if revalidated:
+            count = f"; {len(blockers)} item{'s' if len(blockers) > 1 else ''} open" if blockers else ""
+            return f"Approved{until}, and its revalidation is under way{count}", WAIT if blockers else OK
         return f"Approved{until} and in monitoring", OK
     if stage is Stage.SUSPENDED:
         count = f"{len(blockers)} items are" if len(blockers) > 1 else "1 item is"
@@ -249,11 +256,13 @@ def _moves(version: ModelVersion, user: User, roles: set[Role], blockers: tuple[
         why = "" if officers else "Only a risk or compliance officer of this model may suspend its approval."
         found.append(Button("Suspend…", url("suspend"), why, "danger", id="suspend"))
     if stage is Stage.SUSPENDED:
-        why = workflow.why_not_reinstate(version, user) or workflow.lapsed(version, timezone.now())
+        why = workflow.why_not_reinstate(version, user) or lapsing.lapsed(version, timezone.now())
         why = why or ("Off while the items above are open." if blockers else "")
         found.append(Button("Reinstate…", url("reinstate"), why, "primary", id="reinstate"))
     if stage in (Stage.MONITORING, Stage.SUSPENDED):
         why = "" if retires else "Only the model's owner or its business owner may retire a version."
+        if retires and decommissioning.open_items(version):
+            why = "Off while the decommission checklist has open items."
         found.append(Button("Retire…", url("retire"), why, "danger", id="retire"))
     return tuple(found)
 

@@ -14,15 +14,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from approvals import permissions, time_limits, viewing
-from approvals.admin import acts, version_page
+from approvals.admin import acts, decommission_pages, revalidation_pages, version_page
 from approvals.admin.acting import person, version_for
 from approvals.admin.repin_page import repin
 from approvals.admin.sign_page import SignView
 from approvals.admin.standing import awaited_of, blockers_of
 from approvals.admin.waivers import ask as ask_for_exception
 from approvals.models import ModelVersion
+from approvals.panels import VERSION_PAGE
 from approvals.stages import REVIEW_STAGES
 from portal.admin import ScopedAdmin, row_number
+
+VERSION_PAGE += [revalidation_pages.panel, decommission_pages.panel]
 
 
 @admin.register(ModelVersion)
@@ -102,6 +105,10 @@ class ModelVersionAdmin(ScopedAdmin):
             at("<int:version_id>/findings/<int:finding_id>/<slug:act>/", acts.settle_finding, "settle_finding"),
             at("<int:version_id>/mitigate/<int:run_id>/", acts.mitigate, "mitigate"),
             at("<int:version_id>/exceptions/ask/", ask_for_exception, "ask_exception"),
+            at("<int:version_id>/revalidation/ask/", revalidation_pages.ask, "revalidation_ask"),
+            at("<int:version_id>/revalidation/renew/", revalidation_pages.renew, "revalidation_renew"),
+            at("<int:version_id>/revalidation/refuse/", revalidation_pages.refuse, "revalidation_refuse"),
+            at("<int:version_id>/decommission/<slug:item>/", decommission_pages.answer, "decommission"),
             *super().get_urls(),
         ]
 

@@ -1,10 +1,12 @@
 """Tables of the approvals app. Each table is written by one use-case module only."""
 
 from approvals.models.checks import CheckRun, LeasedRun
+from approvals.models.decommissions import DecommissionAnswer
 from approvals.models.delegations import Delegation
 from approvals.models.evidence import Answer, Evidence, EvidenceKind, StoredFile
 from approvals.models.findings import Comment, Finding, MitigationPlan
 from approvals.models.policies import Policy
+from approvals.models.revalidations import Revalidation, RevalidationOutcome, RevalidationTrigger
 from approvals.models.signoffs import DossierSnapshot, SignOff
 from approvals.models.tiers import TierAssessment, TierOverride
 from approvals.models.time_notices import TimeNotice, TimeNoticeKind
@@ -20,6 +22,7 @@ __all__ = [
     "Answer",
     "CheckRun",
     "Comment",
+    "DecommissionAnswer",
     "Delegation",
     "DossierSnapshot",
     "Evidence",
@@ -32,6 +35,9 @@ __all__ = [
     "RegisteredModel",
     "RegisteredModelGroupObjectPermission",
     "RegisteredModelUserObjectPermission",
+    "Revalidation",
+    "RevalidationOutcome",
+    "RevalidationTrigger",
     "SignOff",
     "StoredFile",
     "TierAssessment",

@@ -26,6 +26,11 @@ class EvidenceKind(models.TextChoices):
     ROLLBACK_PLAN = "rollback_plan", "Rollback plan"
     DEPLOYMENT_TARGET = "deployment_target", "Deployment target"
     CARD_DRAFT = "card_draft", "Draft model card"
+    MONITORING_RECORD = "monitoring_record", "Record of monitoring"
+
+
+MADE_BY_THE_PORTAL = (EvidenceKind.CARD_DRAFT, EvidenceKind.MONITORING_RECORD)
+"""Nobody uploads these."""
 
 
 class StoredFile(models.Model):

@@ -27,6 +27,7 @@ class FindingSource(models.TextChoices):
     PERSON = "person", "Person"
     MONITOR = "monitor", "Monitor"
     CONDITION = "condition", "Condition of an approval"
+    REVIEW = "review", "Revalidation"
 
 
 class FindingStatus(models.TextChoices):

@@ -144,6 +144,18 @@ class WaiverFact:
 
 
 @dataclass(frozen=True)
+class RevalidationFact:
+    """One pass through gates again, with the digest of the monitoring record that was made for it; empty if none."""
+
+    id: int
+    trigger: str
+    gates: tuple[Stage, ...]
+    opened_at: datetime
+    is_open: bool
+    record_sha256: str
+
+
+@dataclass(frozen=True)
 class CheckType:
     """What a requirement needs to know about a check class."""
 
@@ -184,10 +196,26 @@ class Case:
     mitigations: tuple[MitigationFact, ...]
     holders: Mapping[str, tuple[str, ...]]
     waivers: tuple[WaiverFact, ...] = ()
+    revalidations: tuple[RevalidationFact, ...] = ()
+    """In the order of their opening; only the last can be under way."""
     dossiers: Mapping[str, str] = field(default_factory=dict)
     """Digest of each stage's dossier as it stands; empty while the dossiers themselves are being built."""
     contributors: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """People who contributed to what each stage looks at: neither do they sign it, nor does what they signed count."""
+
+    @property
+    def under_way(self) -> RevalidationFact | None:
+        """The pass that waits for its decision."""
+        return next((one for one in self.revalidations if one.is_open), None)
+
+    @property
+    def pass_stages(self) -> tuple[Stage, ...]:
+        """The stages whose gates are passed again now."""
+        return self.under_way.gates if self.under_way else ()
+
+    def newest_pass(self, stage: Stage) -> RevalidationFact | None:
+        """The last pass that went, or goes, through the gate of a stage."""
+        return next((one for one in reversed(self.revalidations) if stage in one.gates), None)
 
     def counts(self, signed: SignOffFact) -> bool:
         """Whether a sign-off still stands: on the dossier as it is, by somebody who contributed nothing to it."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from approvals.models.checks import RunStatus, Verdict
-from approvals.models.evidence import EvidenceKind
+from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.requirements.base import Case, Requirement, RequirementError, RunFact, refuse_unknown, text_setting
 from approvals.stages import Blocker, Outcome, Stage
 
@@ -126,7 +126,7 @@ class ChecksRequirement(Requirement):
         if kind is None:
             return ()
         looked_at = {*kind.inputs, *kind.optional_inputs, *(case.evidence if "evidence" in kind.facts else ())}
-        looked_at -= {EvidenceKind.CARD_DRAFT}  # made by the portal out of all the rest
+        looked_at -= set(MADE_BY_THE_PORTAL)  # out of all the rest
         pieces = [case.evidence[name].contributors for name in looked_at if name in case.evidence]
         answers = [answer.contributors for answer in case.answers.values() if "answers" in kind.facts]
         return frozenset().union(*pieces, *answers)

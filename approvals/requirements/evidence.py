@@ -28,6 +28,8 @@ class EvidenceRequirement(Requirement):
             raise RequirementError(
                 f"{where}: there is no evidence kind “{kind}”; known: {', '.join(EvidenceKind.values)}."
             )
+        if kind == EvidenceKind.MONITORING_RECORD:
+            raise RequirementError(f"{where}: every revalidation has a record of monitoring; no gate asks for it.")
         return cls(kind=kind)
 
     def as_policy(self) -> dict[str, Any]:

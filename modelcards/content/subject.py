@@ -12,6 +12,7 @@ from approvals.policy_changes import slices_in_words
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from modelcards import card as c
+from modelcards.content import monitored
 from modelcards.content.texts import iso, name_of, plain, words
 
 BOUNDARIES = ("out_of_scope", "assumptions", "limitations")
@@ -209,7 +210,11 @@ def _risk(item: Any) -> c.Risk:
 
 def monitoring(document: PolicyDocument, rows: Mapping[str, Evidence]) -> c.MonitoringPlan:
     """What the policy watches after approval, and the submitter's own plan."""
-    return c.MonitoringPlan(tuple(_monitors(document)), text_of(rows.get(EvidenceKind.MONITORING_PLAN)))
+    return c.MonitoringPlan(
+        tuple(_monitors(document)),
+        text_of(rows.get(EvidenceKind.MONITORING_PLAN)),
+        monitored.record(rows.get(EvidenceKind.MONITORING_RECORD)),
+    )
 
 
 def _monitors(document: PolicyDocument) -> Iterator[c.MonitorPlan]:

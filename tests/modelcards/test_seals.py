@@ -261,7 +261,7 @@ def test_a_superseded_or_withdrawn_card_is_genuine_and_no_longer_stands(cast, ke
     path = kept(row)
     fact = records._since(ModelCard.objects.select_related("version").get(pk=row.pk))
     assert (fact.name, fact.holds) == (SINCE, True)
-    newer = issuing._order(row.version, CardStatus.ISSUED, None, timezone.now())
+    newer = issuing.order(row.version, CardStatus.ISSUED, None, timezone.now())
     assert issuing.execute(newer.pk), ModelCard.objects.get(pk=newer.pk).error
     status, said = verify(path, "--ledger")
     assert status == 1

@@ -19,8 +19,8 @@ MONITORS = [
 def deploy(cast):
     """Bring a version into monitoring under a policy with these monitors."""
 
-    def bring(monitors=MONITORS, columns=TABLE):
-        cast.publish(monitors=monitors)
+    def bring(monitors=MONITORS, columns=TABLE, rules=None):
+        cast.publish(monitors=monitors, **(rules or {}))
         version = cast.version()
         cast.artifact(version)
         cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **columns)

@@ -1,4 +1,4 @@
-"""Cards and the months after approval: the draft, the issued card as a file, a clean batch and a shifted one."""
+"""Cards and the year after approval: the draft, the issued card as a file, clean months, a drift, a revalidation."""
 
 from __future__ import annotations
 
@@ -10,30 +10,38 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from approvals.models import Finding
+from approvals import revalidating
+from approvals.models import Finding, Revalidation
 from approvals.models.checks import RunStatus
 from approvals.models.findings import FindingSource
+from approvals.revalidation_rules import months_after
 from modelcards import issuing
 from modelcards.models import ModelCard
 from monitoring import batches
 from monitoring import running as readings
 from monitoring.models import Batch, Reading, ReadingVerdict
-from portal.management.demo.batches import monthly_batches
-from portal.management.demo.cast import ADA, LEILANI, user
+from portal.management.demo.batches import DRIFTS_FROM, MONTHS, monthly_batches
+from portal.management.demo.batches import Batch as Month
+from portal.management.demo.cast import ADA, LEILANI, SAMIRA, user
 from portal.management.demo.scenes import Scene
 from portal.management.demo.steps import Step
 from portal.management.demo.training import SEED, train_mitigated
 from portal.management.demo.work import Queue, StoryError
 
-WINDOWS = "Its dates are those of the last two full months before the demonstration was made."
+WINDOWS = "Its dates are those of a month in the year before the demonstration was made."
+QUARTERS = ("first", "second", "third", "fourth")
+WHY_AGAIN = "Applications have drifted since month 8; we look again before the year is over."
 
 
 def steps(scene: Scene) -> list[Step]:
     """What happens once the version is in monitoring."""
     return [
         Step("The portal issues and signs the model card", partial(issued_card, scene)),
-        Step("Leilani delivers the first month", partial(_first_month, scene)),
-        Step("Leilani delivers the second month, which has shifted", partial(_second_month, scene)),
+        *(
+            Step(f"Leilani delivers the months of the {name} quarter", partial(_quarter, scene, place))
+            for place, name in enumerate(QUARTERS)
+        ),
+        Step("Samira, risk officer, has the credit score revalidated", partial(_revalidated, scene)),
     ]
 
 
@@ -78,25 +86,33 @@ def _waiting(version_id: int) -> list[int]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def _first_month(scene: Scene) -> str:
-    said = _receive(scene, 0)
-    if set(said) != {ReadingVerdict.OK}:
-        raise StoryError(f"The first month should be clean, but the monitors said: {', '.join(said)}.")
-    return f"{len(said)} monitors find nothing"
+def _quarter(scene: Scene, place: int) -> str:
+    """Deliver three months; nothing is found before the drift begins, and from its first month on it is."""
+    numbers = range(3 * place + 1, 3 * place + 4)
+    months = monthly_batches(SEED, train_mitigated())
+    for number in numbers:
+        _deliver(scene, number, months[number - 1])
+    version = scene.version()
+    scene.house.work.finish(Queue("readings of monitors", partial(_unread, version.pk), readings.execute))
+    said = {number: _said(scene, months[number - 1].name) for number in numbers}
+    for number, verdicts in said.items():
+        drifts = number >= DRIFTS_FROM
+        if (verdicts["feature_drift"] == ReadingVerdict.BREACH) is not drifts:
+            raise StoryError(f"Month {number} should {'' if drifts else 'not '}have drifted, but it is {verdicts}.")
+        if not drifts and set(verdicts.values()) != {ReadingVerdict.OK}:
+            raise StoryError(f"Month {number} should be clean, but the monitors said: {verdicts}.")
+    first = next((number for number in numbers if number >= DRIFTS_FROM), None)
+    if first is None:
+        return f"{sum(len(verdicts) for verdicts in said.values())} readings find nothing"
+    found = Finding.objects.filter(version=version, source=FindingSource.MONITOR).order_by("pk").first()
+    if found is None:
+        raise StoryError(f"Month {first} has drifted, but no finding was opened.")
+    words = "it goes on" if first > DRIFTS_FROM else f"from month {first} on Henrik, the owner, has a finding"
+    return f"{words}: {found.title}"
 
 
-def _second_month(scene: Scene) -> str:
-    said = _receive(scene, 1)
-    found = Finding.objects.filter(version=scene.version(), source=FindingSource.MONITOR).order_by("pk").first()
-    if ReadingVerdict.BREACH not in said or found is None:
-        raise StoryError(f"The second month should have drifted, but the monitors said: {', '.join(said)}.")
-    return f"a finding is opened and Henrik, the owner, is told: {found.title}"
-
-
-def _receive(scene: Scene, month: int) -> list[str]:
-    """Deliver a month, unless it was delivered, and give what each monitor says about it."""
-    version, batch = scene.version(), monthly_batches(SEED, train_mitigated())[month]
-    start, end = _window(month)
+def _deliver(scene: Scene, number: int, batch: Month) -> None:
+    version, (start, end) = scene.version(), _window(number)
     if not Batch.objects.filter(version=version, name=batch.name).exists():
         batches.receive(
             version_id=version.pk,
@@ -107,17 +123,27 @@ def _receive(scene: Scene, month: int) -> list[str]:
             window_end=end,
             description=f"{batch.description} {WINDOWS}",
         )
-    scene.house.work.finish(Queue("readings of monitors", partial(_unread, version.pk), readings.execute))
-    of_this = Reading.objects.filter(batch__version=version, batch__name=batch.name)
-    return list(of_this.order_by("pk").values_list("verdict", flat=True))
 
 
-def _window(month: int) -> tuple[date, date]:
-    """First and last day of the last calendar month but one, or of the last."""
-    end = timezone.now().date().replace(day=1) - timedelta(days=1)
-    if month == 0:
-        end = end.replace(day=1) - timedelta(days=1)
-    return end.replace(day=1), end
+def _said(scene: Scene, name: str) -> dict[str, str]:
+    """What each monitor says about a batch."""
+    of_this = Reading.objects.filter(batch__version=scene.version(), batch__name=name)
+    return dict(of_this.order_by("pk").values_list("monitor__key", "verdict"))
+
+
+def _window(number: int) -> tuple[date, date]:
+    """First and last day of a month; the twelfth is the last full one."""
+    this = timezone.now().date().replace(day=1)
+    start = months_after(this, number - 1 - MONTHS)
+    return start, months_after(start, 1) - timedelta(days=1)
+
+
+def _revalidated(scene: Scene) -> str:
+    version = scene.version()
+    if not Revalidation.objects.filter(version=version).exists():
+        revalidating.ask(version_id=version.pk, actor=user(SAMIRA), reason=WHY_AGAIN)
+    row = Revalidation.objects.get(version=version)
+    return f"{len(row.stages)} gates are passed again by {row.due_on:%d %b %Y}, with the year's record as evidence"
 
 
 def _unread(version_id: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Two months of applications after approval, drawn from the held-out rows and scored by the frozen model itself.
+"""A year of applications after approval, drawn from the held-out rows and scored by the frozen model itself.
 
 No value of an application is made up: the months differ in which public applications are drawn, and how often.
 """
@@ -15,6 +15,9 @@ from portal.management.demo.artifacts import thaw
 from portal.management.demo.training import TrainedModel, score
 
 ROWS = 800
+MONTHS = 12
+DRIFTS_FROM = 8
+"""The first month, counted from one, whose applications are drawn otherwise; all later ones are, too."""
 AMOUNT_WEIGHT, DURATION_WEIGHT, YOUNG_WEIGHT = 0.45, 0.3, 4.0
 JITTER = 0.01
 
@@ -25,8 +28,8 @@ _ORIGIN = (
     "applications drawn. "
 )
 LIKE = _ORIGIN + (
-    "Drawn evenly within each combination of outcome, sex and age group, so that their shares are those of the "
-    "evaluation table."
+    "Drawn evenly within each combination of outcome, recommendation, sex and age group, so that their shares are "
+    "those of the evaluation table."
 )
 SHIFTED = _ORIGIN + (
     "Large and long loans and young applicants were drawn more often: with a chance in proportion to "
@@ -44,21 +47,25 @@ class Batch:
     table: bytes
 
 
-def monthly_batches(seed: int, model: TrainedModel) -> tuple[Batch, Batch]:
-    """A month like the evaluation data, and one in which amounts, durations and ages have shifted."""
+def monthly_batches(seed: int, model: TrainedModel) -> tuple[Batch, ...]:
+    """Twelve months: like the evaluation data, until amounts, durations and ages shift all at once and stay so."""
     reference = rows_of(model.evaluation_csv)
-    generator = np.random.default_rng(seed)
-    like, shifted = _like(reference, generator), _shifted(reference, generator)
-    return (
-        Batch("month-1-as-approved", LIKE, _table(model, like, generator, first_id=10_001)),
-        Batch("month-2-shifted", SHIFTED, _table(model, shifted, generator, first_id=20_001)),
-    )
+    return tuple(_month(number, seed, model, reference) for number in range(1, MONTHS + 1))
+
+
+def _month(number: int, seed: int, model: TrainedModel, reference: Sequence[Row]) -> Batch:
+    generator = np.random.default_rng([seed, number])
+    drifts = number >= DRIFTS_FROM
+    drawn = _shifted(reference, generator) if drifts else _like(reference, generator)
+    name = f"month-{number:02d}-{'shifted' if drifts else 'as-approved'}"
+    table = _table(model, drawn, generator, first_id=number * 10_000 + 1)
+    return Batch(name, SHIFTED if drifts else LIKE, table)
 
 
 def _like(reference: Sequence[Row], generator: np.random.Generator) -> list[Row]:
     strata: dict[tuple[str, ...], list[Row]] = {}
     for row in reference:
-        strata.setdefault((row["y_true"], row["sex"], row["age_group"]), []).append(row)
+        strata.setdefault((row["y_true"], row["y_pred"], row["sex"], row["age_group"]), []).append(row)
     sizes = _rounded([len(rows) * ROWS / len(reference) for rows in strata.values()])
     drawn = [
         rows[place]
@@ -83,7 +90,7 @@ def _shifted(reference: Sequence[Row], generator: np.random.Generator) -> list[R
 
 
 def shift_weights(rows: Sequence[Row]) -> Floats:
-    """How much more often each application is drawn in the shifted month."""
+    """How much more often each application is drawn in a shifted month."""
     amounts = np.log([float(row["amount"]) for row in rows])
     durations = np.array([float(row["duration"]) for row in rows])
     young = np.array([row["age_group"] == "25_or_under" for row in rows])

@@ -142,10 +142,20 @@ class TestTheToldStory:
         assert rejection.version == version(texts.APPLICANT_PROFILE)
         assert rejection.comment == texts.REASON_TO_REJECT
 
-    def test_a_shifted_month_opened_findings_and_a_clean_one_did_not(self, told):
+    def test_the_drift_is_found_from_its_first_month_on_and_nothing_before(self, told):
         found = Finding.objects.filter(version=version(texts.CREDIT_SCORE), source="monitor")
-        assert "the first month: 5 monitors find nothing" in told
+        assert "the months of the first quarter: 15 readings find nothing" in told
+        assert "the months of the second quarter: 15 readings find nothing" in told
+        assert "from month 8 on Henrik, the owner, has a finding" in told
         assert any("amount" in row.title + row.description for row in found)
+
+    def test_it_is_revalidated_with_the_record_of_the_year(self, told):
+        (row,) = Evidence.objects.filter(version=version(texts.CREDIT_SCORE), kind="monitoring_record")
+        record = json.loads(row.file.path.read_text("utf-8"))
+        assert record["coverage"]["months_with_data"] == 12
+        drift = next(one for one in record["monitors"] if one["monitor"] == "feature_drift")
+        levels = [month["level"] for month in drift["months"] if month["readings"]]
+        assert levels == ["within limits"] * 7 + ["alert"] * 5
 
     def test_the_owner_was_told_of_the_breach(self, told):
         notes = Notification.objects.filter(event="monitoring.monitor.breached")

@@ -1,0 +1,125 @@
+"""Writes the rows of revalidations, opened and decided, and tells people. Decides neither when nor whether."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from approvals import permissions
+from approvals.events import Event
+from approvals.models import ModelVersion, Revalidation, RevalidationOutcome, RevalidationTrigger
+from approvals.policy_document import PolicyDocument, parse
+from approvals.requirements.signoffs import SignOffsRequirement
+from approvals.signals import revalidation_opened
+from approvals.stages import REVIEW_STAGES, Role, Stage
+from portal import ledger, notify
+
+DECIDED = {
+    RevalidationOutcome.RENEWED: Event.REVALIDATION_RENEWED,
+    RevalidationOutcome.REFUSED: Event.REVALIDATION_REFUSED,
+    RevalidationOutcome.ENDED: Event.REVALIDATION_ENDED,
+}
+
+
+def gates_of(document: PolicyDocument) -> tuple[Stage, ...]:
+    """The gates that a pass goes through: those the policy names, or all where it says nothing about revalidation."""
+    return document.rules.revalidation.gates if document.rules.revalidation else REVIEW_STAGES
+
+
+def deciders_of(document: PolicyDocument) -> tuple[Role, ...]:
+    """As what somebody renews an approval or refuses to."""
+    return document.rules.revalidation.decided_by if document.rules.revalidation else (Role.RISK_OFFICER,)
+
+
+def opened(
+    *,
+    version: ModelVersion,
+    trigger: RevalidationTrigger,
+    reason: str,
+    due_on: date,
+    actor: User | None,
+    now: datetime,
+) -> Revalidation:
+    """Open a pass of a locked version inside the caller's transaction. The version must have none under way."""
+    document = parse(version.policy.text)
+    row = Revalidation.objects.create(
+        version=version,
+        trigger=trigger,
+        reason=reason,
+        gates=[stage.value for stage in gates_of(document)],
+        due_on=due_on,
+        opened_by=actor,
+        opened_at=now,
+    )
+    ledger.record(
+        event=Event.REVALIDATION_OPENED,
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        reason=reason,
+        facts=row.facts(),
+    )
+    revalidation_opened.send(sender=Revalidation, version=version, revalidation=row, now=now)
+    notify.notify(
+        recipients={*people_of(version, document, row.stages), version.submitted_by, version.model.owner},
+        event=Event.REVALIDATION_OPENED,
+        text=f"{version} is revalidated, due {due_on:%d %b %Y}. {reason}",
+        link=f"{version.get_absolute_url()}#revalidation",
+        asks_for_act=True,
+    )
+    return row
+
+
+def decided(
+    row: Revalidation,
+    *,
+    version: ModelVersion,
+    outcome: RevalidationOutcome,
+    actor: User | None,
+    reason: str,
+    now: datetime,
+    valid_until: datetime | None = None,
+    facts: dict[str, Any] | None = None,
+) -> None:
+    """End a pass of a locked version inside the caller's transaction."""
+    row.outcome, row.decided_by, row.decided_at = outcome, actor, now
+    row.decided_because, row.valid_until = reason.strip(), valid_until
+    row.save()
+    until = f" until {valid_until:%d %b %Y}" if valid_until else ""
+    notify.notify(
+        recipients={version.submitted_by, version.model.owner} - {actor},
+        event=DECIDED[outcome],
+        text=f"Revalidation of {version}: {row.get_outcome_display().lower()}{until}. {row.decided_because}",
+        link=f"{version.get_absolute_url()}#revalidation",
+    )
+    ledger.record(
+        event=DECIDED[outcome],
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        reason=row.decided_because,
+        facts={
+            "revalidation": row.pk,
+            "outcome": outcome.value,
+            "valid_until": valid_until.isoformat() if valid_until else None,
+            **(facts or {}),
+        },
+    )
+
+
+def people_of(version: ModelVersion, document: PolicyDocument, stages: Iterable[Stage]) -> set[User]:
+    """Who signs the gates of a pass or decides at its end, without those who may not sign this version."""
+    asked = [one for stage in stages for one in document.gates.get(stage, ()) if isinstance(one, SignOffsRequirement)]
+    roles = {*deciders_of(document), *(role for one in asked for role in one.roles)}
+    people = {
+        person
+        for role in roles
+        for person in (
+            *permissions.people_with(permissions.permission_for(role), version.model),
+            *permissions.delegates_for(role, version.model),
+        )
+    }
+    return people - {version.submitted_by, version.developer}

@@ -1,0 +1,241 @@
+"""The record of monitoring: what monitors read on a version since a day, as one canonical document with a digest.
+
+It is evidence of a revalidation. Everything in it stands in the tables; a month without data is named, not left out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Min
+from django.utils import timezone
+
+from approvals import evidence, permissions, refusals
+from approvals.canonical import canonical_text
+from approvals.events import Event as ApprovalsEvent
+from approvals.models import Evidence, EvidenceKind, Finding, ModelVersion, Revalidation, RevalidationOutcome
+from approvals.models.checks import RunStatus
+from approvals.models.findings import FindingSource
+from approvals.models.revalidations import pass_under_way
+from approvals.revalidation_rules import months_after
+from monitoring.alarms import Level, Mark, trajectory
+from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
+from monitoring.panels import title_of
+from monitoring.standing import day_of
+from portal.errors import NotPermitted, Refused
+
+FORMAT = "monitoring-record/1"
+ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
+
+
+def begins(version: ModelVersion, *, before: Revalidation | None = None) -> datetime:
+    """From when on a record counts: the last renewal before a pass, else the approval, or windows before it."""
+    renewed = Revalidation.objects.filter(version=version, outcome=RevalidationOutcome.RENEWED)
+    if before is not None:
+        renewed = renewed.filter(pk__lt=before.pk)
+    last = renewed.first()
+    if last is not None and last.decided_at is not None:
+        return last.decided_at
+    approved = version.approved_at or version.created_at
+    first = Batch.objects.filter(version=version).aggregate(first=Min("window_start"))["first"]
+    return approved if first is None else min(approved, datetime.combine(first, time.min, tzinfo=UTC))
+
+
+def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[str, Any]:
+    """The record as JSON values. Readings count by the last day of their window, those under way not at all."""
+    start, end = since.date(), now.date()
+    monitors = list(Monitor.objects.filter(version=version).select_related("reference__file").order_by("pk"))
+    readings: dict[int, list[Reading]] = {row.pk: [] for row in monitors}
+    rows = Reading.objects.filter(monitor__version=version, status__in=ENDED, requested_at__lte=now)
+    for row in rows.select_related("batch").defer("charts", "log").order_by("pk"):
+        readings[row.monitor_id].append(row)
+    counted = {key: [row for row in found if day_of(row) >= start] for key, found in readings.items()}
+    months = _months(min((day_of(row) for found in counted.values() for row in found), default=start), end)
+    return {
+        "format": FORMAT,
+        "version": {"id": version.pk, "model": version.model.name, "number": version.number},
+        "from": start.isoformat(),
+        "to": end.isoformat(),
+        "made_at": now.isoformat(),
+        "batches": _batches(version, start, now),
+        "coverage": _coverage(counted, months),
+        "monitors": [_monitor(row, readings[row.pk], counted[row.pk], months) for row in monitors],
+        "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], start)],
+        "notes": _notes(version, since, now),
+        "findings": _findings(version, since, now),
+    }
+
+
+def _months(first: date, last: date) -> list[str]:
+    found, day = [], min(first, last).replace(day=1)
+    while day <= last:
+        found.append(f"{day:%Y-%m}")
+        day = months_after(day, 1)
+    return found
+
+
+def _batches(version: ModelVersion, start: date, now: datetime) -> list[dict[str, str]]:
+    rows = Batch.objects.filter(version=version, window_end__gte=start, received_at__lte=now).select_related("file")
+    return [
+        {
+            "name": row.name,
+            "sha256": row.file.sha256,
+            "from": row.window_start.isoformat(),
+            "to": row.window_end.isoformat(),
+        }
+        for row in rows.order_by("window_end", "pk")
+    ]
+
+
+def _coverage(counted: dict[int, list[Reading]], months: list[str]) -> dict[str, Any]:
+    rows = [row for found in counted.values() for row in found]
+    known = {f"{day_of(row):%Y-%m}" for row in rows if row.batch_id and row.level is not None}
+    verdicts = Counter(row.verdict for row in rows)
+    return {
+        "months": months,
+        "months_with_data": sum(month in known for month in months),
+        "months_without_data": [month for month in months if month not in known],
+        "readings": len(rows),
+        "without_answer": verdicts[ReadingVerdict.ERROR] + verdicts[ReadingVerdict.NOT_COMPUTABLE],
+        "waiting_for_labels": verdicts[ReadingVerdict.NO_LABELS],
+    }
+
+
+def _monitor(row: Monitor, readings: list[Reading], counted: list[Reading], months: list[str]) -> dict[str, Any]:
+    by_month: dict[str, list[Reading]] = {month: [] for month in months}
+    for reading in counted:
+        by_month.setdefault(f"{day_of(reading):%Y-%m}", []).append(reading)
+    last = _standings(row, readings)[-1:]
+    return {
+        "monitor": row.key,
+        "title": title_of(row),
+        "thresholds": row.thresholds,
+        "warn": row.warn,
+        "critical": row.critical,
+        "after": row.after,
+        "clears_after": row.clears_after,
+        "severity": row.get_severity_display(),
+        "every_days": row.every_days,
+        "reference": row.reference.file.sha256 if row.reference else None,
+        "alarm": last[0].level.in_words if last else None,
+        "months": [_month(name, of_month) for name, of_month in by_month.items()],
+    }
+
+
+def _month(name: str, readings: list[Reading]) -> dict[str, Any]:
+    levels = [Level(row.level) for row in readings if row.level is not None]
+    worst = max((row for row in readings if row.level is not None), key=lambda row: row.level or 0, default=None)
+    return {
+        "month": name,
+        "readings": len(readings),
+        "verdicts": dict(sorted(Counter(row.verdict for row in readings).items())),
+        "level": max(levels).in_words if levels else None,
+        "value": _headline(worst),
+    }
+
+
+def _headline(row: Reading | None) -> dict[str, Any] | None:
+    found = row.numbers.get("headline") if row is not None else None
+    return {name: found[name] for name in ("name", "value", "limit")} if found else None
+
+
+def _standings(row: Monitor, readings: Iterable[Reading]) -> tuple[Any, ...]:
+    marks = [Mark(day_of(one), None if one.level is None else Level(one.level)) for one in readings]
+    return trajectory(marks, after=row.after, clears_after=row.clears_after)
+
+
+def _alarms(row: Monitor, readings: list[Reading], start: date) -> list[dict[str, str]]:
+    """Every change of the alarm's level, in the order of windows."""
+    found, before = [], Level.CALM
+    for standing in _standings(row, readings):
+        if standing.level != before and standing.day >= start:
+            found.append({"monitor": row.key, "on": standing.day.isoformat(), "level": standing.level.in_words})
+        before = standing.level
+    return found
+
+
+def _notes(version: ModelVersion, since: datetime, now: datetime) -> list[dict[str, Any]]:
+    rows = AlarmNote.objects.filter(monitor__version=version, at__gte=since, at__lte=now)
+    return [
+        {
+            "monitor": row.monitor.key,
+            "kind": row.kind,
+            "reason": row.reason,
+            "until": row.until.isoformat() if row.until else None,
+            "incident": row.incident,
+            "by": row.by.get_full_name() or row.by.get_username(),
+            "at": row.at.isoformat(),
+        }
+        for row in rows.select_related("monitor", "by").order_by("pk")
+    ]
+
+
+def _findings(version: ModelVersion, since: datetime, now: datetime) -> list[dict[str, str]]:
+    rows = Finding.objects.filter(
+        version=version, source=FindingSource.MONITOR, opened_at__gte=since, opened_at__lte=now
+    )
+    return [
+        {
+            "title": row.title,
+            "severity": row.get_severity_display(),
+            "status": row.status,
+            "opened_at": row.opened_at.isoformat(),
+            "due_on": row.due_on.isoformat(),
+        }
+        for row in rows.order_by("pk")
+    ]
+
+
+def when_revalidation_opened(*, version: ModelVersion, revalidation: Revalidation, now: datetime, **_: Any) -> None:
+    """Add the record to a pass that opens, inside its transaction."""
+    attach(version, revalidation=revalidation, now=now)
+
+
+def when_record_wanted(*, version: ModelVersion, now: datetime, **_: Any) -> None:
+    """Make the record as it stands, inside the transaction of whoever needs it. The version must be locked."""
+    attach(version, revalidation=pass_under_way(version), now=now)
+
+
+def attach(version: ModelVersion, *, revalidation: Revalidation | None, now: datetime) -> Evidence:
+    """Make the record and attach it as evidence. It is nobody's contribution: it stands under the submitter's name."""
+    since = begins(version, before=revalidation)
+    text = canonical_text(document(version, since=since, now=now))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "record.json"
+        path.write_text(text, encoding="utf-8")
+        return evidence.attach_generated(
+            version=version,
+            kind=EvidenceKind.MONITORING_RECORD,
+            path=path,
+            name=f"monitoring-record-{now:%Y-%m-%d}.json",
+            media_type="application/json",
+            actor=version.submitted_by,
+            now=now,
+            details={"made_by": "the portal", "revalidation": revalidation.pk if revalidation else None},
+        )
+
+
+def make_anew(*, version_id: int, actor: User, now: datetime | None = None) -> Evidence:
+    """Bring the record of the pass under way up to date. Whoever signed it before signs again, if it says more now."""
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="make the record")
+    with recorded, transaction.atomic():
+        version = (
+            ModelVersion.objects.select_for_update(of=("self",))
+            .select_related("model__owner", "policy", "submitted_by")
+            .get(pk=version_id)
+        )
+        if not (permissions.may_move(actor, version.model) or permissions.roles_of(actor, version.model)):
+            raise NotPermitted("Only submitters, the owner and signers of this model have its record made anew.")
+        under_way = pass_under_way(version)
+        if under_way is None:
+            raise Refused("No revalidation is under way; its record is made when it opens.")
+        return attach(version, revalidation=under_way, now=now)
