@@ -55,7 +55,7 @@ def shares_p(reference: ReferenceBins, current: Source | Counted) -> Measure:
     freedom = groups.shape[1] - 1
     p = float(_stats().chi2.sf(statistic, freedom))
     method = f"chi-square over {freedom + 1} groups of values of at least {FEWEST_EXPECTED:g} expected rows"
-    counts = (*counts, ("degrees_of_freedom", freedom))
+    counts = (*counts, ("degrees_of_freedom", freedom), ("values_or_bins", before.size))
     return Measure(name, p, reference.n + counted.n, method=method, slice=where, counts=counts)
 
 

@@ -135,7 +135,7 @@ def sight_of(limit: Limit, size: float, test: Measure, family: Family) -> Sight 
     before, now = test.count("n_reference"), test.count("n_current")
     if not before or not now:
         return None
-    freedom = test.count("degrees_of_freedom") or 1
+    freedom = max(1, (test.count("values_or_bins") or 1) - 1)  # of all bins, which more rows would fill
     power = limit.power(size, 1.0 / before + 1.0 / now, freedom, family.level) if size > 0.0 else 0.0
     if power >= family.certainty.min_power:
         return Sight(power, now, now)
