@@ -30,7 +30,7 @@ from approvals.measures.references import Referenced
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.sandbox import JobDescription, Limits, SandboxError, Seldom, measure_in_child
-from monitoring import consequences, monitors
+from monitoring import batch_facts, consequences, monitors
 from monitoring.batches import READ_TASK
 from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
@@ -195,7 +195,11 @@ def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
         ),
     }
     return JobDescription(
-        inputs=inputs, parameters=row.monitor.parameters, seed=SEED, thresholds=row.monitor.thresholds
+        inputs=inputs,
+        facts=batch_facts.facts_for(row, kind),
+        parameters=row.monitor.parameters,
+        seed=SEED,
+        thresholds=row.monitor.thresholds,
     )
 
 

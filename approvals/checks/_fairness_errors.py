@@ -75,7 +75,7 @@ def reading_of_errors(table: Table, declared: Declaration, attributes: Sequence[
             *not_compared(found, declared),
             "Attributes that the table does not have, and whether the label itself is unfair.",
         ),
-        tables=tuple(_table(part) for part in found),
+        tables=tuple(error_table(part) for part in found),
         charts=tuple(_chart(part) for part in found),
         details={
             "attributes": [list(part.attributes) for part in found],
@@ -122,7 +122,8 @@ def _as_json(part: ErrorGroupTable) -> dict[str, Any]:
     }
 
 
-def _table(part: ErrorGroupTable) -> NumberTable:
+def error_table(part: ErrorGroupTable) -> NumberTable:
+    """Every group with its errors, worst first."""
     groups = _ordered(part)
     rows = tuple(
         (

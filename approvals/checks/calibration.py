@@ -25,7 +25,7 @@ from approvals.checks._evaluation import (
     with_inapplicable,
     with_kind,
 )
-from approvals.checks._verdicts import at_least, at_most, judge_by
+from approvals.checks._verdicts import Rule, at_least, at_most, judge_by
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.calibration import calibration, reliability_bins
 from approvals.measures.tables import Table
@@ -109,26 +109,37 @@ class Calibration(Check):
             raise CheckInputError(f"The policy asks for {bins} bins; calibration needs 1 to {MOST_BINS}.")
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
-            if declared.kind == MULTICLASS:
-                reading = _calibration_classes.reading_of_classes(table, declared, piece.name, bins)
-            elif declared.kind == REGRESSION:
-                reading = _calibration_numbers.reading_of_numbers(table, declared, bins)
-            else:
-                reading = _reading_of_score(table, declared, piece.name, bins)
+            reading = reading_of(table, declared, piece.name, bins)
         return replace(reading, details=with_kind(reading.details, declared.kind))
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
-        own = {**_calibration_classes.THRESHOLDS, **_calibration_numbers.AT_MOST}
-        rules = [
-            at_most(NAMES["ece"], thresholds.max_ece),
-            at_most(NAMES["mce"], thresholds.max_mce),
-            at_most(NAMES["calibration_in_the_large"], thresholds.max_calibration_in_the_large, absolute=True),
-            *(at_most(name, getattr(thresholds, key), absolute=key in WITHOUT_SIGN) for key, name in own.items()),
-            *(at_least(name, getattr(thresholds, key)) for key, name in _calibration_numbers.AT_LEAST.items()),
-            at_least("scored rows", thresholds.min_rows),
-        ]
         limits = {LEFT_OUT: thresholds.max_left_out_share}
-        return judge_by(with_inapplicable(reading, KINDS_OF), rules, required=missing_rules(reading, limits))
+        return judge_by(
+            with_inapplicable(reading, KINDS_OF), rules_of(thresholds), required=missing_rules(reading, limits)
+        )
+
+
+def rules_of(thresholds: Any, *, max_brier: float | None = None) -> list[Rule]:
+    """The thresholds as rules; some ask for more of two classes than this check does."""
+    own = {**_calibration_classes.THRESHOLDS, **_calibration_numbers.AT_MOST}
+    return [
+        at_most(NAMES["ece"], thresholds.max_ece),
+        at_most(NAMES["mce"], thresholds.max_mce),
+        at_most(NAMES["calibration_in_the_large"], thresholds.max_calibration_in_the_large, absolute=True),
+        at_most(NAMES["brier"], max_brier),
+        *(at_most(name, getattr(thresholds, key), absolute=key in WITHOUT_SIGN) for key, name in own.items()),
+        *(at_least(name, getattr(thresholds, key)) for key, name in _calibration_numbers.AT_LEAST.items()),
+        at_least("scored rows", thresholds.min_rows),
+    ]
+
+
+def reading_of(table: Table, declared: Declaration, name: str, bins: int) -> Reading:
+    """The calibration of a table of any kind. CheckInputError if it does not declare what that needs."""
+    if declared.kind == MULTICLASS:
+        return _calibration_classes.reading_of_classes(table, declared, name, bins)
+    if declared.kind == REGRESSION:
+        return _calibration_numbers.reading_of_numbers(table, declared, bins)
+    return _reading_of_score(table, declared, name, bins)
 
 
 def _reading_of_score(table: Table, declared: Declaration, name: str, bins: int) -> Reading:

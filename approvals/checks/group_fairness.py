@@ -68,6 +68,7 @@ _RATES: dict[str, tuple[Rate, ...]] = {
     "equal_opportunity_difference": (lambda g: (g.tp, g.tp + g.fn),),
     "equalized_odds_difference_worst_case": (lambda g: (g.tp, g.tp + g.fn), lambda g: (g.fp, g.fp + g.tn)),
     "accuracy_difference_between_groups": (lambda g: (g.tp + g.tn, g.n),),
+    "fpr_difference_between_groups": (lambda g: (g.fp, g.fp + g.tn),),
 }
 
 
@@ -163,7 +164,7 @@ class GroupFairness(Check):
 def _rule(threshold: str, name: str, limit: float | None, cells: GroupCells) -> Rule:
     if threshold not in DISPARITIES:
         return Rule(name, limit, at_least=False)
-    exact = _exact_ratio if threshold == "min_selection_ratio" else exact_difference
+    exact = exact_ratio if threshold == "min_selection_ratio" else exact_difference
     turning = partial(turning_of_groups, cells=cells, threshold=threshold, limit=limit)
     return Rule(name, limit, at_least=threshold.startswith("min_"), exact=exact, turning=turning)
 
@@ -221,7 +222,7 @@ def _reading_of_rates(
         draws=job.parameters.draws,
         seed=job.seed,
     )
-    measures = tuple(measure for part in found for measure in _disparities(part))
+    measures = tuple(measure for part in found for measure in disparities_of(part, DISPARITIES.values()))
     unknown = tuple(share(part) for share in (unknown_share, small_share) for part in found)
     return Reading(
         measures=(left_out(found[0]), *unknown, *measures),
@@ -242,9 +243,10 @@ def _reading_of_rates(
     )
 
 
-def _disparities(part: GroupTable) -> Iterable[Measure]:
+def disparities_of(part: GroupTable, asked: Iterable[tuple[str, str]]) -> Iterable[Measure]:
+    """The asked disparities, each by the engine's and by its own name, with the whole numbers behind both ends."""
     by = " and ".join(part.attributes)
-    for key, name in DISPARITIES.values():
+    for key, name in asked:
         measure = part.disparities[key]
         extremes = _extremes(key, part)
         whole = (("groups_that_count", len(_counting(part))), *extremes)
@@ -279,7 +281,8 @@ def _ends(measure: Measure) -> tuple[Fraction, Fraction] | None:
     return Fraction(k1, n1), Fraction(k2, n2)
 
 
-def _exact_ratio(measure: Measure) -> Fraction | None:
+def exact_ratio(measure: Measure) -> Fraction | None:
+    """Lowest divided by highest as a fraction; None if the measure does not record both."""
     ends = _ends(measure)
     return ends[0] / ends[1] if ends and ends[1] else None
 

@@ -273,7 +273,7 @@ def _apart(pair: TwoSamples) -> dict[str, Measure]:
 
 
 def categorical_drift(
-    reference: Source, current: Source, *, column: str, stored: ReferenceBins | None = None
+    reference: Source, current: Source | Counted, *, column: str, stored: ReferenceBins | None = None
 ) -> dict[str, Measure]:
     """All categorical drift measures of one column, keyed psi, js_distance, chi_square, chi_square_p,
     total_variation, new_levels (rows with a level the reference never had), missing_change.
@@ -281,7 +281,8 @@ def categorical_drift(
     if stored is None:
         stored = reference_bins(reference, column=column, kind="category")
     now = count(stored, current)
-    new = Counter({level: rows for level, rows in now.levels.items() if level not in stored.levels})
+    known = set(stored.levels)
+    new = Counter({level: rows for level, rows in now.levels.items() if level not in known})
     shown = tuple(sorted(new.items(), key=lambda item: (-item[1], item[0]))[:5])
     where = (("column", column),)
     found = [

@@ -1,76 +1,138 @@
-"""Drift of named columns between the approved table and a batch, as measures, a table and charts. Judges nothing."""
+"""Drift of named columns between the approved table and a batch, as measures. Judges nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any
 
-from approvals.checks._charts import bars
-from approvals.checks._verdicts import Rule, at_most, number, reason_of, value_text
-from approvals.checks.base import ChartSpecification, NumberTable, Reading
 from approvals.measures.bins import ReferenceBins, count, reference_bins
-from approvals.measures.drift import categorical_drift, numeric_drift
+from approvals.measures.declared_bins import declared_bins
+from approvals.measures.drift import (
+    categorical_drift,
+    chi_square,
+    largest_change,
+    numeric_drift,
+    total_variation,
+)
+from approvals.measures.drift_tests import chi_square_effect, missing_p, shares_p
 from approvals.measures.exactness import Exactness
-from approvals.measures.labels import value_text as level_text
+from approvals.measures.tables import TableError
 from approvals.measures.two_samples import TwoSamples
-from approvals.measures.values import Measure
-from monitoring.monitors._charts import labels_of, shares
+from approvals.measures.values import Measure, not_computable
+from monitoring.monitors._charts import labels_of
 from monitoring.monitors._tables import Pair, is_number
 
-LONGEST_CHART = 30
-Kind = Literal["number", "category"]
+MOST_BINS, MOST_COLUMNS, LONGEST_LABEL = 30, 500, 60
+OTHERS, QUANTILES = "other values", "reference quantile bins"
 NAMES = {
     "psi": "PSI",
     "ks": "KS distance",
     "ks_p": "KS p",
-    "chi_square_p": "chi-square p",
     "js_distance": "Jensen-Shannon distance",
+    "wasserstein": "Wasserstein distance",
+    "wasserstein_normalised": "Wasserstein distance in standard deviations",
+    "total_variation": "total variation",
+    "l_infinity": "largest change of a share",
+    "chi_square": "chi-square",
+    "chi_square_p": "chi-square p",
+    "chi_square_effect": "chi-square effect size",
+    "shares_p": "p of the shares",
     "new_levels": "rows with new values",
     "missing_change": "change of the missing share",
+    "missing_p": "p of the missing share",
 }
 """What the engine calls a measure, and what people read before “of” and the column."""
 
 
 @dataclass(frozen=True)
 class ColumnDrift:
-    """One column: its stored bins and every measure by the engine's name."""
+    """One column: every measure by the engine's name, its stored bins, and the rows in each of them now.
+
+    No bins for a column that cannot be compared; its measures say why.
+    """
 
     column: str
-    bins: ReferenceBins
     found: dict[str, Measure]
-    now: tuple[tuple[str, float], ...]
+    bins: ReferenceBins | None = None
+    now: tuple[tuple[str, int], ...] = ()
 
     @property
     def psi(self) -> Measure:
-        """The measure that policies limit."""
+        """The measure that is shown first."""
         return self.found["psi"]
 
-
-def drift_of(pair: Pair, column: str, *, bins: int, exactness: Exactness) -> ColumnDrift:
-    """All drift measures of one column: on deciles for numbers, on levels for anything else."""
-    if is_number(pair.reference, column):
-        both = TwoSamples.of(pair.reference, pair.batch, column=column, bins=bins, exact_rows=exactness.rows)
-        stored = both.stored()
-        found = numeric_drift(both, column=column, stored=stored, exactness=exactness)
-        now = list(zip(labels_of(stored), count(stored, both.current).counts, strict=True))
-    else:
-        stored = reference_bins(pair.reference, column=column, kind="category")
-        found = categorical_drift(pair.reference, pair.batch, column=column, stored=stored)
-        now = _levels(pair, column, stored)
-    total = sum(count for _, count in now) or 1
-    return ColumnDrift(column, stored, found, tuple((place, count / total) for place, count in now))
+    @property
+    def shares_now(self) -> tuple[tuple[str, float], ...]:
+        """Share of the rows with a value in each bin or level now."""
+        total = sum(rows for _, rows in self.now) or 1
+        return tuple((place, rows / total) for place, rows in self.now)
 
 
-def _levels(pair: Pair, column: str, stored: ReferenceBins) -> list[tuple[str, int]]:
-    levels: Counter[str] = Counter()
-    for value, rows in pair.batch.levels(column, limit=200_000).items():
-        text = level_text(value)
-        if text:
-            levels[text] += rows
+@dataclass(frozen=True)
+class Binning:
+    """How the values of columns are put together: so many quantiles, the cuts that a policy declares, or each apart."""
+
+    bins: int = 10
+    cuts: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    categories: tuple[str, ...] = ()
+
+    def cuts_of(self, column: str) -> tuple[float, ...]:
+        """The declared cuts; none: quantiles."""
+        return dict(self.cuts).get(column, ())
+
+
+def drift_of(pair: Pair, column: str, *, binning: Binning, exactness: Exactness) -> ColumnDrift:
+    """All drift measures of one column. What cannot be compared leaves the column open, and no other one."""
+    try:
+        if is_number(pair.reference, column) and column not in binning.categories:
+            return _of_numbers(pair, column, binning, exactness)
+        return _of_levels(pair, column)
+    except TableError as error:
+        reason = f"Not computable: {error.sentence}"
+        keys = ("psi", "ks", "js_distance", "shares_p", "ks_p", "missing_change", "missing_p")
+        where = (("column", column),)
+        return ColumnDrift(column, {key: not_computable(key, reason, slice=where) for key in keys})
+
+
+def _of_numbers(pair: Pair, column: str, binning: Binning, exactness: Exactness) -> ColumnDrift:
+    both = TwoSamples.of(pair.reference, pair.batch, column=column, bins=binning.bins, exact_rows=exactness.rows)
+    cuts = binning.cuts_of(column)
+    stored = declared_bins(both.reference, cuts, column=column, std=both.spread) if cuts else both.stored()
+    counted = count(stored, both.current)
+    found = numeric_drift(both, column=column, stored=stored, exactness=exactness)
+    found |= _tests(stored, counted, [*chi_square(stored, counted), total_variation(stored, counted)])
+    if cuts:
+        found = {key: replace(m, method=m.method.replace(QUANTILES, "declared bins")) for key, m in found.items()}
+    return ColumnDrift(
+        column,
+        found,
+        stored,
+        tuple(zip(labels_of(stored), counted.counts, strict=True)),
+    )
+
+
+def _of_levels(pair: Pair, column: str) -> ColumnDrift:
+    stored = reference_bins(pair.reference, column=column, kind="category")
+    counted = count(stored, pair.batch)
+    found = categorical_drift(pair.reference, counted, column=column, stored=stored)
+    levels: Counter[str] = Counter(counted.levels)
     places = dict.fromkeys((*stored.levels, *sorted(levels)))
-    return [(place, levels[place]) for place in places]
+    now = tuple((place, levels[place]) for place in places)
+    return ColumnDrift(column, found | _tests(stored, counted, list(found.values())), stored, now)
+
+
+def _tests(stored: ReferenceBins, counted: Any, found: Sequence[Measure]) -> dict[str, Measure]:
+    by_name = {measure.name: measure for measure in found}
+    more = [
+        *found,
+        largest_change(stored, counted),
+        chi_square_effect(by_name["chi_square"]),
+        shares_p(stored, counted),
+        missing_p(stored, counted),
+    ]
+    return {measure.name: measure for measure in more}
 
 
 def by_trouble(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:
@@ -80,66 +142,40 @@ def by_trouble(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:
 
 def named(item: ColumnDrift) -> tuple[Measure, ...]:
     """The measures of a column under the names that people and thresholds use."""
+    where = (("feature", item.column),)
     return tuple(
-        replace(item.found[key], name=f"{name} of {item.column}") for key, name in NAMES.items() if key in item.found
+        replace(item.found[key], name=f"{name} of {item.column}", slice=where)
+        for key, name in NAMES.items()
+        if key in item.found
     )
 
 
-def missing_rules(reading: Reading, limit: float) -> list[Rule]:
-    """Rules that hold under any policy: what is missing or infinite now, and was not then, is in no distribution."""
-    return [
-        at_most(f"{NAMES['missing_change']} of {column}", limit)
-        for column in reading.details.get("columns", ())
-        if any(
-            measure.name == f"{NAMES['missing_change']} of {column}"
-            and (measure.value is None or measure.value > limit)
-            for measure in reading.measures
-        )
-    ]
+def distributions(columns: Sequence[ColumnDrift]) -> dict[str, dict[str, Any]]:
+    """Shares of each bin or level as approved and now, by column, worst first; for pages to draw.
+
+    At most MOST_COLUMNS columns, of each at most MOST_BINS bins: of more levels the most frequent ones and the rest.
+    """
+    shown = [item for item in by_trouble(columns) if item.bins is not None][:MOST_COLUMNS]
+    return {item.column: _distribution(item, item.bins) for item in shown if item.bins is not None}
 
 
-def drift_table(columns: Sequence[ColumnDrift]) -> NumberTable:
-    """Every column with its drift, worst first."""
-    rows = tuple(
-        (
-            item.column,
-            item.bins.kind,
-            number(item.psi.value) if item.psi.computable else reason_of(item.psi),
-            _by_chance(item),
-            _cell(item, "ks"),
-            _cell(item, "ks_p", "chi_square_p"),
-            _cell(item, "new_levels"),
-            _cell(item, "missing_change"),
-        )
-        for item in by_trouble(columns)
-    )
-    return NumberTable(
-        title="Drift by column, worst first",
-        columns=("Column", "Kind", "PSI", "PSI by chance", "KS distance", "p", "New values", "Missing share, change"),
-        rows=rows,
-        note="PSI by chance is about what two samples of these sizes differ by when nothing has changed. "
-        "p is of the Kolmogorov-Smirnov test for numbers and of the chi-square test for categories.",
-    )
+def _distribution(item: ColumnDrift, bins: ReferenceBins) -> dict[str, Any]:
+    before = dict(zip(labels_of(bins), bins.counts, strict=True))
+    rows = [(place, before.get(place, 0), now) for place, now in item.now]
+    if len(rows) > MOST_BINS:
+        most = sorted(rows, key=lambda row: (-max(row[1] / bins.n, row[2] / (_total(item) or 1)), row[0]))
+        kept = {row[0] for row in most[: MOST_BINS - 1]}
+        rest = [row for row in rows if row[0] not in kept]
+        rows = [row for row in rows if row[0] in kept]
+        rows.append((f"{OTHERS} ({len(rest):,})", sum(row[1] for row in rest), sum(row[2] for row in rest)))
+    return {
+        "bins": [place if len(place) <= LONGEST_LABEL else f"{place[: LONGEST_LABEL - 1]}…" for place, _, _ in rows],
+        "reference": [then / bins.n for _, then, _ in rows],
+        "current": [now / (_total(item) or 1) for _, _, now in rows],
+        "cuts": list(bins.cuts),
+        "n": [bins.n, _total(item)],
+    }
 
 
-def _cell(item: ColumnDrift, *keys: str) -> str:
-    return next((value_text(item.found[key]) for key in keys if key in item.found), "")
-
-
-def _by_chance(item: ColumnDrift) -> str:
-    before, now = item.psi.count("n_reference"), item.psi.count("n_current")
-    places = len(item.bins.counts)
-    return number((places - 1) * (1 / before + 1 / now)) if before and now else ""
-
-
-def drift_charts(columns: Sequence[ColumnDrift]) -> tuple[ChartSpecification, ...]:
-    """PSI of each column, worst first, and the worst column's distribution as approved and now."""
-    ranked = [item for item in by_trouble(columns) if item.psi.computable][:LONGEST_CHART]
-    if not ranked:
-        return ()
-    rows = [(item.column, float(item.psi.value or 0)) for item in ranked]
-    said = "; ".join(f"{name} {number(value)}" for name, value in rows)
-    worst = ranked[0]
-    overview = bars(title="PSI by column", description=f"PSI, worst first: {said}.", axis="PSI", rows=rows)
-    lately = shares(column=worst.column, bins=worst.bins, now=worst.now[:LONGEST_CHART])
-    return (lately,) if len(columns) == 1 else (overview, lately)
+def _total(item: ColumnDrift) -> int:
+    return sum(rows for _, rows in item.now)

@@ -1,24 +1,37 @@
-"""Is the batch complete enough to say anything: cells missing, keys repeated, scores that are no probabilities?"""
+"""Is the batch what was approved, and complete enough to say anything?
+
+Columns that are missing, new or of another type; cells missing, values and numbers that were not there at approval,
+columns that no longer vary; keys repeated, scores that are no probabilities, classes that nobody knows, copied rows.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from approvals.checks._evaluation import KINDS
+from approvals.checks._evaluation import KINDS, declaration_of, opened
 from approvals.checks._verdicts import Rule, at_least, at_most
-from approvals.checks.base import Job, NumberTable, Reading, Report
-from approvals.measures.quality import missing_share, not_allowed, out_of_range, repeated_keys, row_count, row_overlap
-from approvals.measures.tables import Table
+from approvals.checks.base import Job, Reading, Report
+from approvals.measures.quality import not_allowed, out_of_range, repeated_keys, row_count, row_overlap
 from approvals.measures.values import Measure, not_computable
-from monitoring.monitors._tables import Pair, approved_classes, both, watched_columns
-from monitoring.monitors.base import MonitorKind
+from monitoring.monitors._columns import (
+    ABSENT,
+    CHANGED,
+    CONSTANT,
+    NEW_VALUES,
+    OUTSIDE_RANGE,
+    columns_now,
+    measures_of,
+    table_of,
+)
+from monitoring.monitors._tables import Pair, approved_classes, watched_columns
+from monitoring.monitors.base import BATCH, REFERENCE, MonitorKind
 
-ROWS, MISSING = "rows", "largest share missing in one column"
-REPEATED, OUTSIDE = "repeated keys", "scores outside 0 to 1"
+ROWS, REPEATED, OUTSIDE = "rows", "repeated keys", "scores outside 0 to 1"
 UNKNOWN_CLASSES = "predictions of a class that was not there at approval"
 APPROVED_ROWS = "share of rows that the approved table holds too"
+MISSING_COLUMNS, NEW_COLUMNS = "columns that are missing", "columns that the approved table does not have"
 
 
 @dataclass(frozen=True)
@@ -28,84 +41,116 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What is asked; None is not asked. The share missing or infinite is that of the worst watched column.
+    """What is asked; None is not asked. Shares are those of the worst watched column: missing or infinite cells, values
+    of texts that were not there at approval, numbers below the least or above the greatest one then.
 
-    A batch of which a larger share than allowed here is rows of the approved table is not what the version met.
+    Declared columns that are missing breach under any policy, and so do changed types beyond max_changed_types. A batch
+    of which a larger share than allowed here is rows of the approved table is not what the version met.
     """
 
     max_missing_share: float | None = None
     max_repeated_keys: int | None = None
     min_rows: int | None = None
+    max_new_columns: int | None = None
+    max_new_values_share: float | None = None
+    max_outside_range_share: float | None = None
+    max_constant_columns: int | None = None
+    max_changed_types: int = 0
     max_approved_rows_share: float = 0.5
 
 
 class DataQuality(MonitorKind):
-    """Rows, missing and infinite cells, repeated keys, impossible scores, unknown classes, copied rows."""
+    """Schema, gaps, new values, ranges, constant columns, repeated keys, impossible scores, unknown classes, copies."""
 
     title = "Data quality of the batch"
-    version = "2"
+    version = "3"
     Parameters = Parameters
     Thresholds = Thresholds
 
     def measure(self, job: Job, report: Report) -> Reading:
         report(0.0, "Reading the batch")
-        with both(job, kinds=KINDS) as pair:
-            columns = watched_columns(pair.declared)
-            shares = {column: _absent_share(pair.batch, column) for column in columns}
-            measures = [
-                _named(row_count(pair.batch), ROWS),
-                _named(max(shares.values(), key=lambda m: (m.value is None, float(m.value or 0))), MISSING),
-                _repeated(pair.batch, pair.declared.key),
-            ]
+        piece, batch = job.input(REFERENCE), job.input(BATCH)
+        with opened(piece, job) as reference, opened(batch, job) as now:
+            pair = Pair(reference, now, declaration_of(piece, kinds=KINDS))
+            columns = columns_now(pair)
             scores = [name for name in (pair.declared.score, *pair.declared.class_scores.values()) if name]
-            measures += [_named(out_of_range(pair.batch, name, low=0.0, high=1.0), OUTSIDE) for name in scores]
-            measures += _against_approved(pair)
-        rows = tuple((column, "" if m.value is None else f"{m.value:.4f}") for column, m in shares.items())
+            measures = [
+                replace(row_count(now), name=ROWS),
+                *_schema(pair),
+                *measures_of(columns, now.rows),
+                _repeated(pair),
+                *(
+                    replace(out_of_range(now, name, low=0.0, high=1.0), name=OUTSIDE)
+                    for name in scores
+                    if _has(pair, name)
+                ),
+                *_against_approved(pair),
+            ]
+        unknown = [m.reason for m in measures if m.name == APPROVED_ROWS and m.value is None]
         return Reading(
             measures=tuple(measures),
             looked_at=(f"{len(columns)} columns that were declared at approval.",),
-            not_looked_at=("Whether values that are there are right.",),
-            tables=(NumberTable("Missing share by column", ("Column", "Share missing"), rows),),
+            not_looked_at=("Whether values that are there are right.", *unknown),
+            tables=(table_of(columns),),
         )
 
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         return [
-            at_most(MISSING, thresholds.max_missing_share),
+            at_most(ABSENT, thresholds.max_missing_share),
             at_most(REPEATED, thresholds.max_repeated_keys),
             at_least(ROWS, thresholds.min_rows),
+            at_most(NEW_COLUMNS, thresholds.max_new_columns),
+            at_most(NEW_VALUES, thresholds.max_new_values_share),
+            at_most(OUTSIDE_RANGE, thresholds.max_outside_range_share),
+            at_most(CONSTANT, thresholds.max_constant_columns),
         ]
 
     def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
-        limits = {OUTSIDE: 0, UNKNOWN_CLASSES: 0, APPROVED_ROWS: thresholds.max_approved_rows_share}
+        limits = {
+            MISSING_COLUMNS: 0,
+            CHANGED: thresholds.max_changed_types,
+            OUTSIDE: 0,
+            UNKNOWN_CLASSES: 0,
+            APPROVED_ROWS: thresholds.max_approved_rows_share,
+        }
         measured = [measure.name for measure in reading.measures if measure.value]
         return [at_least(ROWS, 1), *(at_most(name, limit) for name, limit in limits.items() if name in measured)]
 
 
-def _absent_share(batch: Table, column: str) -> Measure:
-    """Share of cells that are missing or, among numbers, infinite."""
-    if batch.column(column).kind != "number":
-        return missing_share(batch, column)
-    found = batch.summary(column)
-    absent = found.missing + found.not_finite
-    return Measure(MISSING, absent / batch.rows, batch.rows, counts=(("k", absent), ("n", batch.rows)))
+def _has(pair: Pair, column: str) -> bool:
+    return column in pair.batch.names and pair.batch.column(column).kind in {"number", "boolean"}
+
+
+def _schema(pair: Pair) -> tuple[Measure, Measure]:
+    """Declared columns that the batch lacks, and columns that nobody approved."""
+    lacking = [name for name in watched_columns(pair.declared) if name not in pair.batch.names]
+    new = [name for name in pair.batch.names if name not in pair.reference.names]
+    return (
+        Measure(MISSING_COLUMNS, len(lacking), len(pair.batch.names), method=", ".join(lacking[:5])),
+        Measure(NEW_COLUMNS, len(new), len(pair.batch.names), method=", ".join(new[:5])),
+    )
 
 
 def _against_approved(pair: Pair) -> list[Measure]:
-    copied = int(row_overlap(pair.batch, pair.reference, watched_columns(pair.declared)).value or 0)
+    shared = [name for name in watched_columns(pair.declared) if name in pair.batch.names]
+    if not shared:
+        return [not_computable(APPROVED_ROWS, "Not computable: the batch has no column of the approved table.")]
     rows = pair.batch.rows
-    found = [Measure(APPROVED_ROWS, copied / rows, rows, counts=(("k", copied), ("n", rows)))]
-    if classes := approved_classes(pair):
-        found.append(_named(not_allowed(pair.batch, pair.declared.prediction, classes), UNKNOWN_CLASSES))
+    copied = row_overlap(pair.batch, pair.reference, shared)
+    found = [
+        Measure(APPROVED_ROWS, copied.value / rows, rows, counts=(("k", int(copied.value)), ("n", rows)))
+        if copied.value is not None
+        else replace(copied, name=APPROVED_ROWS)
+    ]
+    if pair.declared.prediction in pair.batch.names and (classes := approved_classes(pair)):
+        found.append(replace(not_allowed(pair.batch, pair.declared.prediction, classes), name=UNKNOWN_CLASSES))
     return found
 
 
-def _repeated(batch: Any, key: tuple[str, ...]) -> Measure:
+def _repeated(pair: Pair) -> Measure:
+    key = pair.declared.key
     if not key:
         return not_computable(REPEATED, "Not computable: no key was declared at approval.")
-    if missing := [column for column in key if column not in batch.names]:
+    if missing := [column for column in key if column not in pair.batch.names]:
         return not_computable(REPEATED, f"Not computable: the batch has no column {', '.join(missing)}.")
-    return _named(repeated_keys(batch, *key), REPEATED)
-
-
-def _named(measure: Measure, name: str) -> Measure:
-    return Measure.from_json({**measure.as_json(), "name": name})
+    return replace(repeated_keys(pair.batch, *key), name=REPEATED)

@@ -1,208 +1,255 @@
-"""Does the favourable decision still reach every group alike? Needs no outcomes, so it is known at once.
+"""Does what the model decides, or predicts, still reach every group alike? Once outcomes are known: is it as right?
 
-The ratio of the lowest to the highest selection rate; 29 CFR 1607.4(D) takes four fifths as the level to look closer.
+Without outcomes: the ratio of the lowest to the highest selection rate (29 CFR 1607.4(D) takes four fifths as the level
+to look closer) and their difference, of each class in turn where no favourable one of several is named; of numbers the
+gap of mean predictions. With outcomes: differences of true and of false favourable rates (Hardt, Price & Srebro 2016),
+of accuracy; of numbers of mean absolute errors. Names are those of the check of group fairness.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
-from approvals.checks._evaluation import LEFT_OUT, left_out_share, missing_rules
-from approvals.checks._verdicts import Rule, number
-from approvals.checks.base import CheckInputError, Job, Judgement, NumberTable, Reading, Report
-from approvals.measures.intervals import wilson
-from approvals.measures.labels import UNKNOWN, group_text, same_value
-from approvals.measures.tables import Table
-from approvals.measures.values import Measure, not_computable
+from approvals.checks._differences import exact_difference
+from approvals.checks._evaluation import (
+    BINARY,
+    KINDS,
+    LEFT_OUT,
+    MULTICLASS,
+    REGRESSION,
+    missing_rules,
+    with_inapplicable,
+    with_kind,
+)
+from approvals.checks._fairness_groups import attributes_of, left_out, unknown_name, unknown_share
+from approvals.checks._verdicts import NO_THRESHOLD, Rule
+from approvals.checks.base import Job, Judgement, NumberTable, Reading, Report
+from approvals.checks.group_fairness import exact_ratio
+from approvals.measures.fairness import GroupTable
+from approvals.measures.regression import ErrorGroupTable
+from approvals.measures.values import Measure
+from monitoring.monitors import _fairness_classes as classes
+from monitoring.monitors import _fairness_numbers as numbers
+from monitoring.monitors._outcomes import OutcomesNeeded, coverage, has_outcomes, labelled_rows, waiting_for
 from monitoring.monitors._tables import Pair, both, require_approved_coding
-from monitoring.monitors.base import NOT_COMPUTABLE, OK, MonitorKind
+from monitoring.monitors.base import BREACH, NO_LABELS, NOT_COMPUTABLE, OK, MonitorKind
+
+OF_CLASSES, OF_NUMBERS = (BINARY, MULTICLASS), (REGRESSION,)
+NOW: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{setting: (name, OF_CLASSES) for setting, (_, name) in classes.DECISIONS.items()},
+    **{setting: (name, OF_NUMBERS) for setting, (_, name, _) in numbers.PREDICTIONS.items()},
+}
+"""Thresholds that need no outcomes: what people read, and the kinds of tables that have it."""
+LATER: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{setting: (name, OF_CLASSES) for setting, (_, name) in classes.WITH_OUTCOMES.items()},
+    **{setting: (name, OF_NUMBERS) for setting, (_, name, _) in numbers.WITH_OUTCOMES.items()},
+}
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Which groups (none named: the declared ones, alone and in pairs), and from how many rows a group counts."""
+    """Which groups (none named: the declared ones, alone and in pairs), and from how many rows a group counts.
+
+    Of several classes `favourable_class` is the favourable one; none named: each class in turn.
+    """
 
     attributes: tuple[tuple[str, ...], ...] = ()
+    favourable_class: str = ""
     small_group: int = 30
+    level: float = 0.95
+    draws: int = 2000
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """Lowest ratio of selection rates; judged for single attributes, pairs are shown.
+class Thresholds(OutcomesNeeded):
+    """What is asked; None is not asked. It is asked of single attributes, or of those named in `attributes`, among
+    which there may be intersections; all others are shown.
 
-    Rows without a prediction, and rows whose group is unknown, breach above the shares allowed here. More groups than
-    allowed that counted at approval and have too few rows now leave the question open.
+    Of classes: selection rates; with outcomes true and false favourable rates, the larger of both gaps (equalized
+    odds), accuracy. Of numbers: mean predictions and, with outcomes, mean absolute errors, in the unit of the label or
+    in standard deviations of it as approved. Outcomes of fewer rows than min_labelled_rows and min_labelled_share are
+    waited for. Rows without a prediction, and rows whose group is unknown, breach above the shares allowed here. More
+    groups than allowed that counted at approval and have too few rows now leave the question open.
     """
 
     min_selection_ratio: float | None = None
+    max_selection_difference: float | None = None
+    max_equal_opportunity_difference: float | None = None
+    max_false_favourable_difference: float | None = None
+    max_equalized_odds_difference: float | None = None
+    max_accuracy_difference: float | None = None
+    max_mean_prediction_difference: float | None = None
+    max_mean_prediction_difference_in_deviations: float | None = None
+    max_mae_difference_between_groups: float | None = None
+    max_mae_difference_in_deviations: float | None = None
+    attributes: tuple[tuple[str, ...], ...] = ()
     max_left_out_share: float = 0.0
     max_unknown_share: float = 0.05
     max_unjudged_groups: int = 0
 
 
 @dataclass(frozen=True)
-class Rate:
-    """Favourable decisions of one group."""
+class _Found:
+    """What is known of a batch: one comparison per entry of `now` and of `then`, measures and tables."""
 
-    group: str
-    favourable: int
-    n: int
+    now: Sequence[GroupTable | ErrorGroupTable]
+    then: Sequence[GroupTable | ErrorGroupTable]
+    measures: tuple[Measure, ...]
+    tables: tuple[NumberTable, ...]
+    words: tuple[str, ...] = ("",)
 
 
 class Fairness(MonitorKind):
-    """Selection rates of groups and intersections of a batch."""
+    """Decisions and, once outcomes are known, errors for groups and intersections, of every kind of table."""
 
     title = "Fairness of the batch"
-    version = "2"
+    version = "3"
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        **{setting: kinds for setting, (_, kinds) in (NOW | LATER).items()},
+        "favourable_class": (MULTICLASS,),
+    }
 
     def measure(self, job: Job, report: Report) -> Reading:
         report(0.0, "Reading the batch")
-        with both(job) as pair:
+        asked = job.parameters
+        with both(job, kinds=KINDS) as pair:
+            attributes = attributes_of(asked.attributes, pair.declared, "The approved table")
+            for table in (pair.reference, pair.batch):
+                table.require(*(name for names in attributes for name in names))
             require_approved_coding(pair, pair.declared.prediction)
-            asked = job.parameters.attributes or _declared(pair)
-            found = {attributes: _rates(pair.batch, pair, attributes) for attributes in asked}
-            then = {attributes: _rates(pair.reference, pair, attributes) for attributes in asked}
-            rows = pair.batch.rows
-        least = job.parameters.small_group
-        alone = [attributes for attributes in found if len(attributes) == 1]
+            labelled = has_outcomes(pair)
+            of_kind = _of_numbers if pair.declared.kind == REGRESSION else _of_classes
+            found = of_kind(pair, attributes, job, labelled=labelled)
+            known = coverage(pair, used=labelled_rows(pair))[:1] if labelled else ()
+        least = asked.small_group
         return Reading(
-            measures=(
-                *(_ratio(attributes, _known(rates), least) for attributes, rates in found.items()),
-                _left_out(next(iter(found.values())), rows),
-                *(_unknown_share(attributes, found[attributes]) for attributes in alone),
-            ),
-            looked_at=tuple(f"Selection rates by {' and '.join(attributes)}." for attributes in found),
+            measures=(*found.measures, left_out(found.now[0]), *(unknown_share(part) for part in found.now), *known),
+            looked_at=tuple(f"Groups by {' and '.join(names)}." for names in attributes),
             not_looked_at=(
                 f"Groups of fewer than {least} rows, and rows whose group is unknown, are shown and not compared.",
-                "Error rates of groups, which need outcomes.",
+                *(() if labelled else ("Errors of groups, which need outcomes.",)),
             ),
-            tables=tuple(_table(attributes, rates, least) for attributes, rates in found.items()),
-            details={
-                "judged": [" and ".join(attributes) for attributes in alone],
-                "unjudged": [
-                    sentence
-                    for attributes in alone
-                    for sentence in _unjudged(attributes, then[attributes], found[attributes], least)
-                ],
-            },
+            tables=found.tables,
+            details=with_kind(
+                {
+                    "attributes": [list(names) for names in attributes],
+                    "classes": list(found.words),
+                    "unjudged": _unjudged(found, least),
+                    "labelled": labelled,
+                },
+                pair.declared.kind,
+            ),
         )
 
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
-        judged = reading.details.get("judged") or ("undeclared groups",)
-        limit = thresholds.min_selection_ratio
-        return [Rule(f"selection rate ratio by {by}", limit, at_least=True, exact=_exact) for by in judged]
+        """Of outcomes only if enough of them are known."""
+        asked = NOW if waiting_for(reading, thresholds, "it") else NOW | LATER
+        return [
+            _rule(setting, f"{name}{words} by {by}", getattr(thresholds, setting))
+            for setting, (name, _) in asked.items()
+            if getattr(thresholds, setting) is not None
+            for words in reading.details.get("classes", ("",))
+            for by in _judged(reading, thresholds)
+        ]
 
     def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         limits = {LEFT_OUT: thresholds.max_left_out_share}
-        limits |= {_unknown_name((by,)): thresholds.max_unknown_share for by in reading.details.get("judged", ())}
+        limits |= {unknown_name((by,)): thresholds.max_unknown_share for by in _judged(reading, thresholds)}
         return missing_rules(reading, limits)
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
-        """What is left may be within limits; a group that counted at approval and is gone leaves the question open."""
-        found = super().judge(reading, thresholds)
-        unjudged = tuple(reading.details.get("unjudged", ()))
-        if found.verdict != OK or len(unjudged) <= thresholds.max_unjudged_groups:
-            return found
-        return Judgement(NOT_COMPUTABLE, (*unjudged, *found.sentences), found.failed_measures)
+        """What is left may be within limits; a group that counted at approval and is gone leaves the question open, and
+        so do outcomes that are asked for and not there yet.
+        """
+        now, later = (any(getattr(thresholds, setting) is not None for setting in asked) for asked in (NOW, LATER))
+        waiting = waiting_for(reading, thresholds, "fairness of errors") if later else ""
+        if not now and not later:
+            return Judgement(NOT_COMPUTABLE, (NO_THRESHOLD,))
+        found = super().judge(with_inapplicable(reading, _kinds(reading, thresholds)), thresholds)
+        if found.verdict == BREACH or (waiting and not now):
+            return found if found.verdict == BREACH else Judgement(NO_LABELS, (waiting,))
+        unjudged = [one for by in _judged(reading, thresholds) for one in reading.details["unjudged"].get(by, ())]
+        if found.verdict == OK and len(unjudged) > thresholds.max_unjudged_groups:
+            return Judgement(NOT_COMPUTABLE, (*unjudged, *found.sentences), found.failed_measures)
+        if waiting and found.verdict == OK:
+            return Judgement(NO_LABELS, (waiting, *found.sentences))
+        return found
 
 
-def _declared(pair: Pair) -> tuple[tuple[str, ...], ...]:
-    groups = pair.declared.groups
-    if not groups:
-        raise CheckInputError("No group columns were declared at approval, so no groups can be compared.")
-    return (*((group,) for group in groups), *itertools.combinations(groups, 2))
+def _judged(reading: Reading, thresholds: Any) -> tuple[str, ...]:
+    """The comparisons that are judged: those that the policy names, or each attribute alone."""
+    measured = [tuple(names) for names in reading.details.get("attributes", ())]
+    named = thresholds.attributes or [names for names in measured if len(names) == 1]
+    return tuple(" and ".join(names) for names in named) or ("undeclared groups",)
 
 
-def _rates(table: Table, pair: Pair, attributes: tuple[str, ...]) -> tuple[Rate, ...]:
-    """Rows with a prediction by group; a row of which one attribute is unknown belongs to the group Unknown."""
-    table.require(*attributes)
-    totals: dict[str, list[int]] = {}
-    for values, rows in table.counts(*attributes, pair.declared.prediction).items():
-        *group, predicted = values
-        if predicted is None:
-            continue
-        names = [group_text(value) for value in group]
-        kept = totals.setdefault(UNKNOWN if UNKNOWN in names else " | ".join(names), [0, 0])
-        kept[0] += rows if same_value(predicted, pair.declared.favourable) else 0
-        kept[1] += rows
-    return tuple(Rate(group, k, n) for group, (k, n) in sorted(totals.items()))
+def _kinds(reading: Reading, thresholds: Any) -> dict[str, tuple[str, ...]]:
+    return {
+        f"{name}{words} by {by}": kinds
+        for name, kinds in (NOW | LATER).values()
+        for words in reading.details.get("classes", ("",))
+        for by in _judged(reading, thresholds)
+    }
 
 
-def _known(rates: Sequence[Rate]) -> list[Rate]:
-    return [rate for rate in rates if rate.group != UNKNOWN]
+def _rule(setting: str, name: str, limit: float) -> Rule:
+    if setting == "min_selection_ratio":
+        return Rule(name, limit, at_least=True, exact=exact_ratio)
+    return Rule(name, limit, at_least=False, exact=exact_difference)
 
 
-def _left_out(rates: Sequence[Rate], rows: int) -> Measure:
-    return left_out_share(used=sum(rate.n for rate in rates), rows=rows)
+def _settings(job: Job, **changed: Any) -> dict[str, Any]:
+    asked = asdict(job.parameters)
+    return {name: asked[name] for name in ("small_group", "level", "draws")} | {"seed": job.seed} | changed
 
 
-def _unknown_name(attributes: Sequence[str]) -> str:
-    return f"share of rows of unknown {' and '.join(attributes)}"
+def _of_classes(pair: Pair, attributes: Sequence[tuple[str, ...]], job: Job, *, labelled: bool) -> _Found:
+    chosen = classes.favourable_classes(pair, job.parameters.favourable_class)
+    said, label = pair.declared.prediction, pair.declared.label
+    then = classes.groups_of(pair.reference, pair, attributes, chosen[0], label=said, settings=_settings(job, draws=0))
+    measures: list[Measure] = []
+    tables: list[NumberTable] = []
+    first: Sequence[GroupTable] = ()
+    for one in chosen:
+        now = classes.groups_of(pair.batch, pair, attributes, one, label=said, settings=_settings(job))
+        measures += classes.measured(now, classes.DECISIONS, one)
+        tables += [classes.decision_table(part, one, job.parameters.small_group) for part in now]
+        if labelled:
+            later = classes.groups_of(pair.batch, pair, attributes, one, label=label, settings=_settings(job))
+            measures += classes.measured(later, classes.WITH_OUTCOMES, one)
+            tables += [classes.outcome_table(part, one) for part in later]
+        first = first or now
+    return _Found(first, then, tuple(measures), tuple(tables), tuple(one.words for one in chosen))
 
 
-def _unknown_share(attributes: Sequence[str], rates: Sequence[Rate]) -> Measure:
-    known, rows = sum(rate.n for rate in _known(rates)), sum(rate.n for rate in rates)
-    return left_out_share(used=known, rows=rows or 1, name=_unknown_name(attributes))
+def _of_numbers(pair: Pair, attributes: Sequence[tuple[str, ...]], job: Job, *, labelled: bool) -> _Found:
+    said, label = pair.declared.prediction, pair.declared.label
+    then = numbers.groups_of(pair.reference, pair, attributes, label=said, settings=_settings(job, draws=0))
+    now = numbers.groups_of(pair.batch, pair, attributes, label=said, settings=_settings(job))
+    deviation = numbers.approved_deviation(pair)
+    measures = list(numbers.measured(now, numbers.PREDICTIONS, deviation))
+    tables = [numbers.prediction_table(part, job.parameters.small_group) for part in now]
+    if labelled:
+        later = numbers.groups_of(pair.batch, pair, attributes, label=label, settings=_settings(job))
+        measures += numbers.measured(later, numbers.WITH_OUTCOMES, deviation)
+        tables += [numbers.outcome_table(part) for part in later]
+    return _Found(now, then, (*measures, deviation), tuple(tables))
 
 
-def _unjudged(attributes: Sequence[str], then: Sequence[Rate], now: Sequence[Rate], least: int) -> list[str]:
+def _unjudged(found: _Found, least: int) -> dict[str, list[str]]:
     """A sentence for each group that counted at approval and has too few rows in the batch to count."""
-    sizes = {rate.group: rate.n for rate in now}
-    return [
-        f"The group “{rate.group}” by {' and '.join(attributes)} has {sizes.get(rate.group, 0):,} rows in the batch, "
-        f"fewer than {least}, so nothing is known about it; it counted at approval."
-        for rate in _known(then)
-        if rate.n >= least > sizes.get(rate.group, 0)
-    ]
-
-
-def _ratio(attributes: tuple[str, ...], rates: Sequence[Rate], least: int) -> Measure:
-    name = f"selection rate ratio by {' and '.join(attributes)}"
-    counting = [rate for rate in rates if rate.n >= least]
-    if len(counting) < 2:
-        return not_computable(name, f"Not computable: fewer than two groups have {least} rows.")
-    low = min(counting, key=lambda rate: Fraction(rate.favourable, rate.n))
-    high = max(counting, key=lambda rate: Fraction(rate.favourable, rate.n))
-    if not high.favourable:
-        return not_computable(name, "Not computable: no group has a favourable decision.")
-    return Measure(
-        name=name,
-        value=float(Fraction(low.favourable, low.n) / Fraction(high.favourable, high.n)),
-        n=sum(rate.n for rate in counting),
-        method=f"lowest ({low.group}) divided by highest ({high.group}) selection rate",
-        slice=(("attributes", " and ".join(attributes)),),
-        counts=(
-            ("lowest_k", low.favourable),
-            ("lowest_n", low.n),
-            ("highest_k", high.favourable),
-            ("highest_n", high.n),
-        ),
-    )
-
-
-def _exact(measure: Measure) -> Fraction | None:
-    k1, n1, k2, n2 = (measure.count(name) for name in ("lowest_k", "lowest_n", "highest_k", "highest_n"))
-    if k1 is None or not n1 or not k2 or not n2:
-        return None
-    return Fraction(k1, n1) / Fraction(k2, n2)
-
-
-def _table(attributes: tuple[str, ...], rates: Sequence[Rate], least: int) -> NumberTable:
-    rows = []
-    for rate in sorted(rates, key=lambda rate: Fraction(rate.favourable, rate.n)):
-        interval = wilson(rate.favourable, rate.n)
-        shown = f"{number(interval.low)} to {number(interval.high)}" if interval else ""
-        small = "small group, not judged" if rate.n < least else ""
-        remark = "not known, not compared" if rate.group == UNKNOWN else small
-        rows.append((rate.group, rate.n, rate.favourable, number(rate.favourable / rate.n), shown, remark))
-    return NumberTable(
-        f"Groups by {' and '.join(attributes)}",
-        ("Group", "Rows", "Selected", "Selection rate", "Interval", "Remark"),
-        tuple(rows),
-    )
+    said: dict[str, list[str]] = {}
+    for before, now in zip(found.then, found.now, strict=True):
+        sizes = {group.label: group.n for group in now.groups}
+        by = " and ".join(before.attributes)
+        said[by] = [
+            f"The group “{group.label}” by {by} has {sizes.get(group.label, 0):,} rows in the batch, fewer than "
+            f"{least}, so nothing is known about it; it counted at approval."
+            for group in before.groups
+            if not group.unknown and group.n >= least > sizes.get(group.label, 0)
+        ]
+    return said

@@ -1,130 +1,112 @@
-"""Does the deployed version still perform, once outcomes are known? Without labels nothing is known: no pass."""
+"""Does the deployed version still perform, once outcomes are known? Without labels nothing is known: no pass.
+
+Measures and names are those of the check of performance, of all three kinds of tables.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from approvals.checks._evaluation import LEFT_OUT, left_out_share, missing_rules
-from approvals.checks._verdicts import Rule, at_least, at_most, interval_text, number, percent
-from approvals.checks.base import Job, Judgement, NumberTable, Reading, Report
-from approvals.measures.performance import binary_performance
-from approvals.measures.values import Measure
-from monitoring.monitors._tables import Pair, both, require_approved_coding
+from approvals.checks import performance
+from approvals.checks._evaluation import BINARY, KINDS, LEFT_OUT, missing_rules, with_inapplicable, with_kind
+from approvals.checks._performance_tables import numbers_table
+from approvals.checks._verdicts import Rule, at_least, at_most
+from approvals.checks.base import Job, Judgement, Reading, Report
+from approvals.measures.exactness import EXACT_ROWS
+from monitoring.monitors._outcomes import (
+    NONE_YET,
+    NOT_KNOWN,
+    OutcomesNeeded,
+    coverage,
+    has_outcomes,
+    waiting_for,
+)
+from monitoring.monitors._tables import both, require_approved_coding
 from monitoring.monitors.base import NO_LABELS, MonitorKind
 
-NAMES = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "roc_auc": "ROC AUC",
-    "brier": "Brier score",
+WHAT = "performance"
+KINDS_OF = {
+    name: tuple(kind for kind in KINDS if name in performance.NAMES_OF[kind].values())
+    for name in performance.EVERY_NAME.values()
 }
-WAITING = "The batch has no outcomes yet, so performance is not known."
-LABELLED = "share of rows with an outcome"
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """Level of the intervals and draws of the bootstrap."""
+    """Level of the intervals and draws of the bootstrap.
+
+    Beyond `exact_rows` rows, what a score of two classes says is bounded by a scan where no threshold needs more.
+    """
 
     level: float = 0.95
     draws: int = 2000
+    exact_rows: int = EXACT_ROWS
 
 
 @dataclass(frozen=True)
-class Thresholds:
-    """What is asked; None is not asked.
+class Thresholds(OutcomesNeeded, performance.Thresholds):
+    """What is asked; None is not asked. The names are those of the check of performance, for each kind of table; what
+    the declared kind does not have is never met.
 
-    Outcomes of fewer rows than these are waited for. Rows with an outcome but without a prediction or score breach
-    above the share allowed here.
+    Outcomes of fewer rows than min_labelled_rows and min_labelled_share are waited for. Rows with an outcome but
+    without a prediction or score breach above the share allowed here.
     """
-
-    min_accuracy: float | None = None
-    min_balanced_accuracy: float | None = None
-    min_roc_auc: float | None = None
-    max_brier: float | None = None
-    min_labelled_share: float = 0.9
-    min_labelled_rows: int = 30
-    max_left_out_share: float = 0.0
 
 
 class Performance(MonitorKind):
-    """Accuracy, ranking and probability measures of a batch with outcomes."""
+    """Rates, ranking, probabilities or errors of a batch with outcomes, of every kind of table."""
 
     title = "Performance of the batch"
-    version = "2"
+    version = "3"
     Parameters = Parameters
     Thresholds = Thresholds
+    kinds_of_settings = performance.Performance.kinds_of_settings
 
     def measure(self, job: Job, report: Report) -> Reading:
         report(0.0, "Reading the batch")
-        with both(job) as pair:
-            declared, batch = pair.declared, pair.batch
-            labelled = declared.label in batch.names and batch.distinct(declared.label) > 0
-            if not labelled:
-                return Reading(measures=(), looked_at=(), not_looked_at=(WAITING,), details={"labelled": False})
+        with both(job, kinds=KINDS) as pair:
+            declared = replace(pair.declared, claims={})
+            if not has_outcomes(pair):
+                details = with_kind({"labelled": False}, declared.kind)
+                return Reading((), (), (NONE_YET.format(WHAT),), details=details)
             for column in (declared.label, declared.prediction):
                 require_approved_coding(pair, column)
-            found = binary_performance(
-                batch,
-                label=declared.label,
-                prediction=declared.prediction,
-                score=declared.score or None,
-                level=job.parameters.level,
-                draws=job.parameters.draws,
-                seed=job.seed,
+            asked = performance.Parameters(
+                level=job.parameters.level, draws=job.parameters.draws, exact_rows=job.parameters.exact_rows
             )
-            coverage = _coverage(pair, found)
-        measures = tuple(replace(found[key], name=name) for key, name in NAMES.items() if key in found)
-        rows = tuple((m.name, number(m.value), interval_text(m), m.n or 0) for m in measures)
+            found = performance.MEASURED[declared.kind](pair.batch, declared, replace(job, parameters=asked))
+            known = coverage(pair, used=found.used)
         return Reading(
-            measures=(*measures, *coverage),
-            looked_at=(f"{found['n'].n or 0:,} rows of the batch that have an outcome.",),
-            not_looked_at=("Rows whose outcome is not known yet; they may differ from those that are.",),
-            tables=(NumberTable("Measures", ("Measure", "Value", "Interval", "n"), rows),),
-            details={"labelled": True},
+            measures=(*found.measures.values(), found.rows, *known),
+            looked_at=(f"{found.rows.value:,} rows of the batch that have an outcome and a prediction.", found.columns),
+            not_looked_at=(*found.not_looked_at, NOT_KNOWN),
+            tables=(numbers_table(found.measures), *found.tables),
+            charts=found.charts,
+            details=with_kind({"labelled": True}, declared.kind),
         )
 
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
+        mine = {item.name for item in fields(OutcomesNeeded)} | {"max_left_out_share"}
         return [
-            at_least(NAMES["accuracy"], thresholds.min_accuracy),
-            at_least(NAMES["balanced_accuracy"], thresholds.min_balanced_accuracy),
-            at_least(NAMES["roc_auc"], thresholds.min_roc_auc),
-            at_most(NAMES["brier"], thresholds.max_brier),
-        ]
+            _rule(item.name, getattr(thresholds, item.name))
+            for item in fields(thresholds)
+            if item.name not in mine and getattr(thresholds, item.name) is not None
+        ] or [at_least(performance.NAMES_OF[BINARY]["accuracy"], None)]
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         """Waiting for labels is a verdict of its own: what few outcomes say is shown, but decides nothing yet."""
-        if not reading.details.get("labelled", False):
-            return Judgement(NO_LABELS, (WAITING,))
-        labelled, rows = next(
-            (measure.count("labelled") or 0, measure.count("rows") or 1)
-            for measure in reading.measures
-            if measure.name == LABELLED
-        )
-        share = Fraction(str(thresholds.min_labelled_share))
-        if labelled < thresholds.min_labelled_rows or Fraction(labelled, rows) < share:
-            waiting = (
-                f"Outcomes of {labelled:,} of {rows:,} rows are known; at least {thresholds.min_labelled_rows:,} and "
-                f"{percent(thresholds.min_labelled_share)} are needed before performance is judged."
-            )
+        if waiting := waiting_for(reading, thresholds, WHAT):
             return Judgement(NO_LABELS, (waiting,))
-        return super().judge(reading, thresholds)
+        return super().judge(with_inapplicable(reading, KINDS_OF), thresholds)
 
     def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         return missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share})
 
 
-def _coverage(pair: Pair, found: Mapping[str, Measure]) -> tuple[Measure, Measure]:
-    """Share of rows with an outcome, and of these the share without a prediction or score."""
-    missing = pair.batch.missing()[pair.declared.label]
-    rows = pair.batch.rows
-    labelled = rows - missing
-    scored = found["roc_auc"].count("rows_left_out") if "roc_auc" in found else 0
-    without = max(labelled - (found["n"].n or 0), scored or 0)
-    return (
-        Measure(LABELLED, labelled / rows, rows, counts=(("labelled", labelled), ("rows", rows))),
-        left_out_share(used=labelled - without, rows=labelled or 1),
-    )
+def _rule(threshold: str, limit: float) -> Rule:
+    name = "rows" if threshold == "min_rows" else performance.EVERY_NAME[threshold[4:]]
+    if threshold.startswith("min_"):
+        return at_least(name, limit)
+    return at_most(name, limit, absolute=threshold in performance.WITHOUT_SIGN)

@@ -1,0 +1,48 @@
+"""What monitors ask about a batch that is in no table: how long its window is, and how large earlier batches were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import F
+
+from approvals.measures.values import Measure
+from approvals.models.checks import RunStatus
+from monitoring.models import Batch, Reading
+from monitoring.monitors.base import MonitorKind
+from monitoring.monitors.volume import EARLIER_FACT, ROWS_PER_DAY, WINDOW_FACT
+
+MOST_EARLIER = 24
+
+
+def facts_for(row: Reading, kind: type[MonitorKind]) -> dict[str, Any]:
+    """The facts that this kind of monitor names."""
+    batch = row.batch
+    if batch is None:
+        return {}
+    return {name: FACTS[name](row, batch) for name in kind.facts if name in FACTS}
+
+
+def _window_days(row: Reading, batch: Batch) -> int:
+    del row
+    return (batch.window_end - batch.window_start).days + 1
+
+
+def _earlier(row: Reading, batch: Batch) -> list[float]:
+    """Rows per day of the batches before, by the order of their windows, as this monitor measured them."""
+    finished = Reading.objects.filter(
+        monitor=row.monitor_id, status=RunStatus.FINISHED, batch__window_end__lt=batch.window_end
+    )
+    latest = finished.order_by(F("batch__window_end").desc(), "-pk")[:MOST_EARLIER]
+    found = [_rows_per_day(reading) for reading in latest]
+    return [value for value in reversed(found) if value is not None]
+
+
+def _rows_per_day(reading: Reading) -> float | None:
+    measures = [Measure.from_json(said) for said in reading.numbers.get("measures", ())]
+    value = next((measure.value for measure in measures if measure.name == ROWS_PER_DAY), None)
+    return None if value is None else float(value)
+
+
+FACTS: dict[str, Callable[[Reading, Batch], Any]] = {WINDOW_FACT: _window_days, EARLIER_FACT: _earlier}

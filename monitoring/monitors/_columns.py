@@ -1,0 +1,136 @@
+"""What became of each column since approval: its type, its gaps, its values and its range. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from approvals.checks._evaluation import BINARY, MULTICLASS
+from approvals.checks._rules import number
+from approvals.checks.base import NumberTable
+from approvals.measures.bins import count_levels
+from approvals.measures.quality import missing_share, out_of_range
+from approvals.measures.tables import Table, TableError
+from approvals.measures.values import Measure, not_computable
+from monitoring.monitors._tables import Pair, watched_columns
+
+ABSENT = "largest share missing in one column"
+CHANGED = "columns of another type than at approval"
+NEW_VALUES = "largest share of rows with a value that was not there at approval"
+OUTSIDE_RANGE = "largest share of rows outside the range at approval"
+CONSTANT = "columns that varied at approval and do not now"
+LONGEST_TABLE = 500
+ALIKE = frozenset({"number", "boolean"})
+
+
+@dataclass(frozen=True)
+class ColumnNow:
+    """One watched column: its types then and now, and measures of it where they have a meaning."""
+
+    name: str
+    then: str
+    now: str
+    missing: Measure
+    new_values: Measure | None
+    outside: Measure | None
+    constant: bool
+
+    @property
+    def changed(self) -> bool:
+        """Whether the type is another one; an empty column has none."""
+        return self.now not in {self.then, "other"}
+
+
+def columns_now(pair: Pair) -> tuple[ColumnNow, ...]:
+    """Every watched column that both tables have."""
+    names = [name for name in watched_columns(pair.declared) if name in pair.reference.names]
+    return tuple(_column(pair, name) for name in names if name in pair.batch.names)
+
+
+def _column(pair: Pair, name: str) -> ColumnNow:
+    then, now = (table.column(name).kind for table in (pair.reference, pair.batch))
+    is_class = pair.declared.kind in (BINARY, MULTICLASS) and name == pair.declared.prediction
+    if is_class and {then, now} <= ALIKE:
+        now = then  # 0 and 1, or false and true: the classes say whether the coding is another one
+    numbers = then == now == "number"
+    return ColumnNow(
+        name,
+        then,
+        now,
+        _absent_share(pair.batch, name),
+        None if numbers or is_class or then != now else _new_values(pair, name),
+        _outside(pair, name) if numbers and not is_class else None,
+        pair.batch.distinct(name) <= 1 < pair.reference.distinct(name),
+    )
+
+
+def _absent_share(batch: Table, column: str) -> Measure:
+    """Share of cells that are missing or, among numbers, infinite."""
+    if batch.column(column).kind != "number":
+        return replace(missing_share(batch, column), name=ABSENT)
+    found = batch.summary(column)
+    absent = found.missing + found.not_finite
+    counts = (("k", absent), ("n", batch.rows))
+    return Measure(ABSENT, absent / batch.rows, batch.rows, slice=(("column", column),), counts=counts)
+
+
+def _new_values(pair: Pair, column: str) -> Measure:
+    where = (("column", column),)
+    try:
+        before, now = (count_levels(table, column)[0] for table in (pair.reference, pair.batch))
+    except TableError as error:
+        return not_computable(NEW_VALUES, f"Not computable: {error.sentence}", slice=where)
+    rows = sum(size for level, size in now.items() if level not in before)
+    counts = (("k", rows), ("n", pair.batch.rows))
+    return Measure(NEW_VALUES, rows / pair.batch.rows, pair.batch.rows, method=column, slice=where, counts=counts)
+
+
+def _outside(pair: Pair, column: str) -> Measure:
+    where, found = (("column", column),), pair.reference.summary(column)
+    if found.minimum is None or found.maximum is None:
+        reason = f"Not computable: “{column}” had no number at approval."
+        return not_computable(OUTSIDE_RANGE, reason, slice=where)
+    rows = int(out_of_range(pair.batch, column, low=found.minimum, high=found.maximum).value or 0)
+    counts = (("k", rows), ("n", pair.batch.rows))
+    return Measure(OUTSIDE_RANGE, rows / pair.batch.rows, pair.batch.rows, method=column, slice=where, counts=counts)
+
+
+def measures_of(columns: Sequence[ColumnNow], rows: int) -> tuple[Measure, ...]:
+    """The worst column of each kind of trouble, and how many columns changed."""
+    changed = [item.name for item in columns if item.changed]
+    constant = [item.name for item in columns if item.constant]
+    return (
+        _worst(ABSENT, [item.missing for item in columns], rows),
+        _worst(NEW_VALUES, [item.new_values for item in columns if item.new_values], rows),
+        _worst(OUTSIDE_RANGE, [item.outside for item in columns if item.outside], rows),
+        Measure(CHANGED, len(changed), len(columns), method=", ".join(changed[:5])),
+        Measure(CONSTANT, len(constant), len(columns), method=", ".join(constant[:5])),
+    )
+
+
+def _worst(name: str, found: Sequence[Measure], rows: int) -> Measure:
+    """The largest; what cannot be computed of one column leaves open which is. Nothing is 0 where no column has it."""
+    if not found:
+        return Measure(name, 0.0, rows, method="no column has it")
+    return max(found, key=lambda measure: (measure.value is None, float(measure.value or 0)))
+
+
+def table_of(columns: Sequence[ColumnNow]) -> NumberTable:
+    """Every watched column."""
+    rows = tuple(
+        (
+            item.name,
+            item.then,
+            item.now if item.now != "other" else "empty",
+            number(item.missing.value),
+            number(item.new_values.value) if item.new_values else "",
+            number(item.outside.value) if item.outside else "",
+            "constant" if item.constant else "",
+        )
+        for item in columns[:LONGEST_TABLE]
+    )
+    return NumberTable(
+        "Columns",
+        ("Column", "Type at approval", "Type now", "Share missing", "New values", "Outside the range", "Remark"),
+        rows,
+    )

@@ -1,0 +1,122 @@
+"""Data quality and volume of batches: each kind of trouble by itself, and what holds under any policy."""
+
+import io
+from datetime import date
+
+import numpy as np
+import pytest
+
+from monitoring import batches, running
+from monitoring.models import Reading
+from tests.cast import tiny_table
+from tests.monitoring.tables import Bench
+
+DECLARED = {"label": "y", "prediction": "p", "score": "s", "groups": ["sex"], "features": ["x", "town"], "key": "id"}
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+def table(rows=400, seed=1, **changed):
+    rng = np.random.default_rng(seed)
+    columns = {
+        "id": [f"{seed}-{place}" for place in range(rows)],
+        "sex": ["fm"[place % 2] for place in range(rows)],
+        "town": rng.choice(["north", "south"], rows).tolist(),
+        "x": rng.integers(0, 100, rows).tolist(),
+        "y": rng.integers(0, 2, rows).tolist(),
+        "s": rng.random(rows).tolist(),
+        "p": rng.integers(0, 2, rows).tolist(),
+    }
+    columns |= changed
+    return {name: values for name, values in columns.items() if values is not None}
+
+
+EVERYTHING = {
+    "max_missing_share": 0.02,
+    "max_repeated_keys": 0,
+    "max_new_columns": 0,
+    "max_new_values_share": 0.01,
+    "max_outside_range_share": 0.01,
+    "max_constant_columns": 0,
+}
+
+
+def test_a_batch_like_the_approved_table_is_within_all_limits(bench):
+    found = bench.judge("data_quality", table(), table(seed=2), DECLARED, thresholds=EVERYTHING)
+    assert found.verdict == "ok", found.sentences
+
+
+@pytest.mark.parametrize(
+    ("changed", "thresholds", "why"),
+    [
+        ({"x": None}, {"min_rows": 1}, "Columns that are missing: 1"),
+        ({"s": None}, {"min_rows": 1}, "Columns that are missing: 1"),
+        ({"more": [1] * 400}, {"max_new_columns": 0}, "Columns that the approved table does not have: 1"),
+        ({"x": ["much"] * 400}, {"min_rows": 1}, "Columns of another type than at approval: 1"),
+        ({"town": list(range(400))}, {"min_rows": 1}, "Columns of another type than at approval: 1"),
+        ({"town": ["east"] * 40 + ["south"] * 360}, {"max_new_values_share": 0.05}, "was not there at approval 0.100"),
+        ({"x": [5000] * 40 + [3] * 360}, {"max_outside_range_share": 0.05}, "outside the range at approval 0.100"),
+        ({"x": [3] * 400}, {"max_constant_columns": 0}, "Columns that varied at approval and do not now: 1"),
+        ({"x": [""] * 400}, {"max_missing_share": 0.5}, "Largest share missing in one column 1.000"),
+        ({"id": ["a", *(str(place) for place in range(398)), "a"]}, {"max_repeated_keys": 0}, "Repeated keys: 1"),
+        ({"s": [1.5] * 400}, {"min_rows": 1}, "Scores outside 0 to 1: 400"),
+        ({"p": [7] * 400}, {"min_rows": 1}, "Predictions of a class that was not there at approval: 400"),
+    ],
+)
+def test_each_trouble_is_a_breach_and_a_sentence(bench, changed, thresholds, why):
+    found = bench.judge("data_quality", table(), table(seed=2, **changed), DECLARED, thresholds=thresholds)
+    assert found.verdict == "breach"
+    assert any(why in sentence for sentence in found.sentences), found.sentences
+
+
+def test_a_key_that_is_missing_leaves_repetition_open(bench):
+    found = bench.judge("data_quality", table(), table(seed=2, id=None), DECLARED, thresholds={"max_repeated_keys": 0})
+    assert (found.verdict, "has no column id" in found.sentences[0]) == ("not_computable", True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "asked", "verdict", "why"),
+    [
+        ((10, [40.0, 41.0, 39.0]), {"thresholds": {"min_ratio": 0.5, "max_ratio": 2.0}}, "ok", "1.000"),
+        ((40, [40.0, 41.0, 39.0]), {"thresholds": {"min_ratio": 0.5}}, "breach", "0.250"),
+        ((1, [40.0, 41.0, 39.0]), {"thresholds": {"max_ratio": 2.0}}, "breach", "10.000"),
+        ((10, []), {"thresholds": {"min_ratio": 0.5}}, "not_computable", "0 batches came before and 1 are needed"),
+        ((10, []), {"thresholds": {"min_rows_per_day": 40}}, "ok", "Rows per day 40"),
+        ((10, []), {"thresholds": {"min_rows_per_day": 41}}, "breach", "Rows per day 40"),
+        (
+            (10, [1.0]),
+            {"thresholds": {"min_ratio": 0.5}, "parameters": {"expected_rows_per_day": 100}},
+            "breach",
+            "0.400",
+        ),
+        ((10, [4e9, 40.0, 4e9, 40.0, 40.0]), {"thresholds": {"min_ratio": 0.9}}, "ok", "1.000"),
+    ],
+)
+def test_volume_is_rows_per_day_beside_what_is_expected(bench, facts, asked, verdict, why):
+    named = dict(zip(("window_days", "earlier_rows_per_day"), facts, strict=True))
+    found = bench.judge("volume", table(), table(seed=2), DECLARED, facts=named, **asked)
+    assert found.verdict == verdict
+    assert any(why in sentence for sentence in found.sentences), found.sentences
+
+
+def test_volume_compares_with_the_batches_of_earlier_windows(cast, deploy):
+    version = deploy([{"monitor": "volume", "thresholds": {"min_ratio": 0.5}}])
+    said = []
+    for month, rows in ((6, 300), (5, 330), (7, 60), (8, 310)):
+        batch = batches.receive(
+            version_id=version.pk,
+            actor=cast.submitter,
+            stream=io.BytesIO(tiny_table(rows=rows, seed=month)),
+            name=f"Month {month}",
+            window_start=date(2026, month, 1),
+            window_end=date(2026, month, 28),
+        )
+        row = Reading.objects.get(batch=batch)
+        assert running.execute(row.pk)
+        row.refresh_from_db()
+        said.append((month, row.verdict))
+    assert said == [(6, "not_computable"), (5, "not_computable"), (7, "breach"), (8, "ok")]
+    assert "median of 3 batches before" in row.numbers["looked_at"][1]
