@@ -21,7 +21,7 @@ from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.admin.records import VersionRecordAdmin
 from approvals.panels import VERSION_PAGE
 from approvals.policy_changes import settings_in_words
-from monitoring import alarm_notes, alarm_pages, batches, monitors, panels
+from monitoring import alarm_notes, alarm_pages, batches, monitors, panels, version_views
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
 from monitoring.standing import alarm_of
 from portal.admin import ScopedAdmin, row_number
@@ -48,11 +48,26 @@ class MonitorAdmin(VersionRecordAdmin):
         """The overview and the answers to an alarm, before the stock addresses."""
         views: dict[str, Any] = {
             view.__name__: self.admin_site.admin_view(view)
-            for view in (alarm_pages.deployed, alarm_pages.deployed_csv, alarm_pages.note)
+            for view in (
+                alarm_pages.deployed,
+                alarm_pages.deployed_csv,
+                alarm_pages.note,
+                version_views.version_monitoring,
+                version_views.version_charts,
+                version_views.version_csv,
+                version_views.distribution_csv,
+            )
         }
+        of_version = "version/<int:version_id>/"
         return [
             path("overview/", views["deployed"], name="monitoring_monitor_overview"),
             path("overview.csv", views["deployed_csv"], name="monitoring_monitor_overview_csv"),
+            path(of_version, views["version_monitoring"], name="monitoring_monitor_version"),
+            path(f"{of_version}charts/", views["version_charts"], name="monitoring_monitor_version_charts"),
+            path(f"{of_version}timelines.csv", views["version_csv"], name="monitoring_monitor_version_csv"),
+            path(
+                f"{of_version}distribution.csv", views["distribution_csv"], name="monitoring_monitor_distribution_csv"
+            ),
             path("<int:monitor_id>/note/<slug:kind>/", views["note"], name="monitoring_monitor_note"),
             *super().get_urls(),
         ]

@@ -14,7 +14,7 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
         from approvals.signals import policy_examined, version_moved  # noqa: PLC0415
-        from monitoring import monitors, planning, words  # noqa: PLC0415
+        from monitoring import drawing, monitors, planning, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
         from monitoring.models import AlarmNote, Batch, Monitor  # noqa: PLC0415
         from portal import guards, ledger  # noqa: PLC0415
@@ -26,4 +26,5 @@ class MonitoringConfig(AppConfig):
         guards.append_only(AlarmNote)
         monitors.load()
         version_moved.connect(planning.when_moved, dispatch_uid="monitoring.planning.when_moved")
+        version_moved.connect(drawing.when_moved, dispatch_uid="monitoring.drawing.when_moved")
         policy_examined.connect(planning.when_examined, dispatch_uid="monitoring.planning.when_examined")
