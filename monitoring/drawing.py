@@ -24,7 +24,7 @@ from approvals.models.checks import RunStatus
 from monitoring import specifications
 from monitoring.batches import DEPLOYED
 from monitoring.models import Monitor, Picture, Reading
-from monitoring.series import Series, by_feature, feature_of, has_small_multiples, worst_over_features
+from monitoring.series import Series, by_feature, days_in_words, feature_of, has_small_multiples, worst_over_features
 from monitoring.timelines import History, Mark, distribution_of, history_of
 from portal import hints
 
@@ -146,7 +146,7 @@ def window_of(row: Reading) -> str:
     """The days that a reading is about, in words."""
     if row.batch is None:
         return "no batch"
-    return f"{row.batch.window_start:%d %b %Y} to {row.batch.window_end:%d %b %Y}"
+    return days_in_words(row.batch.window_start, row.batch.window_end)
 
 
 def _draw(version: ModelVersion, wanted: Iterable[Wanted], now: datetime) -> int:

@@ -17,6 +17,8 @@ from approvals.measures.values import Measure
 from monitoring.alarms import Level
 from monitoring.monitors.base import MonitorKind
 
+SHORTEST_GAP = 28
+"""Days. A month that is missing is seen even where a batch may take longer."""
 UNSURE = "beyond the limit, not told from chance"
 WORST = "worst feature"
 
@@ -104,7 +106,7 @@ class Series:
         found: list[tuple[date, date]] = []
         covered: date | None = None
         for point in sorted(self.points, key=lambda point: point.start):
-            if covered is not None and (point.start - covered).days - 1 >= min(self.every_days, 28):
+            if covered is not None and (point.start - covered).days - 1 >= min(self.every_days, SHORTEST_GAP):
                 found.append((covered + timedelta(days=1), point.start - timedelta(days=1)))
             covered = point.end if covered is None else max(covered, point.end)
         return tuple(found)
@@ -231,6 +233,16 @@ def feature_of(measure: Measure, details: Mapping[str, Any]) -> str:
 def has_small_multiples(found: Iterable[Series]) -> bool:
     """Whether the series of a monitor are about more than one feature."""
     return len({series.feature for series in found if series.feature}) > 1
+
+
+def days_in_words(start: date, end: date) -> str:
+    """From the first to the last day, as short as it can be told: 1 to 31 Oct 2026."""
+    if start == end:
+        return f"{end.day} {end:%b %Y}"
+    if (start.year, start.month) == (end.year, end.month):
+        return f"{start.day} to {end.day} {end:%b %Y}"
+    year = "" if start.year == end.year else f" {start.year}"
+    return f"{start.day} {start:%b}{year} to {end.day} {end:%b %Y}"
 
 
 def by_feature(found: Iterable[Series]) -> tuple[Series, ...]:

@@ -155,16 +155,22 @@ def _limits(
 ) -> list[Record]:
     """A line for each limit, and its words on the harmless side of it."""
     found: list[Record] = []
+    low, high = y["scale"]["domain"]
+    near = (high - low) / 14  # as high as the words
     for limit in limits:
         values = [{"value": limit.value, "day": days[0], "text": _limit_words(limit)}]
         dash = {"strokeDash": DASHES[limit.level], "strokeWidth": 1}
         line = {"type": "rule", "color": TONES[limit.level], **dash}
         found.append({"data": {"values": values}, "mark": line, "encoding": {"y": y}})
-        if not small:
+        if not small and not any(0 < abs(other.value - limit.value) < near for other in _harder(limits, limit)):
             words = {"type": "text", "align": "left", "dx": 4, "dy": 8 if below else -5, "fontSize": 10, "color": INK}
             place = {"x": x, "y": y, "text": {"field": "text"}}
             found.append({"data": {"values": values}, "mark": words, "encoding": place})
     return found
+
+
+def _harder(limits: Sequence[Limit], limit: Limit) -> list[Limit]:
+    return [other for other in limits if other.level > limit.level]
 
 
 def _limit_words(limit: Limit) -> str:

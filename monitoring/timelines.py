@@ -83,9 +83,19 @@ def _readings(version: ModelVersion, windows: int | None) -> Iterable[tuple[int,
         ends = rows.order_by("-batch__window_end").values_list("batch__window_end", flat=True).distinct()[:windows]
         oldest = min(ends, default=None)
         rows = rows.filter(batch__window_end__gte=oldest) if oldest is not None else rows
-    names = ("pk", "monitor_id", "status", "verdict", "level", *COLUMNS.values())
-    for row in rows.order_by("pk").values(*names):
+    names = ("pk", "monitor_id", "batch_id", "status", "verdict", "level", *COLUMNS.values())
+    for row in _newest(rows.order_by("pk").values(*names)):
         yield row["monitor_id"], _facts(row)
+
+
+def _newest(rows: Iterable[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+    """Of each batch the newest reading of a monitor that says something, else the newest."""
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    for row in rows:
+        place = (row["monitor_id"], row["batch_id"])
+        if row["level"] is not None or place not in found or found[place]["level"] is None:
+            found[place] = row
+    return found.values()
 
 
 def _facts(row: Mapping[str, Any]) -> ReadingFacts:

@@ -14,13 +14,14 @@ from monitoring import drawing
 from monitoring.alarms import Level
 from monitoring.models import Monitor, Picture, Reading
 from monitoring.panels import MonitorLine, monitor_line
-from monitoring.series import Point, Series, by_feature, has_small_multiples
+from monitoring.series import Point, Series, by_feature, days_in_words, has_small_multiples
 from monitoring.specifications import in_words
 from monitoring.timelines import History, Mark, distribution_of, history_of
 from portal.errors import BadInput
 
-TONES = {Level.CALM: "ok", Level.WARN: "wait", Level.ALERT: "bad", Level.CRITICAL: "bad", None: "unknown"}
-TABLE = ("Window", "Batch", "Value", "Interval", "Rows", "State")
+TONES = {Level.CALM: "ok", Level.WARN: "warn", Level.ALERT: "bad", Level.CRITICAL: "bad", None: "unknown"}
+INTERVAL = "Interval"
+TABLE = ("Window", "Batch", "Value", INTERVAL, "Rows", "State")
 SHARE_COLUMNS = ("values", "share_as_approved", "share_in_window", "change")
 SHARES = ("Values", "As approved", "In this window", "Change")
 
@@ -112,7 +113,7 @@ def charts_of(version: ModelVersion, *, monitor: str = "", feature: str = "", re
 
 def _place(one: MonitorCharts) -> int:
     """What is red comes first, then what is not known; the rest in the order of the plan."""
-    return ("bad", "unknown", "wait", "ok").index(one.line.tone)
+    return ("bad", "unknown", "warn", "wait", "ok").index(one.line.tone)
 
 
 def _monitor(row: Monitor, history: History, pictures: Mapping[str, Picture]) -> MonitorCharts:
@@ -135,7 +136,7 @@ def _monitor(row: Monitor, history: History, pictures: Mapping[str, Picture]) ->
 
 
 def _chart(series: Series, marks: Sequence[Mark], picture: Picture | None) -> Chart:
-    newest = series.newest
+    newest, has_intervals = series.newest, any(interval_text(point) for point in series.points)
     level = newest.level if newest else None
     return Chart(
         key=series.key,
@@ -148,8 +149,8 @@ def _chart(series: Series, marks: Sequence[Mark], picture: Picture | None) -> Ch
         description=in_words(series, marks),
         svg=_svg(picture),
         problem=picture.problem if picture else "",
-        columns=TABLE,
-        rows=tuple(point_cells(point) for point in reversed(series.points)),
+        columns=tuple(name for name in TABLE if has_intervals or name != INTERVAL),
+        rows=tuple(_cells(point, has_intervals=has_intervals) for point in reversed(series.points)),
     )
 
 
@@ -158,16 +159,17 @@ def _svg(picture: Picture | None) -> SafeString | None:
     return mark_safe(picture.svg) if picture and picture.svg else None  # noqa: S308
 
 
-def point_cells(point: Point) -> tuple[str, ...]:
+def _cells(point: Point, *, has_intervals: bool) -> tuple[str, ...]:
     """One row of the table under a timeline."""
-    return (
-        f"{point.start:%d %b %Y} to {point.end:%d %b %Y}",
+    cells = (
+        days_in_words(point.start, point.end),
         point.batch,
         value_text(point),
         interval_text(point),
         "" if point.n is None else f"{point.n:,}",
         state_text(point),
     )
+    return cells if has_intervals else tuple(cell for name, cell in zip(TABLE, cells, strict=True) if name != INTERVAL)
 
 
 def value_text(point: Point) -> str:
@@ -205,7 +207,7 @@ def _chosen(
     if row is None or not found:
         raise BadInput("No monitor of this version watches such a feature.", field="feature")
     points = [point for point in found[0].points if point.value is not None or point.low is not None]
-    windows = tuple((p.reading, f"{p.start:%d %b %Y} to {p.end:%d %b %Y}, {p.batch}") for p in reversed(points))
+    windows = tuple((p.reading, f"{days_in_words(p.start, p.end)}, {p.batch}") for p in reversed(points))
     numbers = dict(windows)
     if reading and (not reading.isdigit() or int(reading) not in numbers):
         raise BadInput("No window of this feature has such a number.", field="reading")
@@ -243,13 +245,8 @@ def _shares(version: ModelVersion, row: Reading, feature: str, bins: tuple[tuple
         svg=_svg(picture),
         problem=picture.problem if picture else "",
         columns=SHARES,
-        rows=tuple(share_cells(*one) for one in bins),
+        rows=tuple((name, number(then), number(now), f"{now - then:+.3f}") for name, then, now in bins),
     )
-
-
-def share_cells(name: str, then: float, now: float) -> tuple[str, ...]:
-    """One row of the table under a distribution."""
-    return (name, number(then), number(now), f"{now - then:+.3f}")
 
 
 def timeline_rows(history: History, titles: Mapping[int, str]) -> Iterator[tuple[Any, ...]]:

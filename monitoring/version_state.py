@@ -105,7 +105,7 @@ def _of_alarms(rows: list[Monitor], raised: list[AlarmState], states: Mapping[in
         when = f" since {since:%d %b %Y}" if since else ""
         several = "s" if len(rows) != 1 else ""
         words = f"{level.in_words.capitalize()}{when}: {len(raised)} of {len(rows)} monitor{several} beyond the limits"
-        return ("wait" if level == Level.WARN else "bad"), words
+        return ("warn" if level == Level.WARN else "bad"), words
     silent = [row for row in rows if not states[row.pk].known and _needs_batch(row)]
     if silent:
         some = "Nothing is" if len(silent) == sum(_needs_batch(row) for row in rows) else "Not everything is"
@@ -128,7 +128,7 @@ def _alarm(row: Monitor, state: AlarmState) -> RaisedAlarm:
     return RaisedAlarm(
         title=title_of(row),
         level=state.level.in_words,
-        tone="wait" if state.level == Level.WARN else "bad",
+        tone="warn" if state.level == Level.WARN else "bad",
         since=state.since,
         in_a_row=state.in_a_row,
         sentence=str(reading.sentences[0]) if reading and reading.sentences else "",

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-from typing import Any
-
 from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -18,10 +13,10 @@ from approvals.admin.acts import POLLING_IS_DONE
 from monitoring import batches, version_page
 from monitoring.models import Monitor
 from monitoring.panels import title_of
+from monitoring.tables import as_csv
 from monitoring.timelines import history_of
 from monitoring.version_state import state_of
 from portal.errors import BadInput
-from portal.exporting import harmless
 
 CHOICES = ("monitor", "feature", "reading")
 
@@ -56,7 +51,7 @@ def version_csv(request: HttpRequest, version_id: int) -> HttpResponse:
     version = version_for(request, version_id)
     titles = {row.pk: title_of(row) for row in Monitor.objects.filter(version=version)}
     rows = version_page.timeline_rows(history_of(version, windows=None), titles)
-    return _table(f"monitoring-{version.pk}.csv", version_page.COLUMNS, rows)
+    return as_csv(f"monitoring-{version.pk}.csv", version_page.COLUMNS, rows)
 
 
 @require_safe
@@ -65,7 +60,7 @@ def distribution_csv(request: HttpRequest, version_id: int) -> HttpResponse:
     chosen = _charts(request, version_id).chosen
     if chosen is None or chosen.shares is None:
         raise Http404
-    return _table(f"distribution-{version_id}-{chosen.reading}.csv", version_page.SHARE_COLUMNS, chosen.bins)
+    return as_csv(f"distribution-{version_id}-{chosen.reading}.csv", version_page.SHARE_COLUMNS, chosen.bins)
 
 
 def _charts(request: HttpRequest, version_id: int) -> version_page.VersionCharts:
@@ -74,15 +69,3 @@ def _charts(request: HttpRequest, version_id: int) -> version_page.VersionCharts
         return version_page.charts_of(version, **{name: request.GET.get(name, "") for name in CHOICES})
     except BadInput as error:
         raise Http404(error.sentence) from error
-
-
-def _table(name: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> HttpResponse:
-    """CSV of which no cell begins like a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if cell is None else harmless(cell) for cell in row])
-    answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
