@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
@@ -21,15 +22,38 @@ from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.admin.records import VersionRecordAdmin
 from approvals.panels import VERSION_PAGE
 from approvals.policy_changes import settings_in_words
-from monitoring import alarm_notes, alarm_pages, batches, monitors, panels
+from monitoring import alarm_notes, alarm_pages, batches, monitors, overview_page, panels, version_views
+from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
 from monitoring.standing import alarm_of
 from portal.admin import ScopedAdmin, row_number
 from portal.panels import WORK
 
 VERSION_PAGE.append(panels.monitoring_panel)
-WORK.append(alarm_pages.overview_entry)
+WORK.append(overview_page.overview_entry)
 READINGS_SHOWN = 60
+
+
+class MonitorFilter(admin.SimpleListFilter):
+    """By kind of monitor: those that the portal has, not those that versions out of sight use."""
+
+    title = "monitor"
+    parameter_name = "monitor"
+    field = "key"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Every kind."""
+        return [(key, str(kind.title)) for key, kind in sorted(monitors.load().items())]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Those of the chosen kind."""
+        return queryset.filter(**{self.field: self.value()}) if self.value() else queryset
+
+
+class MonitorOfReadingFilter(MonitorFilter):
+    """The same for readings."""
+
+    field = "monitor__key"
 
 
 @admin.register(Monitor)
@@ -38,8 +62,8 @@ class MonitorAdmin(VersionRecordAdmin):
 
     page_template = "monitoring/monitor.html"
     related = ("version__model", "reference")
-    list_display = ("__str__", "every_days", "suspends", "last_reading")
-    list_filter = ("key", "suspends")
+    list_display = ("monitor", "version", "expected", "consequence", "last_reading")
+    list_filter = (MonitorFilter, "suspends")
     search_fields = ("key", "version__model__name", "version__number")
     list_select_related = ("version__model",)
     empty_sentence: ClassVar[str] = "No monitor that you may see. They start when a version enters monitoring."
@@ -48,11 +72,26 @@ class MonitorAdmin(VersionRecordAdmin):
         """The overview and the answers to an alarm, before the stock addresses."""
         views: dict[str, Any] = {
             view.__name__: self.admin_site.admin_view(view)
-            for view in (alarm_pages.deployed, alarm_pages.deployed_csv, alarm_pages.note)
+            for view in (
+                overview_page.deployed,
+                overview_page.deployed_csv,
+                alarm_pages.note,
+                version_views.version_monitoring,
+                version_views.version_charts,
+                version_views.version_csv,
+                version_views.distribution_csv,
+            )
         }
+        of_version = "version/<int:version_id>/"
         return [
             path("overview/", views["deployed"], name="monitoring_monitor_overview"),
             path("overview.csv", views["deployed_csv"], name="monitoring_monitor_overview_csv"),
+            path(of_version, views["version_monitoring"], name="monitoring_monitor_version"),
+            path(f"{of_version}charts/", views["version_charts"], name="monitoring_monitor_version_charts"),
+            path(f"{of_version}timelines.csv", views["version_csv"], name="monitoring_monitor_version_csv"),
+            path(
+                f"{of_version}distribution.csv", views["distribution_csv"], name="monitoring_monitor_distribution_csv"
+            ),
             path("<int:monitor_id>/note/<slug:kind>/", views["note"], name="monitoring_monitor_note"),
             *super().get_urls(),
         ]
@@ -64,21 +103,38 @@ class MonitorAdmin(VersionRecordAdmin):
         return {
             "title": f"{panels.title_of(row)} of {row.version}",
             "line": panels.monitor_line(row),
-            "thresholds": settings_in_words(row.thresholds),
+            "limits": panels.limits_of(row),
             "parameters": settings_in_words(row.parameters),
             "readings": [panels.reading_line(reading) for reading in shown[:READINGS_SHOWN]],
             "more": len(shown) > READINGS_SHOWN,
             "alarm": alarm_of(row, now=timezone.now()),
-            "limits": [("warning", settings_in_words(row.warn)), ("critical", settings_in_words(row.critical))],
             "notes": AlarmNote.objects.filter(monitor=row).select_related("by")[:READINGS_SHOWN],
             "may_note": alarm_notes.may_note(person(request), row.version),
             "may_mute": alarm_notes.may_mute(person(request), row.version),
         }
 
+    @admin.display(description="Monitor", ordering="key")
+    def monitor(self, monitor: Monitor) -> str:
+        """What it watches."""
+        return panels.title_of(monitor)
+
+    @admin.display(description="A batch at least", ordering="every_days")
+    def expected(self, monitor: Monitor) -> str:
+        """How often."""
+        return "every day" if monitor.every_days == 1 else f"every {monitor.every_days} days"
+
+    @admin.display(description="An alarm", ordering="suspends")
+    def consequence(self, monitor: Monitor) -> str:
+        """What follows beside the notices."""
+        if not monitor.suspends:
+            return "opens a finding"
+        return "suspends if critical" if monitor.suspends_from == Level.CRITICAL else "suspends"
+
     @admin.display(description="Newest reading")
     def last_reading(self, monitor: Monitor) -> str:
         """In one word."""
-        return panels.monitor_line(monitor).state
+        line = panels.monitor_line(monitor)
+        return format_html('<span class="verdict {}">{}</span>', line.tone, line.state)
 
 
 @admin.register(Batch)
@@ -118,30 +174,31 @@ class BatchAdmin(VersionRecordAdmin):
         return self.handed_out(request, lambda: batches.opened(batch_id=row.pk, actor=person(request)), name)
 
 
-class MonitorFilter(admin.SimpleListFilter):
-    """By kind of monitor: those that the portal has, not those that versions out of sight use."""
-
-    title = "monitor"
-    parameter_name = "monitor"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Every kind."""
-        return [(key, str(kind.title)) for key, kind in sorted(monitors.load().items())]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Reading]) -> QuerySet[Reading]:
-        """Those of the chosen kind."""
-        return queryset.filter(monitor__key=self.value()) if self.value() else queryset
-
-
 @admin.register(Reading)
 class ReadingAdmin(ScopedAdmin):
     """Readings of visible versions."""
 
-    list_display = ("__str__", "monitor", "batch", "status", "verdict", "finished_at")
-    list_filter = ("verdict", "status", MonitorFilter)
+    list_display = ("of_monitor", "version", "batch", "outcome", "finished_at")
+    list_filter = ("verdict", "status", MonitorOfReadingFilter)
     search_fields = ("monitor__version__model__name", "batch__name")
     list_select_related = ("monitor__version__model", "batch")
     empty_sentence: ClassVar[str] = "No reading that you may see."
+
+    @admin.display(description="Monitor", ordering="monitor__key")
+    def of_monitor(self, reading: Reading) -> str:
+        """What was read."""
+        return panels.title_of(reading.monitor)
+
+    @admin.display(description="Version", ordering="monitor__version")
+    def version(self, reading: Reading) -> str:
+        """Of which version."""
+        return str(reading.monitor.version)
+
+    @admin.display(description="Outcome", ordering="verdict")
+    def outcome(self, reading: Reading) -> str:
+        """What came out, or how far it is."""
+        line = panels.reading_line(reading)
+        return format_html('<span class="verdict {}">{}</span>', line.tone, line.state)
 
     def visible(self, user: User) -> QuerySet[Reading]:
         """Of visible versions."""
@@ -197,7 +254,7 @@ def show(request: HttpRequest, reading_id: int) -> HttpResponse:
         "reading": row,
         "version": row.monitor.version,
         "tone": panels.TONES.get(ReadingVerdict(row.verdict), "bad") if row.verdict else "wait",
-        "limits": settings_in_words(row.monitor.thresholds),
+        "limits": panels.limits_of(row.monitor),
         "measures": row.numbers.get("measures", ()),
         "tables": row.numbers.get("tables", ()),
         "looked_at": row.numbers.get("looked_at", ()),

@@ -14,7 +14,7 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
         from approvals.signals import policy_examined, record_wanted, revalidation_opened, version_moved  # noqa: PLC0415
-        from monitoring import monitors, planning, records, words  # noqa: PLC0415
+        from monitoring import drawing, monitors, planning, records, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
         from monitoring.models import AlarmNote, Batch, Monitor  # noqa: PLC0415
         from portal import guards, ledger  # noqa: PLC0415
@@ -28,4 +28,5 @@ class MonitoringConfig(AppConfig):
         version_moved.connect(planning.when_moved, dispatch_uid="monitoring.planning.when_moved")
         revalidation_opened.connect(records.when_revalidation_opened, dispatch_uid="monitoring.records.when_opened")
         record_wanted.connect(records.when_record_wanted, dispatch_uid="monitoring.records.when_wanted")
+        version_moved.connect(drawing.when_moved, dispatch_uid="monitoring.drawing.when_moved")
         policy_examined.connect(planning.when_examined, dispatch_uid="monitoring.planning.when_examined")

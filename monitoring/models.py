@@ -135,6 +135,33 @@ class Reading(LeasedRun):
         return f"/monitoring/reading/{self.pk}/change/"
 
 
+class Picture(models.Model):
+    """A chart of a version's monitoring page, as a worker drew it. No record: readings are, and it is drawn from them.
+
+    Drawn anew when what it shows has another digest than what is to be shown.
+    """
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="pictures")
+    subject = models.CharField(max_length=80, help_text="Which chart of the page.")
+    title = models.TextField()
+    description = models.TextField(blank=True)
+    svg = models.TextField(blank=True, help_text="Cleaned; empty where it could not be drawn.")
+    problem = models.TextField(blank=True, help_text="Why it could not be drawn.")
+    shows = models.JSONField(help_text="The numbers that it shows.")
+    digest = models.CharField(max_length=64, help_text="Of these numbers and of how they are drawn.")
+    checked_at = models.DateTimeField(help_text="When it was last found to show what the readings say.")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["version", "subject"]
+        default_permissions = ()
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "subject"], name="a_version_has_one_picture_of_a_subject"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
 class AlarmNoteKind(models.TextChoices):
     """What somebody said about an alarm."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,9 +17,8 @@ from monitoring.batches import DEPLOYED
 from monitoring.models import Monitor
 from monitoring.panels import title_of
 from monitoring.standing import AlarmState, alarms_of
-from portal.exporting import harmless
 
-TONES = {Level.CALM: "ok", Level.WARN: "wait", Level.ALERT: "bad", Level.CRITICAL: "bad"}
+TONES = {Level.CALM: "ok", Level.WARN: "warn", Level.ALERT: "bad", Level.CRITICAL: "bad"}
 
 
 @dataclass(frozen=True)
@@ -87,24 +84,3 @@ def _answered(states: list[AlarmState]) -> str:
         return "by nobody yet"
     latest = max(said, key=lambda note: note.at)
     return f"{latest.get_kind_display()} by {name_of(latest.by)}, {latest.at:%d %b %Y}"
-
-
-def as_csv(lines: list[DeployedLine]) -> str:
-    """The same lines as a table for other programs; no cell begins like a formula."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(("model", "version", "state", "level", "since", "alarms", "answered", "owner", "approval_ends"))
-    for line in lines:
-        cells = (
-            line.version.model.name,
-            line.version.number,
-            line.state,
-            line.level.name.lower(),
-            line.since.isoformat() if line.since else "",
-            "; ".join(line.alarms),
-            line.answered,
-            line.owner,
-            line.approval_ends.date().isoformat() if line.approval_ends else "",
-        )
-        writer.writerow([harmless(cell) for cell in cells])
-    return out.getvalue()

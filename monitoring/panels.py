@@ -11,14 +11,15 @@ from django.utils import timezone
 
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.policy_changes import in_words
+from approvals.policy_changes import settings_in_words
 from monitoring import batches, monitors, staleness
+from monitoring.alarms import Level
 from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
 from portal.panels import Panel
 
 TONES = {
     ReadingVerdict.OK: "ok",
-    ReadingVerdict.WARNING: "wait",
+    ReadingVerdict.WARNING: "warn",
     ReadingVerdict.BREACH: "bad",
     ReadingVerdict.NOT_COMPUTABLE: "unknown",
     ReadingVerdict.NO_LABELS: "wait",
@@ -64,12 +65,21 @@ def monitor_line(row: Monitor) -> MonitorLine:
         state=state,
         tone=tone,
         sentence=sentence,
-        limits=in_words(row.thresholds) if row.thresholds else "",
+        limits=", ".join(f"{name} {limit}" for name, limit in settings_in_words(row.thresholds)),
         suspends=row.suspends,
         every_days=row.every_days,
         url=reading.get_absolute_url() if reading else "",
         at=at,
     )
+
+
+def limits_of(row: Monitor) -> tuple[tuple[str, str], ...]:
+    """Each setting that has a limit, with the limit of every level that has one, the mildest first."""
+    found: dict[str, list[str]] = {}
+    for level, given in ((Level.WARN, row.warn), (Level.ALERT, row.thresholds), (Level.CRITICAL, row.critical)):
+        for name, limit in settings_in_words(given):
+            found.setdefault(name, []).append(f"{limit} ({level.in_words})")
+    return tuple((name, ", ".join(limits)) for name, limits in found.items())
 
 
 def standing_reading(row: Monitor) -> Reading | None:

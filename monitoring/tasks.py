@@ -4,14 +4,38 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitoring import batches, running, staleness
+from monitoring import batches, drawing, running, staleness
 from portal import hints
 
 
 @shared_task(name=batches.READ_TASK)
 def read(reading_id: int) -> bool:
-    """Carry out one reading if it is free."""
-    return running.execute(reading_id)
+    """Carry out one reading if it is free; its charts follow in a task of their own."""
+    taken = running.execute(reading_id)
+    if taken:
+        hints.send(drawing.DRAW_READING_TASK, reading_id)
+    return taken
+
+
+@shared_task(name=drawing.DRAW_READING_TASK)
+def draw_reading(reading_id: int, columns: list[str] | None = None) -> int:
+    """Draw distributions of a reading; the page of its version is drawn by the sweep, once for all its readings."""
+    return drawing.draw_reading(reading_id, columns)
+
+
+@shared_task(name=drawing.DRAW_TASK)
+def draw(version_id: int) -> int:
+    """Draw what is missing or outdated on the page of a version."""
+    return drawing.draw(version_id)
+
+
+@shared_task(name="monitoring.tasks.sweep_pictures")
+def sweep_pictures() -> int:
+    """Hint at versions whose charts are older than their readings."""
+    waiting = drawing.outdated()
+    for version_id in waiting:
+        hints.send(drawing.DRAW_TASK, version_id)
+    return len(waiting)
 
 
 @shared_task(name="monitoring.tasks.sweep")

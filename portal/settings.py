@@ -264,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
     "checks": {"task": "approvals.tasks.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
     "cards": {"task": "modelcards.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
     "monitors": {"task": "monitoring.tasks.sweep", "schedule": 10.0, "options": {"expires": 10.0}},
+    "pictures": {"task": "monitoring.tasks.sweep_pictures", "schedule": 20.0, "options": {"expires": 20.0}},
     "mail": {"task": "portal.tasks.send_outgoing", "schedule": 10.0, "options": {"expires": 10.0}},
     "time-limits": {"task": "approvals.tasks.look_at_time_limits", "schedule": timedelta(minutes=15)},
     "revalidations": {"task": "approvals.tasks.look_at_revalidations", "schedule": timedelta(minutes=15)},

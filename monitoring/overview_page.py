@@ -1,0 +1,204 @@
+"""The page of everything deployed: filtered, the worst first, with how the last windows went; also as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db.models import Exists, Max, OuterRef
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from approvals.admin.acting import person
+from approvals.admin.version_lines import name_of
+from approvals.stages import Stage, Tier
+from monitoring import overview
+from monitoring.alarms import Level
+from monitoring.models import Reading
+from monitoring.overview import DeployedLine
+from monitoring.tables import as_csv
+from portal.panels import WorkEntry
+
+WINDOWS = 8
+LOOKED_BACK = timedelta(days=800)
+GLYPHS = {Level.CALM: "●", Level.WARN: "▲", Level.ALERT: "■", Level.CRITICAL: "✚", None: "○"}
+TONES: dict[Level | None, str] = {
+    None: "unknown",
+    Level.CALM: "ok",
+    Level.WARN: "warn",
+    Level.ALERT: "bad",
+    Level.CRITICAL: "bad",
+}
+STATES = {
+    "red": "In alarm or suspended",
+    "warning": "Warning",
+    "unknown": "Not known",
+    "calm": "Within limits",
+}
+COLUMNS = (
+    "model",
+    "version",
+    "risk_tier",
+    "state",
+    "level",
+    "since",
+    "alarms",
+    "answered",
+    "owner",
+    "approval_ends",
+    "last_windows",
+)
+
+
+@dataclass(frozen=True)
+class RecentWindow:
+    """The worst that the monitors said about one window."""
+
+    end: date
+    glyph: str
+    tone: str
+    words: str
+
+
+@dataclass(frozen=True)
+class OverviewRow:
+    """One deployed version with its last windows, oldest first."""
+
+    line: DeployedLine
+    tier: str
+    state: str
+    recent: tuple[RecentWindow, ...]
+
+
+class FilterForm(forms.Form):
+    """Whose, of which tier, in which state. Choices are those of the versions that the person sees."""
+
+    state = forms.ChoiceField(label="State", required=False)
+    tier = forms.ChoiceField(label="Risk tier", required=False)
+    owner = forms.ChoiceField(label="Owner", required=False)
+
+    def __init__(self, request: HttpRequest, lines: Sequence[DeployedLine]) -> None:
+        super().__init__(request.GET)
+        owners = {str(line.version.model.owner_id): name_of(line.version.model.owner) for line in lines}
+        tiers = {line.version.model.risk_tier for line in lines}
+        self._choose("state", STATES.items())
+        self._choose("tier", ((tier.value, str(tier.label)) for tier in Tier if tier.value in tiers))
+        self._choose("owner", sorted(owners.items(), key=lambda owner: owner[1]))
+
+    def _choose(self, name: str, choices: Iterable[tuple[str, str]]) -> None:
+        field = self.fields[name]
+        if isinstance(field, forms.ChoiceField):
+            field.choices = [("", "All"), *choices]
+
+    def wants(self, line: DeployedLine) -> bool:
+        """Whether the line is among the chosen; nothing is chosen by a filter that does not exist."""
+        if not self.is_valid():
+            return False
+        asked = self.cleaned_data
+        has = {"state": state_of(line), "tier": line.version.model.risk_tier, "owner": str(line.version.model.owner_id)}
+        return all(not asked[name] or asked[name] == value for name, value in has.items())
+
+    @property
+    def chosen(self) -> bool:
+        """Whether anything is filtered."""
+        return any(self.data.get(name) for name in self.fields)
+
+
+def state_of(line: DeployedLine) -> str:
+    """Which of the states of the filter a version is in."""
+    if line.level >= Level.ALERT or line.version.stage == Stage.SUSPENDED:
+        return "red"
+    if line.level == Level.WARN:
+        return "warning"
+    return "calm" if line.tone == "ok" else "unknown"
+
+
+def rows_of(lines: Sequence[DeployedLine], *, now: datetime) -> tuple[OverviewRow, ...]:
+    """The lines with the last windows of each version, read in one query."""
+    recent = _recent([line.version.pk for line in lines], since=(now - LOOKED_BACK).date())
+    return tuple(
+        OverviewRow(
+            line, str(line.version.model.get_risk_tier_display()), state_of(line), recent.get(line.version.pk, ())
+        )
+        for line in lines
+    )
+
+
+def _recent(version_ids: Sequence[int], *, since: date) -> dict[int, tuple[RecentWindow, ...]]:
+    rows = Reading.objects.filter(monitor__version__in=version_ids, batch__window_end__gte=since)
+    newer = Reading.objects.filter(
+        monitor=OuterRef("monitor"), batch=OuterRef("batch"), pk__gt=OuterRef("pk"), level__isnull=False
+    )
+    by_window = rows.exclude(Exists(newer)).order_by("batch__window_end")
+    found: dict[int, list[RecentWindow]] = {}
+    for version_id, end, level in by_window.values_list("monitor__version_id", "batch__window_end").annotate(
+        worst=Max("level")
+    ):
+        worst = None if level is None else Level(level)
+        words = "nothing known" if worst is None else worst.in_words
+        window = RecentWindow(end, GLYPHS[worst], TONES[worst], f"until {end:%d %b %Y}: {words}")
+        found.setdefault(version_id, []).append(window)
+    return {version_id: tuple(windows[-WINDOWS:]) for version_id, windows in found.items()}
+
+
+def overview_entry(user: User) -> WorkEntry | None:
+    """The entry of the sidebar, with the number of versions in alarm; None for who sees no deployed version."""
+    lines = overview.deployed_lines(user, now=timezone.now())
+    if not lines:
+        return None
+    url = reverse("admin:monitoring_monitor_overview")
+    return WorkEntry("Deployed models", url, sum(line.level >= Level.ALERT for line in lines))
+
+
+@require_safe
+def deployed(request: HttpRequest) -> HttpResponse:
+    """Every deployed version that the person may see, worst first."""
+    now = timezone.now()
+    lines = overview.deployed_lines(person(request), now=now)
+    chosen = FilterForm(request, lines)
+    rows = rows_of([line for line in lines if chosen.wants(line)], now=now)
+    context = {
+        **admin.site.each_context(request),
+        "title": "Deployed models",
+        "rows": rows,
+        "filter": chosen,
+        "total": len(lines),
+        "red": sum(row.state == "red" for row in rows),
+        "as_of": now,
+        "asked": request.GET.urlencode(),
+    }
+    return render(request, "monitoring/overview.html", context)
+
+
+@require_safe
+def deployed_csv(request: HttpRequest) -> HttpResponse:
+    """The same as a table for other programs, filtered alike."""
+    now = timezone.now()
+    lines = overview.deployed_lines(person(request), now=now)
+    chosen = FilterForm(request, lines)
+    rows = rows_of([line for line in lines if chosen.wants(line)], now=now)
+    return as_csv("deployed-models.csv", COLUMNS, map(_cells, rows))
+
+
+def _cells(row: OverviewRow) -> tuple[str, ...]:
+    line = row.line
+    return (
+        line.version.model.name,
+        line.version.number,
+        row.tier,
+        line.state,
+        line.level.name.lower(),
+        line.since.isoformat() if line.since else "",
+        "; ".join(line.alarms),
+        line.answered,
+        line.owner,
+        line.approval_ends.date().isoformat() if line.approval_ends else "",
+        "; ".join(window.words for window in row.recent),
+    )

@@ -1,0 +1,196 @@
+"""How a deployed version stands, in words: what is red and since when, whose it is, what to do next. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from django.contrib.auth.models import User
+from django.urls import reverse
+
+from approvals.admin.version_lines import name_of
+from approvals.models import Finding, ModelVersion
+from approvals.models.findings import FindingSource, FindingStatus
+from approvals.stages import Stage
+from monitoring import alarm_notes, batches, monitors, staleness
+from monitoring.alarms import Level
+from monitoring.consequences import rollback
+from monitoring.models import Monitor, Reading, ReadingVerdict
+from monitoring.panels import standing_reading, title_of
+from monitoring.standing import AlarmState, alarms_of
+
+SHOWN_ALARMS = 6
+
+
+@dataclass(frozen=True)
+class RaisedAlarm:
+    """One monitor in alarm: how bad, since when, why, and what somebody said about it."""
+
+    title: str
+    level: str
+    tone: str
+    since: date | None
+    in_a_row: int
+    sentence: str
+    answered: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something to do next; without an address it is a sentence only."""
+
+    sentence: str
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """What the top of the page says."""
+
+    tone: str
+    title: str
+    alarms: tuple[RaisedAlarm, ...]
+    steps: tuple[Step, ...]
+    owner: str
+    rollback: str
+    due: date | None
+    overdue: bool
+    approval_ends: datetime | None
+
+
+def state_of(version: ModelVersion, user: User, *, now: datetime) -> VersionState:
+    """The state of a version that this person may see."""
+    watched = list(Monitor.objects.filter(version=version).select_related("version__model").order_by("pk"))
+    states = alarms_of(watched, now=now)
+    raised = sorted(
+        ((row, states[row.pk]) for row in watched if states[row.pk].level),
+        key=lambda one: (-one[1].level, one[1].since or date.max),
+    )
+    due = _due(watched) if version.stage in batches.DEPLOYED else None
+    tone, title = _title(version, watched, states)
+    return VersionState(
+        tone=tone,
+        title=title,
+        alarms=tuple(_alarm(row, state) for row, state in raised),
+        steps=tuple(_steps(version, user, raised, due, now)),
+        owner=name_of(version.model.owner),
+        rollback=rollback(version),
+        due=due.date() if due else None,
+        overdue=bool(due and due < now),
+        approval_ends=version.approval_expires_at,
+    )
+
+
+def _title(version: ModelVersion, watched: Iterable[Monitor], states: Mapping[int, AlarmState]) -> tuple[str, str]:
+    rows = list(watched)
+    raised = [states[row.pk] for row in rows if states[row.pk].level]
+    if version.stage == Stage.RETIRED:
+        return "unknown", "Retired: nothing is watched any more"
+    if version.stage not in batches.DEPLOYED:
+        return "unknown", "Not deployed: nothing is watched yet"
+    tone, words = _of_alarms(rows, raised, states)
+    if version.stage == Stage.SUSPENDED:
+        return "bad", f"The approval is suspended. {words}"
+    return tone, words
+
+
+def _of_alarms(rows: list[Monitor], raised: list[AlarmState], states: Mapping[int, AlarmState]) -> tuple[str, str]:
+    if not rows:
+        return "unknown", "The policy names no monitor, so nothing is watched"
+    if raised:
+        level = max(state.level for state in raised)
+        since = min((state.since for state in raised if state.since), default=None)
+        when = f" since {since:%d %b %Y}" if since else ""
+        several = "s" if len(rows) != 1 else ""
+        words = f"{level.in_words.capitalize()}{when}: {len(raised)} of {len(rows)} monitor{several} beyond the limits"
+        return ("warn" if level == Level.WARN else "bad"), words
+    silent = [row for row in rows if not states[row.pk].known and _needs_batch(row)]
+    if silent:
+        some = "Nothing is" if len(silent) == sum(_needs_batch(row) for row in rows) else "Not everything is"
+        return "unknown", f"{some} known yet: {', '.join(title_of(row) for row in silent)} had no reading that says it"
+    return "ok", "All monitors are within their limits"
+
+
+def _needs_batch(row: Monitor) -> bool:
+    kind = monitors.find(row.key)
+    return kind is None or kind.needs_batch
+
+
+def _alarm(row: Monitor, state: AlarmState) -> RaisedAlarm:
+    reading = standing_reading(row)
+    said = [note for note in (state.acknowledged, state.incident, state.muted) if note is not None]
+    notes = "; ".join(
+        f"{note.get_kind_display().lower()}{f' {note.incident}' if note.incident else ''} by {name_of(note.by)}"
+        for note in said
+    )
+    return RaisedAlarm(
+        title=title_of(row),
+        level=state.level.in_words,
+        tone="warn" if state.level == Level.WARN else "bad",
+        since=state.since,
+        in_a_row=state.in_a_row,
+        sentence=str(reading.sentences[0]) if reading and reading.sentences else "",
+        answered=notes or "answered by nobody yet",
+        url=reverse("admin:monitoring_monitor_change", args=[row.pk]),
+    )
+
+
+def _due(watched: Iterable[Monitor]) -> datetime | None:
+    """When the next batch is due: the earliest of all monitors."""
+    return min(staleness.overdue_of(watched).values(), default=None)
+
+
+def _steps(
+    version: ModelVersion,
+    user: User,
+    raised: list[tuple[Monitor, AlarmState]],
+    due: datetime | None,
+    now: datetime,
+) -> Iterable[Step]:
+    """In the order in which they matter. Links only where this person may."""
+    if version.stage == Stage.SUSPENDED:
+        yield Step("Stop using it, and let the version named below take over, until it is reinstated or retired.")
+    yield from _answers(version, user, raised)
+    for finding in _findings(version):
+        by = f"by {finding.due_on:%d %b %Y}{' (late)' if finding.due_on < now.date() else ''}"
+        url = reverse("admin:approvals_finding_change", args=[finding.pk])
+        yield Step(f"Close the finding “{finding.title}” {by}; {name_of(finding.owner)} owns it.", url)
+    if due is not None:
+        late = due < now
+        sentence = (
+            f"Deliver the batch that was due by {due:%d %b %Y}."
+            if late
+            else f"Deliver the next batch by {due:%d %b %Y}."
+        )
+        may = batches.may_deliver(user, version)
+        yield Step(sentence, reverse("admin:monitoring_batch_deliver", args=[version.pk]) if may else "")
+    waiting = _unlabelled(version)
+    if waiting:
+        windows = "window waits" if waiting == 1 else "windows wait"
+        yield Step(f"{waiting} {windows} for outcomes, so performance is not known there.")
+
+
+def _answers(version: ModelVersion, user: User, raised: list[tuple[Monitor, AlarmState]]) -> Iterable[Step]:
+    silent = [row for row, state in raised if state.level >= Level.ALERT and not (state.acknowledged or state.incident)]
+    may = alarm_notes.may_note(user, version)
+    for row in silent[:SHOWN_ALARMS]:
+        url = reverse("admin:monitoring_monitor_note", args=[row.pk, "acknowledged"])
+        yield Step(f"Answer the alarm of {title_of(row)}: nobody has acknowledged it.", url if may else "")
+
+
+def _findings(version: ModelVersion) -> Iterable[Finding]:
+    rows = Finding.objects.filter(version=version, source=FindingSource.MONITOR, status=FindingStatus.OPEN)
+    return rows.select_related("owner").order_by("due_on", "pk")[:SHOWN_ALARMS]
+
+
+def _unlabelled(version: ModelVersion) -> int:
+    """Windows of which a monitor still waits for outcomes, and no later batch of the same window had them."""
+    rows = Reading.objects.filter(monitor__version=version, batch__isnull=False).exclude(verdict="")
+    waiting: set[tuple[int, date, date]] = set()
+    known: set[tuple[int, date, date]] = set()
+    columns = ("monitor_id", "verdict", "batch__window_start", "batch__window_end")
+    for monitor, verdict, start, end in rows.values_list(*columns):
+        (waiting if verdict == ReadingVerdict.NO_LABELS else known).add((monitor, start, end))
+    return len({(start, end) for _, start, end in waiting - known})
