@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any, ClassVar
 
@@ -11,6 +13,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.http import (
     Http404,
@@ -32,11 +35,11 @@ from modelcards import exporters, issuing, offline, panels, records, reissuing
 from modelcards.auditor_script import SCRIPT_NAME, auditor_script
 from modelcards.authority import list_path, root_path
 from modelcards.card_schema import FILE as SCHEMA_FILE
-from modelcards.companions import CompanionReport, verify_attestations
+from modelcards.companions import CompanionReport, verify_attestations, verify_pack
 from modelcards.inspection import inspect
 from modelcards.models import ModelCard
 from modelcards.packs import ZIP_START
-from modelcards.verification import LARGEST, CardReport
+from modelcards.verification import LARGEST, CardReport, is_document
 from portal import checkpoints
 from portal.admin import ScopedAdmin, row_number
 from portal.errors import DomainError, NotPermitted, Unavailable
@@ -45,6 +48,7 @@ VERSION_PAGE.append(panels.cards_panel)
 
 PATIENCE = 10.0
 """Seconds that a person waits while others have their files verified."""
+LARGEST_PACK = 200_000_000
 _verifying = BoundedSemaphore(2)  # so that files made to be slow never take all threads of the web server
 
 
@@ -172,26 +176,35 @@ def retry(request: HttpRequest, card_id: int) -> HttpResponse:
 
 
 class VerifyForm(forms.Form):
-    """A card or its attestations to verify."""
+    """A card, its attestations or its audit pack to verify."""
 
     file = forms.FileField(
-        label="Model card (PDF) or its attestations (.intoto.jsonl)",
-        help_text="It is read in memory, compared, and not kept.",
+        label="Model card (PDF or JSON), its attestations (.intoto.jsonl) or its audit pack (.zip)",
+        help_text="It is read, compared, and not kept.",
     )
 
-    def clean_file(self) -> bytes:
-        """Its bytes. Refuses what is no PDF or larger than any card."""
-        given = self.cleaned_data["file"]
-        if given.size > LARGEST:
+    def clean_file(self) -> UploadedFile:
+        """The file. Refuses what is nothing of ours or too large."""
+        given: UploadedFile = self.cleaned_data["file"]
+        start = given.read(len(ZIP_START))
+        given.seek(0)
+        if start == ZIP_START:
+            if given.size is None or given.size > LARGEST_PACK:
+                raise forms.ValidationError(
+                    f"An audit pack of more than {LARGEST_PACK // 1_000_000} MB is verified with the script or with "
+                    "manage.py verify."
+                )
+            return given
+        if given.size is None or given.size > LARGEST:
             raise forms.ValidationError("The file is larger than any card.")
-        content: bytes = given.read()
-        if content.startswith(ZIP_START):
+        content = given.read()
+        given.seek(0)
+        if not content.startswith(b"%PDF-") and not is_document(content) and not offline.is_attestation(content):
             raise forms.ValidationError(
-                "An audit pack may be too large to be sent here: verify it with the script or manage.py verify."
+                "The file is not a PDF, no card.json and no audit pack, and holds no attestations: there is nothing to "
+                "verify."
             )
-        if not content.startswith(b"%PDF-") and not offline.is_attestation(content):
-            raise forms.ValidationError("The file is not a PDF and holds no attestations: there is nothing to verify.")
-        return content
+        return given
 
 
 @require_http_methods(["GET", "POST"])
@@ -214,31 +227,44 @@ def verify(request: HttpRequest) -> HttpResponse:
     return render(request, "modelcards/admin_verify.html", context)
 
 
-def _report(content: bytes) -> CardReport | CompanionReport:
+def _report(file: UploadedFile) -> CardReport | CompanionReport:
     if not _verifying.acquire(timeout=PATIENCE):
         raise Unavailable("Other files are being verified at this moment; try again in a minute.")
     try:
-        return _verified(content) if content.startswith(b"%PDF-") else _attested(content)
+        start = file.read(len(ZIP_START))
+        file.seek(0)
+        if start == ZIP_START:
+            return _packed(file)
+        content = file.read()
+        return _attested(content) if offline.is_attestation(content) else _verified(content)
     finally:
         _verifying.release()
 
 
-def _verified(pdf: bytes) -> CardReport:
-    found = inspect(
-        pdf,
-        roots=records.trusted_roots(),
-        keys=records.trusted_keys(),
-        timestamp_roots=records.trusted_timestamp_roots(),
-        revoked=records.revoked(),
-    )
-    return records.compared(pdf, found.report)
+def _trusted() -> dict[str, Any]:
+    return {
+        "roots": records.trusted_roots(),
+        "keys": records.trusted_keys(),
+        "timestamp_roots": records.trusted_timestamp_roots(),
+        "revoked": records.revoked(),
+    }
+
+
+def _verified(content: bytes) -> CardReport:
+    return records.compared(content, inspect(content, **_trusted()).report)
 
 
 def _attested(content: bytes) -> CompanionReport:
     report, found = verify_attestations(content, roots=records.trusted_roots(), revoked=records.revoked())
-    if not report.ok or found is None:
-        return report
-    return CompanionReport((*report.facts, records.attested_fact(found)), report.genuine)
+    return records.compared_attestations(report, found)
+
+
+def _packed(file: UploadedFile) -> CompanionReport:
+    with tempfile.NamedTemporaryFile(prefix="pack-") as kept:
+        for part in file.chunks():
+            kept.write(part)
+        kept.flush()
+        return records.compared_pack(verify_pack(Path(kept.name), **_trusted()))
 
 
 @require_GET

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
-from modelcards import detached, envelopes, offline, packs, pdf_objects, revisions, standing, timestamps
+from modelcards import detached, envelopes, offline, packs, pdf_objects, revisions, sealed_part, standing, timestamps
 from portal import merkle
 
 SCRIPT_NAME = "verify_card.py"
@@ -17,6 +17,7 @@ PARTS: tuple[ModuleType, ...] = (
     timestamps,
     revisions,
     standing,
+    sealed_part,
     merkle,
     envelopes,
     packs,

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,16 @@ import pikepdf
 
 from approvals.confinement import close_file_system, leave_network, limit_resources
 from modelcards.card import Card
-from modelcards.verification import ATTACHED, NAMESPACE, UNREADABLE, CardReport, Fact, verify_card
+from modelcards.verification import (
+    ATTACHED,
+    NAMESPACE,
+    UNREADABLE,
+    CardReport,
+    Fact,
+    is_document,
+    verify_card,
+    verify_document,
+)
 from portal.errors import BadInput
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -44,7 +53,7 @@ def inspect(
     timestamp_roots: Sequence[bytes] | None = None,
     revoked: Sequence[bytes] = (),
 ) -> Inspection:
-    """Verify a file against roots, lists of revoked certificates and whichever of the keys signed its checkpoint.
+    """Verify a card's PDF or card.json: against roots, lists of revoked certificates, and the key of its checkpoint.
 
     Raises BadInput if a root is no certificate. A file that cannot be read within the limits does not verify.
     """
@@ -95,7 +104,7 @@ def _is_marked(pdf: bytes) -> bool:
 
 def _claims_to_be_a_card(pdf: bytes) -> bool:
     if not pdf.startswith(b"%PDF-"):
-        return False
+        return is_document(pdf)
     if _is_marked(pdf):
         return True
     try:
@@ -106,17 +115,21 @@ def _claims_to_be_a_card(pdf: bytes) -> bool:
 
 
 def _verified(pdf: bytes, order: dict[str, Any]) -> CardReport:
+    if is_document(pdf):
+        return _with_its_key(order["keys"], lambda key: verify_document(pdf, vkey=key))
     trusted: dict[str, Any] = {
         "roots": _bytes(order["roots"]),
         "timestamp_roots": _bytes(order["timestamp_roots"]),
         "revoked": _bytes(order["revoked"]) or (),
     }
-    keys: list[str] = order["keys"]
-    report = verify_card(pdf, vkey=keys[0] if keys else None, **trusted)
+    return _with_its_key(order["keys"], lambda key: verify_card(pdf, vkey=key, **trusted))
+
+
+def _with_its_key(keys: list[str], verified: Callable[[str | None], CardReport]) -> CardReport:
+    """The report under the key that the card names, if it is one of these; else under the first."""
+    report = verified(keys[0] if keys else None)
     stated = report.card.ledger.vkey if report.card is not None and report.card.ledger is not None else ""
-    if keys and stated != keys[0] and stated in keys:
-        return verify_card(pdf, vkey=stated, **trusted)
-    return report
+    return verified(stated) if keys and stated != keys[0] and stated in keys else report
 
 
 def _answer(pdf: bytes, order: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""Verifies a card (PDF), attestations, an audit pack, a proof or an extract without the portal: the auditor's script.
+"""Verifies a card (PDF or JSON), attestations, a pack, a proof or an extract without the portal: the auditor's script.
 
 Needs the standard library and `cryptography`. It reads the PDF by itself: the signature by its byte range, the attached
 documents out of the objects of the file. It does not compare the printed pages with card.json; the portal does.
 """
 
 import argparse
-import binascii
 import hashlib
 import json
 import re
@@ -22,7 +21,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from modelcards.detached import NotReadable, Signature, read_signature
+from modelcards.detached import Signature
 from modelcards.envelopes import (
     ENVELOPE_KEYS,
     EnvelopeError,
@@ -33,97 +32,71 @@ from modelcards.envelopes import (
     signature_findings,
 )
 from modelcards.packs import CARD_JSON, CARD_PDF, ZIP_START, PackError, pack_entry, pack_findings
-from modelcards.pdf_objects import attachments, pdf_objects, stream_of
-from modelcards.revisions import timestamp_after
+from modelcards.pdf_objects import PdfObject, PdfReference, attachments, pdf_objects, stream_of
+from modelcards.sealed_part import sealed_part
 from modelcards.standing import Fact, Seal, Standing, Trust, standing, trust_of
 from modelcards.timestamps import issued
 from portal.merkle import read_bundle, verify_bundle
 
 LISTED = "signed by"
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, zlib.error)
 NEVER_KNOWN = (LISTED, "Pages", "Since then")
-NEEDED = ("authority", "ledger key", "attestation authority", "manifest authority")
+NEEDED = ("signature", "authority", "ledger key", "attestation authority", "manifest authority")
 ATTESTATIONS, BILL = "attestations.intoto.jsonl", "bom.cdx.json"
+CARD_SCHEMA = b"model-card@v1"
 OWN_AUTHORITY = "An authority that a portal made for itself is no qualified one in the sense of eIDAS."
 SIGNED = "approvals.signoff.signed"
 SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier")
-BYTE_RANGE = re.compile(rb"/ByteRange\s*\[\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*\]")
-HEXADECIMAL = re.compile(rb"[0-9A-Fa-f]+")
-
-
-def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
-    """Start and end of the hole of each signature, and what follows it. Text that only looks so has no such hole."""
-    found = []
-    for match in BYTE_RANGE.finditer(pdf):
-        start, before, after, rest = (int(number) for number in match.groups())
-        hole = pdf[before:after]
-        if start == 0 and hole[:1] == b"<" and hole[-1:] == b">" and HEXADECIMAL.fullmatch(hole[1:-1]):
-            found.append((before, after, rest))
-    return found
+STATED = re.compile(rb"D:(\d{14})Z")
+LONGEST_NAME = 200
+NOT_BY_ITS_KEY = "The signature was not made with the key of the certificate that it names."
+UNREAD = "The content was not looked at, because the signature does not vouch for it."
 
 
 def signature_facts(pdf: bytes, trust: Trust, moment: datetime) -> tuple[list[Fact], Standing | None]:
     """Whether one seal covers the whole file, holds, comes from the authority given, and how it stands at a moment."""
-    ranges = signed_ranges(pdf)
-    if not ranges:
-        return [Fact("Signature", False, "The file holds 0 signatures instead of one.")], None
-    before, after, rest = ranges[0]
-    end = after + rest
-    added = len(pdf) - end
-    if added < 0 or (added and timestamp_after(pdf[:end], pdf[end:]) is None):
-        words = f"{added} bytes were added after it was sealed" if added > 0 else f"{-added} bytes are missing"
-        sentence = f"The signature does not cover the whole file, something was added or cut off: {words}."
-        return [Fact("Whole file", False, sentence)], None
-    sealed = pdf[:end]
-    if len(signed_ranges(sealed)) != 1:
-        return [Fact("Signature", False, "The file holds several signatures instead of one.")], None
-    try:
-        signature = read_signature(_hole(pdf, before, after))
-        name = signature.certificate.subject.rfc4514_string()
-    except (ValueError, TypeError, LookupError, StopIteration, x509.InvalidVersion) as problem:
-        return [Fact("Signature", False, f"The signature cannot be read: {problem}")], None
-    same = hashlib.sha256(pdf[:before] + sealed[after:]).digest() == signature.message_digest
+    part = sealed_part(pdf)
+    if isinstance(part, Fact):
+        return [part], None
+    sealed, signature = pdf[: part.end], part.signature
+    name = signature.certificate.subject.rfc4514_string()[:LONGEST_NAME]
     holds = _holds(signature) and _may_sign(signature.certificate)
-    words = "The file is unchanged since it was signed." if same else "The file was changed after it was signed."
+    held = f"The signature of {name} holds."
     facts = [
         Fact("Whole file", True, "The signature covers every byte of the file but itself."),
-        Fact("Unchanged", same, words),
-        Fact("Signature", holds, f"The signature of {name} {'holds' if holds else 'does not hold'}."),
+        Fact("Unchanged", True, "The file is unchanged since it was signed."),
+        Fact("Signature", holds, held if holds else NOT_BY_ITS_KEY),
         _authority_fact(signature, trust),
     ]
     if any(fact.holds is False for fact in facts):
         return facts, None
+    found = dict(pdf_objects(sealed))
     seal = Seal(
         certificate=signature.certificate,
         value=signature.value,
         token=signature.timestamp,
-        end=end,
-        stated_at=_stated_time(sealed),
-        lists=_lists(sealed),
+        end=part.end,
+        stated_at=_stated_time(found),
+        lists=_lists(found),
     )
     stands = standing(pdf, seal, trust, moment)
     return [*facts, *stands.facts], stands
 
 
-def _hole(pdf: bytes, start: int, end: int) -> bytes:
-    """The signature's bytes. Raises NotReadable if they are spelled otherwise than the portal does."""
-    digits = pdf[start + 1 : end - 1]
-    if digits != digits.upper():
-        raise NotReadable("It is spelled in another way than the portal's.")
-    return binascii.unhexlify(digits)
+def _stated_time(found: dict[int, PdfObject]) -> datetime | None:
+    """The time that the seal states, under the seal, as D:20260324100500Z."""
+    stated = [one.entry("M") for one in found.values() if one.entry("Type") == "Sig"]
+    match = STATED.match(stated[0]) if len(stated) == 1 and isinstance(stated[0], bytes) else None
+    return datetime.strptime(match[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if match else None
 
 
-def _stated_time(sealed: bytes) -> datetime | None:
-    """The time that the seal states, under the seal: D:20260324100500Z with its signs written in octal or not."""
-    found = re.search(rb"/M \(D(?:\\072|:)(\d{14})Z?[^)]*\)", sealed[sealed.rfind(b"/Type /Sig\n") :])
-    return datetime.strptime(found[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if found else None
-
-
-def _lists(sealed: bytes) -> tuple[bytes, ...]:
+def _lists(found: dict[int, PdfObject]) -> tuple[bytes, ...]:
     """The lists of revoked certificates that the card carries, under the seal."""
-    named = re.findall(rb"/CRLs \[([0-9 R\n]*)\]", sealed)
-    numbers = [int(number) for number in re.findall(rb"(\d+) 0 R", named[-1])] if named else []
-    found = dict(pdf_objects(sealed)) if numbers else {}
-    return tuple(stream_of(found[number]) for number in numbers if number in found)
+    stores = [one.entry("DSS") for one in found.values() if one.entry("Type") == "Catalog"]
+    store = found.get(stores[-1].number) if stores and isinstance(stores[-1], PdfReference) else None
+    named = store.entry("CRLs") if store else None
+    numbers = [one.number for one in named if isinstance(one, PdfReference)] if isinstance(named, list) else []
+    return tuple(stream_of(found[number]) for number in numbers)
 
 
 def _holds(signature: Signature) -> bool:
@@ -245,15 +218,20 @@ def pack_facts(path: Path, trust: Trust, vkey: str | None) -> Iterator[Fact]:
 
 def pdf_facts(pdf: bytes, *, trust: Trust, vkey: str | None, moment: datetime | None = None) -> list[Fact]:
     """Everything about a card."""
-    facts, stands = signature_facts(pdf, trust, moment or datetime.now(UTC))
+    try:
+        facts, stands = signature_facts(pdf, trust, moment or datetime.now(UTC))
+    except UNREADABLE as problem:
+        facts, stands = [Fact("Signature", False, f"The signature cannot be read: {problem}")], None
+    if any(fact.holds is False for fact in facts):
+        return [*facts, Fact("Document", None, UNREAD)]
     try:
         attached = attachments(pdf)
-        card = json.loads(attached["card.json"])
+        card = json.loads(attached["card.json"], object_pairs_hook=_each_once, parse_constant=_no_number)
         facts += card_facts(card, attached, vkey)
         facts += embedded_facts(card, attached, trust)
         if stands is not None:
             facts.append(_level_fact(card, stands))
-    except (KeyError, TypeError, ValueError, zlib.error) as problem:
+    except UNREADABLE as problem:
         facts.append(Fact("Document", False, f"card.json cannot be read out of the file: {problem}"))
         return facts
     facts.append(Fact("Pages", None, "Whether the printed pages say what card.json says is not checked here."))
@@ -270,8 +248,10 @@ def pdf_facts(pdf: bytes, *, trust: Trust, vkey: str | None, moment: datetime | 
 def _level_fact(card: dict[str, Any], stands: Standing) -> Fact:
     said = (card.get("seal") or {}).get("level")
     if said != stands.level:
-        return Fact("Level", False, f"The card says that it is sealed at level {said}, but it carries {stands.level}.")
-    return Fact("Level", True, f"The card is sealed as it says: {said}.")
+        return Fact(
+            "Seal", False, f"The card says that it is sealed at level {said}, but the file carries {stands.level}."
+        )
+    return Fact("Seal", True, f"The card is sealed as it says: {said}.")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -289,7 +269,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(list(arguments))
     try:
         facts = list(file_facts(given.file, _trusted(given), given.ledger_key))
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except UNREADABLE as problem:
         sys.stderr.write(f"This file cannot be verified: {problem}\n")
         return 2
     return report(facts)
@@ -307,6 +287,8 @@ def file_facts(path: Path, trust: Trust, vkey: str | None) -> Iterator[Fact]:
         yield from pdf_facts(data, trust=trust, vkey=vkey)
     elif is_attestation(data):
         yield from attested_facts(data, trust)
+    elif is_document(data):
+        yield from document_facts(data, vkey)
     else:
         yield from ledger_facts(data, vkey)
 
@@ -318,6 +300,32 @@ def is_attestation(data: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(first, dict) and set(first) >= ENVELOPE_KEYS
+
+
+def is_document(data: bytes) -> bool:
+    """Whether a file claims to be a card as data, card.json."""
+    return data[:1] == b"{" and b'"schema":"%s"' % CARD_SCHEMA in data
+
+
+def document_facts(data: bytes, vkey: str | None) -> Iterator[Fact]:
+    """Everything about a card.json alone, which carries no signature: how far it agrees with itself and the ledger."""
+    yield Fact("Signature", None, "card.json alone is not signed; the card's PDF is, and holds the same file.")
+    try:
+        card = json.loads(data, object_pairs_hook=_each_once, parse_constant=_no_number)
+        yield from card_facts(card, {"card.json": data}, vkey)
+    except UNREADABLE as problem:
+        yield Fact("Document", False, f"card.json cannot be read: {problem}")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError("An entry stands there twice.")
+    return dict(pairs)
+
+
+def _no_number(text: str) -> None:
+    message = f"{text} is no number."
+    raise ValueError(message)
 
 
 def ledger_facts(data: bytes, vkey: str | None) -> Iterator[Fact]:

@@ -34,7 +34,7 @@ ZIP_START = b"PK\x03\x04"
 ISSUED = "modelcards.card.issued"
 MANIFEST_LINE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._/-]*)")
 MOST_ENTRIES = 10_000
-LARGEST_READ = 200_000_000
+LARGEST_READ, LARGEST_DIRECTORY = 200_000_000, 5_000_000
 PART = 1 << 20
 VERSION, UNIX, SIZES_FOLLOW, READABLE = 45, 3, 8, 0o100644 << 16
 MOMENT = (0, 1 | 1 << 5)  # the first moment that the format can say: midnight, 1 January 1980
@@ -60,6 +60,9 @@ def pack_findings(path: Path, *, trust: Trust, vkey: str | None, moment: datetim
     What the manifest does not vouch for is not read.
     """
     try:
+        if not _has_a_small_directory(path):
+            yield "Archive", False, "The pack holds more than any audit pack, or something behind its end."
+            return
         with zipfile.ZipFile(path) as pack, path.open("rb") as raw:
             found = [_layout(pack, raw), *_manifest_findings(pack, trust, moment)]
             yield from found
@@ -70,6 +73,23 @@ def pack_findings(path: Path, *, trust: Trust, vkey: str | None, moment: datetim
         yield "Archive", False, f"The pack cannot be read ({type(problem).__name__})."
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         yield "Content", False, f"The content of the pack cannot be read ({type(problem).__name__})."
+
+
+def _has_a_small_directory(path: Path) -> bool:
+    """Whether the file ends as a pack does, with a directory of few entries: whoever opens it reads all of that."""
+    with path.open("rb") as raw:
+        size = raw.seek(0, 2)
+        raw.seek(max(0, size - 98))
+        last = raw.read()
+    end, long = last[-22:], last[:-22][-76:]
+    if len(end) != 22 or not end.startswith(b"PK\x05\x06"):
+        return False
+    entries, listed = struct.unpack("<H", end[10:12])[0], struct.unpack("<L", end[12:16])[0]
+    if long[-20:].startswith(b"PK\x06\x07"):
+        if not long.startswith(b"PK\x06\x06"):
+            return False
+        entries, listed = struct.unpack("<2Q", long[32:48])
+    return bool(entries <= MOST_ENTRIES and listed <= LARGEST_DIRECTORY)
 
 
 def _layout(pack: zipfile.ZipFile, raw: BinaryIO) -> Finding:

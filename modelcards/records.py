@@ -5,22 +5,25 @@ Reads only. The file is judged by verification.py first, in a limited process; n
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from approvals.models.checks import RunStatus
 from approvals.stages import Stage
 from modelcards import seals
 from modelcards.authority import list_path, root_path
 from modelcards.card import Card
+from modelcards.companions import CompanionReport, PackReport
 from modelcards.envelopes import Attested
 from modelcards.events import Event
 from modelcards.models import ModelCard
-from modelcards.verification import SINCE, CardReport, Fact
+from modelcards.verification import SINCE, CardReport, Fact, is_document
 from portal import checkpoints
 from portal.errors import Unavailable
 from portal.models import LedgerEntry
@@ -51,12 +54,21 @@ def trusted_keys() -> list[str]:
         return []
 
 
-def compared(pdf: bytes, report: CardReport) -> CardReport:
-    """The report with what the database says about the same card. Without a readable card it cannot say anything."""
+def compared(content: bytes, report: CardReport) -> CardReport:
+    """The report on a PDF or a card.json with what the database says about it; without a readable card nothing.
+
+    A card.json is signed by nobody; that it is the document of a signed card, the records can say.
+    """
     if report.card is None:
         unread = Fact("Records", None, "The records were not compared, because the card in the file was not read.")
         return CardReport((*report.facts, unread))
-    return CardReport((*report.facts, *_record_facts(pdf, report.card)), report.card)
+    found = tuple(_record_facts(content, report.card))
+    if is_document(content) and found[0].holds:
+        vouched = Fact("Signature", True, f"It is the document of the signed card {report.card.number}.")
+        return CardReport(
+            (*(vouched if fact.name == vouched.name else fact for fact in report.facts), *found), report.card
+        )
+    return CardReport((*report.facts, *found), report.card)
 
 
 def attested_fact(found: Attested) -> Fact:
@@ -67,12 +79,28 @@ def attested_fact(found: Attested) -> Fact:
     return Fact("Records", held, words if held else f"This portal has no finished card {found.number} of this digest.")
 
 
-def _record_facts(pdf: bytes, card: Card) -> Iterator[Fact]:
+def compared_pack(report: PackReport) -> PackReport:
+    """The report on an audit pack with what the database says about the card in it."""
+    if report.inside is None:
+        return report
+    added = compared(report.pdf, report.inside).facts[len(report.inside.facts) :]
+    return dataclasses.replace(report, facts=(*report.facts, *added))
+
+
+def compared_attestations(report: CompanionReport, found: Attested | None) -> CompanionReport:
+    """The report on attestations with whether the records hold their card; nothing is asked about forged ones."""
+    if not report.ok or found is None:
+        return report
+    return dataclasses.replace(report, facts=(*report.facts, attested_fact(found)))
+
+
+def _record_facts(content: bytes, card: Card) -> Iterator[Fact]:
     row = ModelCard.objects.filter(number=card.number, kind=card.status).select_related("pdf", "version").first()
     if row is None or row.status != RunStatus.FINISHED or row.pdf is None:
         yield Fact("Records", False, f"This portal has no finished card {card.number}.")
         return
-    same = row.pdf.sha256 == hashlib.sha256(pdf).hexdigest() and row.digest == card.digest()
+    same_file = is_document(content) or row.pdf.sha256 == hashlib.sha256(content).hexdigest()
+    same = same_file and row.digest == card.digest()
     held = f"The file is, byte for byte, the card {card.number} in the records."
     yield Fact("Records", same, held if same else f"The records hold another file or document as {card.number}.")
     recorded = _recorded_issue(row)
@@ -110,16 +138,19 @@ def _since(row: ModelCard) -> Fact:
     if version.stage != Stage.MONITORING:
         words = f"The approval does not hold any more: the version is {version.get_stage_display().lower()}."
         return Fact(SINCE, False, words)
-    newer = (
-        ModelCard.objects.filter(
-            version__model_id=version.model_id, kind=row.kind, status=RunStatus.FINISHED, pk__gt=row.pk
-        )
-        .order_by("-pk")
-        .first()
-    )
+    if version.approval_expires_at is not None and version.approval_expires_at <= timezone.now():
+        return Fact(SINCE, False, f"The approval ended on {version.approval_expires_at:%Y-%m-%d}.")
+    later = ModelCard.objects.filter(
+        version__model_id=version.model_id, kind=row.kind, status=RunStatus.FINISHED, pk__gt=row.pk
+    ).order_by("-pk")
+    newer = later.filter(version_id=version.pk).first()
     if newer is not None:
         return Fact(SINCE, False, f"It was superseded by the card {newer.number} of {newer.finished_at:%Y-%m-%d}.")
-    return Fact(SINCE, True, "The approval holds and no newer card of this model was issued.")
+    beside = later.filter(version__stage=Stage.MONITORING).select_related("version").first()
+    if beside is not None:
+        other = f"Version {beside.version.number} was approved beside it since, with the card {beside.number}."
+        return Fact(SINCE, True, f"The approval holds and no newer card of this version was issued. {other}")
+    return Fact(SINCE, True, "The approval holds and no newer card of this version was issued.")
 
 
 def _recorded_issue(row: ModelCard) -> bool:

@@ -20,13 +20,24 @@ import rfc8785
 from pyhanko.pdf_utils.misc import PdfError
 
 from modelcards import agreement, embedded, pages
-from modelcards.card import Card, CardFormatError
+from modelcards.card import SCHEMA, Card, CardFormatError
 from modelcards.seal_checks import LARGEST, SealReport, check_seal
 from modelcards.standing import Fact, Trust, trust_of
 from portal import merkle
 from portal.errors import BadInput
 
-__all__ = ["ATTACHED", "LARGEST", "NAMESPACE", "SINCE", "UNREADABLE", "CardReport", "Fact", "verify_card"]
+__all__ = [
+    "ATTACHED",
+    "LARGEST",
+    "NAMESPACE",
+    "SINCE",
+    "UNREADABLE",
+    "CardReport",
+    "Fact",
+    "is_document",
+    "verify_card",
+    "verify_document",
+]
 
 NAMESPACE = "urn:model-approval-portal:card:1#"
 ATTACHED = embedded.NAMES
@@ -116,6 +127,22 @@ def verify_card(
     return CardReport((*seal.facts, *facts), card)
 
 
+def is_document(content: bytes) -> bool:
+    """Whether a file claims to be a card as data, card.json."""
+    return content[:1] == b"{" and b'"schema":"%s"' % SCHEMA.encode() in content
+
+
+def verify_document(document: bytes, *, vkey: str | None) -> CardReport:
+    """Check a card.json alone: nobody signs it, so this is how far it agrees with itself and with the ledger."""
+    unsigned = Fact("Signature", None, "card.json alone is not signed; the card's PDF is, and holds the same file.")
+    try:
+        card, fact = _card(document)
+        facts = () if card is None else (*_agreement_facts(card), *_ledger_facts(card, vkey))
+    except UNREADABLE as problem:
+        return CardReport((unsigned, Fact("Content", False, f"It cannot be read ({type(problem).__name__}).")))
+    return CardReport((unsigned, fact, *facts), card)
+
+
 def _content_facts(seal: SealReport, vkey: str | None, trust: Trust) -> tuple[tuple[Fact, ...], Card | None]:
     with pikepdf.open(io.BytesIO(seal.sealed)) as opened:
         attached = {name: item.get_file().read_bytes() for name, item in opened.attachments.items()}
@@ -131,7 +158,8 @@ def _content_facts(seal: SealReport, vkey: str | None, trust: Trust) -> tuple[tu
             held = "Each page bears number and digest, and the pages say what card.json says of subject and sign-offs."
             facts.append(_fact("Pages", pages.page_problems(opened, card, digest), held))
     if card is not None:
-        facts += [_seal_fact(card, seal), *_agreement_facts(card), *_ledger_facts(card, attached, vkey)]
+        facts += [_seal_fact(card, seal), *_agreement_facts(card)]
+        facts += [_attachments_fact(card, attached), *_ledger_facts(card, vkey)]
         facts += _embedded_facts(card, attached, trust)
     return tuple(facts), card
 
@@ -186,13 +214,17 @@ def _agreement_facts(card: Card) -> Iterator[Fact]:
     yield _fact("Policy", agreement.policy_problems(card), "The policy's text has its digest and asks for these roles.")
 
 
-def _ledger_facts(card: Card, attached: dict[str, bytes], vkey: str | None) -> Iterator[Fact]:
+def _attachments_fact(card: Card, attached: dict[str, bytes]) -> Fact:
     proof = {} if card.ledger is None else card.ledger.proof
     strangers = sorted(set(attached) - set(ATTACHED))
     same = attached.get("ledger-proof.json") == rfc8785.dumps(proof)
     problems = [f"The file contains {name}, which no card does." for name in strangers]
     problems += [] if same else ["The attached ledger-proof.json is not the proof in card.json."]
-    yield _fact("Attachments", problems, "The attached files are those of the card.")
+    return _fact("Attachments", problems, "The attached files are those of the card.")
+
+
+def _ledger_facts(card: Card, vkey: str | None) -> Iterator[Fact]:
+    proof = {} if card.ledger is None else card.ledger.proof
     yield _fact("Ledger entries", agreement.ledger_problems(card), "The ledger says the same about every sign-off.")
     if card.ledger is None:
         yield Fact("Ledger proof", False, "The card holds no ledger proof.")

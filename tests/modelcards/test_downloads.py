@@ -101,7 +101,7 @@ def test_the_page_verifies_a_file_and_refuses_what_is_none(cast, as_):
     assert "byte for byte" in found
     assert "added after the signature" in verdict(pdf + b"\n%more")
     assert "The file is not a PDF" in verdict(b"<script>alert(1)</script>")
-    assert "An audit pack may be too large" in verdict(b"PK\x03\x04")
+    assert "Do not rely on this file." in verdict(b"PK\x03\x04")
     assert "is empty" in verdict(b"")
     assert client.post(at("verify")).status_code == 200
 

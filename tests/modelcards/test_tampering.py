@@ -19,7 +19,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from modelcards import offline
 from modelcards.detached import read_signature
-from modelcards.seal_checks import signed_ranges
+from modelcards.sealed_part import signed_ranges
 from modelcards.signing import Level, SigningIdentity, ensure_signing_identity, sign_pdf
 from modelcards.standing import trust_of
 from modelcards.verification import verify_card
@@ -166,7 +166,7 @@ def test_an_update_appended_after_the_seal_is_named_with_what_it_changes(check, 
     sentence = wrong(check(output.getvalue()))["Whole file"]
     assert "bytes were added after the signature" in sentence
     assert UPDATES[change] in sentence
-    assert any("were added after it was sealed" in said for said in check_alone(output.getvalue()))
+    assert any("were added after the signature" in said for said in check_alone(output.getvalue()))
 
 
 def rewritten(pdf, change):
@@ -205,7 +205,7 @@ def test_the_embedded_json_swapped_in_place_is_named(check, check_alone, genuine
     other = zlib.compress(b"{}", 9).ljust(len(packed), b"\0")
     changed = genuine.replace(packed, other)
     assert "The signed bytes were changed after signing." in wrong(check(changed))["Signature"]
-    assert "The file was changed after it was signed." in check_alone(changed)
+    assert check_alone(changed) == ["The signed bytes were changed after signing."]
 
 
 def strip(opened):
@@ -218,7 +218,7 @@ def strip(opened):
 def test_a_card_without_its_signature_is_named(check, check_alone, genuine, printed):
     for pdf in (printed.pdf, rewritten(genuine, strip)):
         assert wrong(check(pdf))["Signature"] == "The file carries no signatures; a card carries exactly one."
-        assert "The file holds 0 signatures instead of one." in check_alone(pdf)
+        assert check_alone(pdf) == ["The file carries no signatures; a card carries exactly one."]
 
 
 def test_another_key_under_the_same_names_is_named(check, check_alone, printed, tmp_path):
@@ -232,7 +232,7 @@ def test_another_key_under_the_very_certificate_is_named(check, check_alone, pri
     thief = SigningIdentity(ec.generate_private_key(ec.SECP256R1()), identity.certificate, identity.root)
     pdf = sign_pdf(printed.pdf, identity=thief, reason="Issued")
     assert "not made with the key of the certificate" in wrong(check(pdf))["Signature"]
-    assert any("does not hold" in said for said in check_alone(pdf))
+    assert any("not made with the key of the certificate" in said for said in check_alone(pdf))
 
 
 def test_nobody_signs_over_a_card(genuine, tmp_path):

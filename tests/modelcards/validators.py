@@ -14,7 +14,7 @@ from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timesta
 from pyhanko.version import __version__ as pyhanko_version
 from pyhanko_certvalidator import ValidationContext
 
-from modelcards.seal_checks import signed_ranges
+from modelcards.sealed_part import signed_ranges
 from modelcards.standing import archive_token
 from modelcards.timestamps import read_stamp
 

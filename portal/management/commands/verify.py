@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from django.core.management.base import BaseCommand, CommandError
 
 from modelcards import companions, records
-from modelcards.companions import CompanionReport, PackReport
+from modelcards.companions import CompanionReport
 from modelcards.inspection import inspect
 from modelcards.verification import LARGEST, CardReport, Fact
 from portal import auditing
@@ -25,8 +25,8 @@ class Command(BaseCommand):
     """Exit status 0: everything was checked and holds. 1: something does not, or is unknown. 2: not a card."""
 
     help = (
-        "Check a model card (card.pdf), its attestations (.intoto.jsonl) or an audit pack (.zip), or with --ledger "
-        "alone the whole ledger. "
+        "Check a model card (card.pdf or card.json), its attestations (.intoto.jsonl) or an audit pack (.zip), or with "
+        "--ledger alone the whole ledger. "
         "Exit status: 0 all holds, 1 something does not hold or could not be checked, 2 not a readable card."
     )
     requires_system_checks: list[str] = []  # noqa: RUF012  (Django declares it so)
@@ -110,17 +110,12 @@ def _card(path: Path, trust: dict[str, Any], *, compare: bool) -> CardReport:
 
 def _attestations(path: Path, trust: dict[str, Any], *, compare: bool) -> CompanionReport:
     report, found = companions.verify_attestations(_read(path), roots=trust["roots"], revoked=trust["revoked"])
-    if compare and report.ok and found is not None:
-        return CompanionReport((*report.facts, records.attested_fact(found)), report.genuine)
-    return report
+    return records.compared_attestations(report, found) if compare else report
 
 
 def _pack(path: Path, trust: dict[str, Any], *, compare: bool) -> CompanionReport:
     report = companions.verify_pack(path, **trust)
-    if compare and report.inside is not None:
-        recorded = records.compared(report.pdf, report.inside).facts[len(report.inside.facts) :]
-        return PackReport((*report.facts, *recorded), report.genuine, report.pdf, report.inside)
-    return report
+    return records.compared_pack(report) if compare else report
 
 
 _REPORTS: dict[str, Callable[..., CardReport | CompanionReport]] = {

@@ -1,0 +1,81 @@
+"""Which part of a file the seal of a card covers, and the first reason why it is not what was sealed.
+
+The portal and the auditor's script ask here, so both name the same cause. Part of the auditor's script.
+"""
+
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from modelcards.detached import NotReadable, Signature, read_signature
+from modelcards.revisions import timestamp_after
+from modelcards.standing import Fact
+
+BYTE_RANGE = re.compile(rb"\n/ByteRange\s*\[\s*0\s+(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s*\]")
+HEXADECIMAL = re.compile(rb"<[0-9A-Fa-f]+>")
+UNSIGNED = "The file carries no signatures; a card carries exactly one."
+MOVED = "The signature does not cover the whole file: something before it was put in, taken out or written anew."
+SEVERAL = "The file carries several signatures; a card carries exactly one."
+CHANGED = "The signed bytes were changed after signing."
+FOREIGN = "Something was put or changed beside the signature's own bytes."
+
+
+@dataclass(frozen=True)
+class SealedPart:
+    """Where the hole for the signature begins and ends, where the sealed part does, and the signature.
+
+    Nothing is said yet of whose it is.
+    """
+
+    hole: tuple[int, int]
+    end: int
+    signature: Signature
+
+
+def sealed_part(pdf: bytes) -> SealedPart | Fact:
+    """The part that one seal covers, unchanged since; or the first thing that does not hold."""
+    ranges = signed_ranges(pdf)
+    if not ranges:
+        return Fact("Signature", False, UNSIGNED) if b"/ByteRange" not in pdf else Fact("Whole file", False, MOVED)
+    before, after, rest = ranges[0]
+    end = after + rest
+    if end > len(pdf):
+        return Fact("Whole file", False, f"{end - len(pdf)} bytes are missing at the end of the file.")
+    if end < len(pdf) and timestamp_after(pdf[:end], pdf[end:]) is None:
+        return Fact("Whole file", False, f"{len(pdf) - end} bytes were added after the signature.")
+    if len(signed_ranges(pdf[:end])) != 1:
+        return Fact("Signature", False, SEVERAL)
+    return _sealed(pdf, before, after, end)
+
+
+def _sealed(pdf: bytes, before: int, after: int, end: int) -> SealedPart | Fact:
+    try:
+        signature = read_signature(_hole(pdf[before + 1 : after - 1]))
+    except (ValueError, TypeError, LookupError, StopIteration, x509.InvalidVersion):
+        return Fact("Container", False, FOREIGN)
+    if hashlib.sha256(pdf[:before] + pdf[after:end]).digest() != signature.message_digest:
+        return Fact("Signature", False, CHANGED)
+    return SealedPart((before, after), end, signature)
+
+
+def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
+    """Where signatures stand in a file: start and end of each hole, and what follows. Text that only looks so is none.
+
+    A model may be called “/ByteRange [0 1 2 3]”, and its name stands in the file as it is: a hole is right before.
+    """
+    found = []
+    for match in BYTE_RANGE.finditer(pdf):
+        before, after, rest = (int(number) for number in match.groups())
+        if after == match.start() and HEXADECIMAL.fullmatch(pdf, before, after):
+            found.append((before, after, rest))
+    return found
+
+
+def _hole(digits: bytes) -> bytes:
+    """The bytes of the signature. Raises NotReadable if they are spelled otherwise than the portal does."""
+    if digits != digits.upper():
+        raise NotReadable("It is spelled in another way than the portal's.")
+    return binascii.unhexlify(digits)
