@@ -22,14 +22,14 @@ from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.admin.records import VersionRecordAdmin
 from approvals.panels import VERSION_PAGE
 from approvals.policy_changes import settings_in_words
-from monitoring import alarm_notes, alarm_pages, batches, monitors, overview_page, panels, version_views
+from monitoring import alarm_notes, alarm_pages, batches, monitors, overview_page, panels, record_pages, version_views
 from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
 from monitoring.standing import alarm_of
 from portal.admin import ScopedAdmin, row_number
 from portal.panels import WORK
 
-VERSION_PAGE.append(panels.monitoring_panel)
+VERSION_PAGE += [panels.monitoring_panel, record_pages.panel]
 WORK.append(overview_page.overview_entry)
 READINGS_SHOWN = 60
 
@@ -91,6 +91,10 @@ class MonitorAdmin(VersionRecordAdmin):
             path(f"{of_version}timelines.csv", views["version_csv"], name="monitoring_monitor_version_csv"),
             path(
                 f"{of_version}distribution.csv", views["distribution_csv"], name="monitoring_monitor_distribution_csv"
+            path(
+                "record/<int:version_id>/",
+                self.admin_site.admin_view(record_pages.make_anew),
+                name="monitoring_monitor_record",
             ),
             path("<int:monitor_id>/note/<slug:kind>/", views["note"], name="monitoring_monitor_note"),
             *super().get_urls(),

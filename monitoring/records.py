@@ -25,6 +25,7 @@ from approvals.models.checks import RunStatus
 from approvals.models.findings import FindingSource
 from approvals.models.revalidations import pass_under_way
 from approvals.revalidation_rules import months_after
+from monitoring import monitors as monitor_kinds
 from monitoring.alarms import Level, Mark, trajectory
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
 from monitoring.panels import title_of
@@ -113,9 +114,11 @@ def _monitor(row: Monitor, readings: list[Reading], counted: list[Reading], mont
     for reading in counted:
         by_month.setdefault(f"{day_of(reading):%Y-%m}", []).append(reading)
     last = _standings(row, readings)[-1:]
+    kind = monitor_kinds.find(row.key)
     return {
         "monitor": row.key,
         "title": title_of(row),
+        "reads": "the clock" if kind is not None and not kind.needs_batch else "batches",
         "thresholds": row.thresholds,
         "warn": row.warn,
         "critical": row.critical,

@@ -13,6 +13,7 @@ from approvals import decommissioning
 from approvals.admin.acting import Act, person, refused, sent, serve, version_for
 from approvals.admin.forms import ActForm, long_text
 from approvals.models import DecommissionAnswer, ModelVersion
+from approvals.stages import Stage
 from portal.panels import Panel
 
 ANCHOR = "#decommissioning"
@@ -50,6 +51,7 @@ def _panel(version: ModelVersion, mine: list[str]) -> Panel:
         "version": version,
         "states": states,
         "mine": mine,
+        "begun": version.stage == Stage.SUSPENDED or any(state.answer for state in states),
         "open": sum(state.answer is None for state in states),
     }
     return Panel("decommissioning", "Decommission checklist", "approvals/decommission_panel.html", content)
