@@ -91,6 +91,7 @@ class MonitorAdmin(VersionRecordAdmin):
             path(f"{of_version}timelines.csv", views["version_csv"], name="monitoring_monitor_version_csv"),
             path(
                 f"{of_version}distribution.csv", views["distribution_csv"], name="monitoring_monitor_distribution_csv"
+            ),
             path(
                 "record/<int:version_id>/",
                 self.admin_site.admin_view(record_pages.make_anew),
