@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from modelcards.approval_descriptions import APPROVAL_DESCRIPTIONS
+from modelcards.monitoring_descriptions import MONITORING
 
 DESCRIPTIONS: dict[str, dict[str, str]] = {
     "Card": {
@@ -312,4 +313,5 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "is_override": "Whether a whole gate is set aside in an emergency; printed in red.",
     },
     **APPROVAL_DESCRIPTIONS,
+    **MONITORING,
 }
