@@ -15,6 +15,7 @@ from approvals.models import (
     ModelVersion,
     Policy,
     RegisteredModel,
+    Restriction,
     Revalidation,
     SignOff,
     StoredFile,
@@ -40,7 +41,18 @@ ONLY_GROW = (
     TierAssessment,
     DecommissionAnswer,
 )
-STAY = (Policy, RegisteredModel, ModelVersion, CheckRun, Finding, Waiver, Delegation, TierOverride, Revalidation)
+STAY = (
+    Policy,
+    RegisteredModel,
+    ModelVersion,
+    CheckRun,
+    Finding,
+    Waiver,
+    Delegation,
+    TierOverride,
+    Revalidation,
+    Restriction,
+)
 POLICY_FIELDS = ("name", "number", "tier", "title", "text", "digest", "author", "published_by", "published_at")
 
 
@@ -97,6 +109,19 @@ def declare() -> None:
         slug="decided",
         sentence="A decided revalidation never changes: the next one is a new pass.",
         when="OLD.\"outcome\" <> 'open'",
+    )
+    guards.kept(
+        Restriction,
+        ("version", "text", "reason", "source_reference", "imposed_at"),
+        slug="what_was_imposed",
+        sentence="What a condition of use says never changes.",
+    )
+    guards.kept(
+        Restriction,
+        ("lifted_by", "lifted_at", "lifted_because"),
+        slug="lifted",
+        sentence="A lifted condition of use stays lifted: the next one is new.",
+        when='OLD."lifted_at" IS NOT NULL',
     )
     guards.kept(
         Waiver,

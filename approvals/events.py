@@ -53,6 +53,8 @@ class Event(StrEnum):
     REVALIDATION_RENEWED = "approvals.revalidation.renewed"
     REVALIDATION_REFUSED = "approvals.revalidation.refused"
     REVALIDATION_ENDED = "approvals.revalidation.ended"
+    RESTRICTED = "approvals.restriction.imposed"
+    RESTRICTION_LIFTED = "approvals.restriction.lifted"
     DECOMMISSION_ANSWERED = "approvals.decommission.answered"
     POLICY_DRAFTED = "approvals.policy.drafted"
     POLICY_PUBLISHED = "approvals.policy.published"

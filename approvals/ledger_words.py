@@ -184,6 +184,8 @@ WORDS: dict[str, Words] = {
     "approvals.revalidation.renewed": _renewed,
     "approvals.revalidation.refused": _plain("The approval is not renewed"),
     "approvals.revalidation.ended": _plain("Revalidation ended with the version"),
+    "approvals.restriction.imposed": _about("Use restricted", "text"),
+    "approvals.restriction.lifted": _about("Condition of use lifted", "text"),
     "approvals.decommission.answered": _decommissioned,
     "approvals.comment.added": _plain("Commented"),
     "approvals.act.refused": _refused,

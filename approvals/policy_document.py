@@ -48,6 +48,8 @@ MONITOR_ENTRIES = frozenset(
         "severity",
         "every_days",
         "suspends",
+        "restricts",
+        "restriction",
     ]
 )
 TOP_LEVEL = ("name", "title", "tier", "basis", "approval_valid_days", "questionnaires", "gates", "monitors", *ENTRIES)

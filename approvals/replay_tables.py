@@ -16,6 +16,7 @@ from approvals.models import (
     Policy,
     RegisteredModelGroupObjectPermission,
     RegisteredModelUserObjectPermission,
+    Restriction,
     Revalidation,
     SignOff,
     Waiver,
@@ -42,6 +43,7 @@ class Replay:
     delegations: dict[int, Row] = field(default_factory=dict)
     revalidations: dict[int, Row] = field(default_factory=dict)
     decommissions: dict[int, Row] = field(default_factory=dict)
+    restrictions: dict[int, Row] = field(default_factory=dict)
 
 
 def as_tables() -> Replay:
@@ -123,6 +125,17 @@ def as_tables() -> Replay:
             for row in Delegation.objects.iterator()
         },
         revalidations={row.pk: _revalidation(row) for row in Revalidation.objects.iterator()},
+        restrictions={
+            row.pk: {
+                "version": row.version_id,
+                "text": row.text,
+                "reason": row.reason,
+                "source_reference": row.source_reference,
+                "lifted_by": row.lifted_by_id,
+                "lifted_because": row.lifted_because,
+            }
+            for row in Restriction.objects.iterator()
+        },
         decommissions={
             row.pk: {
                 "version": row.version_id,

@@ -182,6 +182,17 @@ def _decommissioned(state: Replay, version: int, entry: Row, facts: Row) -> None
     state.decommissions[facts["answer"]] = {**said, **names}
 
 
+def _restricted(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    names = {name: facts[name] for name in ("text", "source_reference")}
+    said = {"version": version, "reason": entry["reason"], "lifted_by": None, "lifted_because": ""}
+    state.restrictions[facts["restriction"]] = {**said, **names}
+
+
+def _lifted(state: Replay, _version: int, entry: Row, facts: Row) -> None:
+    row = state.restrictions.setdefault(facts["restriction"], {})
+    row |= {"lifted_by": entry["actor"]["id"], "lifted_because": entry["reason"]}
+
+
 def _attached(state: Replay, version: int, entry: Row, facts: Row) -> None:
     state.evidence[facts["evidence"]] = {
         "version": version,
@@ -259,6 +270,8 @@ APPLIED: dict[str, Callable[[Replay, int, Row, Row], None]] = {
     Event.REVALIDATION_RENEWED: _pass_decided,
     Event.REVALIDATION_REFUSED: _pass_decided,
     Event.REVALIDATION_ENDED: _pass_decided,
+    Event.RESTRICTED: _restricted,
+    Event.RESTRICTION_LIFTED: _lifted,
     Event.DECOMMISSION_ANSWERED: _decommissioned,
     Event.EVIDENCE_ATTACHED: _attached,
     Event.ANSWER_RECORDED: _answered,
@@ -282,5 +295,6 @@ TITLES = {
     "waiver_signatures": "Signature of an exception",
     "delegations": "Delegation",
     "revalidations": "Revalidation",
+    "restrictions": "Condition of use",
     "decommissions": "Answer of a decommission checklist",
 }

@@ -131,9 +131,14 @@ class MonitorAdmin(VersionRecordAdmin):
     @admin.display(description="An alarm", ordering="suspends")
     def consequence(self, monitor: Monitor) -> str:
         """What follows beside the notices."""
-        if not monitor.suspends:
-            return "opens a finding"
-        return "suspends if critical" if monitor.suspends_from == Level.CRITICAL else "suspends"
+        found = (
+            ("restricts", monitor.restricts, monitor.restricts_from),
+            ("suspends", monitor.suspends, monitor.suspends_from),
+        )
+        words = [
+            f"{word}{' if critical' if level == Level.CRITICAL else ''}" for word, follows, level in found if follows
+        ]
+        return ", ".join(words) or "opens a finding"
 
     @admin.display(description="Newest reading")
     def last_reading(self, monitor: Monitor) -> str:

@@ -1,10 +1,10 @@
-"""What follows from a reading: an alarm opens a finding once, tells people, and suspends where the policy says so."""
+"""What follows from a reading: a finding once, notices, and where the policy says so restriction or suspension."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from approvals import findings, permissions, revalidating, voiding, workflow
+from approvals import findings, permissions, restricting, revalidating, voiding, workflow
 from approvals.models import Finding, ModelVersion, RevalidationTrigger
 from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.policy_document import parse
@@ -74,6 +74,9 @@ def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> 
             "new_finding": not known,
         },
     )
+    if row.monitor.restricts and level >= row.monitor.restricts_from:
+        reason = f"{_title(row)} breached its limit. {_first(row)}"
+        restricting.impose(version, text=row.monitor.restriction, reason=reason, source_reference=reference, now=now)
     if row.monitor.suspends and level >= row.monitor.suspends_from and version.stage == Stage.MONITORING:
         reason = f"{_title(row)} breached its limit, and the policy suspends on that. {_first(row)} {rollback(version)}"
         workflow.suspend(version_id=version.pk, actor=None, reason=reason, now=now)

@@ -43,6 +43,13 @@ class Monitor(models.Model):
         default=Level.ALERT,
         help_text="The level from which it does.",
     )
+    restricts = models.BooleanField(default=False, help_text="An alarm restricts the use.")
+    restricts_from = models.PositiveSmallIntegerField(
+        choices=[(level.value, level.in_words) for level in (Level.ALERT, Level.CRITICAL)],
+        default=Level.ALERT,
+        help_text="The level from which it does.",
+    )
+    restriction = models.CharField(max_length=500, blank=True, help_text="The condition of use that it brings.")
     warn = models.JSONField(default=dict, blank=True, help_text="Limits beyond which a reading is a warning.")
     critical = models.JSONField(default=dict, blank=True, help_text="Limits beyond which a reading is critical.")
     after = models.PositiveSmallIntegerField(default=1, help_text="Readings in a row that raise an alarm.")

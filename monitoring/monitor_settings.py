@@ -16,6 +16,7 @@ from portal.errors import Refused
 EVERY_DAYS = 31
 LONGEST_PAUSE = 366
 MOST_IN_A_ROW = 60
+SHORTEST, LONGEST = 10, 500
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class MonitorSettings:
     clears_after: int
     suspends: bool
     suspends_from: Level
+    restricts: bool
+    restricts_from: Level
+    restriction: str
 
 
 def settings_of(entry: Mapping[str, Any]) -> MonitorSettings:
@@ -51,7 +55,8 @@ def settings_of(entry: Mapping[str, Any]) -> MonitorSettings:
         raise Refused(error.sentence) from error
     _require_order(key, given)
     _require_levels(kind, key, given)
-    suspends, suspends_from = _suspends(entry, key)
+    suspends, suspends_from = _from_level(entry, key, "suspends")
+    restricts, restricts_from = _from_level(entry, key, "restricts")
     return MonitorSettings(
         key=key,
         severity=_severity(entry, key),
@@ -60,6 +65,9 @@ def settings_of(entry: Mapping[str, Any]) -> MonitorSettings:
         clears_after=_count(entry, key, "clears_after", 1, MOST_IN_A_ROW),
         suspends=suspends,
         suspends_from=suspends_from,
+        restricts=restricts,
+        restricts_from=restricts_from,
+        restriction=_restriction(entry, key, restricts=restricts),
         **given,
     )
 
@@ -86,13 +94,23 @@ def _count(entry: Mapping[str, Any], key: str, name: str, default: int, most: in
     return value
 
 
-def _suspends(entry: Mapping[str, Any], key: str) -> tuple[bool, Level]:
-    value = entry.get("suspends", False)
+def _from_level(entry: Mapping[str, Any], key: str, name: str) -> tuple[bool, Level]:
+    """Whether the consequence of that name follows from an alarm, and from which level."""
+    value = entry.get(name, False)
     if value == "critical":
         return True, Level.CRITICAL
     if not isinstance(value, bool):
-        raise Refused(f"The monitor “{key}”: “suspends” must be true, false or critical.")
+        raise Refused(f"The monitor “{key}”: “{name}” must be true, false or critical.")
     return value, Level.ALERT
+
+
+def _restriction(entry: Mapping[str, Any], key: str, *, restricts: bool) -> str:
+    text = entry.get("restriction", "")
+    if restricts != bool(text):
+        raise Refused(f"The monitor “{key}” needs “restricts” and “restriction”, the condition of use, together.")
+    if not isinstance(text, str) or (restricts and not SHORTEST <= len(text.strip()) <= LONGEST):
+        raise Refused(f"The monitor “{key}”: “restriction” takes {SHORTEST} to {LONGEST} characters.")
+    return text.strip()
 
 
 def _require_order(key: str, given: Mapping[str, Mapping[str, Any]]) -> None:

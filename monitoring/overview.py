@@ -42,7 +42,7 @@ def deployed_lines(user: User, *, now: datetime) -> list[DeployedLine]:
         permissions.visible_versions(user)
         .filter(stage__in=DEPLOYED)
         .select_related("model__owner")
-        .prefetch_related("monitors")
+        .prefetch_related("monitors", "restrictions")
     )
     watched = alarms_of([row for version in versions for row in version.monitors.all()], now=now)
     lines = [_line(version, watched) for version in versions]
@@ -54,13 +54,15 @@ def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedL
     raised = [(monitor, state) for monitor, state in states if state.level]
     level = max((state.level for _, state in raised), default=Level.CALM)
     suspended = version.stage == Stage.SUSPENDED
+    restricted = any(row.lifted_at is None for row in version.restrictions.all())
+    prefix = "Suspended" if suspended else "Restricted" if restricted else ""
     unknown = _unknown(states)
     words = level.in_words.capitalize() if level or not unknown else unknown
     return DeployedLine(
         version=version,
         level=level,
         tone="bad" if suspended else TONES[level] if level or not unknown else "unknown",
-        state=f"Suspended; {words.lower()}" if suspended else words,
+        state=f"{prefix}; {words.lower()}" if prefix else words,
         since=min((state.since for _, state in raised if state.since), default=None),
         alarms=tuple(f"{title_of(monitor)}: {state.level.in_words}" for monitor, state in raised),
         answered=_answered([state for _, state in raised]),

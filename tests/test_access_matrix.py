@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ from approvals import (
     evidence,
     findings,
     permissions,
+    restricting,
     running,
     tier_assessment,
     waivers,
@@ -116,6 +118,8 @@ def _exceptions(cast, version):
         meanwhile=why,
         expires_on=timezone.now().date() + timedelta(days=9),
     )
+    with transaction.atomic():
+        restricting.impose(version, text=f"No use of {NAME}.", reason=why, source_reference="x", now=timezone.now())
     delegations.delegate(
         model_id=version.model_id,
         actor=cast.signers[Role.BUSINESS_ANALYST],
@@ -138,6 +142,7 @@ def _values(version: ModelVersion) -> dict[str, object]:
         "check": "performance",
         "finding_id": version.findings.get().pk,
         "item": "endpoint_off",
+        "restriction_id": version.restrictions.get().pk,
         "run_id": version.check_runs.get().pk,
         "model_id": version.model_id,
         "policy_id": version.policy_id,

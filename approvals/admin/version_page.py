@@ -13,7 +13,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from approvals import decommissioning, dossier, lapsing, permissions, policy, repinning, time_limits, waivers, workflow
+from approvals import (
+    decommissioning,
+    dossier,
+    lapsing,
+    permissions,
+    policy,
+    repinning,
+    restricting,
+    time_limits,
+    waivers,
+    workflow,
+)
 from approvals.admin.exception_lines import ExceptionLine, exception_lines
 from approvals.admin.finding_lines import FindingLine, MitigationLine, finding_lines, mitigation_lines
 from approvals.admin.texts import rendered_markdown
@@ -31,7 +42,7 @@ from approvals.admin.version_lines import (
     section_lines,
     sign_off_lines,
 )
-from approvals.models import Comment, ModelVersion
+from approvals.models import Comment, ModelVersion, Restriction
 from approvals.panels import panels_of
 from approvals.policy_document import PolicyDocument, parse
 from approvals.requirements.base import Case
@@ -83,6 +94,8 @@ class VersionPage:
     earlier: tuple[GateState, ...]
     gates: tuple[GateState, ...]
     buttons: tuple[Button, ...]
+    restrictions: tuple[Restriction, ...]
+    may_lift: bool
     steps: tuple[Step, ...]
     facts: tuple[tuple[str, str, str], ...]
     evidence: tuple[EvidenceLine, ...]
@@ -120,7 +133,8 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
     may_run = may_change and bool(roles or permissions.may_move(user, model))
     gates = tuple(policy.gate(case, document, stage, now=now) for stage in REVIEW_STAGES)
     blockers = _open_items(case, document, now)
-    verdict, tone = _verdict(version, blockers, revalidated=case.under_way is not None)
+    restricted = bool(restricting.standing(version))
+    verdict, tone = _verdict(version, blockers, restricted=restricted, revalidated=case.under_way is not None)
     sign_offs = sign_off_lines(case, document, version, user)
     return VersionPage(
         version=version,
@@ -130,6 +144,8 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
         earlier=tuple(state for state in gates if not state.open),
         gates=gates,
         buttons=_buttons(version, user, roles, sign_offs, blockers),
+        restrictions=restricting.standing(version),
+        may_lift=not restricting.why_not_lift(version, user),
         steps=_steps(case.stage, gates),
         facts=_facts(version, case),
         evidence=evidence_lines(
@@ -183,7 +199,9 @@ def checks_of(version: ModelVersion, user: User) -> tuple[CheckLine, ...]:
     return check_lines(case, document, version, may_run=may_run)
 
 
-def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...], *, revalidated: bool) -> tuple[str, str]:
+def _verdict(
+    version: ModelVersion, blockers: tuple[Blocker, ...], *, restricted: bool, revalidated: bool
+) -> tuple[str, str]:
     stage = Stage(version.stage)
     if stage in REVIEW_STAGES:
         if blockers:
@@ -192,10 +210,11 @@ def _verdict(version: ModelVersion, blockers: tuple[Blocker, ...], *, revalidate
         return f"{stage.label} is complete: the version may advance", OK
     if stage is Stage.MONITORING:
         until = f" until {version.approval_expires_at:%d %b %Y}" if version.approval_expires_at else ""
+        until += ", for restricted use only" if restricted else ""
         if revalidated:
             count = f"; {len(blockers)} item{'s' if len(blockers) > 1 else ''} open" if blockers else ""
             return f"Approved{until}, and its revalidation is under way{count}", WAIT if blockers else OK
-        return f"Approved{until} and in monitoring", OK
+        return f"Approved{until} and in monitoring", WAIT if restricted else OK
     if stage is Stage.SUSPENDED:
         count = f"{len(blockers)} items are" if len(blockers) > 1 else "1 item is"
         return "Suspended: the approval does not hold" + (f"; {count} open" if blockers else ""), BAD

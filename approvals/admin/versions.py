@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from approvals import permissions, time_limits, viewing
-from approvals.admin import acts, decommission_pages, revalidation_pages, version_page
+from approvals.admin import acts, decommission_pages, restriction_pages, revalidation_pages, version_page
 from approvals.admin.acting import person, version_for
 from approvals.admin.repin_page import repin
 from approvals.admin.sign_page import SignView
@@ -108,6 +108,7 @@ class ModelVersionAdmin(ScopedAdmin):
             at("<int:version_id>/revalidation/ask/", revalidation_pages.ask, "revalidation_ask"),
             at("<int:version_id>/revalidation/renew/", revalidation_pages.renew, "revalidation_renew"),
             at("<int:version_id>/revalidation/refuse/", revalidation_pages.refuse, "revalidation_refuse"),
+            at("<int:version_id>/restriction/<int:restriction_id>/", restriction_pages.lift, "restriction_lift"),
             at("<int:version_id>/decommission/<slug:item>/", decommission_pages.answer, "decommission"),
             *super().get_urls(),
         ]

@@ -6,6 +6,7 @@ from approvals.models.delegations import Delegation
 from approvals.models.evidence import Answer, Evidence, EvidenceKind, StoredFile
 from approvals.models.findings import Comment, Finding, MitigationPlan
 from approvals.models.policies import Policy
+from approvals.models.restrictions import Restriction
 from approvals.models.revalidations import Revalidation, RevalidationOutcome, RevalidationTrigger
 from approvals.models.signoffs import DossierSnapshot, SignOff
 from approvals.models.tiers import TierAssessment, TierOverride
@@ -35,6 +36,7 @@ __all__ = [
     "RegisteredModel",
     "RegisteredModelGroupObjectPermission",
     "RegisteredModelUserObjectPermission",
+    "Restriction",
     "Revalidation",
     "RevalidationOutcome",
     "RevalidationTrigger",

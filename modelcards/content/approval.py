@@ -8,7 +8,7 @@ from datetime import datetime
 
 from approvals import exceptions, timeline
 from approvals import policy as gates_of
-from approvals.models import Finding, ModelVersion, SignOff, Waiver
+from approvals.models import Finding, ModelVersion, Restriction, SignOff, Waiver
 from approvals.models.findings import FindingSource
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
@@ -151,10 +151,16 @@ def waivers(version: ModelVersion, case: Case, document: PolicyDocument, now: da
     )
 
 
-def conditions(rows: Iterable[Finding], signed: Iterable[c.SignOff]) -> tuple[c.Condition, ...]:
-    """What has to be done after an approval with conditions."""
+def conditions(
+    rows: Iterable[Finding], signed: Iterable[c.SignOff], restrictions: Iterable[Restriction]
+) -> tuple[c.Condition, ...]:
+    """What has to be done after an approval with conditions, and the conditions of use that hold."""
     by_reference = {f"sign-off {row.id}": row.printed_name for row in signed}
-    return tuple(
+    of_use = tuple(
+        c.Condition(row.text, owner="", due_on="", status=f"Restricts the use since {iso(row.imposed_at)[:10]}")
+        for row in restrictions
+    )
+    return of_use + tuple(
         c.Condition(
             text=row.description,
             owner=name_of(row.owner),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from approvals import dossier, timeline, workflow
+from approvals import dossier, restricting, timeline, workflow
 from approvals.models import Evidence, EvidenceKind, Finding, ModelVersion
 from approvals.policy_document import parse
 from modelcards import card as c
@@ -38,6 +38,7 @@ def build(
     )
     gates = approval.gates(case, document, now)
     signed = approval.sign_offs(version, case)
+    restricted = restricting.standing(version)
     held = approval.waivers(version, case, document, now)
     made = c.Card(
         number=number,
@@ -47,7 +48,7 @@ def build(
         model=subject.model_facts(version),
         version=subject.version_facts(version, workflow.incumbents(version)),
         artifact=subject.artifact(rows),
-        summary=_summary(version, status, gates, found, signed, results, held),
+        summary=_summary(version, status, gates, found, signed, results, held, restricted=bool(restricted)),
         policy=approval.policy_facts(version, document),
         intended_use=texts.get(subject.USE, ()),
         out_of_scope=texts.get("out_of_scope", ()),
@@ -63,7 +64,7 @@ def build(
         risks=subject.risks(rows),
         mitigations=measured.mitigations(version, runs),
         findings=approval.findings(found),
-        conditions=approval.conditions(found, signed),
+        conditions=approval.conditions(found, signed, restricted),
         waivers=held,
         gates=gates,
         sign_offs=signed,
@@ -94,6 +95,8 @@ def _summary(
     signed: tuple[c.SignOff, ...],
     results: tuple[c.CheckResult, ...],
     held: tuple[c.Waiver, ...],
+    *,
+    restricted: bool,
 ) -> c.Summary:
     numbers = measured.highlights(results)
     if status is c.CardStatus.DRAFT:
@@ -111,6 +114,8 @@ def _summary(
         return c.Summary("Approved by emergency override", c.Tone.BAD.value, sentence, numbers)
     if held:
         return c.Summary("Approved with exceptions", c.Tone.CAUTION.value, sentence, numbers)
+    if restricted:
+        return c.Summary("Approved for restricted use", c.Tone.CAUTION.value, sentence, numbers)
     if conditional:
         return c.Summary("Approved with conditions", c.Tone.CAUTION.value, sentence, numbers)
     return c.Summary("Approved", c.Tone.GOOD.value, sentence, numbers)

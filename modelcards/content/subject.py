@@ -227,8 +227,15 @@ def _monitors(document: PolicyDocument) -> Iterator[c.MonitorPlan]:
             thresholds=", ".join(f"{words(name).lower()} {plain(limit)}" for name, limit in thresholds.items()),
             every=f"every {days} days" if days else "as the portal's default",
             severity=words(str(entry.get("severity", ""))),
-            consequence="suspends the approval" if entry.get("suspends") else "opens a finding",
+            consequence=_consequence(entry),
         )
+
+
+def _consequence(entry: Mapping[str, Any]) -> str:
+    found = ["opens a finding"]
+    found += [f"restricts the use: {entry['restriction']}"] if entry.get("restricts") else []
+    found += ["suspends the approval"] if entry.get("suspends") else []
+    return found[0] if len(found) == 1 else "; ".join(found[1:])
 
 
 def text_of(row: Evidence | None) -> str:
