@@ -29,7 +29,14 @@ from portal.management.demo.training import SEED, train_mitigated
 from portal.management.demo.work import Queue, StoryError
 
 WINDOWS = "Its dates are those of a month in the year before the demonstration was made."
-QUARTERS = ("first", "second", "third", "fourth")
+QUARTERS = {
+    "the first quarter": range(1, 4),
+    "the second quarter": range(4, 7),
+    "the third quarter": range(7, 10),
+    "the fourth quarter": range(10, 13),
+}
+IN_BRIEF = {"the turn alone": range(DRIFTS_FROM - 1, DRIFTS_FROM + 1)}
+"""The last month before the drift and its first one."""
 WHY_AGAIN = "Applications have drifted since month 8; we look again before the year is over."
 
 
@@ -38,8 +45,8 @@ def steps(scene: Scene) -> list[Step]:
     return [
         Step("The portal issues and signs the model card", partial(issued_card, scene)),
         *(
-            Step(f"Leilani delivers the months of the {name} quarter", partial(_quarter, scene, place))
-            for place, name in enumerate(QUARTERS)
+            Step(f"Leilani delivers the months of {name}", partial(_months, scene, numbers))
+            for name, numbers in (IN_BRIEF if scene.house.brief else QUARTERS).items()
         ),
         Step("Samira, risk officer, has the credit score revalidated", partial(_revalidated, scene)),
     ]
@@ -86,9 +93,8 @@ def _waiting(version_id: int) -> list[int]:
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def _quarter(scene: Scene, place: int) -> str:
-    """Deliver three months; nothing is found before the drift begins, and from its first month on it is."""
-    numbers = range(3 * place + 1, 3 * place + 4)
+def _months(scene: Scene, numbers: range) -> str:
+    """Deliver months; nothing is found before the drift begins, and from its first month on it is."""
     months = monthly_batches(SEED, train_mitigated())
     for number in numbers:
         _deliver(scene, number, months[number - 1])

@@ -55,11 +55,12 @@ DUE = timedelta(days=14)
 
 @dataclass(frozen=True)
 class House:
-    """What all scenes share: the common password, who does queued work, and the private folder."""
+    """What all scenes share: the common password, who does queued work, the private folder, and how much is told."""
 
     password: str
     work: Work
     var: Path
+    brief: bool = False
 
 
 @dataclass(frozen=True)
