@@ -26,7 +26,7 @@ from approvals.checks._evaluation import (
     with_kind,
 )
 from approvals.checks._room import require_room
-from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
+from approvals.checks._verdicts import Rule, at_least, at_most, interval_text, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.labels import Value
 from approvals.measures.outcomes import Outcomes, outcomes
@@ -136,23 +136,26 @@ class ChampionComparison(Check):
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
-        f1, upper = _champion_kinds.F1, _champion_kinds.UPPER
-        rules = [
-            at_least(ACCURACY, thresholds.min_accuracy_difference),
-            at_least(LOWEST.format(ACCURACY), thresholds.min_accuracy_difference_low),
-            at_least(AUC, thresholds.min_roc_auc_difference),
-            at_least(LOWEST.format(AUC), thresholds.min_roc_auc_difference_low),
-            at_most(BRIER, thresholds.max_brier_difference),
-            at_least(f1, thresholds.min_f1_macro_difference),
-            at_least(LOWEST.format(f1), thresholds.min_f1_macro_difference_low),
-        ]
-        for name, key in zip(
-            _champion_kinds.OF_NUMBERS, ("mae_difference", "rmse_difference", "mae_ratio"), strict=True
-        ):
-            rules.append(at_most(name, getattr(thresholds, f"max_{key}")))
-            rules.append(at_most(upper.format(name), getattr(thresholds, f"max_{key}_high")))
-        whole = with_inapplicable(reading, KINDS_OF)
+        whole, rules = with_inapplicable(reading, KINDS_OF), rules_of(thresholds)
         return judge_by(whole, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
+
+
+def rules_of(thresholds: Any) -> list[Rule]:
+    """The thresholds as rules on the measures of a comparison; those that are not asked have no limit."""
+    f1, upper = _champion_kinds.F1, _champion_kinds.UPPER
+    rules = [
+        at_least(ACCURACY, thresholds.min_accuracy_difference),
+        at_least(LOWEST.format(ACCURACY), thresholds.min_accuracy_difference_low),
+        at_least(AUC, thresholds.min_roc_auc_difference),
+        at_least(LOWEST.format(AUC), thresholds.min_roc_auc_difference_low),
+        at_most(BRIER, thresholds.max_brier_difference),
+        at_least(f1, thresholds.min_f1_macro_difference),
+        at_least(LOWEST.format(f1), thresholds.min_f1_macro_difference_low),
+    ]
+    for name, key in zip(_champion_kinds.OF_NUMBERS, ("mae_difference", "rmse_difference", "mae_ratio"), strict=True):
+        rules.append(at_most(name, getattr(thresholds, f"max_{key}")))
+        rules.append(at_most(upper.format(name), getattr(thresholds, f"max_{key}_high")))
+    return rules
 
 
 def _refuse_itself(declared: Declaration, asked: Parameters, name: str) -> None:

@@ -1,0 +1,120 @@
+"""Two versions of one model on the same rows of a batch: is one better? What an interval does not show, nobody claims.
+
+The batch carries what both said, so both have the same digest. Measures are those of the check that compares a
+submitted model with the one in use, paired: McNemar for decisions, DeLong for ROC AUC, a bootstrap for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from approvals.checks import _champion_kinds, champion_comparison
+from approvals.checks._evaluation import KINDS, LEFT_OUT, missing_rules, with_inapplicable, with_kind
+from approvals.checks._verdicts import Rule, interval_text, number, reason_of
+from approvals.checks.base import CheckInputError, Job, Judgement, Reading, Report
+from approvals.measures.values import Measure
+from monitoring.monitors._outcomes import NONE_YET, NOT_KNOWN, OutcomesNeeded, coverage, has_outcomes, waiting_for
+from monitoring.monitors._tables import both, require_approved_coding
+from monitoring.monitors.base import BATCH, NO_LABELS, MonitorKind
+
+WHAT = "which version is better"
+MORE_IS_BETTER = (champion_comparison.ACCURACY, champion_comparison.AUC, _champion_kinds.F1)
+LESS_IS_BETTER = (champion_comparison.BRIER, *_champion_kinds.OF_NUMBERS[:2])
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The other version by its number, the columns of the batch that hold what it said, and the level of intervals."""
+
+    other: str = ""
+    other_prediction: str = ""
+    other_score: str = ""
+    level: float = 0.95
+
+
+@dataclass(frozen=True)
+class Thresholds(OutcomesNeeded, champion_comparison.Thresholds):
+    """What is asked of this version minus the other one; None is not asked. `..._low` is asked of the lower end of the
+    interval: at 0 this version has to be shown to be better, at -0.02 not to be worse by more than two hundredths.
+    """
+
+
+class Challenger(MonitorKind):
+    """Paired differences of this version and another one of the model, for each batch that carries both."""
+
+    title = "Comparison with another version"
+    version = "1"
+    Parameters = Parameters
+    Thresholds = Thresholds
+    kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
+        name: kinds
+        for name, kinds in champion_comparison.ChampionComparison.kinds_of_settings.items()
+        if name != "champion_score"
+    }
+
+    def measure(self, job: Job, report: Report) -> Reading:
+        asked = job.parameters
+        if not asked.other or not asked.other_prediction:
+            raise CheckInputError("The policy does not name the other version and the column of what it said.")
+        report(0.0, "Reading the batch")
+        with both(job, kinds=KINDS) as pair:
+            pair.batch.require(*(name for name in (asked.other_prediction, asked.other_score) if name))
+            if not has_outcomes(pair):
+                details = with_kind({"labelled": False}, pair.declared.kind)
+                return Reading((), (), (NONE_YET.format(WHAT),), details=details)
+            for column in (pair.declared.label, pair.declared.prediction, asked.other_prediction):
+                require_approved_coding(pair, column)
+            kind = pair.declared.kind
+            columns = champion_comparison.Parameters(
+                champion_prediction=asked.other_prediction, champion_score=asked.other_score, level=asked.level
+            )
+            piece = replace(job.input(BATCH), kind="evaluation_table")
+            told = replace(job, inputs={"evaluation_table": piece}, parameters=columns)
+            found = champion_comparison.ChampionComparison().measure(told, report)
+            compared = max((measure.n or 0 for measure in found.measures), default=0)
+            covered = coverage(pair, used=compared)
+        measures = tuple(measure for measure in found.measures if measure.name != LEFT_OUT)
+        return replace(
+            found,
+            measures=(*measures, *covered),
+            looked_at=(*found.looked_at[:1], f"The other version, {asked.other}, is “{asked.other_prediction}”."),
+            not_looked_at=(*found.not_looked_at[1:], NOT_KNOWN),
+            details=with_kind({"labelled": True, "other": asked.other}, kind),
+        )
+
+    def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
+        return [rule for rule in champion_comparison.rules_of(thresholds) if rule.limit is not None]
+
+    def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
+        return missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share})
+
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
+        """What the policy asks, after what the intervals show in words."""
+        if waiting := waiting_for(reading, thresholds, WHAT):
+            return Judgement(NO_LABELS, (waiting,))
+        found = super().judge(with_inapplicable(reading, champion_comparison.KINDS_OF), thresholds)
+        return replace(found, sentences=(*in_words(reading), *found.sentences))
+
+
+def in_words(reading: Reading) -> tuple[str, ...]:
+    """One sentence for each difference: better, worse, or not shown, which is what an interval over zero means."""
+    other = f"version {reading.details.get('other', '')}".strip()
+    by_name = {measure.name: measure for measure in reading.measures}
+    told = [(by_name[name], 1) for name in MORE_IS_BETTER if name in by_name]
+    told += [(by_name[name], -1) for name in LESS_IS_BETTER if name in by_name]
+    return tuple(_shown(measure, sign, other) for measure, sign in told)
+
+
+def _shown(measure: Measure, sign: int, other: str) -> str:
+    name = measure.name.replace("the champion's", f"that of {other}")
+    if not measure.computable:
+        return f"{name}: {reason_of(measure)}"
+    said = f"{name} is {number(measure.value)} ({interval_text(measure)})"
+    if measure.low is None or measure.high is None:
+        return f"Nothing is shown: {said}, and there is no interval."
+    if measure.low > 0 or measure.high < 0:
+        better = (measure.low > 0) == (sign > 0)
+        return f"This version is {'better' if better else 'worse'} than {other}: {said}."
+    return f"No difference from {other} is shown: {said}, and the interval covers zero."
