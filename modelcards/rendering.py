@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from modelcards import placing, sheets
 from modelcards.agreement import Quorum, quorums
 from modelcards.card import Card, Finding, Passage, Questionnaire, SignOff
+from modelcards.long_words import breakable
 from modelcards.printable import printable_document
 
 CONTENTS = (
@@ -100,8 +101,8 @@ def html(card: Card, *, cautious: bool = False) -> str:
     """The card as a complete HTML document with its style inside; `cautious` writes foreign letters as codes."""
     shown = printable_document(card, cautious=cautious)
     template = _engine().get_template("modelcards/card.html")
-    text: str = template.render(Context({"card": shown, "page": _page(shown, card.digest(), coded=shown != card)}))
-    return text
+    page = _page(shown, card.digest(), coded=shown != card)
+    return breakable(template.render(Context({"card": shown, "page": page})))
 
 
 @cache

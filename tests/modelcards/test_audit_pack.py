@@ -13,6 +13,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from jsonschema import Draft202012Validator
 
@@ -188,8 +189,21 @@ def test_a_pack_is_verified_by_the_command_and_by_the_script_in_it(pack, said):
     assert re.search("signed by +Amara Nwosu, Business analyst", alone)
 
 
-def test_the_command_compares_a_pack_and_attestations_with_the_records(cast, tmp_path):
+def test_the_command_and_the_page_compare_a_pack_and_attestations_with_the_records(cast, tmp_path, client):
     row = issued(cast)
+    client.force_login(cast.outsider, backend=BACKEND)
+
+    def verdict(content):
+        form = {"file": SimpleUploadedFile("pack.zip", content)}
+        return client.post(reverse("admin:modelcards_modelcard_verify"), form).content.decode()
+
+    content = packed(row, cast.auditor)
+    assert f"This is the audit pack of card {row.number}" in verdict(content)
+    assert "byte for byte" in verdict(content)
+    for changed in (content + b"PK", content[:-1], content.replace(b"Model card", b"Model CARD", 1), content[:4]):
+        said = verdict(changed)
+        assert "Do not rely on this file" in said
+        assert "byte for byte" not in said
     for name, key in (("pack.zip", "zip"), ("card.intoto.jsonl", "in_toto")):
         (tmp_path / name).write_bytes(issuing.download(card_id=row.pk, actor=cast.auditor, exporter=key).content)
         status, words = verify(tmp_path / name, "--ledger")
