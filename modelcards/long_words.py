@@ -12,7 +12,7 @@ LONGEST, PART = 160, 40
 """Letters of a word that is left alone (longer than any digest or address of ours), and between two places to break."""
 BREAK = "\N{ZERO WIDTH SPACE}"
 TEXT = re.compile(r"(?<=>)[^<>]+(?=<)")
-WORD = re.compile(r"[^\s<>\u200b]{%d,}" % (LONGEST + 1))
+WORD = re.compile(rf"[^\s<>\u200b]{{{LONGEST + 1},}}")
 LETTER = re.compile(r"&#?\w{1,31};|.", re.DOTALL)
 VIRAMA = 9
 JOINERS = "\u200c\u200d"

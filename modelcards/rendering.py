@@ -16,6 +16,7 @@ from modelcards.agreement import Quorum, quorums
 from modelcards.card import Card, Finding, Passage, Questionnaire, SignOff
 from modelcards.long_words import breakable
 from modelcards.printable import printable_document
+from modelcards.shortening import shortened
 
 CONTENTS = (
     ("model", "Model details"),
@@ -101,7 +102,8 @@ def html(card: Card, *, cautious: bool = False) -> str:
     """The card as a complete HTML document with its style inside; `cautious` writes foreign letters as codes."""
     shown = printable_document(card, cautious=cautious)
     template = _engine().get_template("modelcards/card.html")
-    page = _page(shown, card.digest(), coded=shown != card)
+    coded, shown = shown != card, shortened(shown)
+    page = _page(shown, card.digest(), coded=coded)
     return breakable(template.render(Context({"card": shown, "page": page})))
 
 
