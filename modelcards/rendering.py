@@ -39,14 +39,20 @@ CONTENTS = (
 )
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 LONGEST_HEAD = 90
+DRAFT = (
+    "M0 0V-40H10C24-40 28-30 28-20S24 0 10 0ZM42 0V-40H56C66-40 68-34 68-29S65-18 56-18H42M56-18 68 0"
+    "M80 0 94-40 108 0M85-14H103M122 0V-40H144M122-20H140M154-40H182M168-40V0"
+)
 WATERMARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="210" height="297" viewBox="0 0 210 297">'
-    '<g transform="translate(22 226) rotate(-52) scale(1.28)" fill="none" stroke="#e3b9b5" stroke-width="3.4" '
-    'stroke-linecap="round" stroke-linejoin="round">'
-    '<path d="M0 0V-40H10C24-40 28-30 28-20S24 0 10 0ZM42 0V-40H56C66-40 68-34 68-29S65-18 56-18H42M56-18 68 0"/>'
-    '<path d="M80 0 94-40 108 0M85-14H103M122 0V-40H144M122-20H140M154-40H182M168-40V0"/></g></svg>'
+    '<g transform="translate(53 254) rotate(-52) scale(1.28)" fill="none" stroke-linecap="round" '
+    f'stroke-linejoin="round"><path stroke="#d7a29c" stroke-width="3.8" d="{DRAFT}"/>'
+    f'<path stroke="#f9e8e6" stroke-width="3.2" d="{DRAFT}"/></g></svg>'
 )
-"""Letters as lines, so that neither a search nor a screen reader meets them on each page."""
+"""Pale letters with an edge, on which text is read, in grey too.
+
+They are lines, so that neither a search nor a screen reader meets them on each page.
+"""
 
 
 @dataclass(frozen=True)

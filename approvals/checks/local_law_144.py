@@ -174,7 +174,9 @@ def _printed(table: LawTable) -> NumberTable:
     """Columns as in the examples of 6 RCNY 5-301, and the note that the rule asks for below."""
     selection = table.basis == "selection"
     columns = ("# of Applicants", "# Selected", "Selection Rate") if selection else ("# of Applicants", "Scoring Rate")
-    notes = [f"{table.unknown_rows:,} individuals with an unknown category are not included."]
+    unknown = f"{table.unknown_rows:,} individuals with an unknown {' or '.join(table.attributes)} category"
+    left_out = "Data on those individuals was not included in the calculations above."
+    notes = [f"The AEDT was also used to assess {unknown}. {left_out}"]
     if table.median is not None:
         notes.append(f"The scoring rate is the share of scores above the median, {number(table.median)}.")
     if any(category.excluded for category in table.categories):
