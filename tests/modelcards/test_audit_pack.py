@@ -18,7 +18,7 @@ from django.urls import reverse
 from jsonschema import Draft202012Validator
 
 from approvals.models import Evidence
-from modelcards import issuing
+from modelcards import issuing, offline
 from modelcards.attesting import attested_statements
 from modelcards.auditor_script import auditor_script
 from modelcards.authority import list_path
@@ -289,6 +289,20 @@ def hostile_archives(content):
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(twice := io.BytesIO(content), "a") as new:
         new.writestr("card.json", b"{}")
     yield "a name twice", twice.getvalue()
+
+
+def test_a_pack_or_a_bundle_that_asks_for_much_memory_is_refused_before_it_is_read(pack, tmp_path):
+    """Whoever is signed in may send one to the page."""
+    trust = trust_of(roots=[pack.root])
+    end = pack.content[:-12] + b"\xff\xff\xff\x7f" + pack.content[-8:]
+    many = pack.content[:-12] + b"\xff" * 12
+    manifest = rewritten(pack.content, lambda found: {**found, "MANIFEST": b"\n" * 6_000_000})
+    for content, why in ((end, "The pack holds more"), (many, "The pack holds more"), (manifest, "manifest is larger")):
+        (tmp_path / "pack.zip").write_bytes(content)
+        found = list(pack_findings(tmp_path / "pack.zip", trust=trust, vkey=None))
+        assert any(holds is False and why in sentence for _, holds, sentence in found)
+    for content in (b"[" + b"[]," * 2_000_000 + b"[]]\n", b'{"payload":[' + b"[]," * 2_000_000 + b"[]]}\n"):
+        assert not offline.is_attestation(content)
 
 
 def test_what_hides_in_the_archive_is_found(pack, said):
