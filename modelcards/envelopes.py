@@ -28,7 +28,7 @@ TESTS = "https://in-toto.io/attestation/test-result/v0.1"
 APPROVAL = "urn:model-approval-portal:approval:1"
 ENVELOPE_KEYS = {"payload", "payloadType", "signatures"}
 SIGNATURE_KEYS = {"keyid", "sig", "certificate"}
-LARGEST_BUNDLE = 20_000_000
+LARGEST_BUNDLE = 4_000_000
 
 Finding = tuple[str, bool | None, str]
 """What was looked at, whether it holds (None: not known), and a sentence."""

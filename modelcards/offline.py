@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from modelcards.detached import Signature
 from modelcards.envelopes import (
     ENVELOPE_KEYS,
+    LARGEST_BUNDLE,
     EnvelopeError,
     Finding,
     attestation_findings,
@@ -295,8 +296,9 @@ def file_facts(path: Path, trust: Trust, vkey: str | None) -> Iterator[Fact]:
 
 def is_attestation(data: bytes) -> bool:
     """Whether a file claims to hold signed envelopes."""
+    line = data[:LARGEST_BUNDLE].partition(b"\n")[0]
     try:
-        first = json.loads(data.partition(b"\n")[0])
+        first = json.loads(line) if line.lstrip()[:1] == b"{" else None
     except (ValueError, RecursionError):
         return False
     return isinstance(first, dict) and set(first) >= ENVELOPE_KEYS

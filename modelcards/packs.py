@@ -154,6 +154,9 @@ def _manifest_findings(pack: zipfile.ZipFile, trust: Trust, moment: datetime | N
     if MANIFEST not in names:
         yield "Manifest", False, "The pack has no manifest."
         return
+    if pack.getinfo(MANIFEST).file_size > LARGEST_DIRECTORY:
+        yield "Manifest", False, "The manifest is larger than that of any pack."
+        return
     manifest = _content(pack, MANIFEST)
     if SIGNED_MANIFEST not in names:
         yield (

@@ -158,6 +158,12 @@ def badge(word: str, tone: str, sign: str = "") -> SafeString:
 
 
 @register.filter
+def decision_tone(decision: str) -> str:
+    """How a decision is shown: only an approval without conditions is good."""
+    return {"approve": "good", "approve_with_conditions": "caution"}.get(decision, "bad")
+
+
+@register.filter
 def digest(text: str) -> SafeString:
     """A digest in groups of eight, so that two can be compared by eye and a line can break."""
     groups = [text[start : start + 8] for start in range(0, len(text), 8)]

@@ -14,7 +14,9 @@ from django.utils.safestring import SafeString, mark_safe
 from modelcards import placing, sheets
 from modelcards.agreement import Quorum, quorums
 from modelcards.card import Card, Finding, Passage, Questionnaire, SignOff
+from modelcards.long_words import breakable
 from modelcards.printable import printable_document
+from modelcards.shortening import shortened
 
 CONTENTS = (
     ("model", "Model details"),
@@ -37,14 +39,20 @@ CONTENTS = (
 )
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
 LONGEST_HEAD = 90
+DRAFT = (
+    "M0 0V-40H10C24-40 28-30 28-20S24 0 10 0ZM42 0V-40H56C66-40 68-34 68-29S65-18 56-18H42M56-18 68 0"
+    "M80 0 94-40 108 0M85-14H103M122 0V-40H144M122-20H140M154-40H182M168-40V0"
+)
 WATERMARK = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="210" height="297" viewBox="0 0 210 297">'
-    '<g transform="translate(22 226) rotate(-52) scale(1.28)" fill="none" stroke="#e3b9b5" stroke-width="3.4" '
-    'stroke-linecap="round" stroke-linejoin="round">'
-    '<path d="M0 0V-40H10C24-40 28-30 28-20S24 0 10 0ZM42 0V-40H56C66-40 68-34 68-29S65-18 56-18H42M56-18 68 0"/>'
-    '<path d="M80 0 94-40 108 0M85-14H103M122 0V-40H144M122-20H140M154-40H182M168-40V0"/></g></svg>'
+    '<g transform="translate(53 254) rotate(-52) scale(1.28)" fill="none" stroke-linecap="round" '
+    f'stroke-linejoin="round"><path stroke="#d7a29c" stroke-width="3.8" d="{DRAFT}"/>'
+    f'<path stroke="#f9e8e6" stroke-width="3.2" d="{DRAFT}"/></g></svg>'
 )
-"""Letters as lines, so that neither a search nor a screen reader meets them on each page."""
+"""Pale letters with an edge, on which text is read, in grey too.
+
+They are lines, so that neither a search nor a screen reader meets them on each page.
+"""
 
 
 @dataclass(frozen=True)
@@ -100,8 +108,9 @@ def html(card: Card, *, cautious: bool = False) -> str:
     """The card as a complete HTML document with its style inside; `cautious` writes foreign letters as codes."""
     shown = printable_document(card, cautious=cautious)
     template = _engine().get_template("modelcards/card.html")
-    text: str = template.render(Context({"card": shown, "page": _page(shown, card.digest(), coded=shown != card)}))
-    return text
+    coded, shown = shown != card, shortened(shown)
+    page = _page(shown, card.digest(), coded=coded)
+    return breakable(template.render(Context({"card": shown, "page": page})))
 
 
 @cache

@@ -20,13 +20,13 @@ from modelcards.card import (
     Table,
     Threshold,
 )
-from modelcards.printing import confidence, rows_of
+from modelcards.printing import HEXADECIMAL, confidence, rows_of
 
 LAW = "local_law_144"
 LONGEST, FIRST_ROWS = 40, 15
 """Rows that are printed of a table by group or of the law, and of any other table."""
-FEW, LONG = 3, 18
-"""Columns that share the width alike, and characters that fit into such a column."""
+FEW, MANY, LONG = 3, 8, 18
+"""Columns that share the width alike, or that leave little of it, and characters that fit into such a column."""
 CLAIMS = "Claimed and measured"
 NUMBERS = ("Measure", "Value", "Interval")
 """How a table begins that says the numbers of the check once more."""
@@ -52,9 +52,27 @@ class TableSheet:
     left_out: int
 
     @property
-    def names_are_long(self) -> bool:
-        """Whether the first column needs more room than its share."""
-        return len(self.columns) > FEW and any(len(str(row[0][0])) > LONG for row in self.rows)
+    def has_digests(self) -> bool:
+        """Whether there are digests in it, which take room."""
+        return any(_is_digest(cell) for row in self.rows for cell, _ in row)
+
+    @property
+    def widths(self) -> tuple[str, ...]:
+        """The class of each column's width, empty for its share: long names and digests need more than theirs."""
+        is_digest = [
+            any(len(row) > place and _is_digest(row[place][0]) for row in self.rows)
+            for place in range(len(self.columns))
+        ]
+        if len(self.columns) <= FEW + 1 and sum(is_digest) in {1, 2}:
+            return tuple("w30" if one else "" for one in is_digest)
+        long = len(self.columns) > FEW and any(len(str(row[0][0])) > LONG for row in self.rows)
+        first = "" if not long else "w30" if len(self.columns) < MANY else "w20"
+        return (first, *[""] * (len(self.columns) - 1))
+
+    @property
+    def headings(self) -> tuple[tuple[str, bool, str], ...]:
+        """Each column's name, whether it holds numbers, and its width."""
+        return tuple((*column, width) for column, width in zip(self.columns, self.widths, strict=True))
 
 
 @dataclass(frozen=True)
@@ -167,6 +185,10 @@ def table_sheet(table: Table, *, longest: int = LONGEST) -> TableSheet:
         note=table.note,
         left_out=len(table.rows) - len(shown),
     )
+
+
+def _is_digest(cell: Cell) -> bool:
+    return isinstance(cell, str) and HEXADECIMAL.fullmatch(cell) is not None
 
 
 def _is_number(cell: Cell) -> bool:

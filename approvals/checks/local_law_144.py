@@ -171,17 +171,19 @@ def _looked_at(table: LawTable, rows: int) -> str:
 
 
 def _printed(table: LawTable) -> NumberTable:
-    """Columns as in the examples of 6 RCNY 5-301, and the note that the rule asks for below."""
+    """Columns as in the examples of 6 RCNY 5-301, one for each attribute, and the note that the rule asks for below."""
     selection = table.basis == "selection"
     columns = ("# of Applicants", "# Selected", "Selection Rate") if selection else ("# of Applicants", "Scoring Rate")
-    notes = [f"{table.unknown_rows:,} individuals with an unknown category are not included."]
+    unknown = f"{table.unknown_rows:,} individuals with an unknown {' or '.join(table.attributes)} category"
+    left_out = "Data on those individuals was not included in the calculations above."
+    notes = [f"The AEDT was also used to assess {unknown}. {left_out}"]
     if table.median is not None:
         notes.append(f"The scoring rate is the share of scores above the median, {number(table.median)}.")
     if any(category.excluded for category in table.categories):
         notes.append(f"Categories of under 2 % of the data are left out of the impact ratios: {table.justification}")
     return NumberTable(
         title=f"{table.basis.capitalize()} rates by {' and '.join(table.attributes)}",
-        columns=("Category", *columns, "Impact Ratio"),
+        columns=(*(table.attributes if len(table.attributes) > 1 else ("Category",)), *columns, "Impact Ratio"),
         rows=tuple(_line(category, selection=selection) for category in table.categories),
         note=" ".join(notes),
     )
@@ -191,4 +193,4 @@ def _line(category: Category, *, selection: bool) -> tuple[Any, ...]:
     rate, ratio = category.rate, category.impact_ratio
     shown = reason_of(rate) if rate.value is None else f"{100 * rate.value:.1f}%"  # as the rule prints rates
     counted = (category.n, category.k) if selection else (category.n,)
-    return (category.label, *counted, shown, number(ratio.value) if ratio.computable else reason_of(ratio))
+    return (*category.values, *counted, shown, number(ratio.value) if ratio.computable else reason_of(ratio))

@@ -13,7 +13,7 @@ from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from modelcards import card as c
 from modelcards.content import monitored
-from modelcards.content.texts import iso, name_of, plain, words
+from modelcards.content.texts import iso, limit_words, name_of, plain, words
 
 BOUNDARIES = ("out_of_scope", "assumptions", "limitations")
 USE = "intended_use"
@@ -224,7 +224,7 @@ def _monitors(document: PolicyDocument) -> Iterator[c.MonitorPlan]:
         yield c.MonitorPlan(
             title=words(str(entry["monitor"])),
             measure=words(str(entry["monitor"])),
-            thresholds=", ".join(f"{words(name).lower()} {plain(limit)}" for name, limit in thresholds.items()),
+            thresholds="; ".join(f"{limit_words(name)} {plain(limit)}" for name, limit in thresholds.items()),
             every=f"every {days} days" if days else "as the portal's default",
             severity=words(str(entry.get("severity", ""))),
             consequence=_consequence(entry),

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from modelcards.printing import wording
+
 
 def name_of(user: User | None) -> str:
     """The person's name, or the portal itself where nobody acted."""
@@ -53,4 +55,4 @@ def limit_words(name: str) -> str:
     """A threshold's setting in words: `min_accuracy` as "Accuracy, at least"."""
     kind, _, rest = name.partition("_")
     ends = {"min": "at least", "max": "at most"}
-    return f"{words(rest)}, {ends[kind]}" if kind in ends and rest else words(name)
+    return f"{wording(rest)}, {ends[kind]}" if kind in ends and rest else words(name)

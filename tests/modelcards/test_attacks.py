@@ -11,7 +11,9 @@ import pytest
 
 from modelcards import card as c
 from modelcards import printable, rendering
+from modelcards.card import Card
 from modelcards.exporters.pdf import PdfExporter
+from modelcards.long_words import breakable
 from tests.modelcards.cards import card, smallest_card
 from tests.modelcards.test_pdf import canary, every_byte_of, poisoned, squeezed, text_of
 
@@ -97,14 +99,46 @@ def elements_of(html):
     return parsed
 
 
-def test_a_word_of_ten_thousand_letters_breaks_and_the_card_is_printed():
-    word = "Langwort" * 1_250
-    finding = dataclasses.replace(card().findings[0], title=word)
-    pdf = PdfExporter().export(dataclasses.replace(smallest_card(), findings=(finding,)))
+def test_words_and_lists_without_end_are_printed_in_time_and_the_page_says_what_it_leaves_out():
+    """Each of these alone took minutes, after which no card was made at all."""
+    whole = card()
+    document = dataclasses.replace(
+        smallest_card(),
+        intended_use=(c.Passage("What for?", "Langwort" * 6_250),),
+        findings=(dataclasses.replace(whole.findings[0], title="Kurzwort" * 12_500),),
+        risks=tuple(dataclasses.replace(whole.risks[0], title=f"Risk {number}") for number in range(3_000)),
+        timeline=tuple(dataclasses.replace(whole.timeline[0], text=f"Act {number}.") for number in range(5_000)),
+        monitoring=dataclasses.replace(whole.monitoring, text="- item\n" * 25_000),
+    )
+    pdf = PdfExporter().export(document)
+    text = squeezed(text_of(pdf)).replace("\u200b", "").replace("\u2009", "")
     # Where a page ends, its foot stands between the letters.
-    assert squeezed(text_of(pdf)).count("Langwort") > 1_250 - 20
+    assert text.count("Langwort") > 6_250 - 60
+    assert text.count("Kurzwort") > 250 - 10
+    for told in ("98,000morecharacters", "2,850morestandin", "4,700morestandin", "166,600morecharacters"):
+        assert f"{told}" in text, told
+    assert all(shown in text for shown in ("Risk149", "Act149.", "Act4850.", "Act4999."))
+    assert Card.from_document(document.canonical()) == document
     with pikepdf.open(io.BytesIO(pdf)) as opened:
         assert len(opened.pages) < 120
+        assert opened.attachments["card.json"].get_file().read_bytes() == document.canonical()
+
+
+@pytest.mark.parametrize("word", ["a" * 160, "f0" * 64, "https://example.org/" + "x" * 100])
+def test_words_of_usual_length_are_left_alone(word):
+    assert breakable(f"<body><p>{word}</p></body>") == f"<body><p>{word}</p></body>"
+
+
+def test_a_long_word_is_not_broken_inside_of_a_letter():
+    """Neither between a letter and its marks, nor in the name that stands for a sign, nor in an attribute."""
+    accents, signs = "e\u0301" * 200, "&amp;" * 200
+    found = breakable(f'<body><p title="{accents}">{accents}</p><p>{signs}</p></body>')
+    assert f'title="{accents}"' in found
+    parts = found.split("\u200b")
+    assert len(parts) > 8
+    assert not any(part.startswith("\u0301") for part in parts)
+    assert found.replace("\u200b", "").count("&amp;") == 200
+    assert all(part.count("&") == part.count(";") for part in parts)
 
 
 def test_a_table_without_end_is_cut_with_a_word_about_the_rest():

@@ -13,11 +13,12 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from jsonschema import Draft202012Validator
 
 from approvals.models import Evidence
-from modelcards import issuing
+from modelcards import issuing, offline
 from modelcards.attesting import attested_statements
 from modelcards.auditor_script import auditor_script
 from modelcards.authority import list_path
@@ -188,8 +189,21 @@ def test_a_pack_is_verified_by_the_command_and_by_the_script_in_it(pack, said):
     assert re.search("signed by +Amara Nwosu, Business analyst", alone)
 
 
-def test_the_command_compares_a_pack_and_attestations_with_the_records(cast, tmp_path):
+def test_the_command_and_the_page_compare_a_pack_and_attestations_with_the_records(cast, tmp_path, client):
     row = issued(cast)
+    client.force_login(cast.outsider, backend=BACKEND)
+
+    def verdict(content):
+        form = {"file": SimpleUploadedFile("pack.zip", content)}
+        return client.post(reverse("admin:modelcards_modelcard_verify"), form).content.decode()
+
+    content = packed(row, cast.auditor)
+    assert f"This is the audit pack of card {row.number}" in verdict(content)
+    assert "byte for byte" in verdict(content)
+    for changed in (content + b"PK", content[:-1], content.replace(b"Model card", b"Model CARD", 1), content[:4]):
+        said = verdict(changed)
+        assert "Do not rely on this file" in said
+        assert "byte for byte" not in said
     for name, key in (("pack.zip", "zip"), ("card.intoto.jsonl", "in_toto")):
         (tmp_path / name).write_bytes(issuing.download(card_id=row.pk, actor=cast.auditor, exporter=key).content)
         status, words = verify(tmp_path / name, "--ledger")
@@ -275,6 +289,20 @@ def hostile_archives(content):
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(twice := io.BytesIO(content), "a") as new:
         new.writestr("card.json", b"{}")
     yield "a name twice", twice.getvalue()
+
+
+def test_a_pack_or_a_bundle_that_asks_for_much_memory_is_refused_before_it_is_read(pack, tmp_path):
+    """Whoever is signed in may send one to the page."""
+    trust = trust_of(roots=[pack.root])
+    end = pack.content[:-12] + b"\xff\xff\xff\x7f" + pack.content[-8:]
+    many = pack.content[:-12] + b"\xff" * 12
+    manifest = rewritten(pack.content, lambda found: {**found, "MANIFEST": b"\n" * 6_000_000})
+    for content, why in ((end, "The pack holds more"), (many, "The pack holds more"), (manifest, "manifest is larger")):
+        (tmp_path / "pack.zip").write_bytes(content)
+        found = list(pack_findings(tmp_path / "pack.zip", trust=trust, vkey=None))
+        assert any(holds is False and why in sentence for _, holds, sentence in found)
+    for content in (b"[" + b"[]," * 2_000_000 + b"[]]\n", b'{"payload":[' + b"[]," * 2_000_000 + b"[]]}\n"):
+        assert not offline.is_attestation(content)
 
 
 def test_what_hides_in_the_archive_is_found(pack, said):

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.core.management import call_command
 
+from modelcards import card as c
 from modelcards import offline
 from modelcards.auditor_script import auditor_script
 from modelcards.exporters.pdf import PdfExporter
@@ -106,6 +107,33 @@ def test_an_unsigned_card_is_not_genuine(run, printed):
     code, said = run(printed.pdf, *TRUST)
     assert code == 1
     assert "carries no signatures" in said
+    assert "signed by" not in said, "nothing vouches for the names in it"
+
+
+@pytest.mark.parametrize("name", ["card.json", "deep.json", "deep.pdf"])
+def test_what_nests_without_end_is_said_to_be_unreadable(run, name):
+    deep = b"[" * 200_000
+    document = b'{"schema":"model-card@v1","deep":%s' % deep
+    code, said = run(
+        {"card.json": document, "deep.json": deep, "deep.pdf": b"%PDF-1.7\n1 0 obj " + deep}[name], name=name
+    )
+    assert code in (1, 2)
+    assert "Traceback" not in said
+
+
+def test_a_card_as_data_alone_is_consistent_and_never_genuine(run, printed):
+    document = printed.card.canonical()
+    code, said = run(document, *TRUST, name="card.json")
+    assert (code, said.startswith("CONSISTENT, but")) == (0, True), said
+    assert "card.json alone is not signed" in said
+    twice = b'{"number":"MC-1",' + document[1:]
+    for changed in (
+        twice,
+        document.replace(b'"size":240', b'"size":NaN'),
+        document.replace(b'"role":"it', b'"role":"no'),
+    ):
+        assert changed != document
+        assert run(changed, *TRUST, name="card.json")[0] == 1
 
 
 def test_a_flipped_bit_is_found_wherever_it_is(sealed, trust):
@@ -169,10 +197,18 @@ def test_a_pdf_that_is_none_is_not_genuine(run, content):
 
 @pytest.fixture(scope="session")
 def odd_name(identity):
-    """A card whose model is called as a part of a signature is, which stands in the file before the signature."""
+    """A card whose texts are called as parts of a PDF are: those before a signature, and those of attached files."""
     document = card()
-    name = "Scoring /ByteRange [0 1 2 3]"
-    document = dataclasses.replace(document, model=dataclasses.replace(document.model, name=name))
+    name = "Scoring /ByteRange [0 1 2 3] /CRLs [3 0 R] /Type /ObjStm"
+    other = "/Type /Filespec /UF <636172642e6a736f6e> /EF << /F 343 0 R >> endobj 5 0 obj << /Length 3 >>"
+    check = next(one for one in document.checks if one.charts)
+    charts = tuple(dataclasses.replace(chart, title=other, description=other) for chart in check.charts)
+    document = dataclasses.replace(
+        document,
+        model=dataclasses.replace(document.model, name=name),
+        checks=(*(one for one in document.checks if one is not check), dataclasses.replace(check, charts=charts)),
+        questionnaires=(*document.questionnaires, c.Questionnaire(other, (c.Passage(other, other),))),
+    )
     return sign_pdf(PdfExporter().export(document), identity=identity, reason="Issued")
 
 

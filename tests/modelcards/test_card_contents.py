@@ -1,5 +1,6 @@
 """What each source asks for stands where docs/card-contents.md says, and an empty section says so in words."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from modelcards import card as c
 from modelcards import crosswalk, placing, rendering
+from modelcards.auditor_script import SCRIPT_NAME
 from tests.modelcards.cards import card, smallest_card
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "card-contents.md"
@@ -143,3 +145,24 @@ def test_a_sign_off_of_a_stage_without_a_gate_is_shown():
     html = rendering.html(card(gates=()))
     for signed in card().sign_offs:
         assert signed.printed_name in html
+
+
+@pytest.mark.parametrize(
+    ("decision", "shown"),
+    [
+        ("approve", 'badge good"><b>✓'),
+        ("approve_with_conditions", 'badge caution"><b>!'),
+        ("reject", 'badge bad"><b>✗'),
+        ("request_changes", 'badge bad"><b>✗'),
+    ],
+)
+def test_a_decision_is_shown_in_its_own_tone(decision, shown):
+    """A rejection covers the dossier as it is, so it stands as an approval does."""
+    signed = dataclasses.replace(card().sign_offs[1], decision=decision, decision_title="Decided")
+    assert f"{shown}</b> Decided" in sections(card(sign_offs=(signed,)))["approvals"]
+
+
+def test_the_last_steps_name_the_script_that_is_handed_out():
+    steps = sections(card())["verify"]
+    assert f"python {SCRIPT_NAME} card.pdf --authority" in steps
+    assert "merkle.py" not in steps

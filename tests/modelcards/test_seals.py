@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from approvals import workflow
+from approvals.models import ModelVersion
 from approvals.stages import Role
 from modelcards import authority, issuing, records, seals
 from modelcards.card import CardStatus
@@ -267,6 +268,14 @@ def test_a_superseded_or_withdrawn_card_is_genuine_and_no_longer_stands(cast, ke
     assert status == 1
     assert said.startswith(f"This is card {row.number} as issued")
     assert f"but it no longer stands. It was superseded by the card {newer.number}" in said.splitlines()[0]
+
+
+def test_an_approval_whose_time_is_over_does_not_stand_even_before_anybody_suspends_it(cast, kept):
+    row = issued(cast)
+    ModelVersion.objects.filter(pk=row.version_id).update(approval_expires_at=timezone.now() - timedelta(minutes=1))
+    status, said = verify(kept(row), "--ledger")
+    assert status == 1
+    assert "but it no longer stands. The approval ended on" in said.splitlines()[0]
 
 
 @pytest.mark.parametrize("act", [workflow.suspend, workflow.retire])

@@ -253,3 +253,31 @@ def test_what_fills_the_hole_is_the_signature_of_a_card_and_no_other(check, genu
     assert not check(changed).ok
     lowered = genuine[:before] + genuine[before:after].lower() + genuine[after:]
     assert not check(lowered).ok
+
+
+def variants(pdf):
+    """Files that a seal does not vouch for, each spoiled in another way."""
+    (before, after, rest), *_ = signed_ranges(pdf)
+    hole = pdf[before:after]
+    place = pdf.index(b"/ByteRange", after)
+    yield "before the beginning", b"\n" + pdf
+    yield "behind the end", pdf + b"\n%%EOF\n"
+    yield "cut off", pdf[:-1]
+    yield "cut in half", pdf[: len(pdf) // 2]
+    yield "twice", pdf + pdf
+    yield "hole moved", pdf[:place] + pdf[place:].replace(b"[0 %d" % before, b"[0 %d" % (before - 1), 1)
+    yield "less covered", pdf[:place] + pdf[place:].replace(b"%d]" % rest, b"%d]" % (rest - 9), 1)
+    yield "more covered", pdf[:place] + pdf[place:].replace(b"%d]" % rest, b"%d]" % (rest + 9), 1)
+    yield "hole emptied", pdf[:before] + b"<" + b"0" * (len(hole) - 2) + b">" + pdf[after:]
+    yield "hole spelled otherwise", pdf[:before] + hole.lower() + pdf[after:]
+    yield "hole filled", pdf[: after - 3] + b"01>" + pdf[after:]
+    yield "page changed", pdf.replace(b"stream\n", b"stream\r", 1)
+    yield "nothing", b""
+
+
+def test_each_verifier_names_the_same_cause(check, check_alone, genuine):
+    """The auditor's script and the portal, word for word; the portal may add what was changed."""
+    for name, pdf in variants(genuine):
+        assert pdf != genuine, name
+        said, alone = next(iter(wrong(check(pdf)).values())), check_alone(pdf)[0]
+        assert said.startswith(alone.rstrip(".")), (name, said, alone)

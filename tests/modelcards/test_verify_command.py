@@ -121,6 +121,13 @@ def test_an_issued_card_agrees_with_the_records_and_that_of_another_portal_does_
     assert status == 0, said
     for name in ("Records", "Issue", "Ledger today"):
         assert f"ok      {name}: " in said
+    document = kept(row.content.encode(), "card.json")
+    assert verify(document)[1].startswith("Nothing contradicts this card, but this could not be checked: signature.")
+    status, said = verify(document, "--ledger")
+    assert (status, said.startswith(f"This is card {row.number} as issued")) == (0, True), said
+    changed = kept(row.content.replace('"name":"', '"name":"A', 1).encode(), "changed.json")
+    assert "The records hold another file or document" in verify(changed, "--ledger")[1]
+    assert verify(kept(b'{"a":1,' + row.content[1:].encode(), "twice.json"))[0] == 1
     status, said = verify(kept(sealed, "other.pdf"), "--root", root, "--key", vkey(), "--ledger")
     assert status == 1
     assert "This portal has no finished card MC-2026-0007." in said

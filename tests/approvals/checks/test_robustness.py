@@ -190,9 +190,14 @@ class TestLocalLaw144:
         by_sex, _, both = reading.tables
         assert by_sex.columns == ("Category", "# of Applicants", "# Selected", "Selection Rate", "Impact Ratio")
         assert by_sex.rows == (("f", 100, 40, "40.0%", "0.769"), ("m", 98, 51, "52.0%", "1.000"))
-        assert by_sex.note == "2 individuals with an unknown category are not included."
-        assert [row[0] for row in both.rows] == ["f | x", "f | y", "m | x", "m | y"]
-        assert both.rows[1][3] == "the category has no rows."
+        assert by_sex.note == (
+            "The AEDT was also used to assess 2 individuals with an unknown sex category. "
+            "Data on those individuals was not included in the calculations above."
+        )
+        assert "2 individuals with an unknown sex or race category." in both.note
+        assert both.columns[:3] == ("sex", "race", "# of Applicants")
+        assert [row[:2] for row in both.rows] == [("f", "x"), ("f", "y"), ("m", "x"), ("m", "y")]
+        assert both.rows[1][4] == "the category has no rows."
         assert judged(LocalLaw144, reading, min_impact_ratio=0.8).verdict == "failed"
         assert judged(LocalLaw144, reading, min_impact_ratio=0.01).verdict == "passed"
         assert judged(LocalLaw144, reading).verdict == "not_computable"
