@@ -13,7 +13,7 @@ from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
-from monitoring.standing import alarm_of, day_of, standings
+from monitoring.standing import alarm_of, changed_by, day_of
 from portal import ledger, notify
 
 
@@ -32,9 +32,9 @@ def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
 def _raised(row: Reading) -> Level:
     """The highest alarm that this reading raises or keeps up, in its own window or in a later one."""
     day = day_of(row)
-    after, before = standings(row.monitor), standings(row.monitor, without=row.pk)
+    after, before = changed_by(row)
     earlier = {one.day: one.level for one in before}
-    newly = [one.level for one in after if one.day >= day and one.level > earlier.get(one.day, Level.CALM)]
+    newly = [one.level for one in after if one.level > earlier.get(one.day, Level.CALM)]
     own = [one.level for one in after if one.day == day] if row.level else []
     kept = min(max(own, default=Level.CALM), Level(row.level or 0))
     return max((kept, *newly))

@@ -1,17 +1,25 @@
-"""How a monitor stands: the alarm over all its readings, and what people said about it. Reads only."""
+"""How a monitor stands: the alarm over all its readings, and what people said about it. Reads only.
+
+An alarm rests on the newest readings, back to the calm ones that ended the one before it: no more are read, so a page
+costs the same after a year of readings as after a month.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
-from django.db.models import QuerySet
+from django.db.models import DateField, F, Q, QuerySet, Window
+from django.db.models.functions import Coalesce, RowNumber, TruncDate
 
 from approvals.models.checks import RunStatus
 from monitoring import monitors, staleness
 from monitoring.alarms import Level, Mark, Standing, trajectory
 from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading
+
+FIRST_LOOK = 8
+LOOKS_FURTHER = 8
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,19 @@ class AlarmState:
     incident: AlarmNote | None
 
 
-def standings(monitor: Monitor, *, without: int | None = None) -> tuple[Standing, ...]:
-    """The standing after every window; `without` leaves one reading out, to see what it changed."""
-    return _trajectory(monitor, [row for row in _readings([monitor]) if row.pk != without])
+def standings(monitor: Monitor) -> tuple[Standing, ...]:
+    """The standing after every window."""
+    return _trajectory(monitor, _readings([monitor]))
+
+
+def changed_by(row: Reading) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
+    """The standings from the window of a reading on, with it and without it."""
+    monitor, day = row.monitor, day_of(row)
+    from_then_on = list(_readings([monitor]).filter(Q(day__gte=day)))
+    rows = [*_deciding([monitor], before=day)[monitor.pk], *from_then_on]
+    both = (_trajectory(monitor, rows), _trajectory(monitor, [one for one in rows if one.pk != row.pk]))
+    after, before = (tuple(one for one in found if one.day >= day) for found in both)
+    return after, before
 
 
 def alarm_of(monitor: Monitor, *, now: datetime) -> AlarmState:
@@ -44,13 +62,16 @@ def alarms_of(rows: Iterable[Monitor], *, now: datetime) -> dict[int, AlarmState
     """The alarms of many monitors, read in a handful of queries."""
     chosen = list(rows)
     overdue = staleness.overdue_of(chosen)
-    readings: dict[int, list[Reading]] = {row.pk: [] for row in chosen}
-    for reading in _readings(chosen):
-        readings[reading.monitor_id].append(reading)
+    readings = _deciding(chosen)
+    missed = _missed(chosen, overdue)
     notes: dict[int, dict[str, AlarmNote]] = {row.pk: {} for row in chosen}
     for note in AlarmNote.objects.filter(monitor__in=chosen).select_related("by").order_by("pk"):
         notes[note.monitor_id][note.kind] = note
-    return {row.pk: _state(row, readings[row.pk], notes[row.pk], overdue[row.pk], now) for row in chosen}
+    found = {}
+    for row in chosen:
+        last = _last(row, readings[row.pk], missed.get(row.pk), now)
+        found[row.pk] = _state(last, notes[row.pk], known=bool(readings[row.pk]), now=now)
+    return found
 
 
 def day_of(row: Reading) -> date:
@@ -63,7 +84,53 @@ def day_of(row: Reading) -> date:
 def _readings(rows: Iterable[Monitor]) -> QuerySet[Reading]:
     ended = (RunStatus.FINISHED, RunStatus.CRASHED)
     found = Reading.objects.filter(monitor__in=list(rows), status__in=ended).select_related("batch").order_by("pk")
+    clock = TruncDate(Coalesce("overdue_since", "requested_at"), tzinfo=UTC)
+    found = found.annotate(day=Coalesce("batch__window_end", clock, output_field=DateField()))
     return found.only("monitor_id", "level", "overdue_since", "requested_at", "batch__window_end")
+
+
+def _deciding(rows: Iterable[Monitor], *, before: date | None = None) -> dict[int, list[Reading]]:
+    """The newest readings of each monitor that decide how it stands (before a day), in the order of their rows.
+
+    What says nothing is left out. Few are read at first, and more only of those still in an alarm as far back as that.
+    """
+    said = Q(level__isnull=False) if before is None else Q(level__isnull=False, day__lt=before)
+    newest_first = Window(RowNumber(), partition_by=F("monitor"), order_by=[F("day").desc(), F("pk").desc()])
+    found: dict[int, list[Reading]] = {row.pk: [] for row in rows}
+    open_ones, look = {row.pk: row for row in rows}, FIRST_LOOK
+    while open_ones:
+        read: dict[int, list[Reading]] = {key: [] for key in open_ones}
+        wanted = _readings(open_ones.values()).filter(said).annotate(place=newest_first)
+        for reading in wanted.filter(place__lte=look):
+            read[reading.monitor_id].append(reading)
+        found |= read
+        open_ones = {
+            key: row for key, row in open_ones.items() if len(read[key]) == look and not _is_settled(row, read[key])
+        }
+        look *= LOOKS_FURTHER
+    return found
+
+
+def _is_settled(monitor: Monitor, readings: Iterable[Reading]) -> bool:
+    """Whether so many readings in a row are calm that no alarm outlives them, whatever came before."""
+    calm = 0
+    for row in sorted(readings, key=lambda row: (day_of(row), row.pk)):
+        calm = 0 if row.level else calm + 1
+        if calm >= monitor.clears_after:
+            return True
+    return False
+
+
+def _missed(rows: Iterable[Monitor], overdue: Mapping[int, datetime]) -> dict[int, Reading]:
+    """Of the monitors that are read on the clock, the reading that says that a batch is overdue now."""
+    clocks = [row for row in rows if not _needs_batch(row)]
+    wanted = _readings(clocks).filter(overdue_since__in={overdue[row.pk] for row in clocks}, level__gt=Level.CALM)
+    return {row.monitor_id: row for row in wanted if row.overdue_since == overdue[row.monitor_id]}
+
+
+def _needs_batch(monitor: Monitor) -> bool:
+    kind = monitors.find(monitor.key)
+    return kind is None or kind.needs_batch
 
 
 def _trajectory(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ...]:
@@ -71,28 +138,23 @@ def _trajectory(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ..
     return trajectory(marks, after=monitor.after, clears_after=monitor.clears_after)
 
 
-def _state(
-    monitor: Monitor, readings: list[Reading], notes: dict[str, AlarmNote], overdue: datetime, now: datetime
-) -> AlarmState:
-    last = _last(monitor, readings, overdue, now)
+def _state(last: Standing, notes: Mapping[str, AlarmNote], *, known: bool, now: datetime) -> AlarmState:
     muted = notes.get(AlarmNoteKind.MUTED)
     of_this = {kind: note for kind, note in notes.items() if last.since is not None and note.at.date() >= last.since}
     return AlarmState(
         level=last.level,
         since=last.since,
         in_a_row=last.in_a_row,
-        known=any(row.level is not None for row in readings),
+        known=known,
         acknowledged=of_this.get(AlarmNoteKind.ACKNOWLEDGED),
         muted=muted if muted and muted.until is not None and muted.until >= now.date() else None,
         incident=of_this.get(AlarmNoteKind.INCIDENT),
     )
 
 
-def _last(monitor: Monitor, readings: list[Reading], overdue: datetime, now: datetime) -> Standing:
+def _last(monitor: Monitor, readings: Iterable[Reading], missed: Reading | None, now: datetime) -> Standing:
     calm = Standing(now.date(), Level.CALM, None, 0)
-    kind = monitors.find(monitor.key)
-    if kind is None or kind.needs_batch:
+    if _needs_batch(monitor):
         return next(reversed(_trajectory(monitor, readings)), calm)
     # A batch that came ends the alarm of the clock, without a reading of its own.
-    missed = [row for row in readings if row.overdue_since == overdue and row.level]
-    return Standing(overdue.date(), Level(missed[-1].level or 0), overdue.date(), 1) if missed else calm
+    return Standing(day_of(missed), Level(missed.level or 0), day_of(missed), 1) if missed else calm

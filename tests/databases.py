@@ -3,6 +3,7 @@
 Our triggers refuse to empty the tables, so such a test gets a copy of the migrated database and throws it away.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import DjangoDbBlocker
 
 ALIAS = "default"
+FILE = "committed.sqlite3"
 
 
 @pytest.fixture
@@ -30,14 +32,22 @@ def committed_database(
 
 
 @contextmanager
-def database_of_its_own(blocker: DjangoDbBlocker, folder: Path) -> Iterator[BaseDatabaseWrapper]:
-    """Point the default connection, in every thread, at a fresh copy of the migrated test database."""
+def database_of_its_own(
+    blocker: DjangoDbBlocker, folder: Path, *, template: Path | None = None
+) -> Iterator[BaseDatabaseWrapper]:
+    """Point the default connection, in every thread, at a fresh copy of the migrated test database.
+
+    Or at one of what such a copy became in another folder: SQLite only, and not while that one is in use.
+    """
     with blocker.unblock():
         original = connections[ALIAS]
         original_name = original.settings_dict["NAME"]
         vendor = original.vendor
-        copy_name = _copy_sqlite(original, folder) if vendor == "sqlite" else _copy_postgresql(original)
-        settings.DATABASES[ALIAS]["NAME"] = original.settings_dict["NAME"] = copy_name
+        if template is not None:
+            copy_name = shutil.copy(template / FILE, folder / FILE)
+        else:
+            copy_name = _copy_sqlite(original, folder) if vendor == "sqlite" else _copy_postgresql(original)
+        settings.DATABASES[ALIAS]["NAME"] = original.settings_dict["NAME"] = str(copy_name)
         connections[ALIAS] = connections.create_connection(ALIAS)
         try:
             yield connections[ALIAS]
@@ -50,7 +60,7 @@ def database_of_its_own(blocker: DjangoDbBlocker, folder: Path) -> Iterator[Base
 
 
 def _copy_sqlite(original: BaseDatabaseWrapper, folder: Path) -> str:
-    name = str(folder / "committed.sqlite3")
+    name = str(folder / FILE)
     original.ensure_connection()
     with sqlite3.connect(name) as copy:
         original.connection.backup(copy)

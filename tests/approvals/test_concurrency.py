@@ -44,6 +44,7 @@ def analysts(cast, model, count):
     return people
 
 
+@pytest.mark.timeout(600)  # only for what is broken: it is a thousand signatures
 def test_g1_sixteen_people_sign_many_versions_at_once_and_each_signature_counts_once(crowd):
     model = crowd.model()
     people = analysts(crowd, model, THREADS)

@@ -109,8 +109,8 @@ def said(tmp_path, pack):
     return ask
 
 
-def test_an_outsider_gets_no_pack_and_no_evidence_through_it(cast, client):
-    row = issued(cast)
+def test_an_outsider_gets_no_pack_and_no_evidence_through_it(with_card, client):
+    cast, row = with_card
     with pytest.raises(NotPermitted):
         packed(row, cast.outsider)
     client.force_login(cast.outsider, backend=BACKEND)
@@ -119,8 +119,8 @@ def test_an_outsider_gets_no_pack_and_no_evidence_through_it(cast, client):
     assert not LedgerEntry.objects.filter(event__in=[VIEWED, "modelcards.card.downloaded"]).exists()
 
 
-def test_an_auditor_gets_it_piece_by_piece_and_each_piece_is_recorded(cast, client):
-    row = issued(cast)
+def test_an_auditor_gets_it_piece_by_piece_and_each_piece_is_recorded(with_card, client):
+    cast, row = with_card
     client.force_login(cast.auditor, backend=BACKEND)
     answer = client.get(reverse("admin:modelcards_modelcard_download", args=[row.pk, "zip"]))
     assert answer.streaming
@@ -131,8 +131,8 @@ def test_an_auditor_gets_it_piece_by_piece_and_each_piece_is_recorded(cast, clie
         assert [entry.actor_id for entry in LedgerEntry.objects.filter(event=event)] == [cast.auditor.pk]
 
 
-def test_everything_is_in_it_and_is_what_the_formats_are(cast):
-    row = issued(cast)
+def test_everything_is_in_it_and_is_what_the_formats_are(with_card):
+    cast, row = with_card
     with opened(packed(row, cast.auditor)) as pack:
         found = {one.filename: pack.read(one) for one in pack.infolist()}
     artifact = Evidence.objects.get(version=row.version, kind="artifact")
@@ -171,8 +171,8 @@ def test_common_tools_read_it(cast, tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_the_same_state_gives_the_same_bytes_whoever_looked_meanwhile(cast):
-    row = issued(cast)
+def test_the_same_state_gives_the_same_bytes_whoever_looked_meanwhile(with_card):
+    cast, row = with_card
     first = packed(row, cast.auditor)
     issuing.download(card_id=row.pk, actor=cast.owner)
     assert packed(row, cast.owner) == first
@@ -189,8 +189,8 @@ def test_a_pack_is_verified_by_the_command_and_by_the_script_in_it(pack, said):
     assert re.search("signed by +Amara Nwosu, Business analyst", alone)
 
 
-def test_the_command_and_the_page_compare_a_pack_and_attestations_with_the_records(cast, tmp_path, client):
-    row = issued(cast)
+def test_the_command_and_the_page_compare_a_pack_and_attestations_with_the_records(with_card, tmp_path, client):
+    cast, row = with_card
     client.force_login(cast.outsider, backend=BACKEND)
 
     def verdict(content):
@@ -328,8 +328,8 @@ def test_a_pack_signed_by_another_portal_is_not_trusted(pack, tmp_path):
     assert (status, "WRONG   Manifest authority" in words) == (1, True)
 
 
-def test_evidence_that_was_altered_in_the_store_is_never_handed_out(cast):
-    row = issued(cast)
+def test_evidence_that_was_altered_in_the_store_is_never_handed_out(with_card):
+    cast, row = with_card
     artifact = Evidence.objects.get(version=row.version, kind="artifact").file.path
     content = artifact.read_bytes()
     artifact.chmod(0o600)

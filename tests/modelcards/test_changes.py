@@ -11,7 +11,7 @@ from modelcards import content, issuing
 from modelcards.card import Card, CardStatus
 from modelcards.models import ModelCard
 from modelcards.reading import written
-from tests.modelcards.approvals import in_scoping, issued
+from tests.modelcards.approvals import in_scoping
 
 pytestmark = pytest.mark.usefixtures("own_var")
 
@@ -32,8 +32,8 @@ def test_the_first_version_has_none_before_it(cast):
     assert card_of(in_scoping(cast)).previous is None
 
 
-def test_the_approved_version_is_set_beside_the_new_one(cast):
-    row = issued(cast)
+def test_the_approved_version_is_set_beside_the_new_one(with_card):
+    cast, row = with_card
     previous = card_of(second(cast)).previous
     assert (previous.number, previous.card, previous.card_sha256) == (row.version.number, row.number, row.digest)
     facts = {fact.name: fact for fact in previous.facts}
@@ -43,16 +43,16 @@ def test_the_approved_version_is_set_beside_the_new_one(cast):
     assert previous.policy == ()
 
 
-def test_another_policy_is_told_requirement_by_requirement(cast):
-    issued(cast)
+def test_another_policy_is_told_requirement_by_requirement(with_card):
+    cast, _ = with_card
     gates = {"scoping": [{"evidence": {"kind": "artifact"}}, {"signoffs": {"role": "risk_officer"}}]}
     cast.publish(gates)
     previous = card_of(second(cast)).previous
     assert any("isk officer" in sentence for sentence in previous.policy)
 
 
-def test_a_version_that_was_approved_without_a_card_is_named_as_such(cast):
-    row = issued(cast)
+def test_a_version_that_was_approved_without_a_card_is_named_as_such(with_card):
+    cast, row = with_card
     version = second(cast)
     earlier = ModelVersion.objects.create(
         model=row.version.model,
@@ -70,8 +70,8 @@ def test_a_version_that_was_approved_without_a_card_is_named_as_such(cast):
     assert "has no issued card" in previous.note
 
 
-def test_a_version_does_not_stand_beside_a_later_one(cast):
-    first = issued(cast)
+def test_a_version_does_not_stand_beside_a_later_one(with_card):
+    cast, first = with_card
     version = second(cast)
     cast.sign(version, Role.BUSINESS_ANALYST)
     for _ in range(6):
@@ -85,8 +85,8 @@ def test_a_version_does_not_stand_beside_a_later_one(cast):
     assert json.loads(row.content)["previous"]["card"] == first.number
 
 
-def test_a_card_that_was_issued_before_a_field_was_added_keeps_its_bytes(cast):
-    row = issued(cast)
+def test_a_card_that_was_issued_before_a_field_was_added_keeps_its_bytes(with_card):
+    _, row = with_card
     data = json.loads(row.content)
     assert "previous" not in data
     assert Card.from_json(data).canonical().decode() == row.content

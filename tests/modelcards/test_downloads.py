@@ -33,8 +33,8 @@ def as_(client):
     return sign_in
 
 
-def test_an_outsider_finds_no_card_no_file_and_no_act(cast, as_):
-    row = issued(cast)
+def test_an_outsider_finds_no_card_no_file_and_no_act(with_card, as_):
+    cast, row = with_card
     client = as_(cast.outsider)
     for url in (at("change", row.pk), at("download", row.pk, "pdf"), at("download", row.pk, "json")):
         assert client.get(url).status_code == 404, url
@@ -45,8 +45,8 @@ def test_an_outsider_finds_no_card_no_file_and_no_act(cast, as_):
     assert ModelCard.objects.count() == 1
 
 
-def test_an_auditor_sees_the_card_and_each_download_is_in_the_ledger(cast, as_):
-    row = issued(cast)
+def test_an_auditor_sees_the_card_and_each_download_is_in_the_ledger(with_card, as_):
+    cast, row = with_card
     client = as_(cast.auditor)
     assert row.number in client.get(at("changelist")).content.decode()
     page = client.get(at("change", row.pk)).content.decode()
@@ -88,8 +88,8 @@ def test_a_get_never_orders_and_a_submitter_orders_a_draft_once(cast, as_):
     assert at("download", row.pk, "pdf") in page
 
 
-def test_the_page_verifies_a_file_and_refuses_what_is_none(cast, as_):
-    row = issued(cast)
+def test_the_page_verifies_a_file_and_refuses_what_is_none(with_card, as_):
+    cast, row = with_card
     pdf = row.pdf.path.read_bytes()
     client = as_(cast.auditor)
 
@@ -106,8 +106,8 @@ def test_the_page_verifies_a_file_and_refuses_what_is_none(cast, as_):
     assert client.post(at("verify")).status_code == 200
 
 
-def test_the_page_of_a_card_lists_the_formats_with_a_sentence_each_and_each_is_handed_out(cast, as_):
-    row = issued(cast)
+def test_the_page_of_a_card_lists_the_formats_with_a_sentence_each_and_each_is_handed_out(with_card, as_):
+    cast, row = with_card
     client = as_(cast.auditor)
     page = client.get(at("change", row.pk)).content.decode()
     for key, kind in exporters.load().items():
@@ -122,8 +122,8 @@ def test_the_page_of_a_card_lists_the_formats_with_a_sentence_each_and_each_is_h
     assert json.loads(client.get(at("trust", "schema")).content)["title"] == "Model card"
 
 
-def test_the_page_verifies_attestations_too(cast, as_):
-    row = issued(cast)
+def test_the_page_verifies_attestations_too(with_card, as_):
+    cast, row = with_card
     client = as_(cast.auditor)
     signed = client.get(at("download", row.pk, "in_toto")).content
 
@@ -134,8 +134,8 @@ def test_the_page_verifies_attestations_too(cast, as_):
     assert "Do not rely on this file." in verdict(signed.replace(b'"payload":"', b'"payload":"A', 1))
 
 
-def test_whoever_holds_a_file_may_verify_it_and_a_forger_learns_nothing_from_the_records(cast, as_):
-    row = issued(cast)
+def test_whoever_holds_a_file_may_verify_it_and_a_forger_learns_nothing_from_the_records(with_card, as_):
+    cast, row = with_card
     client = as_(cast.outsider)
 
     def verdict(content):
@@ -167,8 +167,8 @@ def test_what_an_auditor_needs_is_handed_out(cast, as_, settings, tsa, tmp_path)
     assert b"import argparse" in got["script"]
 
 
-def test_nobody_signed_in_gets_nothing(client, cast):
-    row = issued(cast)
+def test_nobody_signed_in_gets_nothing(client, with_card):
+    _, row = with_card
     for url in (at("changelist"), at("change", row.pk), at("download", row.pk, "pdf"), at("verify")):
         answer = client.get(url)
         assert (answer.status_code, "/login/" in answer["Location"]) == (302, True)

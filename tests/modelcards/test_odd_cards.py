@@ -20,7 +20,7 @@ from modelcards.card import CardStatus
 from modelcards.models import ModelCard
 from portal.errors import BadInput, NotPermitted, Unavailable
 from portal.models import LedgerEntry
-from tests.modelcards.approvals import GATES, in_scoping, issued
+from tests.modelcards.approvals import GATES, in_scoping
 
 pytestmark = pytest.mark.usefixtures("own_var")
 LINEAGE = {"transformations": ["none"], "lawful_basis": "contract", "sensitive_attributes": ["sex"]}
@@ -178,14 +178,14 @@ def test_a_draft_of_an_artifact_that_was_replaced_meanwhile_is_not_attached_to_t
 
 
 @pytest.mark.parametrize("changes", [{"content": "{}"}, {"status": "queued"}, {"number": "MC-1"}])
-def test_the_database_refuses_to_change_a_finished_card(cast, changes):
-    row = issued(cast)
+def test_the_database_refuses_to_change_a_finished_card(with_card, changes):
+    _, row = with_card
     with pytest.raises(IntegrityError, match="finished model card is never changed"), transaction.atomic():
         ModelCard.objects.filter(pk=row.pk).update(**changes)
 
 
-def test_a_stored_file_that_was_altered_or_lost_is_not_handed_out(cast):
-    row = issued(cast)
+def test_a_stored_file_that_was_altered_or_lost_is_not_handed_out(with_card):
+    cast, row = with_card
     row.pdf.path.write_bytes(b"%PDF-1.7 another card")
     with pytest.raises(Unavailable, match="altered"):
         issuing.download(card_id=row.pk, actor=cast.auditor)

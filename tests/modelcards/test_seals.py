@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.utils import timezone
 
 from approvals import workflow
@@ -71,8 +72,8 @@ def facts_of(row):
     return json.loads(entry.payload)["facts"]
 
 
-def test_after_a_rotation_old_and_new_cards_verify_and_the_verifier_says_so(cast, kept):
-    old = issued(cast)
+def test_after_a_rotation_old_and_new_cards_verify_and_the_verifier_says_so(with_card, kept):
+    cast, old = with_card
     before = seals.identity()
     assert facts_of(old)["certificate"] == before.fingerprint
     assert "sealed with the certificate" in key("rotate", "--reason", "yearly", "--by", cast.superuser.username)
@@ -90,8 +91,8 @@ def test_after_a_rotation_old_and_new_cards_verify_and_the_verifier_says_so(cast
     assert after.fingerprint in key("show")
 
 
-def test_a_compromised_key_is_revoked_and_its_cards_are_named(cast, kept):
-    row = issued(cast)
+def test_a_compromised_key_is_revoked_and_its_cards_are_named(with_card, kept):
+    _, row = with_card
     old = seals.identity()
     said = key("revoke", old.fingerprint, "--why", "compromised", "--reason", "The server was broken into.")
     assert "It is revoked" in said
@@ -257,12 +258,13 @@ def test_the_settings_decide_about_a_failure():
         seals.without_timestamps(failure)
 
 
-def test_a_superseded_or_withdrawn_card_is_genuine_and_no_longer_stands(cast, kept):
-    row = issued(cast)
+def test_a_superseded_or_withdrawn_card_is_genuine_and_no_longer_stands(with_card, kept):
+    _, row = with_card
     path = kept(row)
     fact = records._since(ModelCard.objects.select_related("version").get(pk=row.pk))
     assert (fact.name, fact.holds) == (SINCE, True)
-    newer = issuing.order(row.version, CardStatus.ISSUED, None, timezone.now())
+    with transaction.atomic():
+        newer = issuing.order(row.version, CardStatus.ISSUED, None, timezone.now())
     assert issuing.execute(newer.pk), ModelCard.objects.get(pk=newer.pk).error
     status, said = verify(path, "--ledger")
     assert status == 1
@@ -279,8 +281,8 @@ def test_an_approval_whose_time_is_over_does_not_stand_even_before_anybody_suspe
 
 
 @pytest.mark.parametrize("act", [workflow.suspend, workflow.retire])
-def test_a_card_of_an_approval_that_ended_is_genuine_and_no_longer_stands(cast, kept, act):
-    row = issued(cast)
+def test_a_card_of_an_approval_that_ended_is_genuine_and_no_longer_stands(with_card, kept, act):
+    cast, row = with_card
     actor = cast.owner if act is workflow.retire else cast.signers[Role.RISK_OFFICER]
     act(version_id=row.version_id, actor=actor, reason="Scores drifted for two months.")
     status, said = verify(kept(row), "--ledger")
@@ -290,9 +292,9 @@ def test_a_card_of_an_approval_that_ended_is_genuine_and_no_longer_stands(cast, 
     assert verify(kept(row))[0] == 0
 
 
-def test_a_download_never_signs_or_prints_again(cast, own_var):
+def test_a_download_never_signs_or_prints_again(own_var, with_card):
     """Each signature differs from each other, so the same bytes are the same act; and no key is left to sign with."""
-    row = issued(cast)
+    cast, row = with_card
     first = b"".join(issuing.download(card_id=row.pk, actor=cast.auditor).chunks)
     for path in (own_var / "keys").glob("card-*"):
         path.unlink()

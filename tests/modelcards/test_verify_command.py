@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from modelcards import issuing
 from modelcards.models import ModelCard
 from modelcards.signing import ensure_signing_identity
-from tests.modelcards.approvals import in_scoping, issued
+from tests.modelcards.approvals import in_scoping
 from tests.modelcards.ledgers import OTHER_KEY, vkey
 
 
@@ -114,8 +114,8 @@ def test_a_missing_file_a_wrong_root_and_no_argument_end_with_two(kept, sealed, 
     assert verify()[0] == 2
 
 
-def test_an_issued_card_agrees_with_the_records_and_that_of_another_portal_does_not(cast, own_var, kept, sealed, root):
-    row = issued(cast)
+def test_an_issued_card_agrees_with_the_records_and_that_of_another_portal_does_not(with_card, kept, sealed, root):
+    _, row = with_card
     path = kept(row.pdf.path.read_bytes())
     status, said = verify(path, "--ledger")
     assert status == 0, said

@@ -1,0 +1,127 @@
+"""How a monitor stands after many readings: the same as after reading them all, and at the price of a few."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.db.models.signals import post_init
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from approvals.models.checks import RunStatus
+from monitoring.alarms import Level, Mark, Standing, trajectory
+from monitoring.models import Monitor, Reading, ReadingVerdict
+from monitoring.standing import alarm_of, changed_by
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+FIRST = datetime(2020, 1, 1, 12, tzinfo=UTC)
+DRIFT = {"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}}
+
+
+@pytest.fixture
+def monitor(deploy):
+    deploy([DRIFT])
+    return Monitor.objects.get()
+
+
+def remember(monitor, levels, *, first_day=0):
+    """A finished reading for each level, of a day each; None is a reading that says nothing."""
+    Reading.objects.bulk_create(
+        Reading(
+            monitor=monitor,
+            overdue_since=FIRST + timedelta(days=first_day + day),
+            requested_at=timezone.now(),
+            status=RunStatus.FINISHED,
+            verdict=ReadingVerdict.OK if level == 0 else ReadingVerdict.BREACH,
+            level=level,
+        )
+        for day, level in enumerate(levels)
+    )
+
+
+class Price:
+    """The questions asked and the readings brought from the database within the block."""
+
+    def __enter__(self):
+        self.readings, self._captured = 0, CaptureQueriesContext(connection)
+        post_init.connect(self._count, sender=Reading)
+        self._captured.__enter__()
+        return self
+
+    def __exit__(self, *failure):
+        self._captured.__exit__(*failure)
+        post_init.disconnect(self._count, sender=Reading)
+        self.questions = len(self._captured)
+
+    def _count(self, **_):
+        self.readings += 1
+
+
+def price_of(client, url):
+    with Price() as price:
+        assert client.get(url).status_code == 200
+    return price
+
+
+@pytest.mark.parametrize("page", ["admin:index", "admin:monitoring_monitor_overview"])
+def test_a_page_costs_the_same_after_three_hundred_readings_as_after_three(client, cast, monitor, page):
+    client.force_login(cast.auditor, backend=BACKEND)
+    remember(monitor, [0, 0, 2])
+    client.get(reverse(page))
+    few = price_of(client, reverse(page))
+    remember(monitor, [2, 0, None] * 99 + [0, 2, 2], first_day=3)
+    many = price_of(client, reverse(page))
+    assert Reading.objects.count() == 303
+    assert many.questions == few.questions
+    assert few.readings <= 8
+    assert many.readings <= 20
+
+
+def test_what_a_reading_changes_costs_the_same_after_three_hundred_readings(monitor):
+    remember(monitor, [0, 2] * 150)
+    newest = Reading.objects.select_related("monitor", "batch").latest("overdue_since")
+    with Price() as price:
+        after, before = changed_by(newest)
+    assert ([one.level for one in after], before) == ([Level.ALERT], ())
+    assert price.readings <= 20
+    assert price.questions == 2
+
+
+def test_an_alarm_that_lasts_longer_than_one_looks_at_first_is_told_from_its_first_day(monitor):
+    remember(monitor, [0, *[1, 2] * 60])
+    found = alarm_of(monitor, now=timezone.now())
+    assert (found.level, found.in_a_row) == (Level.ALERT, 120)
+    assert found.since == (FIRST + timedelta(days=1)).date()
+
+
+@pytest.mark.both_engines
+def test_the_newest_readings_tell_what_all_of_them_would(monitor):
+    drawn = random.Random(7)
+    for _ in range(80):
+        monitor.after, monitor.clears_after = drawn.choice([1, 2, 3, 9]), drawn.choice([1, 2, 3, 9])
+        weights = drawn.choice([(6, 1, 1, 1, 1), (1, 3, 3, 1, 1), (30, 1, 1, 0, 1)])
+        levels = drawn.choices([0, 1, 2, 3, None], weights=weights, k=drawn.randrange(120))
+        with transaction.atomic():
+            remember(monitor, levels)
+            assert_told_as_by_all(monitor, levels, drawn)
+            transaction.set_rollback(True)
+
+
+def assert_told_as_by_all(monitor, levels, drawn):
+    days = [(FIRST + timedelta(days=day)).date() for day in range(len(levels))]
+    marks = [Mark(day, None if one is None else Level(one)) for day, one in zip(days, levels, strict=True)]
+    rules = {"after": monitor.after, "clears_after": monitor.clears_after}
+    everything = trajectory(marks, **rules)
+    found = alarm_of(monitor, now=timezone.now())
+    last = everything[-1] if everything else Standing(FIRST.date(), Level.CALM, None, 0)
+    assert (found.level, found.since, found.in_a_row) == (last.level, last.since, last.in_a_row)
+    assert found.known == any(level is not None for level in levels)
+    if levels:
+        chosen = drawn.randrange(len(levels))
+        row = Reading.objects.get(overdue_since=FIRST + timedelta(days=chosen))
+        row.monitor = monitor
+        without = trajectory([*marks[:chosen], *marks[chosen + 1 :]], **rules)
+        told = [tuple(one for one in some if one.day >= days[chosen]) for some in (everything, without)]
+        assert list(changed_by(row)) == told
