@@ -7,11 +7,12 @@ from dataclasses import replace
 from approvals.checks._calibration_tables import measures_table
 from approvals.checks._charts import interval_dots
 from approvals.checks._evaluation import Declaration, left_out_share
-from approvals.checks._room import require_room
+from approvals.checks._room import require_room, rows_that_fit
 from approvals.checks._rules import number
 from approvals.checks.base import ChartSpecification, NumberTable, Reading
-from approvals.measures.number_calibration import PredictionBin, number_calibration
-from approvals.measures.relative import in_deviations, label_deviation
+from approvals.measures.number_calibration import PredictionBin, calibration_of_rows
+from approvals.measures.number_rows import ArrayRows, NumberRows, TableRows
+from approvals.measures.relative import deviation_of_rows, in_deviations
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure
 
@@ -41,9 +42,8 @@ AT_LEAST = {"min_slope": NAMES["slope"]}
 def reading_of_numbers(table: Table, declared: Declaration, bins: int) -> Reading:
     """Mean errors by bins of the prediction, with intervals."""
     table.require(declared.label, declared.prediction)
-    require_room(table, BYTES_PER_ROW, why="The calibration of numbers")
-    found = number_calibration(table.numbers(declared.label), table.numbers(declared.prediction), bins=bins)
-    deviation = label_deviation(table, label=declared.label, prediction=declared.prediction)
+    rows = _rows(table, declared, bins)
+    found, deviation = calibration_of_rows(rows), deviation_of_rows(rows)
     measures = {key: replace(found.measures[key], name=words) for key, words in NAMES.items()}
     relative = [in_deviations(measures[key], deviation, name=words) for key, words in DEVIATIONS.items()]
     used = int(measures["mean_error"].n or 0)
@@ -66,6 +66,17 @@ def reading_of_numbers(table: Table, declared: Declaration, bins: int) -> Readin
         tables=(measures_table(measures.values()), *((_table(found.bins),) if found.bins else ())),
         charts=(_chart(found.bins),) if found.bins else (),
     )
+
+
+def _rows(table: Table, declared: Declaration, bins: int) -> NumberRows:
+    """All rows, or one bin of them at a time where they do not fit into memory."""
+    label, prediction = declared.label, declared.prediction
+    fit = rows_that_fit(BYTES_PER_ROW)
+    if fit is None or table.rows <= fit:
+        return ArrayRows(table.numbers(label), table.numbers(prediction), bins=bins)
+    found = TableRows(table, label=label, prediction=prediction, bins=bins)
+    require_room(table, BYTES_PER_ROW, why="The calibration of a bin of predictions", rows=found.largest)
+    return found
 
 
 def _range(part: PredictionBin) -> str:

@@ -241,6 +241,7 @@ def opened(piece: Input, job: Job) -> Iterator[Table]:
 
 
 def _open(piece: Input, job: Job) -> AbstractContextManager[Table]:
+    memory_mb = TABLE_MEMORY_MB // (2 if len(job.inputs) > 1 else 1)  # two tables may be open together
     if piece.table is not None:
-        return open_referenced(piece.table, memory_limit_mb=TABLE_MEMORY_MB, spill=job.work)
-    return open_table(Path(piece.path), memory_limit_mb=TABLE_MEMORY_MB, spill=job.work)
+        return open_referenced(piece.table, memory_limit_mb=memory_mb, spill=job.work)
+    return open_table(Path(piece.path), memory_limit_mb=memory_mb, spill=job.work)

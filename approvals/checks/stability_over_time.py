@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -25,8 +24,9 @@ from approvals.checks._evaluation import (
     with_inapplicable,
     with_kind,
 )
-from approvals.checks._room import require_room
+from approvals.checks._room import rows_that_fit
 from approvals.checks._verdicts import at_least, at_most, interval_text, judge_by, number, reason_of
+from approvals.checks._windows import ACCURACY, AUC, ERROR, Windows, accuracy, area, counted_windows
 from approvals.checks.base import (
     ChartSpecification,
     Check,
@@ -37,16 +37,14 @@ from approvals.checks.base import (
     Reading,
     Report,
 )
-from approvals.measures.intervals import delong, wilson
 from approvals.measures.outcomes import Booleans, Outcomes, outcomes, right_classes
-from approvals.measures.performance import with_interval
 from approvals.measures.rows import mean_measure
-from approvals.measures.scores import ScoreCounts, roc_auc
+from approvals.measures.scores import ScoreCounts
 from approvals.measures.tables import Table
+from approvals.measures.time_windows import parsed_moments
 from approvals.measures.values import Measure, not_computable
 
 BYTES_PER_ROW = 200  # measured: times as text, label, prediction and score while they are put in order
-ACCURACY, AUC, ERROR = "accuracy", "ROC AUC", "mean absolute error"
 LOWEST, HIGHEST = "lowest {} of a window", "highest {} of a window"
 RANGE = "highest minus lowest {} of a window"
 KINDS_OF: dict[str, tuple[str, ...]] = {ACCURACY: (BINARY, MULTICLASS), AUC: (BINARY,), ERROR: (REGRESSION,)}
@@ -102,23 +100,17 @@ class StabilityOverTime(Check):
             raise CheckInputError("The policy must name the time column and ask for at least two windows.")
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
-            require_room(table, BYTES_PER_ROW, why="The order of rows in time")
-            present, measured = MEASURED[declared.kind](table, declared, asked.level)
-            moments, dated = _moments(table, asked.time)
-        known = present & dated
-        order = np.flatnonzero(known)[np.argsort(moments[known], kind="stable")]
-        edges = _edges(moments[order], asked.windows)
-        parts = (order[start:stop] for start, stop in zip([0, *edges], [*edges, order.size], strict=True))
-        windows = [rows for rows in parts if rows.size]  # none begins where many rows share one moment
-        spans = [f"{moments[rows[0]]} to {moments[rows[-1]]}" for rows in windows]
-        series = {name: [of(rows) for rows in windows] for name, of in measured.items()}
-        lines = tuple(_row(*line) for line in zip(spans, windows, *series.values(), strict=True))
+            fit, rows = rows_that_fit(BYTES_PER_ROW), table.rows
+            measured = _in_memory if fit is None or rows <= fit else counted_windows
+            found = measured(table, declared, time=asked.time, windows=asked.windows, level=asked.level)
+        spans, series, used = found.spans, found.series, sum(found.sizes)
+        lines = tuple(_row(*line) for line in zip(spans, found.sizes, *series.values(), strict=True))
         reading = Reading(
             measures=(
-                *(measure for name, found in series.items() for measure in _extremes(name, found, asked.windows)),
-                left_out_share(used=int(known.sum()), rows=int(known.size)),
+                *(measure for name, those in series.items() for measure in _extremes(name, those, asked.windows)),
+                left_out_share(used=used, rows=rows),
             ),
-            looked_at=(f"{int(known.sum()):,} rows in {len(spans)} windows by “{asked.time}”, from {spans[0]} on.",)
+            looked_at=(f"{used:,} rows in {len(spans)} windows by “{asked.time}”, from {spans[0]} on.",)
             if spans
             else (),
             not_looked_at=("Time before and after the evaluation table.",),
@@ -140,17 +132,35 @@ class StabilityOverTime(Check):
         return judge_by(whole, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
 
 
+def _in_memory(table: Table, declared: Declaration, *, time: str, windows: int, level: float) -> Windows:
+    """The windows from every row, in order of time."""
+    present, measured = MEASURED[declared.kind](table, declared, level)
+    moments, dated = _moments(table, time)
+    known = present & dated
+    order = np.flatnonzero(known)[np.argsort(moments[known], kind="stable")]
+    edges = _edges(moments[order], windows)
+    parts = (order[start:stop] for start, stop in zip([0, *edges], [*edges, order.size], strict=True))
+    filled = [rows for rows in parts if rows.size]  # none begins where many rows share one moment
+    spans = [f"{moments[rows[0]]} to {moments[rows[-1]]}" for rows in filled]
+    series = {name: [of(rows) for rows in filled] for name, of in measured.items()}
+    return Windows(spans, [int(rows.size) for rows in filled], series)
+
+
 def _two_values(table: Table, declared: Declaration, level: float) -> Windowed:
     found = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
     return found.known, {
-        ACCURACY: lambda rows: _accuracy(found.correct, rows, level),
-        AUC: lambda rows: _area(found, rows, level),
+        ACCURACY: lambda rows: accuracy(int(found.correct[rows].sum()), int(rows.size), level),
+        AUC: lambda rows: area(_scores(found, rows), int(rows.size), level),
     }
+
+
+def _scores(found: Outcomes, rows: Any) -> ScoreCounts | None:
+    return None if found.score is None else ScoreCounts.from_arrays(found.actual[rows], found.score[rows])
 
 
 def _classes(table: Table, declared: Declaration, level: float) -> Windowed:
     correct, known = right_classes(table, label=declared.label, prediction=declared.prediction)
-    return known, {ACCURACY: lambda rows: _accuracy(correct, rows, level)}
+    return known, {ACCURACY: lambda rows: accuracy(int(correct[rows].sum()), int(rows.size), level)}
 
 
 def _numbers(table: Table, declared: Declaration, level: float) -> Windowed:
@@ -175,38 +185,16 @@ def _moments(table: Table, column: str) -> tuple[Any, Any]:
         numbers = table.numbers(column)
         return numbers, np.isfinite(numbers)
     texts = [text.strip() if text else "" for text in table.texts(column)]
-    present = np.array([bool(text) for text in texts])
-    # “now” and “NaT” are times to numpy, but not of a table.
-    if words := next((text for text in texts if text and not text[0].isdigit()), ""):
-        raise CheckInputError(f"The column “{column}” holds what is no ISO date or time: “{words[:40]}”.")
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="no explicit representation of timezones")  # it converts to UTC
-            parsed = np.array([text or "NaT" for text in texts], dtype="datetime64[s]")
-    except ValueError as error:
-        raise CheckInputError(f"The column “{column}” holds what is no ISO date or time: {error}.") from error
-    return parsed, present
+    said = dict.fromkeys(text for text in texts if text)
+    meant = {"": np.datetime64("NaT", "s"), **dict(zip(said, parsed_moments(list(said), column), strict=True))}
+    found = np.array([meant[text] for text in texts], dtype="datetime64[s]")
+    return found, ~np.isnat(found)
 
 
 def _edges(moments: Any, windows: int) -> list[int]:
     """Where windows of about equal size begin; rows of the same moment stay together."""
     wanted = [round(moments.size * part / windows) for part in range(1, windows)]
     return [int(np.searchsorted(moments, moments[place], side="left")) for place in wanted if place < moments.size]
-
-
-def _accuracy(correct: Booleans, rows: Any, level: float) -> Measure:
-    k, n = int(correct[rows].sum()), int(rows.size)
-    return with_interval(ACCURACY, k / n, n, wilson(k, n, level), counts=(("k", k), ("n", n)))
-
-
-def _area(found: Outcomes, rows: Any, level: float) -> Measure:
-    if found.score is None:
-        return not_computable(AUC, "Not computable: no score column was declared.", n=int(rows.size))
-    counts = ScoreCounts.from_arrays(found.actual[rows], found.score[rows])
-    value, tested = roc_auc(counts), delong(counts, level)
-    if value is None:
-        return not_computable(AUC, "Not computable: a window has labels of one class only.", n=int(rows.size))
-    return with_interval(AUC, value, counts.n, tested.interval if tested else None)
 
 
 def _extremes(name: str, measures: Sequence[Measure], asked: int) -> tuple[Measure, Measure]:
@@ -238,9 +226,9 @@ def _columns(series: Iterable[str]) -> tuple[str, ...]:
     return ("Window", "Rows", *(text for name in series for text in (name, "Interval")))
 
 
-def _row(span: str, rows: Any, *measures: Measure) -> tuple[Any, ...]:
+def _row(span: str, rows: int, *measures: Measure) -> tuple[Any, ...]:
     cells = ((number(m.value) if m.computable else reason_of(m), interval_text(m)) for m in measures)
-    return span, int(rows.size), *(cell for pair in cells for cell in pair)
+    return span, rows, *(cell for pair in cells for cell in pair)
 
 
 def _chart(spans: Sequence[str], name: str, measures: Sequence[Measure]) -> ChartSpecification:

@@ -125,6 +125,13 @@ def quantiles_of(sample: ColumnSample, shares: Sequence[float], found: DistanceB
     return places.between(_order_statistics(sample, places.ranks.tolist(), [part for part in cut if part[0]]))
 
 
+def exact_quantiles(sample: ColumnSample, shares: Sequence[float]) -> tuple[float, ...]:
+    """Exact quantiles of one sample that has rows, of which only the rows near them are read."""
+    places = Places(sample.n, shares)
+    whole = (sample.n, sample.low or 0.0, sample.high or 0.0)
+    return places.between(_order_statistics(sample, places.ranks.tolist(), [whole]))
+
+
 def _order_statistics(
     sample: ColumnSample, ranks: Sequence[int], cut: Sequence[tuple[int, float, float]]
 ) -> dict[int, float]:

@@ -60,7 +60,8 @@ class DuckDBEngine(Engine):
 
 def load(source: Source, *, memory_limit_mb: int, spill: Path | None) -> tuple[DuckDBEngine, tuple[Column, ...]]:
     """The files of a source as one table. TableError for malformed files and for more than the memory holds."""
-    connection = _connect(source, memory_limit_mb=memory_limit_mb, spill=spill)
+    with _sentences(source.name):
+        connection = _connect(source, memory_limit_mb=memory_limit_mb, spill=spill)
     try:
         with _sentences(source.name):
             columns, texts = (_load_parquet if source.header is None else _load_csv)(connection, source)

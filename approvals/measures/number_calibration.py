@@ -13,8 +13,9 @@ import numpy as np
 
 from approvals.measures.intervals import Interval, normal_mean
 from approvals.measures.multiplicity import holm
+from approvals.measures.number_rows import ArrayRows, NumberRows
 from approvals.measures.performance import with_interval
-from approvals.measures.rows import TOO_LARGE, centred, exact_mean, mean_interval, mean_measure, row_mean
+from approvals.measures.rows import TOO_LARGE, centred, exact_mean, mean_interval, row_mean
 from approvals.measures.scores import Floats
 from approvals.measures.values import Counts, Measure, not_computable
 
@@ -52,9 +53,14 @@ class NumberCalibration:
 def number_calibration(
     labels: Floats, predictions: Floats, *, bins: int = 10, level: float = 0.95, significance: float = 0.05
 ) -> NumberCalibration:
+    """The calibration of one label and one prediction per row; see `calibration_of_rows`."""
+    return calibration_of_rows(ArrayRows(labels, predictions, bins=bins), level=level, significance=significance)
+
+
+def calibration_of_rows(rows: NumberRows, *, level: float = 0.95, significance: float = 0.05) -> NumberCalibration:
     """Calibration of the mean of predictions of labels, one each per row; u is the unit of the label.
 
-    Rows are cut at the quantiles of the prediction into `bins` parts of about equal size; equal predictions stay
+    Rows are cut at the quantiles of the prediction into bins of about equal size; equal predictions stay
     together, so there may be fewer. mean_error in u, above 0 where predictions are too high, with a normal interval;
     mean_bin_error: mean over rows of the |mean error| of the row's bin, in u, at least |mean_error| and above 0 by
     chance; max_bin_error: the largest |mean error| of a bin, in u; bins_off: bins whose mean error is not 0 by
@@ -62,59 +68,68 @@ def number_calibration(
     label over the prediction, 1 and 0 where the mean is calibrated (Mincer & Zarnowitz 1969), with normal intervals.
     Not computable without rows or beyond 64-bit floats; the line with fewer than three rows or equal predictions.
     """
-    finite = np.isfinite(labels) & np.isfinite(predictions)
-    actual, said = labels[finite], predictions[finite]
-    left_out = int(labels.size - finite.sum())
-    counts: Counts = (("rows_left_out", left_out),) if left_out else ()
-    if not actual.size:
+    n = rows.n
+    counts: Counts = (("rows_left_out", rows.left_out),) if rows.left_out else ()
+    if not n:
         return NumberCalibration({name: not_computable(name, NO_ROWS, counts, n=0) for name in NAMES}, ())
-    with np.errstate(over="ignore", invalid="ignore"):
-        errors = said - actual
-    if not np.isfinite(errors).all():
+    found = _bins(rows, level)
+    if found is None:
         reason = f"Not computable: {TOO_LARGE}."
-        return NumberCalibration({name: not_computable(name, reason, counts, n=actual.size) for name in NAMES}, ())
-    found = _bins(actual, said, errors, bins, level)
+        return NumberCalibration({name: not_computable(name, reason, counts, n=n) for name in NAMES}, ())
     sizes = [abs(part.error) for part in found]
-    share = math.fsum(part.n * size for part, size in zip(found, sizes, strict=True)) / actual.size
+    share = math.fsum(part.n * size for part, size in zip(found, sizes, strict=True)) / n
     worst = found[int(np.argmax(sizes))]
     binning = f"{len(found)} bins of about equal size by the prediction"
     tested = [part.p for part in found if part.p is not None]
     off = sum(p <= significance for p in tested)
-    n = int(actual.size)
     where = f"{binning}; predictions from {worst.low:.6g} to {worst.high:.6g}"
     measures = {
-        "mean_error": mean_measure("mean_error", errors, level=level, method="prediction minus label", counts=counts),
+        "mean_error": _mean_error(rows, level, counts),
         "mean_bin_error": with_interval("mean_bin_error", share, n, None, method=binning, counts=counts),
         "max_bin_error": with_interval("max_bin_error", max(sizes), worst.n, None, method=where, counts=counts),
         "bins_off": Measure("bins_off", off, len(tested), method=f"Student's t, Holm over {len(tested)} bins")
         if tested
         else not_computable("bins_off", "Not computable: no bin has more than only one row.", counts, n=n),
     }
-    return NumberCalibration(measures | _line(actual, said, level, counts), found)
+    return NumberCalibration(measures | _line(rows, level, counts), found)
 
 
-def _bins(actual: Floats, said: Floats, errors: Floats, bins: int, level: float) -> tuple[PredictionBin, ...]:
-    cuts = np.unique(np.quantile(said, np.linspace(0.0, 1.0, bins + 1))[1:-1])
-    place = np.searchsorted(cuts, said, side="left")
+def _bins(rows: NumberRows, level: float) -> tuple[PredictionBin, ...] | None:
+    """The bins; None where an error is beyond 64-bit floats."""
     found = []
-    for number in np.unique(place):
-        rows = place == number
-        spread = row_mean(errors[rows])
-        error = exact_mean(errors[rows])
+    for actual, said in rows.parts():
+        errors = _errors(actual, said)
+        if not np.isfinite(errors).all():
+            return None
+        spread = row_mean(errors)
+        error = exact_mean(errors)
         found.append(
             PredictionBin(
-                low=float(said[rows].min()),
-                high=float(said[rows].max()),
-                n=int(rows.sum()),
-                mean_prediction=exact_mean(said[rows]),
-                mean_label=exact_mean(actual[rows]),
+                low=float(said.min()),
+                high=float(said.max()),
+                n=int(said.size),
+                mean_prediction=exact_mean(said),
+                mean_label=exact_mean(actual),
                 error=error,
                 interval=mean_interval(spread, level) if spread else None,
-                p=_differs(errors[rows], error),
+                p=_differs(errors, error),
             )
         )
     adjusted = iter(holm([part.p for part in found if part.p is not None]))
     return tuple(part if part.p is None else replace(part, p=next(adjusted)) for part in found)
+
+
+def _errors(actual: Floats, said: Floats) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(said - actual)
+
+
+def _mean_error(rows: NumberRows, level: float, counts: Counts) -> Measure:
+    name, method = "mean_error", "prediction minus label"
+    found = rows.row_mean(_errors)
+    if found is None:
+        return not_computable(name, f"Not computable: {TOO_LARGE}.", counts, n=rows.n, method=method)
+    return with_interval(name, found.mean, found.n, mean_interval(found, level), method=method, counts=counts)
 
 
 def _differs(errors: Floats, mean: float) -> float | None:
@@ -127,23 +142,35 @@ def _differs(errors: Floats, mean: float) -> float | None:
     return float(2.0 * _special().stdtr(errors.size - 1, -abs(mean) / spread))
 
 
-def _line(actual: Floats, said: Floats, level: float, counts: Counts) -> dict[str, Measure]:
-    n = int(actual.size)
-    across, up = centred(said), centred(actual)
-    total = exact_mean(across**2) * n
-    if n < FEWEST or not total or not math.isfinite(total):
-        reason = "Not computable: fewer than three rows, or every prediction is the same."
-        return {name: not_computable(name, reason, counts, n=n) for name in ("slope", "intercept")}
-    slope = exact_mean(across * up) * n / total
-    intercept = exact_mean(actual) - slope * exact_mean(said)
-    residual = exact_mean((up - slope * across) ** 2) * n / (n - 2)
+def _line(rows: NumberRows, level: float, counts: Counts) -> dict[str, Measure]:
+    n = rows.n
+    with np.errstate(over="ignore", invalid="ignore"):
+        across, up = rows.centre(_said), rows.centre(_actual)
+        total = rows.mean(lambda a, s: across(a, s) ** 2) * n
+        if n < FEWEST or not total or not math.isfinite(total):
+            reason = "Not computable: fewer than three rows, or every prediction is the same."
+            return {name: not_computable(name, reason, counts, n=n) for name in ("slope", "intercept")}
+        slope = rows.mean(lambda a, s: across(a, s) * up(a, s)) * n / total
+        said = rows.mean(_said)
+        intercept = rows.mean(_actual) - slope * said
+        residual = rows.mean(lambda a, s: (up(a, s) - slope * across(a, s)) ** 2) * n / (n - 2)
     # normal_mean divides a variance by n, and these are variances of estimates already.
-    spread = {"slope": residual / total, "intercept": residual * (1.0 / n + exact_mean(said) ** 2 / total)}
+    spread = {"slope": residual / total, "intercept": residual * (1.0 / n + said**2 / total)}
     words = "least squares of the label over the prediction"
     return {
         name: with_interval(name, value, n, normal_mean(value, spread[name] * n, n, level), method=words, counts=counts)
         for name, value in (("slope", slope), ("intercept", intercept))
     }
+
+
+def _actual(actual: Floats, said: Floats) -> Floats:
+    del said
+    return actual
+
+
+def _said(actual: Floats, said: Floats) -> Floats:
+    del actual
+    return said
 
 
 def _special() -> Any:

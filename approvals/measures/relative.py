@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from approvals.measures.rows import TOO_LARGE, centred, exact_mean
+from approvals.measures.number_rows import ArrayRows, NumberRows
+from approvals.measures.rows import TOO_LARGE
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure, not_computable
 
@@ -19,17 +20,22 @@ def label_deviation(table: Table, *, label: str, prediction: str) -> Measure:
 
     Not computable without rows, when every label is the same, and beyond 64-bit floats.
     """
-    labels = table.numbers(label)
-    labels = labels[np.isfinite(labels) & np.isfinite(table.numbers(prediction))]
-    if not labels.size:
+    return deviation_of_rows(ArrayRows(table.numbers(label), table.numbers(prediction), bins=1))
+
+
+def deviation_of_rows(rows: NumberRows) -> Measure:
+    """The same of rows that may be too many to hold."""
+    if not rows.n:
         return not_computable(NAME, "Not computable: no row has a finite label and a finite prediction.", n=0)
-    if labels.min() == labels.max():
-        return not_computable(NAME, "Not computable: every label is the same.", n=labels.size)
+    ends = [(float(labels.min()), float(labels.max())) for labels, _ in rows.parts()]
+    if min(low for low, _ in ends) == max(high for _, high in ends):
+        return not_computable(NAME, "Not computable: every label is the same.", n=rows.n)
     with np.errstate(over="ignore", invalid="ignore"):
-        variance = exact_mean(centred(labels) ** 2)
+        apart = rows.centre(lambda labels, _: labels)
+        variance = rows.mean(lambda labels, predictions: apart(labels, predictions) ** 2)
     if not math.isfinite(variance) or not variance:
-        return not_computable(NAME, f"Not computable: {TOO_LARGE}.", n=labels.size)
-    return Measure(NAME, math.sqrt(variance), labels.size, method="ddof 0")
+        return not_computable(NAME, f"Not computable: {TOO_LARGE}.", n=rows.n)
+    return Measure(NAME, math.sqrt(variance), rows.n, method="ddof 0")
 
 
 def in_deviations(measure: Measure, deviation: Measure, *, name: str) -> Measure:

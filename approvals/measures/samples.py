@@ -155,9 +155,10 @@ class ColumnSample(Sample):
 
     in_memory = False
 
-    def __init__(self, table: Table, column: str) -> None:
+    def __init__(self, table: Table, column: str, *, among: str = "") -> None:
+        """Of all rows, or of those for which a condition of our own SQL holds."""
         self._table = table
-        self._rows = _rows_of(table, column)
+        self._rows = _rows_of(table, column) + (f" WHERE {among}" if among else "")
         self.n, self.low, self.high = self._ends
         self.missing = table.rows - self.n
 

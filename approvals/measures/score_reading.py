@@ -155,6 +155,12 @@ def scored_rows(table: Table, score: str, label: str, *, positive: Value) -> Sco
     return ScoredRows(table, _labelled(table, score, label, "t"), (chosen,))
 
 
+def scores_of_rows(rows: ScoredRows, *, block_rows: int = BLOCK_ROWS) -> Scores:
+    """The scores of some rows, read as those of a table are."""
+    size = rows.size()
+    return _in_ranges(rows, block_rows) if size.n > block_rows else ScoreCounts.from_arrays(*rows.arrays())
+
+
 def read_score_groups(
     table: Table,
     score: str,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import resource
+import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -16,6 +19,9 @@ from django.core.management.base import BaseCommand, CommandError
 from approvals.measures.tables import Table, TableError, open_relation, open_table
 
 BAD_INPUT = 2
+MEMORY_MB = 1024
+_LEAST_MB, _TAKEN_MB, _MIB = 256, 1300, 1024 * 1024
+_MOST_HEAPS = -8  # M_ARENA_MAX of mallopt(3)
 TABLE_HELP = "a CSV (plain or gzip) or Parquet file, a folder of them, or CONNECTION:TABLE of a named connection"
 
 
@@ -48,8 +54,11 @@ class TableCommand(BaseCommand):
 
 
 @contextmanager
-def opened(named: str) -> Iterator[Table]:
-    """The table in a file or a folder of files, or CONNECTION:TABLE; what is wrong with it as TableError."""
+def opened(named: str, *, of: int = 1) -> Iterator[Table]:
+    """The table in a file or a folder of files, or CONNECTION:TABLE; what is wrong with it as TableError.
+
+    `of` so many tables that are open together, which share the memory that the engine may use.
+    """
     path, (connection, colon, relation) = Path(named), named.partition(":")
     if colon and connection in settings.TABLE_CONNECTIONS and not path.exists():
         with open_relation(settings.TABLE_CONNECTIONS[connection].target, relation) as table:
@@ -59,8 +68,22 @@ def opened(named: str) -> Iterator[Table]:
         known = ", ".join(sorted(settings.TABLE_CONNECTIONS))
         hint = f" Connections are named {known}." if known else ""
         raise TableError(f"There is no file {path}.{hint}")
-    with tempfile.TemporaryDirectory() as spill, open_table(path, spill=Path(spill)) as table:
+    with (
+        tempfile.TemporaryDirectory() as spill,
+        open_table(path, memory_limit_mb=_engine_memory_mb() // of, spill=Path(spill)) as table,
+    ):
         yield table
+
+
+def _engine_memory_mb() -> int:
+    """What the engine may use: less where the address space is limited (ulimit -v), most of which is never touched."""
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if most == resource.RLIM_INFINITY:
+        return MEMORY_MB
+    if sys.platform == "linux":
+        # Each thread would reserve 64 MiB for a heap of its own.
+        getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)(_MOST_HEAPS, 2)
+    return max(_LEAST_MB, min(MEMORY_MB, (most // _MIB - _TAKEN_MB) * 4 // 5))
 
 
 def _lines(value: Any, indent: int = 0) -> Iterator[str]:

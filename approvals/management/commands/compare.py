@@ -48,7 +48,7 @@ def _report(**options: Any) -> dict[str, Any]:
     if not FEWEST_BINS <= options["bins"] <= MOST_BINS:
         raise TableError(f"--bins must be from {FEWEST_BINS} to {MOST_BINS:,}.")
     binning = Binning(options["bins"], read_cuts(options["cuts"]), None if options["exact"] else EXACT_ROWS)
-    with opened(options["reference"]) as reference, opened(options["current"]) as current:
+    with opened(options["reference"], of=2) as reference, opened(options["current"], of=2) as current:
         return drift_report(
             reference,
             current,

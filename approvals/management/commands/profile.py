@@ -67,7 +67,7 @@ def _report(**options: Any) -> dict[str, Any]:
         kinds=read_kinds(options["type"]),
         unique=tuple(options["unique"]),
     )
-    with opened(options["table"]) as table:
+    with opened(options["table"], of=2 if options["training"] else 1) as table:
         table.require(*options["key"], *([options["label"]] if options["label"] else []))
         report = {**profile_report(table), **outlier_report(table), **rule_report(table, rules)}
         if options["key"]:
@@ -81,5 +81,5 @@ def _report(**options: Any) -> dict[str, Any]:
 def _against_training(table: Table, options: dict[str, Any]) -> dict[str, Any]:
     if not options["training"]:
         return {}
-    with opened(options["training"]) as training:
+    with opened(options["training"], of=2) as training:
         return training_report(table, training, key=options["key"])

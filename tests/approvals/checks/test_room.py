@@ -32,11 +32,9 @@ def run(path, check, kind, parameters):
 @pytest.mark.parametrize(
     ("check", "kind", "parameters"),
     [
-        ("stability_over_time", "binary", {"time": "when"}),
         ("champion_comparison", "binary", {"champion_prediction": "q"}),
         ("champion_comparison", "regression", {"champion_prediction": "q"}),
         ("slice_performance", "multiclass", {}),
-        ("calibration", "regression", {}),
     ],
 )
 def test_more_rows_than_fit_are_refused_in_words(large, check, kind, parameters):
@@ -45,6 +43,17 @@ def test_more_rows_than_fit_are_refused_in_words(large, check, kind, parameters)
     assert caught.value.kind == "input"
     assert "“large.parquet” has 6,000,000 rows, and about" in caught.value.sentence
     assert "fit into the 1,024 MiB that a check may use" in caught.value.sentence
+
+
+def test_windows_of_time_are_counted_where_rows_do_not_fit(large):
+    reading = run(large, "stability_over_time", "binary", {"time": "when"})
+    assert [row[:2] for row in reading.tables[0].rows] == [("1.0 to 1.0", ROWS)]
+    assert "1 of the 4 windows" in reading.measures[0].reason
+
+
+def test_rows_of_one_prediction_cannot_be_cut_into_bins_that_fit(large):
+    with pytest.raises(SandboxError, match="The calibration of a bin of predictions needs every row in memory"):
+        run(large, "calibration", "regression", {})
 
 
 def test_what_is_counted_needs_no_room(large):

@@ -10,7 +10,10 @@ from sklearn.calibration import calibration_curve
 from approvals.measures.class_calibration import NAMES, class_calibration
 from approvals.measures.class_scores import ClassScores
 from approvals.measures.number_calibration import NAMES as OF_NUMBERS
-from approvals.measures.number_calibration import number_calibration
+from approvals.measures.number_calibration import calibration_of_rows, number_calibration
+from approvals.measures.number_rows import ArrayRows, TableRows
+from approvals.measures.relative import deviation_of_rows
+from approvals.measures.tables import open_table
 
 
 def close(value):
@@ -134,3 +137,29 @@ def test_numbers_that_are_not_there_or_beyond_reach_are_no_calibration():
     assert one.measures["max_bin_error"].value == 1.0
     assert not one.measures["bins_off"].computable
     assert not one.measures["slope"].computable
+
+
+PREDICTED = {
+    "spread": lambda drawn: drawn.normal(50, 9, 400),
+    "ties": lambda drawn: drawn.integers(0, 4, 400).astype(float),
+    "one prediction": lambda drawn: np.full(400, 2.5),
+    "too large": lambda drawn: np.full(400, -1.7e308),
+    "nothing": lambda drawn: np.full(400, 2.5),
+}
+
+
+@pytest.mark.parametrize("kind", PREDICTED)
+def test_numbers_that_stay_in_their_table_are_calibrated_with_the_bits_of_those_in_memory(write_csv, kind):
+    drawn = np.random.default_rng(4)
+    said = PREDICTED[kind](drawn)
+    labels = np.full(400, 1.7e308) if kind == "too large" else 1.1 * said + drawn.normal(0, 3, 400)
+    missing = [kind == "nothing" or i % 29 == 0 for i in range(400)]
+    cells = zip(labels.tolist(), said.tolist(), missing, strict=True)
+    rows = [["" if is_missing else repr(y), repr(p)] for y, p, is_missing in cells]
+    with open_table(write_csv(["y", "p"], [*rows, ["1", "inf"], ["", ""]])) as table:
+        far = TableRows(table, label="y", prediction="p", bins=7)
+        near = ArrayRows(table.numbers("y"), table.numbers("p"), bins=7)
+        assert (far.n, far.left_out) == (near.n, near.left_out)
+        assert calibration_of_rows(far, level=0.9) == calibration_of_rows(near, level=0.9)
+        assert deviation_of_rows(far) == deviation_of_rows(near)
+        assert far.largest == max((part.size for part, _ in near.parts()), default=0)
