@@ -143,7 +143,7 @@ def _chart(series: Series, marks: Sequence[Mark], picture: Picture | None) -> Ch
         title=series.measure[:1].upper() + series.measure[1:],
         feature=series.feature,
         newest=value_text(newest) if newest else "no window yet",
-        state=state_text(newest) if newest else "",
+        state=f"{days_in_words(newest.start, newest.end)}: {state_text(newest)}" if newest else "",
         tone=TONES[level],
         limits=limits_text(series),
         description=in_words(series, marks),
@@ -209,7 +209,7 @@ def _chosen(
     points = [point for point in found[0].points if point.value is not None or point.low is not None]
     windows = tuple((p.reading, f"{days_in_words(p.start, p.end)}, {p.batch}") for p in reversed(points))
     numbers = dict(windows)
-    if reading and (not reading.isdigit() or int(reading) not in numbers):
+    if reading and (not reading.isdecimal() or int(reading) not in numbers):
         raise BadInput("No window of this feature has such a number.", field="reading")
     picked = int(reading) if reading else next(iter(numbers), 0)
     timeline = _chart(found[0], history.marks, None)
