@@ -46,9 +46,10 @@ VERDICTS = {JANUARY: ("ok", 0), MARCH: ("warning", 1), APRIL: ("breach", 3)}
 NAMES = {JANUARY: "January", MARCH: "March", APRIL: "=April"}
 
 
-def deployed(cast, monitors=None, number="1.0.0", model=None):
+def deployed(cast):
     """A version in monitoring under these monitors."""
-    version = cast.version(model, number) if model else cast.version(number=number)
+    cast.publish(monitors=MONITORS)
+    version = cast.version()
     cast.artifact(version)
     cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
     for _ in range(7):
@@ -58,7 +59,6 @@ def deployed(cast, monitors=None, number="1.0.0", model=None):
 
 def told(cast):
     """The whole history; April comes before March does."""
-    cast.publish(monitors=MONITORS)
     version = deployed(cast)
     for window in (JANUARY, APRIL, MARCH):
         deliver(cast, version, window)
