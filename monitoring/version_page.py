@@ -12,11 +12,12 @@ from approvals.checks._verdicts import limit_text, number
 from approvals.models import ModelVersion
 from monitoring import drawing
 from monitoring.alarms import Level
+from monitoring.kept_histories import history_for_page
 from monitoring.models import Monitor, Picture, Reading
 from monitoring.panels import MonitorLine, monitor_line
 from monitoring.series import Point, Series, by_feature, days_in_words, has_small_multiples
 from monitoring.specifications import in_words
-from monitoring.timelines import History, Mark, distribution_of, history_of
+from monitoring.timelines import History, Mark, distribution_of
 from portal.errors import BadInput
 
 TONES = {Level.CALM: "ok", Level.WARN: "warn", Level.ALERT: "bad", Level.CRITICAL: "bad", None: "unknown"}
@@ -96,7 +97,7 @@ def charts_of(version: ModelVersion, *, monitor: str = "", feature: str = "", re
 
     Raises BadInput if the chosen feature or window is none of this version.
     """
-    history = history_of(version)
+    history = history_for_page(version)
     watched = list(Monitor.objects.filter(version=version).select_related("version", "reference").order_by("pk"))
     pictures = drawing.pictures_of(version, drawing.wanted_of(history))
     chosen = _chosen(version, history, watched, (monitor, feature, reading)) if feature else None

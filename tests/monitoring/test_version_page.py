@@ -10,6 +10,7 @@ from django.urls import reverse
 from approvals import charts
 from monitoring import drawing
 from monitoring.alarms import Level
+from monitoring.kept_histories import history_for_page
 from monitoring.models import Monitor, Picture, Reading
 from monitoring.series import by_feature
 from monitoring.timelines import history_of
@@ -169,6 +170,21 @@ def test_until_a_worker_has_drawn_the_tables_stand_for_the_charts(as_, version, 
     assert "No batch covers 01 Feb 2026 to 28 Feb 2026." in shown.description
     assert "<title>income: PSI of income</title><desc>" in shown.svg
     assert "style" not in shown.svg
+
+
+def test_what_a_worker_kept_is_what_the_readings_say_and_no_longer_when_they_say_more(version, drift):
+    drawing.draw(version.pk)
+    kept = Picture.objects.get(version=version, subject="numbers")
+    assert history_for_page(version) == history_of(version)
+    kept.shows = {}
+    kept.save()
+    assert not history_for_page(version).every_series()
+    march = Reading.objects.filter(monitor=drift, batch__name="March")
+    digest = march.get().numbers_digest
+    march.update(numbers_digest="0" * 64)
+    assert history_for_page(version) == history_of(version)
+    march.update(numbers_digest=digest)
+    drawing.draw(version.pk)
 
 
 def test_a_chart_whose_numbers_changed_is_not_shown_any_more(as_, version, drift):
