@@ -179,6 +179,7 @@ def _clean(element: ET.Element) -> None:
         local = child.tag.removeprefix(f"{{{SVG}}}") if isinstance(child.tag, str) else ""
         if local in ELEMENTS and local != "svg":
             _clean(child)
+            child.attrib.pop("role", None)  # the drawing is one picture; a part with a role would need a name
         else:
             element.remove(child)
 

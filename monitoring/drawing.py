@@ -6,9 +6,9 @@ comparison of digests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
@@ -23,9 +23,10 @@ from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from monitoring import specifications
 from monitoring.batches import DEPLOYED
+from monitoring.kept_histories import keep, plain
 from monitoring.models import Monitor, Picture, Reading
 from monitoring.series import Series, by_feature, days_in_words, feature_of, has_small_multiples, worst_over_features
-from monitoring.timelines import History, Mark, distribution_of, history_of
+from monitoring.timelines import History, Mark, distribution_of
 from portal import hints
 
 DRAW_TASK, DRAW_READING_TASK = "monitoring.tasks.draw", "monitoring.tasks.draw_reading"
@@ -95,17 +96,7 @@ def wanted_of(history: History) -> tuple[Wanted, ...]:
 
 
 def _shows(series: Series, marks: tuple[Mark, ...]) -> dict[str, Any]:
-    return {"series": _plain(asdict(series)), "marks": _plain([asdict(mark) for mark in marks])}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, date):
-        return value.isoformat()
-    return int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return {"series": plain(asdict(series)), "marks": plain([asdict(mark) for mark in marks])}
 
 
 def draw(version_id: int, *, now: datetime | None = None) -> int:
@@ -114,7 +105,7 @@ def draw(version_id: int, *, now: datetime | None = None) -> int:
     version = ModelVersion.objects.select_related("model").filter(pk=version_id).first()
     if version is None:
         return 0
-    count = _draw(version, wanted_of(history_of(version)), now)
+    count = _draw(version, wanted_of(keep(version, now=now)), now)
     Picture.objects.filter(version=version).update(checked_at=now)
     return count
 

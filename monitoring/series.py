@@ -141,34 +141,40 @@ class Watch:
 def series_of(watch: Watch, readings: Iterable[ReadingFacts]) -> tuple[Series, ...]:
     """A series for each measure that a limit is about, or that ever breached one."""
     rows = sorted(readings, key=lambda row: (row.end, row.start, row.pk))
-    rules = {row.pk: _rules(watch, row) for row in rows}
     found: dict[tuple[str, str], Series] = {}
+    points: list[dict[tuple[str, str], Point]] = []
     for row in rows:
+        rules = _rules(watch, row)
+        of_row: dict[tuple[str, str], Point] = {}
         for measure in row.measures:
-            of = rules[row.pk].get(measure.name, {})
+            of = rules.get(measure.name, {})
             if not of and measure.name not in row.failed:
                 continue
-            feature = feature_of(measure, row.details)
-            limits = tuple(Limit(level, rule.limit) for level, rule in sorted(of.items()) if rule.limit is not None)
-            at_least = any(rule.at_least for rule in of.values())
-            found[(measure.name, feature)] = Series(
-                watch.pk, watch.title, measure.name, feature, at_least, limits, watch.every_days, ()
-            )
-    return tuple(_filled(series, rows, rules) for series in found.values())
+            place = (measure.name, feature_of(measure, row.details))
+            of_row[place] = _point(row, measure, of)
+            if of or place not in found:
+                found[place] = _empty(watch, place, of)
+        points.append(of_row)
+    return tuple(replace(series, points=_of_place(place, rows, points)) for place, series in found.items())
 
 
-def _filled(
-    series: Series, rows: Sequence[ReadingFacts], rules: Mapping[int, Mapping[str, Mapping[Level, Rule]]]
-) -> Series:
-    points = []
-    for row in rows:
-        named = [measure for measure in row.measures if measure.name == series.measure]
-        same = [measure for measure in named if feature_of(measure, row.details) == series.feature]
-        if same:
-            points.append(_point(row, same[0], rules[row.pk].get(series.measure, {})))
+def _empty(watch: Watch, place: tuple[str, str], rules: Mapping[Level, Rule]) -> Series:
+    limits = tuple(Limit(level, rule.limit) for level, rule in sorted(rules.items()) if rule.limit is not None)
+    at_least = any(rule.at_least for rule in rules.values())
+    return Series(watch.pk, watch.title, place[0], place[1], at_least, limits, watch.every_days, ())
+
+
+def _of_place(
+    place: tuple[str, str], rows: Sequence[ReadingFacts], points: Sequence[Mapping[tuple[str, str], Point]]
+) -> tuple[Point, ...]:
+    """The points of one series; a reading without any number keeps its window."""
+    found = []
+    for row, of_row in zip(rows, points, strict=True):
+        if place in of_row:
+            found.append(of_row[place])
         elif not row.measures:
-            points.append(Point(row.pk, row.batch, row.start, row.end, None, word=row.state))
-    return replace(series, points=tuple(_without_superseded(points)))
+            found.append(Point(row.pk, row.batch, row.start, row.end, None, word=row.state))
+    return tuple(_without_superseded(found))
 
 
 def _without_superseded(points: Sequence[Point]) -> list[Point]:
@@ -226,8 +232,11 @@ def feature_of(measure: Measure, details: Mapping[str, Any]) -> str:
     for column, value in measure.slice:
         if column == "feature":
             return value
-    columns = [str(column) for column in details.get("columns", ()) if measure.name.endswith(f" of {column}")]
-    return max(columns, key=len, default="")
+    _, of, rest = measure.name.partition(" of ")
+    columns = {str(column) for column in details.get("columns", ())}
+    while of and rest not in columns:
+        _, of, rest = rest.partition(" of ")
+    return rest if of else ""
 
 
 def has_small_multiples(found: Iterable[Series]) -> bool:

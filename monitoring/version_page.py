@@ -12,11 +12,12 @@ from approvals.checks._verdicts import limit_text, number
 from approvals.models import ModelVersion
 from monitoring import drawing
 from monitoring.alarms import Level
+from monitoring.kept_histories import history_for_page
 from monitoring.models import Monitor, Picture, Reading
 from monitoring.panels import MonitorLine, monitor_line
 from monitoring.series import Point, Series, by_feature, days_in_words, has_small_multiples
 from monitoring.specifications import in_words
-from monitoring.timelines import History, Mark, distribution_of, history_of
+from monitoring.timelines import History, Mark, distribution_of
 from portal.errors import BadInput
 
 TONES = {Level.CALM: "ok", Level.WARN: "warn", Level.ALERT: "bad", Level.CRITICAL: "bad", None: "unknown"}
@@ -96,7 +97,7 @@ def charts_of(version: ModelVersion, *, monitor: str = "", feature: str = "", re
 
     Raises BadInput if the chosen feature or window is none of this version.
     """
-    history = history_of(version)
+    history = history_for_page(version)
     watched = list(Monitor.objects.filter(version=version).select_related("version", "reference").order_by("pk"))
     pictures = drawing.pictures_of(version, drawing.wanted_of(history))
     chosen = _chosen(version, history, watched, (monitor, feature, reading)) if feature else None
@@ -143,7 +144,7 @@ def _chart(series: Series, marks: Sequence[Mark], picture: Picture | None) -> Ch
         title=series.measure[:1].upper() + series.measure[1:],
         feature=series.feature,
         newest=value_text(newest) if newest else "no window yet",
-        state=state_text(newest) if newest else "",
+        state=f"{days_in_words(newest.start, newest.end)}: {state_text(newest)}" if newest else "",
         tone=TONES[level],
         limits=limits_text(series),
         description=in_words(series, marks),
@@ -209,7 +210,7 @@ def _chosen(
     points = [point for point in found[0].points if point.value is not None or point.low is not None]
     windows = tuple((p.reading, f"{days_in_words(p.start, p.end)}, {p.batch}") for p in reversed(points))
     numbers = dict(windows)
-    if reading and (not reading.isdigit() or int(reading) not in numbers):
+    if reading and (not reading.isdecimal() or int(reading) not in numbers):
         raise BadInput("No window of this feature has such a number.", field="reading")
     picked = int(reading) if reading else next(iter(numbers), 0)
     timeline = _chart(found[0], history.marks, None)

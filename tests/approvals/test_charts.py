@@ -33,6 +33,11 @@ def test_a_chart_has_title_and_description_first():
     assert root.get("role") == "img"
 
 
+def test_only_the_whole_chart_has_a_role_because_its_parts_have_no_names():
+    root = ET.fromstring(render_chart(BARS, title="t", description="d"))
+    assert [element.get("role") for element in root.iter() if element.get("role")] == ["img"]
+
+
 def test_the_same_specification_gives_the_same_drawing():
     first = render_chart(BARS, title="t", description="d")
     assert render_chart(BARS, title="t", description="d") == first

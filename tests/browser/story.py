@@ -129,14 +129,18 @@ def prepare_stage(page: Page, url: str, stage: str) -> None:
 
 def wait_for_card(page: Page, url: str) -> Locator:
     """Look at the version again and again until its issued card is listed; gives its row."""
-    row = page.locator("#cards .row", has_text="Issued")
     page.goto(url)
+    return wait_for(page, page.locator("#cards .row", has_text="Issued"))
+
+
+def wait_for(page: Page, what: Locator) -> Locator:
+    """Look at the page again and again until something is on it that a worker makes."""
     for _ in range(PATIENCE // 500):
-        if row.is_visible():
+        if what.is_visible():
             break
         page.wait_for_timeout(500)
         page.reload()
-    return row
+    return what
 
 
 def tell(portal: Any) -> str:

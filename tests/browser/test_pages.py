@@ -28,6 +28,10 @@ PAGES = (
     "/approvals/policy/1/coverage/eu_ai_act_annex_iv/",
     "/approvals/registeredmodel/1/change/",
     "/monitoring/monitor/",
+    "/monitoring/monitor/overview/",
+    "/monitoring/monitor/version/1/?monitor=1&feature=amount",
+    "/monitoring/monitor/1/change/",
+    "/monitoring/reading/1/change/",
 )
 
 

@@ -8,6 +8,7 @@ django.setup()
 
 from django.contrib.auth.models import Permission  # noqa: E402  (apps must be loaded first)
 
+from tests.browser.watched import watch  # noqa: E402
 from tests.cast import make_cast  # noqa: E402
 
 STAGES = (
@@ -60,4 +61,5 @@ def gates() -> Gates:
 if __name__ == "__main__":
     cast = make_cast()
     cast.publish(gates(), questionnaires=QUESTIONS)
+    watch(cast)
     cast.superuser.user_permissions.add(Permission.objects.get(codename="add_registeredmodel"))
