@@ -46,8 +46,10 @@ class DriftMonitor(MonitorKind):
 
     @classmethod
     def require_settings(cls, parameters: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
-        """Besides what every monitor asks: a correction that exists."""
+        """Besides what every monitor asks: a correction that exists, and more than one bin, which never changes."""
         super().require_settings(parameters, thresholds)
+        if parameters.get("bins", 2) < 2:
+            raise ParameterError(f"The monitor “{cls.title}” needs 2 bins or more.")
         chosen = parameters.get("correction", Certainty.correction)
         if chosen not in CORRECTIONS:
             known = " or ".join(CORRECTIONS)
