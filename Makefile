@@ -10,7 +10,7 @@ SPARK := pyspark==4.1.1
 DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
     qpdf softhsm2 openssl libnss3-tools default-jre-headless libjaxb-java
 
-.PHONY: help run test test-engines check format benchmark benchmark-measures benchmark-cards cards-validation lock debian-packages
+.PHONY: help run test test-engines check format benchmark benchmark-measures benchmark-cards benchmark-monitoring cards-validation lock debian-packages
 
 help:
 	@sed -n '1,2s/^# //p' Makefile
@@ -61,6 +61,10 @@ benchmark:
 benchmark-cards: debian-packages
 	@$(PYTHON) .ci/prepare dev
 	@$(IN_VENV) tests.benchmarks.cards
+
+benchmark-monitoring:
+	@$(PYTHON) .ci/prepare dev
+	@$(IN_VENV) tests.benchmarks.monitoring
 
 # Lets other people's validators judge a card of each kind, and writes down what they say.
 cards-validation: debian-packages

@@ -12,7 +12,7 @@ from django.utils import timezone
 from approvals.events import Event
 from approvals.models import Policy
 from approvals.models.policies import PolicyStatus
-from approvals.policy_document import digest_of, parse, require_settings_of_one_kind
+from approvals.policy_document import digest_of, parse, require_meaningful_settings, require_settings_of_one_kind
 from approvals.signals import policy_examined
 from portal import ledger
 from portal.errors import NotPermitted, Refused, Stale
@@ -28,6 +28,7 @@ def draft(*, actor: User, text: str, policy_id: int | None = None, now: datetime
         raise NotPermitted("You have no right to write policies.")
     document = parse(text)
     require_settings_of_one_kind(document)
+    require_meaningful_settings(document)
     policy_examined.send(sender=Policy, document=document)
     with transaction.atomic():
         if policy_id is None:
@@ -66,6 +67,7 @@ def publish(*, policy_id: int, actor: User, seen_digest: str, now: datetime | No
             raise Stale("The draft was rewritten after it was shown, so nothing was published: read it again.")
         document = parse(row.text)
         require_settings_of_one_kind(document)
+        require_meaningful_settings(document)
         policy_examined.send(sender=Policy, document=document)
         newest = Policy.objects.filter(name=row.name).aggregate(newest=Max("number"))["newest"] or 0
         row.number, row.status, row.published_by, row.published_at = newest + 1, PolicyStatus.PUBLISHED, actor, now

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.checks.base import ParameterError
+from approvals.checks._setting_ranges import require_ranges
+from approvals.checks.base import ParameterError, build
 from approvals.models.findings import Severity
 from monitoring import monitors
 from monitoring.alarms import Level
@@ -37,6 +38,25 @@ class MonitorSettings:
     restricts: bool
     restricts_from: Level
     restriction: str
+
+
+def settings_written(entry: Mapping[str, Any]) -> MonitorSettings:
+    """The settings in an entry of a policy that is being written, which must also mean something: no level of 1.5.
+
+    Raises Refused; a published policy is not asked again.
+    """
+    found = settings_of(entry)
+    kind = monitors.find(found.key)
+    if kind is None:
+        return found
+    for name in ("parameters", "thresholds", "warn", "critical"):
+        owner = f"The monitor “{found.key}”, {name}"
+        try:
+            chosen = kind.Parameters if name == "parameters" else kind.Thresholds
+            require_ranges(build(chosen, getattr(found, name), owner=owner), owner=owner)
+        except ParameterError as error:
+            raise Refused(error.sentence) from None
+    return found
 
 
 def settings_of(entry: Mapping[str, Any]) -> MonitorSettings:

@@ -14,7 +14,7 @@ from approvals.policy_document import PolicyDocument, parse
 from approvals.stages import Stage
 from monitoring.events import Event
 from monitoring.models import Monitor
-from monitoring.monitor_settings import settings_of
+from monitoring.monitor_settings import settings_of, settings_written
 from portal import ledger
 from portal.errors import BadInput, Refused
 
@@ -23,7 +23,7 @@ def when_examined(*, document: PolicyDocument, **_: Any) -> None:
     """Refuse a policy whose monitors could not start: at its writing, not at the deployment of a version."""
     for entry in document.monitors:
         try:
-            settings_of(entry)
+            settings_written(entry)
         except Refused as error:
             raise BadInput(error.sentence, field="text") from error
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from approvals.measures.bins import ReferenceBins, count, reference_bins
+from approvals.measures.bins import ReferenceBins, Source, count, reference_bins
 from approvals.measures.declared_bins import declared_bins
 from approvals.measures.drift import (
     categorical_drift,
@@ -87,8 +87,8 @@ def drift_of(pair: Pair, column: str, *, binning: Binning, exactness: Exactness)
     """All drift measures of one column. What cannot be compared leaves the column open, and no other one."""
     try:
         if is_number(pair.reference, column) and column not in binning.categories:
-            return _of_numbers(pair, column, binning, exactness)
-        return _of_levels(pair, column)
+            return drift_of_numbers(pair.reference, pair.batch, column, binning=binning, exactness=exactness)
+        return drift_of_levels(pair.reference, pair.batch, column)
     except TableError as error:
         reason = f"Not computable: {error.sentence}"
         keys = ("psi", "ks", "js_distance", "shares_p", "ks_p", "missing_change", "missing_p")
@@ -96,8 +96,11 @@ def drift_of(pair: Pair, column: str, *, binning: Binning, exactness: Exactness)
         return ColumnDrift(column, {key: not_computable(key, reason, slice=where) for key in keys})
 
 
-def _of_numbers(pair: Pair, column: str, binning: Binning, exactness: Exactness) -> ColumnDrift:
-    both = TwoSamples.of(pair.reference, pair.batch, column=column, bins=binning.bins, exact_rows=exactness.rows)
+def drift_of_numbers(
+    reference: Source, current: Source, column: str, *, binning: Binning, exactness: Exactness
+) -> ColumnDrift:
+    """Of a column of numbers. TableError where there are none."""
+    both = TwoSamples.of(reference, current, column=column, bins=binning.bins, exact_rows=exactness.rows)
     cuts = binning.cuts_of(column)
     stored = declared_bins(both.reference, cuts, column=column, std=both.spread) if cuts else both.stored()
     counted = count(stored, both.current)
@@ -105,18 +108,15 @@ def _of_numbers(pair: Pair, column: str, binning: Binning, exactness: Exactness)
     found |= _tests(stored, counted, [*chi_square(stored, counted), total_variation(stored, counted)])
     if cuts:
         found = {key: replace(m, method=m.method.replace(QUANTILES, "declared bins")) for key, m in found.items()}
-    return ColumnDrift(
-        column,
-        found,
-        stored,
-        tuple(zip(labels_of(stored), counted.counts, strict=True)),
-    )
+    now = tuple(zip(labels_of(stored), counted.counts, strict=True))
+    return ColumnDrift(column, found, stored, now)
 
 
-def _of_levels(pair: Pair, column: str) -> ColumnDrift:
-    stored = reference_bins(pair.reference, column=column, kind="category")
-    counted = count(stored, pair.batch)
-    found = categorical_drift(pair.reference, counted, column=column, stored=stored)
+def drift_of_levels(reference: Source, current: Source, column: str) -> ColumnDrift:
+    """Of a column of names. TableError where there are none, or too many."""
+    stored = reference_bins(reference, column=column, kind="category")
+    counted = count(stored, current)
+    found = categorical_drift(reference, counted, column=column, stored=stored)
     levels: Counter[str] = Counter(counted.levels)
     places = dict.fromkeys((*stored.levels, *sorted(levels)))
     now = tuple((place, levels[place]) for place in places)

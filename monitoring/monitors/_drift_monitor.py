@@ -13,7 +13,7 @@ from approvals.checks.base import Job, Judgement, ParameterError, Reading, Repor
 from approvals.measures.exactness import Exactness
 from approvals.measures.keeping import steps
 from monitoring.alarms import Level
-from monitoring.monitors._drift import NAMES, Binning, by_trouble, distributions, drift_of, named
+from monitoring.monitors._drift import NAMES, Binning, ColumnDrift, by_trouble, distributions, drift_of, named
 from monitoring.monitors._drift_judging import judged, rules_of
 from monitoring.monitors._drift_limits import CORRECTIONS, LIMITS, Certainty, family_of
 from monitoring.monitors._drift_tables import drift_charts, drift_table
@@ -39,6 +39,23 @@ class DriftThresholds:
     max_missing_change: float = 0.05
 
 
+def reading_from(found: Sequence[ColumnDrift], parameters: Any, thresholds: Any, words: str) -> Reading:
+    """What is shown and judged of measured columns; without thresholds every test that one could need counts."""
+    sure = Certainty(parameters.significance, parameters.correction, parameters.min_power)
+    columns = [item.column for item in found]
+    measures = tuple(measure for item in by_trouble(found) for measure in named(item))
+    asked = [limit for limit in LIMITS if thresholds is None or getattr(thresholds, limit.setting) is not None]
+    tests = tuple(dict.fromkeys(limit.test for limit in asked))
+    family = family_of({measure.name: measure for measure in measures}, columns, tests, sure)
+    return Reading(
+        measures=measures,
+        looked_at=(words, family.sentence),
+        tables=(drift_table(found, family),),
+        charts=drift_charts(found),
+        details={"columns": columns, "certainty": asdict(sure), "distributions": distributions(found)},
+    )
+
+
 class DriftMonitor(MonitorKind):
     """A monitor of drift; subclasses say which columns."""
 
@@ -46,8 +63,10 @@ class DriftMonitor(MonitorKind):
 
     @classmethod
     def require_settings(cls, parameters: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
-        """Besides what every monitor asks: a correction that exists."""
+        """Besides what every monitor asks: a correction that exists, and more than one bin, which never changes."""
         super().require_settings(parameters, thresholds)
+        if parameters.get("bins", 2) < 2:
+            raise ParameterError(f"The monitor “{cls.title}” needs 2 bins or more.")
         chosen = parameters.get("correction", Certainty.correction)
         if chosen not in CORRECTIONS:
             known = " or ".join(CORRECTIONS)
@@ -55,36 +74,13 @@ class DriftMonitor(MonitorKind):
 
     def reading_of(self, job: Job, report: Report, pair: Pair, columns: Sequence[str], binning: Binning) -> Reading:
         """Measures, table, charts and distributions of some columns."""
-        asked = job.parameters
-        sure = Certainty(asked.significance, asked.correction, asked.min_power)
-        exactness = Exactness(asked.exact_rows, limits_of(job.thresholds))
+        exactness = Exactness(job.parameters.exact_rows, limits_of(job.thresholds))
         found = []
         for place, column in enumerate(steps((), columns, noun="column", is_only=True)):
             report(place / len(columns), f"Comparing {column}")
             found.append(drift_of(pair, column, binning=binning, exactness=exactness))
-        measures = tuple(measure for item in by_trouble(found) for measure in named(item))
-        tests = tuple(
-            dict.fromkeys(
-                limit.test
-                for limit in LIMITS
-                if job.thresholds is None or getattr(job.thresholds, limit.setting) is not None
-            )
-        )
-        family = family_of({measure.name: measure for measure in measures}, columns, tests, sure)
-        return Reading(
-            measures=measures,
-            looked_at=(
-                f"{len(columns):,} columns of {pair.batch.rows:,} rows against {pair.reference.rows:,} as approved.",
-                family.sentence,
-            ),
-            tables=(drift_table(found, family),),
-            charts=drift_charts(found),
-            details={
-                "columns": list(columns),
-                "certainty": asdict(sure),
-                "distributions": distributions(found),
-            },
-        )
+        words = f"{len(columns):,} columns of {pair.batch.rows:,} rows against {pair.reference.rows:,} as approved."
+        return reading_from(found, job.parameters, job.thresholds, words)
 
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         return rules_of(reading, thresholds)

@@ -172,7 +172,9 @@ class Fairness(MonitorKind):
         found = super().judge(with_inapplicable(reading, _kinds(reading, thresholds)), thresholds)
         if found.verdict == BREACH or (waiting and not now):
             return found if found.verdict == BREACH else Judgement(NO_LABELS, (waiting,))
-        unjudged = [one for by in _judged(reading, thresholds) for one in reading.details["unjudged"].get(by, ())]
+        unjudged = [
+            one for by in _judged(reading, thresholds) for one in reading.details.get("unjudged", {}).get(by, ())
+        ]
         if found.verdict == OK and len(unjudged) > thresholds.max_unjudged_groups:
             return Judgement(NOT_COMPUTABLE, (*unjudged, *found.sentences), found.failed_measures)
         if waiting and found.verdict == OK:
