@@ -60,14 +60,35 @@ def day_of(row: Reading) -> date:
     return (row.overdue_since or row.requested_at).date()
 
 
+ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
+
+
+def superseded(row: Reading) -> bool:
+    """Whether the same monitor read the same batch again, with later outcomes, and that reading says something."""
+    later = Reading.objects.filter(monitor=row.monitor_id, batch=row.batch_id, pk__gt=row.pk, status__in=ENDED)
+    return row.batch_id is not None and later.filter(level__isnull=False).exists()
+
+
+def newest(rows: Iterable[Reading]) -> list[Reading]:
+    """Of each batch the newest reading that says something, else the newest; readings of the clock as they are.
+
+    A reading with outcomes that could not be used does not take an earlier alarm away.
+    """
+    found: dict[tuple[int, int | None, datetime | None], Reading] = {}
+    for row in sorted(rows, key=lambda row: row.pk):
+        place = (row.monitor_id, row.batch_id, row.overdue_since)
+        if row.level is not None or place not in found or found[place].level is None:
+            found[place] = row
+    return list(found.values())
+
+
 def _readings(rows: Iterable[Monitor]) -> QuerySet[Reading]:
-    ended = (RunStatus.FINISHED, RunStatus.CRASHED)
-    found = Reading.objects.filter(monitor__in=list(rows), status__in=ended).select_related("batch").order_by("pk")
+    found = Reading.objects.filter(monitor__in=list(rows), status__in=ENDED).select_related("batch").order_by("pk")
     return found.only("monitor_id", "level", "overdue_since", "requested_at", "batch__window_end")
 
 
 def _trajectory(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ...]:
-    marks = [Mark(day_of(row), None if row.level is None else Level(row.level)) for row in rows]
+    marks = [Mark(day_of(row), None if row.level is None else Level(row.level)) for row in newest(rows)]
     return trajectory(marks, after=monitor.after, clears_after=monitor.clears_after)
 
 
