@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class MonitoringConfig(AppConfig):
@@ -14,7 +15,7 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
         from approvals.signals import policy_examined, record_wanted, revalidation_opened, version_moved  # noqa: PLC0415
-        from monitoring import api, drawing, monitors, planning, records, words  # noqa: PLC0415
+        from monitoring import api, drawing, monitors, planning, records, watching, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
         from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery  # noqa: PLC0415
         from portal import access_tokens, guards, ledger  # noqa: PLC0415
@@ -26,6 +27,7 @@ class MonitoringConfig(AppConfig):
         guards.append_only(Batch)
         guards.append_only(OutcomeDelivery)
         guards.append_only(AlarmNote)
+        register(watching.check_folders)
         monitors.load()
         root.add_router("", api.router)
         access_tokens.MODELS.append(api.models_of)

@@ -14,6 +14,7 @@ class Event(StrEnum):
     OUTCOMES_RECEIVED = "monitoring.outcomes.received"
     OUTCOMES_MATCHED = "monitoring.outcomes.matched"
     OUTCOMES_VIEWED = "monitoring.outcomes.viewed"
+    FILE_REFUSED = "monitoring.file.refused"
     READING_FINISHED = "monitoring.reading.finished"
     READING_RESULT_REFUSED = "monitoring.reading.result_refused"
     ALARM_NOTED = "monitoring.alarm.noted"

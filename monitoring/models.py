@@ -225,6 +225,37 @@ class Matching(LeasedRun):
         return f"Matching of {self.delivery}"
 
 
+class FileState(models.TextChoices):
+    """What became of a file of a watched folder."""
+
+    SEEN = "seen", "Seen, not complete yet"
+    TAKEN = "taken", "Taken"
+    REFUSED = "refused", "Refused"
+
+
+class WatchedFile(models.Model):
+    """A file of a watched folder as it was last seen. A file that changes is another one, and is looked at again."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="watched_files")
+    folder = models.CharField(max_length=60)
+    name = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    changed_ns = models.BigIntegerField(help_text="When it was last written, as the file system says, in nanoseconds.")
+    seen_at = models.DateTimeField(help_text="Since when it looks like this.")
+    state = models.CharField(max_length=10, choices=FileState.choices, default=FileState.SEEN)
+    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    sentence = models.TextField(blank=True, help_text="Why it was refused.")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "folder", "name"], name="a_folder_has_each_file_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class AlarmNoteKind(models.TextChoices):
     """What somebody said about an alarm."""
 

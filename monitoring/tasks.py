@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitoring import batches, drawing, outcomes, running, staleness
+from monitoring import batches, drawing, outcomes, running, staleness, watching
 from portal import hints
 
 
@@ -60,3 +60,9 @@ def sweep() -> int:
 def check_staleness() -> int:
     """Order readings for versions that nobody feeds."""
     return len(staleness.check())
+
+
+@shared_task(name="monitoring.tasks.look_into_folders")
+def look_into_folders() -> int:
+    """Take what lies complete in the folders that the administrator named."""
+    return watching.look()

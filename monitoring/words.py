@@ -51,6 +51,7 @@ WORDS: dict[str, Words] = {
     Event.OUTCOMES_RECEIVED.value: lambda facts: f"Outcomes received: {facts.get('name', '')}",
     Event.OUTCOMES_MATCHED.value: _matched,
     Event.OUTCOMES_VIEWED.value: lambda facts: f"Outcomes read: {facts.get('name', '')}",
+    Event.FILE_REFUSED.value: lambda facts: f"File of a watched folder refused: {facts.get('name', '')}",
     Event.READING_FINISHED.value: _reading("Monitor read"),
     Event.READING_RESULT_REFUSED.value: _reading("Late reading refused"),
     Event.ALARM_NOTED.value: _noted,
