@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitoring import batches, drawing, outcomes, running, staleness, watching
+from monitoring import batches, drawing, outcomes, running, sources, staleness, watching
 from portal import hints
 
 
@@ -66,3 +66,10 @@ def check_staleness() -> int:
 def look_into_folders() -> int:
     """Take what lies complete in the folders that the administrator named."""
     return watching.look()
+
+
+@shared_task(name="monitoring.tasks.take_from_sources")
+def take_from_sources() -> int:
+    """Order the windows of declared sources that are over, and take what is ordered."""
+    sources.order_due()
+    return sources.take()

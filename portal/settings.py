@@ -277,6 +277,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "sources": {"task": "monitoring.tasks.take_from_sources", "schedule": 300.0, "options": {"expires": 300.0}},
     "decisions": {"task": "portal.tasks.sign_decisions", "schedule": 60.0, "options": {"expires": 60.0}},
     "seal": {"task": "modelcards.tasks.look_after_seal", "schedule": crontab(hour=0, minute=45)},
     "checkpoint": {"task": "portal.tasks.nightly_checkpoint", "schedule": crontab(hour=0, minute=30)},
