@@ -30,6 +30,7 @@ from monitoring import (
     outcome_pages,
     overview_page,
     panels,
+    source_pages,
     version_views,
     watching_pages,
 )
@@ -42,7 +43,7 @@ from portal.panels import WORK
 VERSION_PAGE.append(panels.monitoring_panel)
 WORK.append(overview_page.overview_entry)
 READINGS_SHOWN = 60
-__all__ = ["outcome_pages", "watching_pages"]  # they register with the site
+__all__ = ["outcome_pages", "source_pages", "watching_pages"]  # they register with the site
 
 
 class MonitorFilter(admin.SimpleListFilter):

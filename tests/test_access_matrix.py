@@ -149,6 +149,7 @@ def _values(version: ModelVersion) -> dict[str, object]:
         "override_id": TierOverride.objects.get().pk,
         "batch_id": 1,
         "delivery_id": 1,
+        "source_id": 1,
         "token_id": 1,
         "reading_id": 1,
         "card_id": ModelCard.objects.get(version=version).pk,

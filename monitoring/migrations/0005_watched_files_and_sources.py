@@ -6,80 +6,146 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('approvals', '0005_revalidation_and_decommissioning'),
-        ('monitoring', '0004_late_outcomes'),
+        ("approvals", "0005_revalidation_and_decommissioning"),
+        ("monitoring", "0004_late_outcomes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BatchSource',
+            name="BatchSource",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('connection', models.CharField(max_length=60)),
-                ('relation', models.CharField(max_length=200)),
-                ('time_column', models.CharField(max_length=200)),
-                ('schedule', models.CharField(choices=[('daily', 'Every day'), ('weekly', 'Every week, Monday to Sunday'), ('monthly', 'Every month')], max_length=10)),
-                ('starts_on', models.DateField(help_text='Windows that begin before this day are taken only when somebody asks.')),
-                ('declared_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('declared_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='batch_sources', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("connection", models.CharField(max_length=60)),
+                ("relation", models.CharField(max_length=200)),
+                ("time_column", models.CharField(max_length=200)),
+                (
+                    "schedule",
+                    models.CharField(
+                        choices=[
+                            ("daily", "Every day"),
+                            ("weekly", "Every week, Monday to Sunday"),
+                            ("monthly", "Every month"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "starts_on",
+                    models.DateField(help_text="Windows that begin before this day are taken only when somebody asks."),
+                ),
+                ("declared_at", models.DateTimeField()),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "declared_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="batch_sources",
+                        to="approvals.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.CreateModel(
-            name='SourceWindow',
+            name="SourceWindow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('first_day', models.DateField()),
-                ('last_day', models.DateField()),
-                ('ordered_at', models.DateTimeField()),
-                ('tried_at', models.DateTimeField(blank=True, null=True)),
-                ('sentence', models.TextField(blank=True, help_text='Why there is no batch, when it was tried last.')),
-                ('batch', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='monitoring.batch')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='windows', to='monitoring.batchsource')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("first_day", models.DateField()),
+                ("last_day", models.DateField()),
+                ("ordered_at", models.DateTimeField()),
+                ("tried_at", models.DateTimeField(blank=True, null=True)),
+                ("sentence", models.TextField(blank=True, help_text="Why there is no batch, when it was tried last.")),
+                (
+                    "batch",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="monitoring.batch",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="windows", to="monitoring.batchsource"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['source', 'first_day'],
+                "ordering": ["source", "first_day"],
             },
         ),
         migrations.CreateModel(
-            name='WatchedFile',
+            name="WatchedFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('folder', models.CharField(max_length=60)),
-                ('name', models.CharField(max_length=255)),
-                ('size', models.BigIntegerField()),
-                ('changed_ns', models.BigIntegerField(help_text='When it was last written, as the file system says, in nanoseconds.')),
-                ('seen_at', models.DateTimeField(help_text='Since when it looks like this.')),
-                ('state', models.CharField(choices=[('seen', 'Seen, not complete yet'), ('taken', 'Taken'), ('refused', 'Refused')], default='seen', max_length=10)),
-                ('sha256', models.CharField(blank=True, db_index=True, max_length=64)),
-                ('sentence', models.TextField(blank=True, help_text='Why it was refused.')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='watched_files', to='approvals.modelversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("folder", models.CharField(max_length=60)),
+                ("name", models.CharField(max_length=255)),
+                ("size", models.BigIntegerField()),
+                (
+                    "changed_ns",
+                    models.BigIntegerField(
+                        help_text="When it was last written, as the file system says, in nanoseconds."
+                    ),
+                ),
+                ("seen_at", models.DateTimeField(help_text="Since when it looks like this.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("seen", "Seen, not complete yet"), ("taken", "Taken"), ("refused", "Refused")],
+                        default="seen",
+                        max_length=10,
+                    ),
+                ),
+                ("sha256", models.CharField(blank=True, db_index=True, max_length=64)),
+                ("sentence", models.TextField(blank=True, help_text="Why it was refused.")),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="watched_files",
+                        to="approvals.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-pk'],
+                "ordering": ["-pk"],
             },
         ),
         migrations.AddConstraint(
-            model_name='batchsource',
-            constraint=models.UniqueConstraint(condition=models.Q(('ended_at__isnull', True)), fields=('version', 'connection', 'relation'), name='a_relation_is_one_source_of_a_version'),
+            model_name="batchsource",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("ended_at__isnull", True)),
+                fields=("version", "connection", "relation"),
+                name="a_relation_is_one_source_of_a_version",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='sourcewindow',
-            constraint=models.UniqueConstraint(fields=('source', 'first_day'), name='a_source_gives_each_window_once'),
+            model_name="sourcewindow",
+            constraint=models.UniqueConstraint(fields=("source", "first_day"), name="a_source_gives_each_window_once"),
         ),
         migrations.AddConstraint(
-            model_name='sourcewindow',
-            constraint=models.CheckConstraint(condition=models.Q(('last_day__gte', models.F('first_day'))), name='a_window_of_a_source_ends_after_it_starts'),
+            model_name="sourcewindow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("last_day__gte", models.F("first_day"))),
+                name="a_window_of_a_source_ends_after_it_starts",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='watchedfile',
-            constraint=models.UniqueConstraint(fields=('version', 'folder', 'name'), name='a_folder_has_each_file_once'),
+            model_name="watchedfile",
+            constraint=models.UniqueConstraint(
+                fields=("version", "folder", "name"), name="a_folder_has_each_file_once"
+            ),
         ),
     ]

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.urls import reverse
 
 from approvals.measures import references
 from approvals.measures.reading import TableError
@@ -15,6 +16,7 @@ from portal.models import LedgerEntry, Notification
 from portal.table_places import TablePlace
 from tests.monitoring.deliveries import WAITING
 
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 pytestmark = pytest.mark.both_engines
 
@@ -126,3 +128,34 @@ def test_a_reference_with_a_window_is_read_strictly(changes):
     said = {**json.loads(document), **changes}
     with pytest.raises(TableError):
         references.parse(json.dumps(said).encode(), "r")
+
+
+def test_sources_are_declared_and_ended_on_pages_that_outsiders_do_not_find(client, cast, version):
+    def url(name, key):
+        return reverse(f"admin:monitoring_batchsource_{name}", args=[key])
+
+    form = {"connection": "warehouse", "relation": "public.scores", "time_column": "<b>day</b>", "schedule": "monthly"}
+    form["starts_on"] = "2026-02-01"
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert client.post(url("declare", version.pk), form).status_code == 404
+    client.force_login(cast.auditor, backend=BACKEND)
+    assert client.post(url("declare", version.pk), form).status_code == 403
+    client.force_login(cast.submitter, backend=BACKEND)
+    assert "must be schema.table" in client.post(url("declare", version.pk), {**form, "relation": "x"}).content.decode()
+    assert client.post(url("declare", version.pk), form).status_code == 302
+    source = BatchSource.objects.get()
+    sources.order_due(now=NOW)
+    page = client.get(url("version", version.pk)).content.decode()
+    assert "1 Mar 2026 to 31 Mar 2026: waiting" in page
+    assert "<b>day</b>" not in page
+    assert client.post(url("backfill", source.pk), {"first": "2025-12-01", "last": "2025-12-31"}).status_code == 302
+    assert SourceWindow.objects.count() == 3
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert {client.get(url(name, source.pk)).status_code for name in ("backfill", "version")} == {404}
+    assert client.post(url("end", source.pk)).status_code == 404
+    client.force_login(cast.auditor, backend=BACKEND)
+    client.post(url("end", source.pk))
+    assert BatchSource.objects.get().ended_at is None
+    client.force_login(cast.owner, backend=BACKEND)
+    assert client.post(url("end", source.pk)).status_code == 302
+    assert BatchSource.objects.get().ended_at
