@@ -21,6 +21,7 @@ from approvals.measures.references import (
     Reference,
     Referenced,
     RelationReference,
+    Window,
     bytes_in_words,
     why_not_a_path,
     why_not_a_relation,
@@ -49,6 +50,8 @@ class Asked:
     what: str
     place: str
     table: str
+    window: Window | None = None
+    """Of a relation: only its rows of these days."""
 
     @property
     def name(self) -> str:
@@ -88,7 +91,10 @@ def listed(found: TablePlace, asked: Asked, *, limits: Allowance, on_progress: P
     else:
         if problem := why_not_a_relation(asked.table):
             raise BadInput(f"“{asked.table[:100]}” {problem}.", field="table")
-        reference, target = RelationReference(asked.place, asked.table, 0, _NO_FINGERPRINT), found.target
+        reference, target = (
+            RelationReference(asked.place, asked.table, 0, _NO_FINGERPRINT, asked.window),
+            found.target,
+        )
     return _measured(Referenced(reference, target, system_tables=found.system_tables), asked, limits, on_progress)
 
 

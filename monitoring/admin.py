@@ -22,7 +22,19 @@ from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.admin.records import VersionRecordAdmin
 from approvals.panels import VERSION_PAGE
 from approvals.policy_changes import settings_in_words
-from monitoring import alarm_notes, alarm_pages, batches, monitors, overview_page, panels, record_pages, version_views
+from monitoring import (
+    alarm_notes,
+    alarm_pages,
+    batches,
+    monitors,
+    outcome_pages,
+    overview_page,
+    panels,
+    record_pages,
+    source_pages,
+    version_views,
+    watching_pages,
+)
 from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
 from monitoring.standing import alarm_of
@@ -32,6 +44,7 @@ from portal.panels import WORK
 VERSION_PAGE += [panels.monitoring_panel, record_pages.panel]
 WORK.append(overview_page.overview_entry)
 READINGS_SHOWN = 60
+__all__ = ["outcome_pages", "source_pages", "watching_pages"]  # they register with the site
 
 
 class MonitorFilter(admin.SimpleListFilter):

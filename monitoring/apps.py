@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class MonitoringConfig(AppConfig):
@@ -14,17 +15,22 @@ class MonitoringConfig(AppConfig):
     def ready(self) -> None:
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
         from approvals.signals import policy_examined, record_wanted, revalidation_opened, version_moved  # noqa: PLC0415
-        from monitoring import drawing, monitors, planning, records, words  # noqa: PLC0415
+        from monitoring import api, drawing, monitors, planning, records, watching, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
-        from monitoring.models import AlarmNote, Batch, Monitor  # noqa: PLC0415
-        from portal import guards, ledger  # noqa: PLC0415
+        from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery  # noqa: PLC0415
+        from portal import access_tokens, guards, ledger  # noqa: PLC0415
+        from portal.api import api as root  # noqa: PLC0415
 
         ledger.register_events(Event)
         ledger_words.WORDS.update(words.WORDS)
         guards.append_only(Monitor)
         guards.append_only(Batch)
+        guards.append_only(OutcomeDelivery)
         guards.append_only(AlarmNote)
+        register(watching.check_folders)
         monitors.load()
+        root.add_router("", api.router)
+        access_tokens.MODELS.append(api.models_of)
         version_moved.connect(planning.when_moved, dispatch_uid="monitoring.planning.when_moved")
         revalidation_opened.connect(records.when_revalidation_opened, dispatch_uid="monitoring.records.when_opened")
         record_wanted.connect(records.when_record_wanted, dispatch_uid="monitoring.records.when_wanted")

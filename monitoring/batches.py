@@ -16,14 +16,26 @@ from approvals.measures.reading import TableError, checked_format
 from approvals.measures.references import is_reference
 from approvals.models import EvidenceKind, ModelVersion, StoredFile
 from approvals.stages import Role, Stage
-from monitoring import monitors
+from monitoring import outcomes_in_use
 from monitoring.events import Event
-from monitoring.models import Batch, Monitor, Reading
-from portal import hints, ledger
+from monitoring.models import Batch, Monitor, OutcomeDelivery
+from monitoring.outcomes_in_use import READ_TASK
+from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.texts import require_storable
 
-READ_TASK = "monitoring.tasks.read"
+__all__ = ["DEPLOYED", "READ_TASK", "KnownBatch", "receive"]
 DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
+
+
+class KnownBatch(BadInput):
+    """The same bytes are a batch of this version already."""
+
+    code = "known-batch"
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__(f"These bytes are the batch “{batch.name}” already.", field="file")
+        self.batch = batch
 
 
 def receive(
@@ -45,15 +57,17 @@ def receive(
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="deliver batch")
     with recorded:
-        _require_may_deliver(version, actor)
+        require_may_deliver(version, actor)
         _require_window(window_start, window_end, now)
+        require_storable(name, field="name")
+        require_storable(description, field="description")
         with files.incoming(stream) as upload:
             reference = files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name)
             table = referring.require_may_refer(actor, version.model, reference) if reference else None
             files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=_watched(version), table=table)
             with transaction.atomic():
-                version = _locked(version_id)
-                _require_may_deliver(version, actor)
+                version = locked(version_id)
+                require_may_deliver(version, actor)
                 _require_new(version, upload)
                 batch = Batch.objects.create(
                     version=version,
@@ -65,7 +79,7 @@ def receive(
                     uploaded_by=actor,
                     received_at=now,
                 )
-                _order_readings(batch, now)
+                outcomes_in_use.order_readings(batch, now=now)
                 ledger.record(
                     event=Event.BATCH_RECEIVED,
                     actor=actor,
@@ -101,7 +115,7 @@ def opened(*, batch_id: int, actor: User) -> BinaryIO:
     return found
 
 
-def ending(row: Batch) -> str:
+def ending(row: Batch | OutcomeDelivery) -> str:
     """How a file with these bytes is named."""
     try:
         if is_reference(row.file.path):
@@ -116,7 +130,8 @@ def may_deliver(user: User, version: ModelVersion) -> bool:
     return permissions.may_move(user, version.model) or Role.IT_OPERATIONS in permissions.roles_of(user, version.model)
 
 
-def _require_may_deliver(version: ModelVersion, actor: User) -> None:
+def require_may_deliver(version: ModelVersion, actor: User) -> None:
+    """Raise NotPermitted for others, and Refused for a version that is not deployed."""
     if not may_deliver(actor, version):
         raise NotPermitted("Only a submitter, the owner or IT operations of this model deliver its batches.")
     if version.stage not in DEPLOYED:
@@ -130,12 +145,16 @@ def _require_window(start: date, end: date, now: datetime) -> None:
         raise BadInput("The last day lies in the future.", field="window_end")
 
 
+def declared(version: ModelVersion) -> dict[str, Any]:
+    """What was declared of the evaluation table that the version was approved with; nothing where there is none."""
+    monitor = Monitor.objects.filter(version=version, reference__isnull=False).select_related("reference").first()
+    return dict(monitor.reference.details) if monitor and monitor.reference else {}
+
+
 def _watched(version: ModelVersion) -> dict[str, Any]:
     """What was declared at approval, without the label and the key, which a batch may lack."""
-    monitor = Monitor.objects.filter(version=version, reference__isnull=False).select_related("reference").first()
-    declared = dict(monitor.reference.details) if monitor and monitor.reference else {}
     watched = ("kind", "prediction", "score", "class_scores", "groups", "features")
-    return {name: declared[name] for name in watched if name in declared}
+    return {name: value for name, value in declared(version).items() if name in watched}
 
 
 def _require_new(version: ModelVersion, upload: files.Upload) -> None:
@@ -146,18 +165,11 @@ def _require_new(version: ModelVersion, upload: files.Upload) -> None:
         )
     earlier = known and Batch.objects.filter(version=version, file=known).first()
     if earlier:
-        raise BadInput(f"These bytes are the batch “{earlier.name}” already.", field="file")
+        raise KnownBatch(earlier)
 
 
-def _order_readings(batch: Batch, now: datetime) -> None:
-    for monitor in Monitor.objects.filter(version=batch.version).order_by("pk"):
-        kind = monitors.find(monitor.key)
-        if kind is not None and kind.needs_batch:
-            reading = Reading.objects.create(monitor=monitor, batch=batch, requested_at=now, hinted_at=now)
-            hints.send_after_commit(READ_TASK, reading.pk)
-
-
-def _locked(version_id: int) -> ModelVersion:
+def locked(version_id: int) -> ModelVersion:
+    """The version, locked first as everywhere."""
     return (
         ModelVersion.objects.select_for_update(of=("self",)).select_related("model__owner", "policy").get(pk=version_id)
     )

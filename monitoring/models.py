@@ -105,6 +105,12 @@ class Reading(LeasedRun):
 
     monitor = models.ForeignKey(Monitor, on_delete=models.PROTECT, related_name="readings")
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="readings", null=True, blank=True)
+    outcomes = models.JSONField(
+        default=list, blank=True, help_text="Deliveries of outcomes that the batch is read with: id, name, digest."
+    )
+    outcomes_digest = models.CharField(
+        max_length=64, blank=True, help_text="SHA-256 of these digests in order; empty: the batch as it came."
+    )
     overdue_since = models.DateTimeField(
         null=True, blank=True, help_text="For a reading of the clock: from when on a batch was overdue."
     )
@@ -125,7 +131,10 @@ class Reading(LeasedRun):
     class Meta:
         ordering: ClassVar[list[str]] = ["-pk"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["monitor", "batch"], name="a_monitor_reads_a_batch_once"),
+            models.UniqueConstraint(
+                fields=["monitor", "batch", "outcomes_digest"],
+                name="a_monitor_reads_a_batch_once_per_state_of_outcomes",
+            ),
             models.UniqueConstraint(fields=["monitor", "overdue_since"], name="a_missed_window_is_read_once"),
             models.CheckConstraint(
                 condition=Q(batch__isnull=False, overdue_since__isnull=True)
@@ -167,6 +176,150 @@ class Picture(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class OutcomeDelivery(models.Model):
+    """Outcomes that came after the rows they belong to, joined by the key that was declared at approval.
+
+    The same bytes are one delivery, once as outcomes and once as a correction of outcomes.
+    """
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="outcome_deliveries")
+    file = models.ForeignKey(StoredFile, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, help_text="Where the outcomes come from, in the words of the sender.")
+    corrects = models.BooleanField(default=False, help_text="Its outcomes replace those that were delivered before.")
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+        verbose_name_plural = "outcome deliveries"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "file", "corrects"], name="the_same_outcomes_are_one_delivery"),
+            models.CheckConstraint(condition=Q(corrects=False) | ~Q(description=""), name="a_correction_says_why"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        """The page of the delivery."""
+        return f"/monitoring/outcomedelivery/{self.pk}/change/"
+
+
+class MatchVerdict(models.TextChoices):
+    """What became of a delivery. Only what is in use reaches a reading, and then all of it."""
+
+    IN_USE = "in_use", "In use"
+    NOT_COMPUTABLE = "not_computable", "Not usable"
+    ERROR = "error", "Error"
+
+
+class Matching(LeasedRun):
+    """One delivery of outcomes set beside the batches of its version and the deliveries before it."""
+
+    delivery = models.OneToOneField(OutcomeDelivery, on_delete=models.PROTECT, related_name="matching")
+    verdict = models.CharField(max_length=20, choices=MatchVerdict.choices, blank=True)
+    sentences = models.JSONField(default=list, blank=True, help_text="What was found, one sentence each.")
+    numbers = models.JSONField(default=dict, blank=True, help_text="Rows, keys, and what was matched in each batch.")
+    log = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"Matching of {self.delivery}"
+
+
+class FileState(models.TextChoices):
+    """What became of a file of a watched folder."""
+
+    SEEN = "seen", "Seen, not complete yet"
+    TAKEN = "taken", "Taken"
+    REFUSED = "refused", "Refused"
+
+
+class WatchedFile(models.Model):
+    """A file of a watched folder as it was last seen. A file that changes is another one, and is looked at again."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="watched_files")
+    folder = models.CharField(max_length=60)
+    name = models.CharField(max_length=255)
+    size = models.BigIntegerField()
+    changed_ns = models.BigIntegerField(help_text="When it was last written, as the file system says, in nanoseconds.")
+    seen_at = models.DateTimeField(help_text="Since when it looks like this.")
+    state = models.CharField(max_length=10, choices=FileState.choices, default=FileState.SEEN)
+    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
+    sentence = models.TextField(blank=True, help_text="Why it was refused.")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["version", "folder", "name"], name="a_folder_has_each_file_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Schedule(models.TextChoices):
+    """How long a window of a source is."""
+
+    DAILY = "daily", "Every day"
+    WEEKLY = "weekly", "Every week, Monday to Sunday"
+    MONTHLY = "monthly", "Every month"
+
+
+class BatchSource(models.Model):
+    """A relation of a named connection that a version's batches are taken from, one for each window that is over."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="batch_sources")
+    connection = models.CharField(max_length=60)
+    relation = models.CharField(max_length=200)
+    time_column = models.CharField(max_length=200)
+    schedule = models.CharField(max_length=10, choices=Schedule.choices)
+    starts_on = models.DateField(help_text="Windows that begin before this day are taken only when somebody asks.")
+    declared_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    declared_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["version", "connection", "relation"],
+                condition=Q(ended_at__isnull=True),
+                name="a_relation_is_one_source_of_a_version",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.relation} of {self.connection}"
+
+
+class SourceWindow(models.Model):
+    """One window of a source: the batch that was taken, or why none could be. Each window is taken once."""
+
+    source = models.ForeignKey(BatchSource, on_delete=models.PROTECT, related_name="windows")
+    first_day = models.DateField()
+    last_day = models.DateField()
+    ordered_at = models.DateTimeField()
+    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    tried_at = models.DateTimeField(null=True, blank=True)
+    sentence = models.TextField(blank=True, help_text="Why there is no batch, when it was tried last.")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["source", "first_day"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["source", "first_day"], name="a_source_gives_each_window_once"),
+            models.CheckConstraint(
+                condition=Q(last_day__gte=F("first_day")), name="a_window_of_a_source_ends_after_it_starts"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_day} to {self.last_day}"
 
 
 class AlarmNoteKind(models.TextChoices):

@@ -29,7 +29,7 @@ from monitoring import monitors as monitor_kinds
 from monitoring.alarms import Level, Mark, trajectory
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
 from monitoring.panels import title_of
-from monitoring.standing import day_of
+from monitoring.standing import day_of, newest
 from portal.errors import NotPermitted, Refused
 
 FORMAT = "monitoring-record/1"
@@ -150,7 +150,7 @@ def _headline(row: Reading | None) -> dict[str, Any] | None:
 
 
 def _standings(row: Monitor, readings: Iterable[Reading]) -> tuple[Any, ...]:
-    marks = [Mark(day_of(one), None if one.level is None else Level(one.level)) for one in readings]
+    marks = [Mark(day_of(one), None if one.level is None else Level(one.level)) for one in newest(readings)]
     return trajectory(marks, after=row.after, clears_after=row.clears_after)
 
 

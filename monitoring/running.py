@@ -7,40 +7,31 @@ from __future__ import annotations
 
 import platform
 import uuid
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.metadata import version as library_version
-from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
 from django.utils import timezone
 
-from approvals import kept_results, referring
+from approvals import kept_results
 from approvals.canonical import digest
 from approvals.charts import drawn
 from approvals.checks._readings import reading_as_json
-from approvals.checks.base import Input, ParameterError, build
+from approvals.checks.base import ParameterError, build
 from approvals.checks.base import Reading as Measured
-from approvals.kept_results import KeptResults
-from approvals.measures.reading import TableError
-from approvals.measures.references import Referenced
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.sandbox import JobDescription, Limits, SandboxError, Seldom, measure_in_child
-from monitoring import batch_facts, consequences, monitors
+from approvals.sandbox import SandboxError
+from monitoring import consequences, inputs, leases, monitors, standing
 from monitoring.batches import READ_TASK
 from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
-from monitoring.monitors.base import BATCH, REFERENCE, MonitorKind
+from monitoring.monitors.base import MonitorKind
 from portal import hints, ledger
 
-LEASE = timedelta(seconds=60)
-ATTEMPTS = 3
-HINT_AGAIN = timedelta(seconds=10)
-SEED = 20_240_613
+ATTEMPTS = leases.ATTEMPTS
 LIBRARIES = ("duckdb", "numpy", "scipy")
 UNMEASURABLE = {"input": ReadingVerdict.NOT_COMPUTABLE}
 
@@ -71,7 +62,9 @@ def execute(reading_id: int) -> bool:
         return finish(row.pk, token, result=Result(ReadingVerdict.ERROR, (sentence,)), now=timezone.now())
     kept = kept_results.kept_for(_kept_name(row.pk), _looked_at(row, kind))
     try:
-        result = _judged(row, token, kind, _measure(row, token, kind, kept))
+        result = _judged(
+            row, token, kind, leases.measure(row, token, check=kind, job=inputs.of_reading(row, kind), kept=kept)
+        )
     except SandboxError as failure:
         if failure.kind == "stopped":
             return False
@@ -93,7 +86,8 @@ def _kept_name(reading_id: int) -> str:
 
 def _looked_at(row: Reading, kind: type[MonitorKind]) -> list[Any]:
     files = [piece.file.sha256 if piece else "" for piece in (row.monitor.reference, row.batch)]
-    return [row.monitor.key, kind.version, row.monitor.parameters, row.monitor.thresholds, files, SEED]
+    asked = [row.monitor.parameters, row.monitor.thresholds]
+    return [row.monitor.key, kind.version, *asked, files, row.outcomes_digest, inputs.SEED]
 
 
 def _put_back(reading_id: int, token: uuid.UUID, *, now: datetime) -> bool:
@@ -112,111 +106,7 @@ def _put_back(reading_id: int, token: uuid.UUID, *, now: datetime) -> bool:
 
 def claim(reading_id: int, *, now: datetime) -> uuid.UUID | None:
     """Take the lease of a queued reading, or of one whose holder went silent. None: nothing to do."""
-    token = uuid.uuid4()
-    free = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_until__lt=now)
-    taken = Reading.objects.filter(free, pk=reading_id, attempt__lt=ATTEMPTS).update(
-        status=RunStatus.RUNNING,
-        token=token,
-        attempt=F("attempt") + 1,
-        lease_until=now + LEASE,
-        heartbeat_at=now,
-        started_at=now,
-    )
-    return token if taken else None
-
-
-def _renew(reading_id: int, token: uuid.UUID, *, now: datetime, **told: Any) -> bool:
-    """Hold the lease a little longer; False if it is not ours any more."""
-    mine = Reading.objects.filter(pk=reading_id, token=token, status=RunStatus.RUNNING)
-    return bool(mine.update(heartbeat_at=now, lease_until=now + LEASE, **told))
-
-
-def _measure(row: Reading, token: uuid.UUID, kind: type[MonitorKind], kept: KeptResults) -> Measured:
-    begun_at, last_beat = 0 if kept.is_new else row.progress, timezone.now()
-    prefix = "" if kept.is_new else f"Continued at {begun_at} %: "
-    alive = _renew(row.pk, token, now=last_beat, progress=begun_at, progress_text=f"{prefix}Starting")
-
-    def tell(percent: int, text: str) -> None:
-        nonlocal alive
-        told: dict[str, Any] = {"progress": max(percent, begun_at), "progress_text": f"{prefix}{text}"[:200]}
-        if kept.moved():  # a later attempt would not be another vain one
-            told["attempt"] = 1
-        alive = _renew(row.pk, token, now=timezone.now(), **told)
-
-    on_progress = Seldom(tell)
-
-    def should_stop() -> bool:
-        nonlocal alive, last_beat
-        on_progress.flush()
-        now = timezone.now()
-        if now - last_beat > LEASE / 4:
-            last_beat = now
-            alive = _renew(row.pk, token, now=now)
-        return not alive
-
-    root = Path(settings.VAR) / "run"
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    measured = measure_in_child(
-        check=kind,
-        job=replace(_job(row, kind), kept=kept.for_child),
-        limits=Limits(**settings.CHECK_LIMITS),
-        on_progress=on_progress,
-        should_stop=should_stop,
-        work_root=root,
-    )
-    return measured if kept.is_new else replace(measured, log=(f"Continued at {begun_at} %.", *measured.log))
-
-
-def _job(row: Reading, kind: type[MonitorKind]) -> JobDescription:
-    if not kind.needs_batch:
-        facts = {"days": _days_without(row), "every_days": row.monitor.every_days}
-        return JobDescription(inputs={}, facts=facts, parameters=row.monitor.parameters, seed=SEED)
-    reference, batch = row.monitor.reference, row.batch
-    if reference is None or batch is None:
-        raise SandboxError("There is no approved evaluation table to compare the batch with.", kind="input")
-    inputs = {
-        REFERENCE: Input(
-            kind=REFERENCE,
-            path=reference.file.path,
-            name=reference.name,
-            sha256=reference.file.sha256,
-            artifact_sha256=reference.artifact_sha256,
-            details=reference.details,
-            table=_table(row, reference.file.path, reference.name, reference.uploaded_at),
-        ),
-        BATCH: Input(
-            kind=BATCH,
-            path=batch.file.path,
-            name=batch.name,
-            sha256=batch.file.sha256,
-            artifact_sha256="",
-            details=reference.details,
-            table=_table(row, batch.file.path, batch.name, batch.received_at),
-        ),
-    }
-    return JobDescription(
-        inputs=inputs,
-        facts=batch_facts.facts_for(row, kind),
-        parameters=row.monitor.parameters,
-        seed=SEED,
-        thresholds=row.monitor.thresholds,
-    )
-
-
-def _table(row: Reading, path: Path, name: str, at: datetime) -> Referenced | None:
-    """Where a table refers to, if it does. Raises SandboxError: without the table there is no reading."""
-    try:
-        return referring.table_in(path, name=name, model=row.monitor.version.model, attached=at)
-    except TableError as error:
-        raise SandboxError(error.sentence, kind="input") from None
-    except OSError:
-        return None  # the monitor says that the bytes are gone
-
-
-def _days_without(row: Reading) -> int:
-    """Days from the last covered day to when the reading was ordered."""
-    since = row.overdue_since or row.requested_at
-    return row.monitor.every_days + max(1, (row.requested_at - since).days)
+    return leases.claim(Reading, reading_id, now=now)
 
 
 def _judged(row: Reading, token: uuid.UUID, kind: type[MonitorKind], measured: Measured) -> Result:
@@ -230,12 +120,23 @@ def _judged(row: Reading, token: uuid.UUID, kind: type[MonitorKind], measured: M
     )
     judgement, headline = grade.judgement, monitor.headline(measured, thresholds)
     numbers = reading_as_json(measured, with_log=False)
+    numbers["looked_at"] = [*numbers["looked_at"], *_outcomes_in_words(row)]
     numbers["headline"] = headline.as_json() if headline else None
     numbers["failed_measures"] = [measure.as_json() for measure in judgement.failed_measures]
-    charts, problems = drawn(measured.charts, still_wanted=lambda: _renew(row.pk, token, now=timezone.now()))
+    charts, problems = drawn(
+        measured.charts, still_wanted=lambda: leases.renew(Reading, row.pk, token, now=timezone.now())
+    )
     log = "\n".join((*measured.log, *problems))
     level = None if grade.level is None else int(grade.level)
     return Result(judgement.verdict, judgement.sentences, numbers, charts, log, level)
+
+
+def _outcomes_in_words(row: Reading) -> list[str]:
+    return [
+        f"Outcomes of “{entry['name']}”{' as a correction' if entry['corrects'] else ''}, SHA-256 {entry['sha256']}, "
+        "joined by key."
+        for entry in row.outcomes
+    ]
 
 
 def _limits(kind: type[MonitorKind], given: dict[str, Any]) -> Any:
@@ -257,20 +158,17 @@ def finish(reading_id: int, token: uuid.UUID, *, result: Result, now: datetime) 
         row.progress, row.progress_text, row.finished_at, row.token = 100, "", now, None
         row.save()
         _record(Event.READING_FINISHED, row, version, verdict=row.verdict, numbers=row.numbers_digest)
-        consequences.follow(row, version, now=now)
+        if not standing.superseded(row):
+            consequences.follow(row, version, now=now)
     return True
 
 
 def sweep(*, now: datetime | None = None) -> tuple[int, ...]:
     """Ids of readings that wait too long or lost their worker, to be hinted again; exhausted ones become errors."""
     now = now or timezone.now()
-    silent = Q(status=RunStatus.RUNNING, lease_until__lt=now)
-    for reading_id in Reading.objects.filter(silent, attempt__gte=ATTEMPTS).values_list("pk", flat=True):
+    for reading_id in leases.silent(Reading, now=now):
         _give_up(reading_id, now)
-    waiting = Q(status=RunStatus.QUEUED, hinted_at__lt=now - HINT_AGAIN) | silent
-    ids = tuple(Reading.objects.filter(waiting, attempt__lt=ATTEMPTS).order_by("pk").values_list("pk", flat=True))
-    Reading.objects.filter(pk__in=ids).update(hinted_at=now)
-    return ids
+    return leases.waiting(Reading, now=now)
 
 
 def _give_up(reading_id: int, now: datetime) -> None:

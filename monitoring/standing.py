@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from django.db.models import DateField, F, Q, QuerySet, Window
+from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, RowNumber, TruncDate
 
 from approvals.models.checks import RunStatus
@@ -20,6 +20,7 @@ from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading
 
 FIRST_LOOK = 8
 LOOKS_FURTHER = 8
+ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
 
 
 @dataclass(frozen=True)
@@ -81,18 +82,41 @@ def day_of(row: Reading) -> date:
     return (row.overdue_since or row.requested_at).date()
 
 
+def superseded(row: Reading) -> bool:
+    """Whether the same monitor read the same batch again, with later outcomes, and that reading says something."""
+    later = Reading.objects.filter(monitor=row.monitor_id, batch=row.batch_id, pk__gt=row.pk, status__in=ENDED)
+    return row.batch_id is not None and later.filter(level__isnull=False).exists()
+
+
+def newest(rows: Iterable[Reading]) -> list[Reading]:
+    """Of each batch the newest reading that says something, else the newest; readings of the clock as they are.
+
+    A reading with outcomes that could not be used does not take an earlier alarm away.
+    """
+    found: dict[tuple[int, int | None, datetime | None], Reading] = {}
+    for row in sorted(rows, key=lambda row: row.pk):
+        place = (row.monitor_id, row.batch_id, row.overdue_since)
+        if row.level is not None or place not in found or found[place].level is None:
+            found[place] = row
+    return list(found.values())
+
+
 def _readings(rows: Iterable[Monitor]) -> QuerySet[Reading]:
-    ended = (RunStatus.FINISHED, RunStatus.CRASHED)
-    found = Reading.objects.filter(monitor__in=list(rows), status__in=ended).select_related("batch").order_by("pk")
+    found = Reading.objects.filter(monitor__in=list(rows), status__in=ENDED).select_related("batch").order_by("pk")
     clock = TruncDate(Coalesce("overdue_since", "requested_at"), tzinfo=UTC)
     found = found.annotate(day=Coalesce("batch__window_end", clock, output_field=DateField()))
     return found.only("monitor_id", "level", "overdue_since", "requested_at", "batch__window_end")
 
 
+_LATER = Reading.objects.filter(
+    monitor=OuterRef("monitor"), batch=OuterRef("batch"), pk__gt=OuterRef("pk"), status__in=ENDED, level__isnull=False
+)
+
+
 def _deciding(rows: Iterable[Monitor], *, before: date | None = None) -> dict[int, list[Reading]]:
     """The newest readings of each monitor that decide how it stands (before a day), in the order of their rows.
 
-    What says nothing is left out. Few are read at first, and more only of those still in an alarm as far back as that.
+    What says nothing, or was read again with later outcomes, is left out. Few are read at first, and more only of those still in an alarm as far back as that.
     """
     said = Q(level__isnull=False) if before is None else Q(level__isnull=False, day__lt=before)
     newest_first = Window(RowNumber(), partition_by=F("monitor"), order_by=[F("day").desc(), F("pk").desc()])
@@ -100,7 +124,7 @@ def _deciding(rows: Iterable[Monitor], *, before: date | None = None) -> dict[in
     open_ones, look = {row.pk: row for row in rows}, FIRST_LOOK
     while open_ones:
         read: dict[int, list[Reading]] = {key: [] for key in open_ones}
-        wanted = _readings(open_ones.values()).filter(said).annotate(place=newest_first)
+        wanted = _readings(open_ones.values()).filter(said).exclude(Exists(_LATER)).annotate(place=newest_first)
         for reading in wanted.filter(place__lte=look):
             read[reading.monitor_id].append(reading)
         found |= read
@@ -134,7 +158,7 @@ def _needs_batch(monitor: Monitor) -> bool:
 
 
 def _trajectory(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ...]:
-    marks = [Mark(day_of(row), None if row.level is None else Level(row.level)) for row in rows]
+    marks = [Mark(day_of(row), None if row.level is None else Level(row.level)) for row in newest(rows)]
     return trajectory(marks, after=monitor.after, clears_after=monitor.clears_after)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitoring import batches, drawing, running, staleness
+from monitoring import batches, drawing, outcomes, running, sources, staleness, watching
 from portal import hints
 
 
@@ -38,16 +38,38 @@ def sweep_pictures() -> int:
     return len(waiting)
 
 
+@shared_task(name=outcomes.MATCH_TASK)
+def match(matching_id: int) -> bool:
+    """Match one delivery of outcomes if it is free and its turn has come."""
+    return outcomes.execute(matching_id)
+
+
 @shared_task(name="monitoring.tasks.sweep")
 def sweep() -> int:
-    """Hint at readings that wait or lost their worker."""
+    """Hint at readings and deliveries that wait or lost their worker."""
     waiting = running.sweep()
     for reading_id in waiting:
         hints.send(batches.READ_TASK, reading_id)
-    return len(waiting)
+    unmatched = outcomes.sweep()
+    for matching_id in unmatched:
+        hints.send(outcomes.MATCH_TASK, matching_id)
+    return len(waiting) + len(unmatched)
 
 
 @shared_task(name="monitoring.tasks.check_staleness")
 def check_staleness() -> int:
     """Order readings for versions that nobody feeds."""
     return len(staleness.check())
+
+
+@shared_task(name="monitoring.tasks.look_into_folders")
+def look_into_folders() -> int:
+    """Take what lies complete in the folders that the administrator named."""
+    return watching.look()
+
+
+@shared_task(name="monitoring.tasks.take_from_sources")
+def take_from_sources() -> int:
+    """Order the windows of declared sources that are over, and take what is ordered."""
+    sources.order_due()
+    return sources.take()

@@ -30,6 +30,11 @@ def _received(facts: Facts) -> str:
     return f"Batch received: {facts.get('name', '')}{window}"
 
 
+def _matched(facts: Facts) -> str:
+    became = {"in_use": "in use", "not_computable": "not usable"}.get(str(facts.get("verdict")), "error")
+    return f"Outcomes matched: {facts.get('name', '')}, {became}"
+
+
 def _noted(facts: Facts) -> str:
     said = {
         "acknowledged": "Alarm acknowledged",
@@ -43,6 +48,14 @@ WORDS: dict[str, Words] = {
     Event.MONITORS_STARTED.value: _started,
     Event.BATCH_RECEIVED.value: _received,
     Event.BATCH_VIEWED.value: lambda facts: f"Batch read: {facts.get('name', '')}",
+    Event.OUTCOMES_RECEIVED.value: lambda facts: f"Outcomes received: {facts.get('name', '')}",
+    Event.OUTCOMES_MATCHED.value: _matched,
+    Event.OUTCOMES_VIEWED.value: lambda facts: f"Outcomes read: {facts.get('name', '')}",
+    Event.FILE_REFUSED.value: lambda facts: f"File of a watched folder refused: {facts.get('name', '')}",
+    Event.SOURCE_DECLARED.value: lambda facts: f"Source of batches declared: {facts.get('relation', '')}",
+    Event.SOURCE_ENDED.value: lambda facts: f"Source of batches ended: {facts.get('relation', '')}",
+    Event.WINDOWS_ORDERED.value: lambda facts: f"Past windows ordered: {facts.get('windows', '')}",
+    Event.WINDOW_REFUSED.value: lambda facts: f"Window of a source not taken: {facts.get('window', '')}",
     Event.READING_FINISHED.value: _reading("Monitor read"),
     Event.READING_RESULT_REFUSED.value: _reading("Late reading refused"),
     Event.ALARM_NOTED.value: _noted,

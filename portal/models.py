@@ -1,12 +1,12 @@
 """The tables of the ground floor. LedgerEntry, LedgerHead and Checkpoint are written by portal.ledger alone,
-Notification and OutgoingMessage by portal.notify alone.
+Notification and OutgoingMessage by portal.notify alone, AccessToken by portal.access_tokens alone.
 """
 
 from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 
 class LedgerEntry(models.Model):
@@ -113,3 +113,30 @@ class OutgoingMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} to {self.recipient}: {self.subject}"
+
+
+class AccessToken(models.Model):
+    """A secret by which programs act as a person, within a scope. Only the SHA-256 of the secret is kept."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="access_tokens")
+    name = models.CharField(max_length=100, help_text="What uses it.")
+    prefix = models.CharField(max_length=16, unique=True, help_text="The beginning of the token, which tells it apart.")
+    digest = models.CharField(max_length=64, unique=True)
+    acts = models.JSONField(help_text="What it may do.")
+    model_ids = models.JSONField(
+        help_text="Keys of the registered models that it may touch; none: all of the person's."
+    )
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        default_permissions = ("view",)
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(expires_at__gt=F("created_at")), name="a_token_expires_after_it_is_made")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal.keys import broker_socket, read_secret_key, var_folder
 from portal.table_places import table_places
+from portal.watched_places import watched_places
 
 
 def flag(name: str) -> bool:
@@ -67,6 +68,7 @@ TABLE_CONNECTIONS = table_places(
     os.environ.get("PORTAL_TABLE_CONNECTIONS", ""), variable="PORTAL_TABLE_CONNECTIONS", target="url"
 )
 TABLE_FOLDERS = table_places(os.environ.get("PORTAL_TABLE_FOLDERS", ""), variable="PORTAL_TABLE_FOLDERS", target="path")
+WATCHED_FOLDERS = watched_places(os.environ.get("PORTAL_WATCHED_FOLDERS", ""))
 PORTAL_URL = os.environ.get("PORTAL_URL", "http://localhost:8000").rstrip("/")
 
 INSTALLED_APPS = [
@@ -270,6 +272,12 @@ CELERY_BEAT_SCHEDULE = {
     "revalidations": {"task": "approvals.tasks.look_at_revalidations", "schedule": timedelta(minutes=15)},
     "kept-results": {"task": "approvals.tasks.forget_kept_results", "schedule": timedelta(hours=1)},
     "staleness": {"task": "monitoring.tasks.check_staleness", "schedule": timedelta(hours=1)},
+    "watched-folders": {
+        "task": "monitoring.tasks.look_into_folders",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "sources": {"task": "monitoring.tasks.take_from_sources", "schedule": 300.0, "options": {"expires": 300.0}},
     "decisions": {"task": "portal.tasks.sign_decisions", "schedule": 60.0, "options": {"expires": 60.0}},
     "seal": {"task": "modelcards.tasks.look_after_seal", "schedule": crontab(hour=0, minute=45)},
     "checkpoint": {"task": "portal.tasks.nightly_checkpoint", "schedule": crontab(hour=0, minute=30)},

@@ -26,6 +26,8 @@ class PortalEvent(StrEnum):
     ACCOUNT_UNLOCKED = "portal.account.unlocked"
     CODES_SET_UP = "portal.account.codes_set_up"
     CODES_REMOVED = "portal.account.codes_removed"
+    TOKEN_ISSUED = "portal.token.issued"  # noqa: S105  (the name of an event)
+    TOKEN_REVOKED = "portal.token.revoked"  # noqa: S105  (the name of an event)
     PASSWORD_SET = "portal.account.password_set"  # noqa: S105  (the name of an event)
 
 

@@ -5,6 +5,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from portal.api import api, schema
+
 
 @require_safe
 def healthz(_request: HttpRequest) -> HttpResponse:
@@ -14,6 +16,8 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
+    path("api/openapi.json", admin.site.admin_view(schema), name="openapi"),
+    path("api/v1/", api.urls),
     path("", admin.site.urls),
 ]
 

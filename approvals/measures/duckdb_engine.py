@@ -61,17 +61,58 @@ class DuckDBEngine(Engine):
 def load(source: Source, *, memory_limit_mb: int, spill: Path | None) -> tuple[DuckDBEngine, tuple[Column, ...]]:
     """The files of a source as one table. TableError for malformed files and for more than the memory holds."""
     with _sentences(source.name):
-        connection = _connect(source, memory_limit_mb=memory_limit_mb, spill=spill)
+        connection = _connect(source.files, memory_limit_mb=memory_limit_mb, spill=spill)
     try:
         with _sentences(source.name):
-            columns, texts = (_load_parquet if source.header is None else _load_csv)(connection, source)
+            columns, texts = (_load_parquet if source.header is None else _load_csv)(connection, source, "t")
     except BaseException:
         connection.close()
         raise
     return DuckDBEngine(connection, source.name, texts), columns
 
 
-def _connect(source: Source, *, memory_limit_mb: int, spill: Path | None) -> duckdb.DuckDBPyConnection:
+class Workbench:
+    """Several tables of files side by side, as relations of given names with cells c0, c1, …; for rows that are joined.
+
+    Reads nothing but these files and what lies in `scratch`, and writes nowhere else. TableError for whatever fails.
+    """
+
+    def __init__(self, files: Sequence[Path], *, memory_limit_mb: int, scratch: Path) -> None:
+        self._connection = _connect(files, memory_limit_mb=memory_limit_mb, spill=scratch, folders=(scratch,))
+
+    def load(self, source: Source, relation: str) -> tuple[Column, ...]:
+        """The files of a source as a relation."""
+        with _sentences(source.name):
+            read = _load_parquet if source.header is None else _load_csv
+            return read(self._connection, source, relation)[0]
+
+    def drop(self, relation: str) -> None:
+        """Forget a relation."""
+        with _sentences(relation):
+            found = self._connection.execute(
+                "SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN (?, ?)",
+                [relation, _raw(relation)],
+            )
+            for name, kind in found.fetchall():
+                self._connection.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {name}")
+
+    def run(self, sql: str, *, about: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement of our own; sentences name `about`."""
+        with _sentences(about):
+            return self._connection.execute(sql).fetchall()
+
+    def write(self, query: str, path: Path, *, about: str) -> None:
+        """The rows of a query as a Parquet file in the scratch folder."""
+        self.run(f"COPY ({query}) TO {_literal(str(path))} (FORMAT parquet)", about=about)
+
+    def close(self) -> None:
+        """Give up all relations."""
+        self._connection.close()
+
+
+def _connect(
+    files: Sequence[Path], *, memory_limit_mb: int, spill: Path | None, folders: Sequence[Path] = ()
+) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -86,17 +127,24 @@ def _connect(source: Source, *, memory_limit_mb: int, spill: Path | None) -> duc
             "python_enable_replacements": "false",
         },
     )
-    connection.execute(f"SET allowed_paths={_listed_files(source)}")
+    connection.execute(f"SET allowed_paths={_listed(files)}")
+    if folders:
+        connection.execute(f"SET allowed_directories={_listed(folders)}")
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")
     return connection
 
 
-def _listed_files(source: Source) -> str:
-    return f"[{', '.join(_literal(str(file)) for file in source.files)}]"
+def _listed(files: Sequence[Path]) -> str:
+    return f"[{', '.join(_literal(str(file)) for file in files)}]"
 
 
-def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loaded:
+def _raw(relation: str) -> str:
+    """What the cells of a relation are called before text is looked at."""
+    return "raw" if relation == "t" else f"raw_{relation}"
+
+
+def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> _Loaded:
     for file in source.files:
         refuse_zero_bytes(file)
     header = source.header or read_header(source.files[0])
@@ -111,7 +159,7 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loaded:
     keys = _folder_keys(source, header.names)
     cells = ", ".join([cells, *(f"{_quoted(key)} AS c{width + i}" for i, key in enumerate(keys))])
     rows = (
-        f"(SELECT {cells} FROM read_csv({_listed_files(source)}, auto_detect=false, header=true, compression='none', "
+        f"(SELECT {cells} FROM read_csv({_listed(source.files)}, auto_detect=false, header=true, compression='none', "
         f"delim={_literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
         f"null_padding=false, ignore_errors=false{_FOLDERS if keys else _NO_FOLDERS})) AS s"
     )
@@ -124,11 +172,11 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loaded:
         columns.append(Column(name=name, kind=kind))
         cell = f"LOWER(TRIM(c{position}))" if type_name != "VARCHAR" else f"c{position}"
         stored.append(f"CAST({cell} AS {type_name}) AS c{position}")
-    connection.execute(f"CREATE TABLE t AS SELECT {', '.join(stored)} FROM {rows}")
+    connection.execute(f"CREATE TABLE {relation} AS SELECT {', '.join(stored)} FROM {rows}")
     return tuple(columns), {}
 
 
-def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loaded:
+def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> _Loaded:
     names = _parquet_names(connection, source.files[0])
     for file in source.files[1:]:
         if _parquet_names(connection, file) != names:
@@ -137,7 +185,7 @@ def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loa
                 f"“{source.files[0].name}”."
             )
     keys = _folder_keys(source, names)
-    rows = f"read_parquet({_listed_files(source)}{_FOLDERS if keys else _NO_FOLDERS})"
+    rows = f"read_parquet({_listed(source.files)}{_FOLDERS if keys else _NO_FOLDERS})"
     check_names(source.name, (*names, *keys))
     described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
     # DuckDB gives what folders say by the alphabet, and of folders around the table, too.
@@ -154,7 +202,7 @@ def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source) -> _Loa
             texts[cell] = sql
     cells_of = {place: f"c{position}" for position, place in enumerate(chosen)}
     aliases = ", ".join(cells_of.get(place, f"u{place}") for place in range(len(described)))
-    for view, cells in (("t", stored), ("raw", raw)):
+    for view, cells in ((relation, stored), (_raw(relation), raw)):
         connection.execute(
             f"CREATE VIEW {view} AS SELECT {', '.join(cells)} FROM (SELECT * FROM {rows}) AS s({aliases})"
         )

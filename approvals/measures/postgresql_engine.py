@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -14,6 +15,7 @@ from psycopg import sql
 from approvals.measures.engine import Column, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import Kind
 from approvals.measures.reading import TableError, UnreachableError, check_names
+from approvals.measures.references import Window
 
 STATEMENT_SECONDS = 3600
 _CONNECT_SECONDS = 10
@@ -98,8 +100,11 @@ class PostgreSQLEngine(Engine):
             raise TableError(f"PostgreSQL does not answer about “{self._name}”: {said(error)}") from error
 
 
-def load(url: str, relation: str) -> tuple[PostgreSQLEngine, tuple[Column, ...]]:
-    """A relation named `table` or `schema.table`. TableError if the server or the relation cannot be reached."""
+def load(url: str, relation: str, window: Window | None = None) -> tuple[PostgreSQLEngine, tuple[Column, ...]]:
+    """A relation named `table` or `schema.table`, or its rows of a window (days of UTC).
+
+    TableError if the server or the relation cannot be reached, or has no such column of dates or times.
+    """
     try:
         connection = psycopg.connect(url, connect_timeout=_CONNECT_SECONDS)
     except psycopg.Error as error:
@@ -116,11 +121,14 @@ def load(url: str, relation: str) -> tuple[PostgreSQLEngine, tuple[Column, ...]]
         with connection.cursor() as cursor:
             cursor.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(quoted))
             described = [(column.name, _type_name(connection, column.type_code)) for column in cursor.description or ()]
-            raw = _Raw(quoted.as_string(connection), _columns(cursor))
-        of_system = _is_of_system(connection, raw.relation)
+            raw = _Raw(_within(quoted, window).as_string(connection), _columns(cursor))
+        of_system = _is_of_system(connection, quoted.as_string(connection))
     except psycopg.Error as error:
         connection.close()
         raise TableError(f"PostgreSQL has no table “{relation}” to read here: {said(error)}") from error
+    if window is not None and dict(described).get(window.column) not in _DATES:
+        connection.close()
+        raise TableError(f"The table “{relation}” has no column “{window.column}” of dates or times.")
     check_names(relation, tuple(name for name, _ in described))
     columns, cells = [], []
     for position, (name, type_name) in enumerate(described):
@@ -129,6 +137,16 @@ def load(url: str, relation: str) -> tuple[PostgreSQLEngine, tuple[Column, ...]]
         cells.append(f"{cell} AS c{position}")
     rows = f"SELECT {', '.join(cells)} FROM {raw.relation} AS s"
     return PostgreSQLEngine(connection, relation, rows, raw, of_system=of_system), tuple(columns)
+
+
+def _within(quoted: sql.Composable, window: Window | None) -> sql.Composable:
+    """The relation, or its rows of a window as one."""
+    if window is None:
+        return quoted
+    column, after = sql.Identifier(window.column), window.last + timedelta(days=1)
+    return sql.SQL("(SELECT * FROM {} AS w WHERE w.{} >= {} AND w.{} < {})").format(
+        quoted, column, sql.Literal(window.first), column, sql.Literal(after)
+    )
 
 
 def _columns(cursor: psycopg.Cursor[Any]) -> tuple[tuple[str, str], ...]:

@@ -160,7 +160,7 @@ def open_referenced(
 def _open_relation(referenced: Referenced, reference: RelationReference) -> Iterator[Table]:
     sentence = ""
     try:
-        with open_relation(referenced.target, reference.relation) as table:
+        with open_relation(referenced.target, reference.relation, reference.window) as table:
             _require_allowed(referenced, reference, table)
             yield table
     except UnreachableError:

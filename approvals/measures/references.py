@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,23 @@ class FileReference:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Rows of some days only: the column of dates or times that says so, first and last day, both of them in it."""
+
+    column: str
+    first: date
+    last: date
+
+
+@dataclass(frozen=True)
 class RelationReference:
-    """A relation of a named connection, and what it held when it was listed."""
+    """A relation of a named connection, or its rows of a window, and what it held when it was listed."""
 
     connection: str
     relation: str
     rows: int
     fingerprint: str
+    window: Window | None = None
 
 
 Reference = FileReference | RelationReference
@@ -126,11 +137,12 @@ def parse(text: bytes, name: str) -> Reference:
     entries = said.keys() - {MARK}
     if entries == {"folder", "files"}:
         return _files(said, name)
-    if entries == {"connection", "relation", "rows", "fingerprint"}:
+    relation = {"connection", "relation", "rows", "fingerprint"}
+    if entries in (relation, relation | {"time_column", "from", "to"}):
         return _relation(said, name)
     raise TableError(
-        f"{name} must name either “folder” and “files”, or “connection”, “relation”, “rows” and “fingerprint”, "
-        "and nothing else."
+        f"{name} must name either “folder” and “files”, or “connection”, “relation”, “rows” and “fingerprint”, with "
+        "“time_column”, “from” and “to” for the rows of some days, and nothing else."
     )
 
 
@@ -139,7 +151,10 @@ def document(reference: Reference) -> bytes:
     if isinstance(reference, FileReference):
         said: dict[str, Any] = {"folder": reference.folder, "files": [vars(file) for file in reference.files]}
     else:
-        said = dict(vars(reference))
+        said = {name: value for name, value in vars(reference).items() if name != "window"}
+        if reference.window is not None:
+            days = {"from": reference.window.first.isoformat(), "to": reference.window.last.isoformat()}
+            said |= {"time_column": reference.window.column, **days}
     return (json.dumps({MARK: FORMAT, **said}, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
 
 
@@ -196,7 +211,21 @@ def _relation(said: Mapping[str, Any], name: str) -> RelationReference:
     if not isinstance(said["fingerprint"], str) or not _FINGERPRINT.fullmatch(said["fingerprint"]):
         raise TableError(f"{name} must give a “fingerprint” as “manage.py refer” and the page write it.")
     connection = _text(said["connection"], "connection", name)
-    return RelationReference(connection, relation, _count(said["rows"], "rows", name), said["fingerprint"])
+    rows, fingerprint = _count(said["rows"], "rows", name), str(said["fingerprint"])
+    return RelationReference(connection, relation, rows, fingerprint, _window(said, name))
+
+
+def _window(said: Mapping[str, Any], name: str) -> Window | None:
+    if "time_column" not in said:
+        return None
+    column = _text(said["time_column"], "time_column", name)
+    try:
+        first, last = (date.fromisoformat(_text(said[entry], entry, name)) for entry in ("from", "to"))
+    except ValueError:
+        raise TableError(f"{name} must give “from” and “to” as days, for example 2026-09-01.") from None
+    if last < first or not column.isprintable():
+        raise TableError(f"{name} names a window that ends before it starts, or a column that cannot be printed.")
+    return Window(column, first, last)
 
 
 def why_not_a_relation(relation: str) -> str:
@@ -226,8 +255,10 @@ def described(reference: Reference) -> str:
     if isinstance(reference, FileReference):
         files = "1 file" if len(reference.files) == 1 else f"{len(reference.files):,} files"
         return f"{files} of the folder “{reference.folder}”, {bytes_in_words(reference.size)}"
+    window = reference.window
+    days = f" from {window.first} to {window.last} by {window.column}" if window else ""
     return (
-        f"the relation {reference.relation} of the connection “{reference.connection}”, {reference.rows:,} rows, "
+        f"the relation {reference.relation} of the connection “{reference.connection}”, {reference.rows:,} rows{days}, "
         f"fingerprint {reference.fingerprint}"
     )
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from approvals.measures.engine import Column, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import Kind
 from approvals.measures.reading import TableError, UnreachableError, check_names
+from approvals.measures.references import Window
 
 LOCAL = "spark-local://"
 _NUMBERS = {"tinyint", "smallint", "int", "bigint"}
@@ -68,8 +70,8 @@ class SparkEngine(Engine):
         return _asked(self._session, f"WITH t AS ({self._relation}) {named}", self._name, values)
 
 
-def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
-    """A relation of the catalogue: `table`, `schema.table` or `catalogue.schema.table`.
+def load(url: str, relation: str, window: Window | None = None) -> tuple[SparkEngine, tuple[Column, ...]]:
+    """A relation of the catalogue, `table`, `schema.table` or `catalogue.schema.table`, or its rows of a window.
 
     `spark://host:port` names a cluster, `spark-local://2` two threads of this machine. TableError if there is no Spark
     or no such relation.
@@ -78,14 +80,23 @@ def load(url: str, relation: str) -> tuple[SparkEngine, tuple[Column, ...]]:
     session.conf.set("spark.sql.runSQLOnFiles", "false")  # csv.`/etc/passwd` would be a relation, too
     quoted = ".".join(f"`{part.replace('`', '``')}`" for part in relation.split("."))
     schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, {}).dtypes
+    if window is not None and not str(dict(schema).get(window.column, "")).startswith(("date", "timestamp")):
+        raise TableError(f"The table “{relation}” has no column “{window.column}” of dates or times.")
     check_names(relation, tuple(name for name, _ in schema))
     columns, cells = [], []
     for position, (name, type_name) in enumerate(schema):
         kind, cell = _cell(f"`{name.replace('`', '``')}`", type_name)
         columns.append(Column(name, kind))
         cells.append(f"{cell} AS c{position}")
-    rows = _asked(session, f"SELECT * FROM {quoted}", relation, {})
+    rows = _asked(session, f"SELECT * FROM {quoted}{_within(window)}", relation, {})
     return SparkEngine(session, rows, relation, cells), tuple(columns)
+
+
+def _within(window: Window | None) -> str:
+    if window is None:
+        return ""
+    column = f"`{window.column.replace('`', '``')}`"
+    return f" WHERE {column} >= DATE'{window.first}' AND {column} < DATE'{window.last + timedelta(days=1)}'"
 
 
 def start(url: str) -> None:

@@ -23,6 +23,7 @@ from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
 from approvals.measures.reading import Format, TableError
+from approvals.measures.references import Window
 from approvals.measures.repetition import repeated_rows, shared_rows
 from approvals.measures.score_reading import read_scores
 from approvals.measures.scores import Floats, ScoreCounts, Scores
@@ -230,13 +231,16 @@ def open_table(
 
 
 @contextmanager
-def open_relation(url: str, relation: str) -> Iterator[Table]:
-    """The table or view `relation` of a database; see `postgresql_engine.load`. TableError as `open_table`."""
+def open_relation(url: str, relation: str, window: Window | None = None) -> Iterator[Table]:
+    """The table or view `relation` of a database, or its rows of a window; see `postgresql_engine.load`.
+
+    TableError as `open_table`.
+    """
     scheme = url.split("://", maxsplit=1)[0]
     if scheme not in LOADERS:
         raise TableError(f"Tables of “{scheme}” are not read here; {', '.join(sorted(LOADERS))} are.")
     load = importlib.import_module(f"approvals.measures.{LOADERS[scheme]}").load
-    engine, columns = load(url, relation)
+    engine, columns = load(url, relation, window)
     with closing(engine):
         yield _with_rows(Table(engine, name=relation, format=scheme, columns=columns))
 

@@ -1,4 +1,4 @@
-"""The approved table and the batch side by side,."""
+"""The approved table and the batch side by side, the latter with the outcomes that came later."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from approvals.checks.base import CheckInputError, Job
 from approvals.measures.labels import Value, same_value, value_text
 from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.tables import Table
-from monitoring.monitors.base import BATCH, REFERENCE
+from monitoring.monitors._late_outcomes import several, with_outcomes
+from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ def both(job: Job, *, kinds: Sequence[str] = (BINARY,)) -> Iterator[Pair]:
     piece = job.input(REFERENCE)
     batch = job.input(BATCH)
     declared = declaration_of(piece, kinds=kinds)
+    late = [delivery for _, delivery in several(job, OUTCOMES)]
+    if late:  # joined before the other table takes memory
+        with with_outcomes(batch, late, declared, job) as now, opened(piece, job) as reference:
+            reference.require(*watched_columns(declared))
+            yield Pair(reference, now, declared)
+        return
     with opened(piece, job) as reference, opened(batch, job) as now:
         reference.require(*watched_columns(declared))
         now.require(*watched_columns(declared))

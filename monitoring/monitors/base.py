@@ -24,7 +24,7 @@ OK, WARNING, BREACH, NOT_COMPUTABLE, NO_LABELS, ERROR = (
     "error",
 )
 VERDICTS = {"passed": OK, "failed": BREACH, "not_computable": NOT_COMPUTABLE}
-REFERENCE, BATCH = "reference", "batch"
+REFERENCE, BATCH, OUTCOMES = "reference", "batch", "outcomes"
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class MonitorKind(Check):
     inputs: ClassVar[tuple[str, ...]] = (REFERENCE, BATCH)
     needs_batch: ClassVar[bool] = True
     """False: it watches the clock and is read every hour instead of on each batch."""
+    needs_outcomes: ClassVar[bool] = False
+    """True: it is read again when outcomes of a batch come later, and finds them joined to it."""
     required: ClassVar[tuple[Rule, ...]] = ()
     """Rules that hold under any policy."""
 

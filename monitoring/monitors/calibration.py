@@ -53,6 +53,7 @@ class Calibration(MonitorKind):
 
     title = "Calibration of the batch"
     version = "1"
+    needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
     kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {

@@ -106,6 +106,7 @@ class Fairness(MonitorKind):
 
     title = "Fairness of the batch"
     version = "3"
+    needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
     kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {

@@ -60,6 +60,7 @@ class Performance(MonitorKind):
 
     title = "Performance of the batch"
     version = "3"
+    needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
     kinds_of_settings = performance.Performance.kinds_of_settings

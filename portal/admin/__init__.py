@@ -6,6 +6,6 @@ from portal.admin_site import PortalAdminSite
 
 __all__ = ["PortalAdminSite", "ScopedAdmin", "row_number", "say"]
 
-from portal.admin import people, records  # noqa: F401  (they register with the site)
+from portal.admin import people, records, tokens  # noqa: F401  (they register with the site)
 
 panels.WORK.append(records.notifications_entry)

@@ -1,0 +1,178 @@
+"""What the API says of versions, monitors, batches, outcomes and readings: typed fields, and how rows fill them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from ninja import Schema
+
+from approvals.models import ModelVersion
+from monitoring import monitors
+from monitoring.alarms import Level
+from monitoring.models import Batch, Monitor, OutcomeDelivery, Reading
+from monitoring.standing import AlarmState
+
+
+class VersionDocument(Schema):
+    """A version that is or was deployed."""
+
+    id: int
+    model: str
+    number: str
+    stage: str
+    owner: str
+    approval_expires_at: datetime | None
+    alarm: str | None
+    alarm_since: date | None
+
+
+class MonitorDocument(Schema):
+    """One monitor with its limits. `alarm` is null while no reading has said anything."""
+
+    id: int
+    key: str
+    title: str
+    thresholds: dict[str, Any]
+    warn: dict[str, Any]
+    critical: dict[str, Any]
+    every_days: int
+    suspends: bool
+    alarm: str | None
+    alarm_since: date | None
+    readings_beyond_in_a_row: int
+    muted_until: date | None
+    incident: str | None
+
+
+class BatchDocument(Schema):
+    """Rows that the version met."""
+
+    id: int
+    name: str
+    description: str
+    window_start: date
+    window_end: date
+    sha256: str
+    size: int
+    received_at: datetime
+
+
+class DeliveryDocument(Schema):
+    """Outcomes, and what became of them."""
+
+    id: int
+    name: str
+    description: str
+    corrects: bool
+    sha256: str
+    size: int
+    received_at: datetime
+    status: str
+    verdict: str
+    sentences: list[str]
+    matched: dict[str, Any]
+
+
+class ReadingSummary(Schema):
+    """What a monitor says of a batch; without a batch, of the clock."""
+
+    id: int
+    monitor: str
+    batch: int | None
+    window_start: date | None
+    window_end: date | None
+    status: str
+    verdict: str
+    level: str | None
+    sentences: list[str]
+    outcomes: list[dict[str, Any]]
+    requested_at: datetime
+    finished_at: datetime | None
+
+
+class ReadingDocument(ReadingSummary):
+    """The same, with everything that was measured and by what."""
+
+    numbers: dict[str, Any]
+    numbers_sha256: str
+    engine: dict[str, Any]
+
+
+def as_version(row: ModelVersion, alarms: Iterable[AlarmState]) -> dict[str, Any]:
+    """With the worst alarm of its monitors."""
+    known = [alarm for alarm in alarms if alarm.known or alarm.level]
+    worst = max((alarm.level for alarm in known), default=None)
+    since = [alarm.since for alarm in known if alarm.since is not None and alarm.level == worst]
+    return {
+        "id": row.pk,
+        "model": row.model.name,
+        "number": row.number,
+        "stage": row.stage,
+        "owner": row.model.owner.get_username(),
+        "approval_expires_at": row.approval_expires_at,
+        "alarm": None if worst is None else worst.in_words,
+        "alarm_since": min(since, default=None),
+    }
+
+
+def as_monitor(row: Monitor, alarm: AlarmState) -> dict[str, Any]:
+    """With its alarm."""
+    kind = monitors.find(row.key)
+    return {
+        "id": row.pk,
+        "key": row.key,
+        "title": str(kind.title) if kind else row.key,
+        **{name: getattr(row, name) for name in ("thresholds", "warn", "critical", "every_days", "suspends")},
+        "alarm": alarm.level.in_words if alarm.known or alarm.level else None,
+        "alarm_since": alarm.since,
+        "readings_beyond_in_a_row": alarm.in_a_row,
+        "muted_until": alarm.muted.until if alarm.muted else None,
+        "incident": alarm.incident.incident if alarm.incident else None,
+    }
+
+
+def as_batch(row: Batch) -> dict[str, Any]:
+    """Its facts."""
+    names = ("name", "description", "window_start", "window_end", "received_at")
+    return {"id": row.pk, "sha256": row.file.sha256, "size": row.file.size} | {n: getattr(row, n) for n in names}
+
+
+def as_delivery(row: OutcomeDelivery) -> dict[str, Any]:
+    """With what became of it."""
+    matching = row.matching
+    return {
+        "id": row.pk,
+        **{name: getattr(row, name) for name in ("name", "description", "corrects", "received_at")},
+        "sha256": row.file.sha256,
+        "size": row.file.size,
+        "status": matching.status,
+        "verdict": matching.verdict,
+        "sentences": matching.sentences,
+        "matched": matching.numbers,
+    }
+
+
+def as_summary(row: Reading) -> dict[str, Any]:
+    """Without numbers."""
+    return {
+        "id": row.pk,
+        "monitor": row.monitor.key,
+        "batch": row.batch_id,
+        "window_start": row.batch.window_start if row.batch else None,
+        "window_end": row.batch.window_end if row.batch else None,
+        "level": None if row.level is None else Level(row.level).in_words,
+        **{name: getattr(row, name) for name in ("status", "verdict", "sentences", "outcomes")},
+        **{name: getattr(row, name) for name in ("requested_at", "finished_at")},
+    }
+
+
+def as_reading(row: Reading) -> dict[str, Any]:
+    """With numbers."""
+    return {
+        **as_summary(row),
+        "numbers": row.numbers,
+        "numbers_sha256": row.numbers_digest,
+        "engine": row.engine,
+    }

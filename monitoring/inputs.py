@@ -1,0 +1,112 @@
+"""What a reading, and the matching of a delivery, look at: files, what they refer to, and what was declared of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from approvals import referring
+from approvals.checks.base import Input
+from approvals.measures.reading import TableError
+from approvals.measures.references import Referenced
+from approvals.models import ModelVersion
+from approvals.sandbox import JobDescription, SandboxError
+from monitoring import batch_facts, outcomes_in_use
+from monitoring.batches import declared
+from monitoring.models import Batch, Matching, OutcomeDelivery, Reading
+from monitoring.monitors._late_outcomes import EARLIER, numbered
+from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE, MonitorKind
+
+SEED = 20_240_613
+
+
+def of_reading(row: Reading, kind: type[MonitorKind]) -> JobDescription:
+    """Raises SandboxError if something is missing that the reading needs."""
+    if not kind.needs_batch:
+        facts = {"days": _days_without(row), "every_days": row.monitor.every_days}
+        return JobDescription(inputs={}, facts=facts, parameters=row.monitor.parameters, seed=SEED)
+    reference, batch = row.monitor.reference, row.batch
+    if reference is None or batch is None:
+        raise SandboxError("There is no approved evaluation table to compare the batch with.", kind="input")
+    version = row.monitor.version
+    inputs = {
+        REFERENCE: Input(
+            kind=REFERENCE,
+            path=reference.file.path,
+            name=reference.name,
+            sha256=reference.file.sha256,
+            artifact_sha256=reference.artifact_sha256,
+            details=reference.details,
+            table=_table(version, reference.file.path, reference.name, reference.uploaded_at),
+        ),
+        BATCH: Input(
+            kind=BATCH,
+            path=batch.file.path,
+            name=batch.name,
+            sha256=batch.file.sha256,
+            artifact_sha256="",
+            details=reference.details,
+            table=_table(version, batch.file.path, batch.name, batch.received_at),
+        ),
+    }
+    named = [int(entry["delivery"]) for entry in row.outcomes]
+    found = OutcomeDelivery.objects.select_related("file", "version__model").in_bulk(named)
+    for place, number in enumerate(named, start=1):
+        inputs[numbered(OUTCOMES, place)] = _delivery(found[number], OUTCOMES)
+    return JobDescription(
+        inputs=inputs,
+        facts=batch_facts.facts_for(row, kind),
+        parameters=row.monitor.parameters,
+        seed=SEED,
+        thresholds=row.monitor.thresholds,
+    )
+
+
+def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
+    """What the delivery is set beside, and by number of the batch why one is not looked at. SandboxError as above."""
+    version, troubles = row.delivery.version, {}
+    inputs = {OUTCOMES: _delivery(row.delivery, OUTCOMES)}
+    earlier = outcomes_in_use.in_use(version).filter(pk__lt=row.delivery_id)
+    for delivery in earlier.select_related("file", "version__model"):
+        inputs[numbered(EARLIER, delivery.pk)] = _delivery(delivery, EARLIER)
+    details = declared(version)
+    for batch in Batch.objects.filter(version=version).select_related("file").order_by("pk"):
+        try:
+            table = _table(version, batch.file.path, batch.name, batch.received_at)
+        except SandboxError as error:
+            troubles[str(batch.pk)] = error.sentence
+            continue
+        if table is not None and table.is_relation:
+            troubles[str(batch.pk)] = f"“{batch.name}” is a table of a database, to which no outcomes are joined."
+            continue
+        inputs[numbered(BATCH, batch.pk)] = Input(
+            kind=BATCH, path=batch.file.path, name=batch.name, sha256=batch.file.sha256, details=details, table=table
+        )
+    return JobDescription(inputs=inputs, seed=SEED), troubles
+
+
+def _delivery(delivery: OutcomeDelivery, kind: str) -> Input:
+    return Input(
+        kind=kind,
+        path=delivery.file.path,
+        name=delivery.name,
+        sha256=delivery.file.sha256,
+        details={**declared(delivery.version), "corrects": delivery.corrects},
+        table=_table(delivery.version, delivery.file.path, delivery.name, delivery.received_at),
+    )
+
+
+def _table(version: ModelVersion, path: Path, name: str, at: datetime) -> Referenced | None:
+    """Where a table refers to, if it does. Raises SandboxError: without the table there is no reading."""
+    try:
+        return referring.table_in(path, name=name, model=version.model, attached=at)
+    except TableError as error:
+        raise SandboxError(error.sentence, kind="input") from None
+    except OSError:
+        return None  # the process that measures says that the bytes are gone
+
+
+def _days_without(row: Reading) -> int:
+    """Days from the last covered day to when the reading was ordered."""
+    since = row.overdue_since or row.requested_at
+    return row.monitor.every_days + max(1, (row.requested_at - since).days)

@@ -1,0 +1,152 @@
+"""Outcomes that came later, beside the batch they belong to; and a delivery of them beside every batch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from approvals.checks._evaluation import Declaration, declaration_of
+from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement, Reading, Report
+from approvals.measures.keeping import remembering
+from approvals.measures.late_outcomes import BatchMatch, Contradiction, Examined, Files, Named, joined, matcher
+from approvals.measures.reading import TableError
+from approvals.measures.referenced import confirm_unchanged, unsaid, verify
+from approvals.measures.tables import Table
+from monitoring.monitors.base import BATCH, OUTCOMES
+
+EARLIER = "earlier"
+
+
+def numbered(kind: str, number: int) -> str:
+    """What one of several inputs of a kind is called; they are in order by this name."""
+    return f"{kind}_{number:09d}"
+
+
+def several(job: Job, kind: str) -> list[tuple[str, Input]]:
+    """The inputs of a kind, in order, with the number that each was given."""
+    found = sorted((name, piece) for name, piece in job.inputs.items() if name.startswith(f"{kind}_"))
+    return [(name.removeprefix(f"{kind}_").lstrip("0"), piece) for name, piece in found]
+
+
+@contextmanager
+def with_outcomes(batch: Input, deliveries: Sequence[Input], declared: Declaration, job: Job) -> Iterator[Table]:
+    """The batch with the outcomes of these deliveries as its label column, without features that nothing needs.
+
+    What is wrong with one of them becomes a CheckInputError.
+    """
+    columns, named, late = _columns(declared), Named(declared.key, declared.label), [_files(one) for one in deliveries]
+    asked = set(_texts_in(vars(job.parameters))) if job.parameters is not None else set()
+    try:
+        with joined(_files(batch), late, named, columns, scratch=job.work, also=asked) as table:
+            digests = " ".join(piece.sha256 for piece in (batch, *deliveries))
+            table.engine = remembering(table.engine, f"{BATCH} {digests}")
+            yield table
+    except TableError as error:
+        raise CheckInputError(error.sentence) from error
+
+
+def _columns(declared: Declaration) -> list[str]:
+    """All that measures of outcomes look at, without the outcome itself."""
+    scores = (declared.score, *declared.class_scores.values())
+    slices = (column for described in declared.slices.values() for column in described)
+    named = (declared.prediction, *scores, *declared.groups, *slices)
+    return list(dict.fromkeys(name for name in named if name and name != declared.label))
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Every text in what a policy sets: some of them name columns that were not declared."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from (*_texts_in(name), *_texts_in(inner))
+    elif isinstance(value, list | tuple | set):
+        for inner in value:
+            yield from _texts_in(inner)
+
+
+def _files(piece: Input) -> Files:
+    corrects = bool(piece.details.get("corrects"))
+    if piece.table is None:
+        return Files(piece.name, piece.path, corrects=corrects)
+    if piece.table.is_relation:
+        raise CheckInputError(
+            f"{piece.name} is a table of a database; outcomes are joined to tables in files only. Bring its outcomes "
+            "in the label column of a new batch."
+        )
+    return Files(piece.name, Path(piece.table.target), piece.table.paths, corrects=corrects)
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """Nothing can be set."""
+
+
+class OutcomeMatching(Check):
+    """Which rows of which batches a delivery has outcomes for, in `details`. No check of a policy."""
+
+    title = "Matching of outcomes"
+    version = "1"
+    inputs = (OUTCOMES,)
+    hashes_inputs_itself = True
+    Parameters = Nothing
+    Thresholds = Nothing
+
+    def measure(self, job: Job, report: Report) -> Reading:
+        delivery, earlier, batches = job.input(OUTCOMES), several(job, EARLIER), several(job, BATCH)
+        declared = declaration_of(delivery, kinds=("binary", "multiclass", "regression"))
+        pieces = [delivery, *(piece for _, piece in earlier)]
+        try:
+            for piece in pieces:
+                _verified(piece)
+            named, said = Named(declared.key, declared.label), [_files(piece) for piece in pieces]
+            readable = [*said, *(_files(piece) for _, piece in batches)]
+            with matcher(readable, named, scratch=job.work) as prepared:
+                found = prepared.examine(said[0], said[1:])
+                troubles = {}
+                for place, (number, piece) in enumerate(batches):
+                    report(place / len(batches), f"Looking at batch {place + 1:,} of {len(batches):,}")
+                    try:
+                        _verified(piece)
+                        found.batches[number] = prepared.match(_files(piece), f"b{place}")
+                    except Contradiction:
+                        raise
+                    except TableError as error:
+                        troubles[number] = f"“{piece.name}” was not looked at: {error.sentence}"
+                found.unmatched = prepared.unmatched()
+        except TableError as error:
+            raise CheckInputError(error.sentence) from error
+        return Reading(measures=(), looked_at=(), details=_as_json(found, troubles))
+
+    def judge(self, reading: Reading, thresholds: Any) -> Judgement:
+        raise NotImplementedError("What follows from a delivery is no verdict of a policy.")
+
+
+def _verified(piece: Input) -> None:
+    """TableError unless the bytes are those that were delivered."""
+    if piece.table is not None:
+        confirm_unchanged(piece.table, verify(piece.table, unsaid))
+        return
+    try:
+        with piece.path.open("rb") as stream:
+            same = hashlib.file_digest(stream, "sha256").hexdigest() == piece.sha256
+    except OSError:
+        same = False
+    if not same:
+        raise TableError(f"The stored bytes of {piece.name} are gone or are not what was delivered.")
+
+
+def _as_json(found: Examined, troubles: dict[str, str]) -> dict[str, Any]:
+    return {
+        **{name: value for name, value in vars(found).items() if name != "batches"},
+        "batches": {number: _match(one) for number, one in found.batches.items()},
+        "troubles": troubles,
+    }
+
+
+def _match(one: BatchMatch) -> dict[str, int]:
+    return dict(vars(one))

@@ -1,0 +1,256 @@
+"""Takes in outcomes that come after the rows they belong to, sets them beside the batches, and orders new readings.
+
+A delivery is used as a whole or not at all: contradictory outcomes decide nothing. What was delivered before is
+replaced only by a delivery that says that it corrects, and why.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from approvals import files, kept_results, permissions, referring, refusals
+from approvals.events import Event as ApprovalsEvent
+from approvals.models import EvidenceKind, ModelVersion
+from approvals.models.checks import RunStatus
+from approvals.sandbox import SandboxError
+from monitoring import inputs, leases
+from monitoring.batches import declared, locked, require_may_deliver
+from monitoring.events import Event
+from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery
+from monitoring.monitors._late_outcomes import OutcomeMatching
+from monitoring.outcomes_in_use import may_match, order_readings
+from portal import hints, ledger, notify
+from portal.errors import BadInput, Refused
+from portal.texts import require_storable
+
+MATCH_TASK = "monitoring.tasks.match"
+REASON_MINIMUM = 10
+UNMEASURABLE = {"input": MatchVerdict.NOT_COMPUTABLE}
+
+
+class KnownDelivery(BadInput):
+    """The same bytes are a delivery of this version already."""
+
+    code = "known-delivery"
+
+    def __init__(self, delivery: OutcomeDelivery) -> None:
+        super().__init__(f"These bytes are the delivery “{delivery.name}” already.", field="file")
+        self.delivery = delivery
+
+
+def receive(
+    *,
+    version_id: int,
+    actor: User,
+    stream: BinaryIO,
+    name: str,
+    corrects: bool = False,
+    description: str = "",
+    now: datetime | None = None,
+) -> OutcomeDelivery:
+    """Store a delivery and queue its matching.
+
+    Raises NotPermitted, Refused (not deployed, no key declared) or BadInput with the sentence for the form; nothing is
+    kept then.
+    """
+    now = now or timezone.now()
+    version = ModelVersion.objects.select_related("model").get(pk=version_id)
+    recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="deliver outcomes")
+    with recorded:
+        require_may_deliver(version, actor)
+        details = _columns(version)
+        require_storable(name, field="name")
+        require_storable(description, field="description")
+        if corrects and len(description.strip()) < REASON_MINIMUM:
+            raise BadInput(
+                f"Say in at least {REASON_MINIMUM} characters why outcomes are corrected.", field="description"
+            )
+        with files.incoming(stream) as upload:
+            reference = files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name)
+            table = referring.require_may_refer(actor, version.model, reference) if reference else None
+            if table is not None and table.is_relation:
+                raise BadInput(
+                    "Outcomes are taken as a file or as files of a folder, not from a database.", field="file"
+                )
+            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=details, table=table)
+            with transaction.atomic():
+                version = locked(version_id)
+                require_may_deliver(version, actor)
+                _require_new(version, upload, corrects=corrects)
+                delivery = OutcomeDelivery.objects.create(
+                    version=version,
+                    file=files.stored(upload),
+                    name=(name.strip() or Path(name).name)[:200],
+                    description=description.strip(),
+                    corrects=corrects,
+                    uploaded_by=actor,
+                    received_at=now,
+                )
+                matching = Matching.objects.create(delivery=delivery, requested_at=now, hinted_at=now)
+                hints.send_after_commit(MATCH_TASK, matching.pk)
+                facts = {"sha256": upload.sha256, "corrects": corrects, "reason": delivery.description}
+                _record(Event.OUTCOMES_RECEIVED, delivery, actor=actor, **facts)
+    return delivery
+
+
+def opened(*, delivery_id: int, actor: User) -> BinaryIO:
+    """The bytes of a delivery, opened for reading; recorded in the ledger. Raises as `batches.opened`."""
+    row = OutcomeDelivery.objects.select_related("file", "version__model").get(pk=delivery_id)
+    permissions.require_view(actor, row.version)
+    found = files.opened(row.file)
+    with transaction.atomic():
+        _record(Event.OUTCOMES_VIEWED, row, actor=actor, sha256=row.file.sha256)
+    return found
+
+
+def _columns(version: ModelVersion) -> dict[str, Any]:
+    """The key and the outcome as declared at approval, which a delivery must have."""
+    said = declared(version)
+    if not said.get("key") or not said.get("label"):
+        raise Refused(
+            "No key column was declared for the evaluation table at approval, so outcomes cannot be joined to rows; "
+            "deliver them in the label column of the batch."
+        )
+    return {name: said[name] for name in ("label", "key")}
+
+
+def _require_new(version: ModelVersion, upload: files.Upload, *, corrects: bool) -> None:
+    known = OutcomeDelivery.objects.filter(version=version, file__sha256=upload.sha256, corrects=corrects).first()
+    if known is not None:
+        raise KnownDelivery(known)
+
+
+def execute(matching_id: int) -> bool:
+    """Match a delivery if it is free and its turn has come; gives whether this call recorded the result."""
+    row = Matching.objects.select_related("delivery__version__model", "delivery__file").get(pk=matching_id)
+    if _waits_for_another(row):
+        return False
+    token = leases.claim(Matching, matching_id, now=timezone.now())
+    if token is None:
+        return False
+    nothing = kept_results.KeptResults(None, is_new=True)
+    try:
+        job, troubles = inputs.of_matching(row)
+        found = leases.measure(row, token, check=OutcomeMatching, job=job, kept=nothing)
+    except SandboxError as failure:
+        if failure.kind == "stopped":
+            return False
+        verdict = UNMEASURABLE.get(failure.kind, MatchVerdict.ERROR)
+        return finish(row.pk, token, verdict=verdict, sentences=[failure.sentence], log=failure.log)
+    numbers = {**found.details, "troubles": {**troubles, **found.details["troubles"]}}
+    sentences = _in_words(numbers)
+    return finish(row.pk, token, verdict=MatchVerdict.IN_USE, sentences=sentences, numbers=numbers, log=found.log)
+
+
+def _waits_for_another(row: Matching) -> bool:
+    """Deliveries of a version take their turn: whether one contradicts is known when those before it are."""
+    open_ones = Matching.objects.filter(delivery__version=row.delivery.version, delivery__lt=row.delivery_id)
+    return open_ones.filter(status__in=(RunStatus.QUEUED, RunStatus.RUNNING)).exists()
+
+
+def _in_words(numbers: dict[str, Any]) -> list[str]:
+    matched = {number: one for number, one in numbers["batches"].items() if one["matched"]}
+    rows = sum(one["matched"] for one in matched.values())
+    found = [
+        f"Keys with an outcome: {numbers['keys']:,}.",
+        f"Rows that have one of them: {rows:,}, in {len(matched):,} of the batches.",
+    ]
+    for count, words in (
+        (numbers["unmatched"], "Keys that are in no batch so far"),
+        (numbers["without_key"], "Rows without a key, which are not used"),
+        (numbers["without_outcome"], "Rows with a key and no outcome yet"),
+        (numbers["repeated"], "Rows that say the same of a key again"),
+    ):
+        if count:
+            found.append(f"{words}: {count:,}.")
+    return [*found, *numbers["troubles"].values()]
+
+
+def finish(
+    matching_id: int,
+    token: uuid.UUID,
+    *,
+    verdict: MatchVerdict,
+    sentences: list[str],
+    numbers: dict[str, Any] | None = None,
+    log: tuple[str, ...] = (),
+    now: datetime | None = None,
+) -> bool:
+    """Record what became of a delivery once, and order readings of the batches that it has outcomes for."""
+    now = now or timezone.now()
+    with transaction.atomic():
+        version, row = _mine(matching_id)
+        if row.token != token or row.status != RunStatus.RUNNING:
+            return False
+        row.status, row.verdict, row.sentences, row.numbers = RunStatus.FINISHED, verdict, sentences, numbers or {}
+        row.log = "\n".join(log)[:100_000]
+        row.progress, row.progress_text, row.finished_at, row.token = 100, "", now, None
+        row.save()
+        _conclude(row, version, now)
+    return True
+
+
+def _conclude(row: Matching, version: ModelVersion, now: datetime) -> None:
+    ordered = 0
+    if row.verdict == MatchVerdict.IN_USE:
+        for batch in Batch.objects.filter(version=version).select_related("version").order_by("pk"):
+            if may_match(row, batch):
+                ordered += order_readings(batch, now=now, only_of_outcomes=True)
+    else:
+        _tell(row, version)
+    following = Matching.objects.filter(delivery__version=version, delivery__gt=row.delivery_id)
+    for waiting in following.filter(status=RunStatus.QUEUED).order_by("delivery")[:1]:
+        hints.send_after_commit(MATCH_TASK, waiting.pk)
+    _record(Event.OUTCOMES_MATCHED, row.delivery, verdict=row.verdict, ordered=ordered, sentence=row.sentences[0])
+
+
+def _tell(row: Matching, version: ModelVersion) -> None:
+    notify.notify(
+        recipients={version.model.owner, row.delivery.uploaded_by},
+        event=Event.OUTCOMES_MATCHED,
+        text=f"The outcomes “{row.delivery.name}” of {version} are not used. {row.sentences[0]}",
+        link=row.delivery.get_absolute_url(),
+        asks_for_act=True,
+    )
+
+
+def sweep(*, now: datetime | None = None) -> tuple[int, ...]:
+    """Ids of matchings that wait too long or lost their worker, to be hinted again; exhausted ones become errors."""
+    now = now or timezone.now()
+    for matching_id in leases.silent(Matching, now=now):
+        _give_up(matching_id, now)
+    return leases.waiting(Matching, now=now)
+
+
+def _give_up(matching_id: int, now: datetime) -> None:
+    with transaction.atomic():
+        version, row = _mine(matching_id)
+        if row.status != RunStatus.RUNNING or row.lease_until is None or row.lease_until >= now:
+            return
+        row.status, row.verdict, row.token, row.finished_at = RunStatus.CRASHED, MatchVerdict.ERROR, None, now
+        row.sentences = [f"The worker died on each of {row.attempt} attempts, so these outcomes are not used."]
+        row.save()
+        _conclude(row, version, now)
+
+
+def _mine(matching_id: int) -> tuple[ModelVersion, Matching]:
+    version = locked(Matching.objects.values_list("delivery__version_id", flat=True).get(pk=matching_id))
+    rows = Matching.objects.select_for_update(of=("self",)).select_related("delivery__uploaded_by")
+    return version, rows.get(pk=matching_id)
+
+
+def _record(event: Event, delivery: OutcomeDelivery, *, actor: User | None = None, **facts: Any) -> None:
+    ledger.record(
+        event=event,
+        actor=actor,
+        subject=delivery.version,
+        scope=delivery.version.scope,
+        facts={"delivery": delivery.pk, "name": delivery.name, **facts},
+    )
