@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from approvals.models import EvidenceKind, ModelVersion
+from approvals.models import Answer, Evidence, EvidenceKind, ModelVersion
 from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import parse
@@ -39,6 +39,17 @@ def may_check(version: ModelVersion, key: str) -> bool:
     if version.stage in REVIEW_STAGES:
         return True
     return any(isinstance(one, ChecksRequirement) and one.check == key for one in _asked_again(version))
+
+
+def has_changed(version: ModelVersion) -> bool:
+    """Whether a pass under way brought evidence or answers that the approval does not rest on."""
+    again = pass_under_way(version)
+    if again is None:
+        return False
+    pieces = Evidence.objects.filter(version=version, uploaded_at__gt=again.opened_at).exclude(
+        kind__in=MADE_BY_THE_PORTAL
+    )
+    return pieces.exists() or Answer.objects.filter(version=version, answered_at__gt=again.opened_at).exists()
 
 
 def require(version: ModelVersion, *, allowed: bool) -> None:

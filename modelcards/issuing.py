@@ -21,11 +21,10 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from approvals import evidence, files, permissions, refusals
+from approvals import evidence, files, permissions, refusals, reviewed_again
 from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.models.revalidations import pass_under_way
 from approvals.stages import REVIEW_STAGES, Stage
 from modelcards import attesting, content, exporters, seals, signing
 from modelcards.card import Card, CardStatus
@@ -192,7 +191,7 @@ def make(row: ModelCard, report: Callable[[int, str], None] = _to_nobody) -> tup
         return card, printer.printed(card, meanwhile=lambda: report(20, "Printing"))
     if row.version.stage != Stage.MONITORING:
         raise Refused(f"The approval does not hold now: the version is {row.version.get_stage_display().lower()}.")
-    if pass_under_way(row.version) is not None:
+    if reviewed_again.has_changed(row.version):
         raise Refused("A revalidation is under way; a new card is issued when the approval is renewed.")
     identity = seals.identity()
     plan, note = seals.plan(identity)

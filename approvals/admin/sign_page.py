@@ -110,7 +110,10 @@ class SignView(View):
             "meanings": [
                 (SignOffDecision(value).label, signing_off.meaning_of(value, signing.role)) for value in decisions
             ],
-            "looked_at": [_looked_at(item) for item in signing.dossier.content["looked_at"]],
+            "looked_at": [
+                *(_looked_at(item) for item in signing.dossier.content["looked_at"]),
+                *_revalidation(signing.dossier.content),
+            ],
             "dossier_text": json.dumps(signing.dossier.content, indent=2, ensure_ascii=False),
         }
         return render(request, "approvals/sign.html", context, status=status_of(error))
@@ -118,6 +121,15 @@ class SignView(View):
 
 def _asks_code(request: HttpRequest) -> bool:
     return reauthentication.code_asked(person(request), request, now=timezone.now())
+
+
+def _revalidation(content: dict[str, Any]) -> list[tuple[str, str]]:
+    """The pass that the signature belongs to, with the digest of its record; nothing in a first review."""
+    found = content.get("revalidation")
+    if found is None:
+        return []
+    digest = f"SHA-256 {found['monitoring_record']}" if found["monitoring_record"] else "missing"
+    return [("Record of monitoring for the revalidation", digest)]
 
 
 def _looked_at(item: dict[str, Any]) -> tuple[str, str]:
