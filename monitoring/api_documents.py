@@ -8,7 +8,9 @@ from typing import Any
 
 from ninja import Schema
 
+from approvals import restricting
 from approvals.models import ModelVersion
+from approvals.models.revalidations import pass_under_way
 from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.models import Batch, Monitor, OutcomeDelivery, Reading
@@ -24,6 +26,8 @@ class VersionDocument(Schema):
     stage: str
     owner: str
     approval_expires_at: datetime | None
+    conditions_of_use: list[str]
+    revalidation_due: date | None
     alarm: str | None
     alarm_since: date | None
 
@@ -112,6 +116,8 @@ def as_version(row: ModelVersion, alarms: Iterable[AlarmState]) -> dict[str, Any
         "stage": row.stage,
         "owner": row.model.owner.get_username(),
         "approval_expires_at": row.approval_expires_at,
+        "conditions_of_use": [one.text for one in restricting.standing(row)],
+        "revalidation_due": under_way.due_on if (under_way := pass_under_way(row)) else None,
         "alarm": None if worst is None else worst.in_words,
         "alarm_since": min(since, default=None),
     }

@@ -57,6 +57,7 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
     rows = Reading.objects.filter(monitor__version=version, status__in=ENDED, requested_at__lte=now)
     for row in rows.select_related("batch").defer("charts", "log").order_by("pk"):
         readings[row.monitor_id].append(row)
+    readings = {key: _deciding(found) for key, found in readings.items()}
     counted = {key: [row for row in found if day_of(row) >= start] for key, found in readings.items()}
     months = _months(min((day_of(row) for found in counted.values() for row in found), default=start), end)
     return {
@@ -72,6 +73,16 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
         "notes": _notes(version, since, now),
         "findings": _findings(version, since, now),
     }
+
+
+def _deciding(rows: Iterable[Reading]) -> list[Reading]:
+    """Of several readings of one batch, made as outcomes came, the newest that says something; else the newest."""
+    found: dict[Any, Reading] = {}
+    for row in rows:
+        key = row.batch_id or f"clock {row.pk}"
+        if key not in found or row.level is not None or found[key].level is None:
+            found[key] = row
+    return list(found.values())
 
 
 def _months(first: date, last: date) -> list[str]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from approvals import restricting
 from approvals.admin.version_lines import name_of
 from approvals.models import Finding, ModelVersion
 from approvals.models.findings import FindingSource, FindingStatus
@@ -93,6 +94,9 @@ def _title(version: ModelVersion, watched: Iterable[Monitor], states: Mapping[in
     tone, words = _of_alarms(rows, raised, states)
     if version.stage == Stage.SUSPENDED:
         return "bad", f"The approval is suspended. {words}"
+    if conditions := restricting.standing(version):
+        used = " ".join(one.text for one in conditions)
+        return ("warn" if tone == "ok" else tone), f"Approved for restricted use only ({used}) {words}"
     return tone, words
 
 

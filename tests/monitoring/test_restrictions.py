@@ -8,6 +8,7 @@ from django.utils import timezone
 from approvals import replaying, restricting
 from approvals.models import ModelVersion, Policy, Restriction
 from approvals.stages import Role
+from monitoring.api_documents import as_version
 from monitoring.overview import deployed_lines
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import Notification
@@ -35,6 +36,7 @@ def test_the_approval_holds_on_conditions_that_everybody_sees(client, cast, rest
     assert Restriction.objects.count() == 1, "the same monitor restricts once"
     (line,) = deployed_lines(cast.owner, now=timezone.now())
     assert line.state == "Restricted; critical"
+    assert as_version(restricted, [])["conditions_of_use"] == [WORDS]
     client.force_login(cast.owner, backend="django.contrib.auth.backends.ModelBackend")
     page = client.get(restricted.get_absolute_url()).content.decode()
     assert "for restricted use only" in page
