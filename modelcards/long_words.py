@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST, PART = 160, 40
+LONGEST, PART = 160, 8
 """Letters of a word that is left alone (longer than any digest or address of ours), and between two places to break."""
 BREAK = "\N{ZERO WIDTH SPACE}"
 TEXT = re.compile(r"(?<=>)[^<>]+(?=<)")

@@ -95,9 +95,14 @@ def compared_attestations(report: CompanionReport, found: Attested | None) -> Co
 
 
 def _record_facts(content: bytes, card: Card) -> Iterator[Fact]:
-    row = ModelCard.objects.filter(number=card.number, kind=card.status).select_related("pdf", "version").first()
+    rows = ModelCard.objects.filter(number=card.number, kind=card.status).select_related("pdf", "version")
+    if is_document(content):
+        # Anybody can write one, so nothing is said about a card that this is not: not even whether it exists.
+        rows = rows.filter(digest=card.digest())
+    row = rows.first()
     if row is None or row.status != RunStatus.FINISHED or row.pdf is None:
-        yield Fact("Records", False, f"This portal has no finished card {card.number}.")
+        of = f" of the digest {card.digest()}" if is_document(content) else ""
+        yield Fact("Records", False, f"This portal has no finished card {card.number}{of}.")
         return
     same_file = is_document(content) or row.pdf.sha256 == hashlib.sha256(content).hexdigest()
     same = same_file and row.digest == card.digest()

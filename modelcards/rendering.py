@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -38,7 +39,11 @@ CONTENTS = (
     ("verify", "How to check this card"),
 )
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
-LONGEST_HEAD = 90
+WIDEST_HEAD = 41.0
+"""What fits into the left part of a page's head, in widths of a wide letter."""
+LONGEST_PURPOSE = 450
+NARROW = frozenset(string.ascii_lowercase + string.digits + " .,:;-_()/'") - frozenset("mw")
+CAPITALS = frozenset(string.ascii_uppercase) - frozenset("MW")
 DRAFT = (
     "M0 0V-40H10C24-40 28-30 28-20S24 0 10 0ZM42 0V-40H56C66-40 68-34 68-29S65-18 56-18H42M56-18 68 0"
     "M80 0 94-40 108 0M85-14H103M122 0V-40H144M122-20H140M154-40H182M168-40V0"
@@ -81,6 +86,7 @@ class Page:
     label: str
     running: str
     document_title: str
+    purpose: str
     style: SafeString
     contents: tuple[tuple[str, str], ...]
     overrides: bool
@@ -130,6 +136,7 @@ def _page(card: Card, digest: str, *, coded: bool) -> Page:
         label=_short(label),
         running=_short(f"{card.model.name} {card.version.number}"),
         document_title=f"{label}: {card.model.name} {card.version.number}",
+        purpose=_for_the_cover(card.model.purpose),
         style=style(draft=not card.issued),
         contents=CONTENTS,
         coded=coded,
@@ -155,8 +162,29 @@ def _page(card: Card, digest: str, *, coded: bool) -> Page:
 
 
 def _short(text: str) -> str:
-    """What fits into one line at the head of a page; longer ones would be set anew, line by line, on each page."""
-    return text if len(text) <= LONGEST_HEAD else f"{text[: LONGEST_HEAD - 1]}…"
+    """What fits into one line at the head of a page, beside the number of the card, which nothing may cover."""
+    width, shown = 0.0, text
+    for place, letter in enumerate(text):
+        width += _width(letter)
+        if width > WIDEST_HEAD:
+            shown = f"{text[: max(place - 2, 0)]}…"
+            break
+    return shown
+
+
+def _width(letter: str) -> float:
+    """How wide a letter is at most, in widths of a wide one."""
+    if letter in NARROW:
+        return 0.62
+    return 0.75 if letter in CAPITALS else 1.0
+
+
+def _for_the_cover(purpose: str) -> str:
+    """The purpose as far as the verdict stays on the first page; the next section has all of it."""
+    shown = " ".join(purpose.split())
+    if len(shown) <= LONGEST_PURPOSE:
+        return shown
+    return f"{shown[:LONGEST_PURPOSE]}… (all of it stands in “Model details”)"
 
 
 def _stages(card: Card) -> Iterable[StageSheet]:

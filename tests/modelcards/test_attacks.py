@@ -149,9 +149,19 @@ def test_a_table_without_end_is_cut_with_a_word_about_the_rest():
     assert "19985morerowsstandintheattachedcard.json" in squeezed(text_of(pdf)).replace("\u2009", "")
 
 
-def test_nothing_of_a_page_lies_outside_of_its_paper():
+def test_nothing_of_a_page_lies_outside_of_its_paper_or_covers_the_number_of_the_card():
     long_words = poisoned(small(), "w" * 300)
-    pdf = PdfExporter().export(long_words)
+    named = dataclasses.replace(long_words.model, name="W" * 120, purpose="W" * 5_000)
+    kept = {name: getattr(card(), name) for name in ("issuer", "version", "waivers")}
+    pdf = PdfExporter().export(dataclasses.replace(long_words, model=named, summary=small().summary, **kept))
     boxes = subprocess.run(["pdftotext", "-bbox", "-", "-"], input=pdf, capture_output=True, check=True).stdout.decode()
     width = float(re.search(r'<page width="([\d.]+)"', boxes)[1])
     assert max(float(right) for right in re.findall(r'xMax="([\d.]+)"', boxes)) <= width - 40
+    first, second = boxes.split("<page ")[1:3]
+    assert "approves" in first, "the verdict stands on the first page, however long the purpose is"
+    assert "emergency" in first
+    heads = re.findall(r'xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)".*?>([^<]+)<', second)
+    number = next(float(left) for left, top, _, word in heads if word == "DRAFT," and float(top) < 70)
+    beside = [float(right) for left, top, right, _ in heads if float(top) < 70 and float(left) < number]
+    assert beside
+    assert max(beside) < number

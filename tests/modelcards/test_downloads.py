@@ -146,6 +146,10 @@ def test_whoever_holds_a_file_may_verify_it_and_a_forger_learns_nothing_from_the
     forged = verdict(pdf.replace(b"/ByteRange", b"/ByteRangf"))
     assert "Do not rely on this file." in forged
     assert row.number not in forged
+    written = verdict(row.content.replace('"name":"', '"name":"A', 1).encode())
+    assert "Do not rely on this file." in written
+    assert all(told not in written for told in ("Since then", "<strong>Issue", "byte for byte"))
+    assert "and no newer card" in verdict(row.content.encode())
 
 
 def test_what_an_auditor_needs_is_handed_out(cast, as_, settings, tsa, tmp_path):
