@@ -39,11 +39,6 @@ class AlarmState:
     incident: AlarmNote | None
 
 
-def standings(monitor: Monitor) -> tuple[Standing, ...]:
-    """The standing after every window."""
-    return _trajectory(monitor, _readings([monitor]))
-
-
 def changed_by(row: Reading) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
     """The standings from the window of a reading on, with it and without it."""
     monitor, day = row.monitor, day_of(row)
