@@ -27,7 +27,7 @@ from approvals.measures.group_cells import (
 from approvals.measures.intervals import WILSON, wilson_each
 from approvals.measures.labels import UNKNOWN, Value, group_label, group_text, positive_level, same_value
 from approvals.measures.performance import RATES, Confusion, score_measures
-from approvals.measures.score_reading import read_score_groups
+from approvals.measures.score_sets import ScoreSets
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure, Slice, not_computable
 
@@ -128,6 +128,7 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
         refuse_repeated(names)
     settings = _Settings(several or same_value(positive, favourable), small_group, level, draws, seed)
     found = []
+    sets = ScoreSets(table, score, label, positive=positive, sets=wanted, name=group_text) if score else None
     for names, cells in read_groups(table, wanted, columns, label, prediction):
         if several:
             confusions = against_the_rest(cells, label, prediction, positive)
@@ -135,7 +136,7 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
             positive_level(prediction, dict.fromkeys(key[-1] for key in cells), favourable)
             confusions = of_two(cells, label, prediction, positive)
         margin = with_empty_groups(confusions)
-        scored = _scored(table, score, label, positive, names, level) if score else {}
+        scored = _scored(sets, names, level) if sets else {}
         asked = _asked(reference_group, names, margin)
         found.append(_group_table(names, margin, scored, asked, settings))
     return tuple(found)
@@ -155,12 +156,10 @@ def _asked(reference_group: Reference, names: Key, margin: Mapping[Key, Confusio
     return tuple(asked) if asked else None
 
 
-def _scored(
-    table: Table, score: str, label: str, positive: Value, names: Key, level: float
-) -> dict[Key, dict[str, Measure]]:
+def _scored(sets: ScoreSets, names: Key, level: float) -> dict[Key, dict[str, Measure]]:
     """What the scores of each group say; one group after the other, because all of them may not fit in memory."""
     found = {}
-    for key, scored in read_score_groups(table, score, label, positive=positive, by=names, name=group_text):
+    for key, scored in sets.of(names):
         calibrated = calibration_measures(scored, level=level)
         found[key] = {name: calibrated[name] for name in ("mean_score", "calibration_in_the_large", "ece", "brier")}
         found[key]["roc_auc"] = score_measures(scored, level=level)["roc_auc"]

@@ -196,6 +196,37 @@ def read_score_groups(
             yield names[position], ScoreCounts.from_arrays(y[start:end], x[start:end])
 
 
+@dataclass(frozen=True)
+class GroupedRows:
+    """Rows with a label, with k, the number of the combination of values of some columns, which `values` lists."""
+
+    table: Table
+    values: tuple[tuple[Value, ...], ...]
+    all: ScoredRows
+    make: Callable[[Iterable[int]], str]
+
+    def of(self, wanted: Sequence[int]) -> ScoredRows:
+        """The rows of some combinations only."""
+        return ScoredRows(self.table, self.make(wanted), self.all.parameters)
+
+    def sizes(self, condition: str = "TRUE", parameters: Sequence[float] = ()) -> dict[int, tuple[int, int, int]]:
+        """By combination: positives and negatives with a finite score, and rows without one."""
+        counted = f"k, COUNT(*), COUNT(CASE WHEN {FINITE} THEN 1 END), COUNT(CASE WHEN y AND {FINITE} THEN 1 END)"
+        found = self.all.fetch(counted, f"{condition} GROUP BY k", parameters)
+        return {int(k): (int(positives), int(n - positives), int(rows - n)) for k, rows, n, positives in found}
+
+
+def grouped_rows(table: Table, score: str, label: str, *, positive: Value, by: Sequence[str]) -> GroupedRows:
+    """The rows of `read_scores` with the number of their group. TableError as there."""
+    chosen = _chosen(table, score, label, positive)
+    values = tuple(table.counts(*by))
+
+    def make(wanted: Iterable[int]) -> str:
+        return _grouped(table, score, label, by, wanted)
+
+    return GroupedRows(table, values, ScoredRows(table, make(range(len(values))), (chosen,)), make)
+
+
 def _chosen(table: Table, score: str, label: str, positive: Value) -> Value:
     table.require(score, label)
     if table.column(score).kind not in {"number", "boolean"}:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.merging import Merged
-from approvals.measures.ranks import MeanLoss, Ranks, ranks_of
+from approvals.measures.ranks import MeanLoss, Ranks, _Reading, ranks_of
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -122,18 +122,35 @@ def even(blocks: Iterable[ScoreCounts]) -> Iterator[ScoreCounts]:
 
     What is summed in each piece and then piece after piece has the same bits, whatever blocks it was read in.
     """
-    held: list[ScoreCounts] = []
-    lacking = _PIECE
+    pieces = Pieces()
     for block in blocks:
+        yield from pieces.add(block)
+    yield from pieces.rest()
+
+
+class Pieces:
+    """Takes blocks of rising scores and hands out those of `even`."""
+
+    def __init__(self) -> None:
+        self._held: list[ScoreCounts] = []
+        self._lacking = _PIECE
+
+    def add(self, block: ScoreCounts) -> Iterator[ScoreCounts]:
+        """The next block: the pieces that are full now. What is left is kept apart from the block."""
         start = 0
-        while block.scores.size - start >= lacking:
-            yield _joined([*held, block.part(start, start + lacking)])
-            start, held, lacking = start + lacking, [], _PIECE
+        while block.scores.size - start >= self._lacking:
+            stop = start + self._lacking
+            yield _joined([*self._held, block.part(start, stop)])
+            start, self._held, self._lacking = stop, [], _PIECE
         if start < block.scores.size:
-            held.append(block.part(start, block.scores.size))
-            lacking -= block.scores.size - start
-    if held:
-        yield _joined(held)
+            left = block.part(start, block.scores.size)
+            self._held.append(ScoreCounts(left.scores.copy(), left.positives.copy(), left.negatives.copy()))
+            self._lacking -= left.scores.size
+
+    def rest(self) -> Iterator[ScoreCounts]:
+        """What is left when there are no more blocks."""
+        if self._held:
+            yield _joined(self._held)
 
 
 def _joined(parts: Sequence[ScoreCounts], left_out: int = 0) -> ScoreCounts:
@@ -181,6 +198,33 @@ def _distinct(values: Floats, is_positive: NDArray[Any]) -> ScoreCounts:
     return ScoreCounts(values[ends], positives, sizes - positives)
 
 
+class Gathering:
+    """Adds up the scores of one group, of so many positives and negatives, that come in rising blocks."""
+
+    def __init__(self, positives: int, negatives: int) -> None:
+        self._reading, self._bins, self._pieces = _Reading(positives, negatives), _Bins(_BINNINGS), Pieces()
+
+    def add(self, block: ScoreCounts) -> None:
+        """The next block."""
+        self._take(self._pieces.add(block))
+
+    def done(self) -> tuple[Ranks, dict[tuple[int, Closed], Binned]]:
+        """What `Scores` reads, when all blocks were added."""
+        self._take(self._pieces.rest())
+        return self._reading.done(), self._bins.found
+
+    def _take(self, pieces: Iterable[ScoreCounts]) -> None:
+        with np.errstate(over="ignore", invalid="ignore"):  # sums of scores beyond [0, 1], which have no bins
+            for piece in pieces:
+                self._bins.count(piece)
+                self._reading.add(piece)
+
+
+def of_rising(values: Floats, is_positive: NDArray[np.bool_]) -> ScoreCounts:
+    """Counts from scores that rise already and whether each is positive; there must be some."""
+    return _distinct(values, is_positive)
+
+
 def roc_auc(counts: Scores) -> float | None:
     """Area under the ROC curve; see `ranks.Ranks`."""
     return counts.ranks.roc_auc
@@ -198,10 +242,11 @@ class _Bins:
     def counting(self, blocks: Iterator[ScoreCounts]) -> Iterator[ScoreCounts]:
         """The same counts in even pieces, each counted as it passes."""
         for block in even(blocks):
-            self._count(block)
+            self.count(block)
             yield block
 
-    def _count(self, block: ScoreCounts) -> None:
+    def count(self, block: ScoreCounts) -> None:
+        """Count one piece."""
         rows = block.positives + block.negatives
         with np.errstate(over="ignore", invalid="ignore"):  # of scores that are no probabilities, nobody asks for sums
             totals = rows * block.scores

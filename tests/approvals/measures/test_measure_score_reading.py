@@ -7,6 +7,7 @@ import pytest
 
 from approvals.measures.labels import group_text
 from approvals.measures.score_reading import read_score_groups, read_scores
+from approvals.measures.score_sets import PassedScores, ScoreSets
 from approvals.measures.tables import open_table
 from approvals.measures.thresholds import CostMatrix, decision_curves
 
@@ -72,3 +73,27 @@ def test_groups_read_one_after_the_other_are_those_read_at_once(write_csv):
         for key, scores in whole.items():
             _same(scores.ranks, parts[key].ranks)
             assert scores.left_out == parts[key].left_out
+
+
+@pytest.mark.parametrize("kind", ["shares", "all different", "logits", "one value", "nearly one value"])
+def test_large_groups_of_several_comparisons_are_read_in_one_pass_with_the_same_bits(write_csv, kind):
+    rows = [[*row, "up" if place % 3 else "down"] for place, row in enumerate(_rows(kind))]
+    sets = [("g",), ("h",), ("g", "h"), ("h", "g")]
+    with open_table(write_csv(["s", "y", "g", "h"], rows)) as table:
+        asked = {"positive": 1, "name": group_text, "block_rows": 300}
+        passed = ScoreSets(table, "s", "y", sets=sets, **asked)
+        for names in sets:
+            alone = dict(read_score_groups(table, "s", "y", by=names, **asked))
+            found = dict(passed.of(names))
+            assert list(found) == list(alone)
+            for key, scores in found.items():
+                assert isinstance(scores, PassedScores)
+                assert repr(scores.ranks) == repr(alone[key].ranks)
+                assert (scores.n, scores.left_out) == (alone[key].n, alone[key].left_out)
+                for binning in ((10, "right"), (7, "left")):  # the second is read again
+                    if scores.are_probabilities:
+                        ours, theirs = scores.binned(*binning), alone[key].binned(*binning)
+                        assert (ours.rows == theirs.rows).all()
+                        assert (ours.totals == theirs.totals).all()
+        small = dict(ScoreSets(table, "s", "y", sets=sets, positive=1, name=group_text).of(("g",)))
+        assert not any(isinstance(scores, PassedScores) for scores in small.values())
