@@ -89,16 +89,20 @@ def in_words(series: Series, marks: Sequence[Mark] = ()) -> str:
     beyond = [point for point in known if point.level]
     last = known[-1]
     parts = [
-        f"{len(known)} windows from {known[0].start:%d %b %Y} to {last.end:%d %b %Y}.",
+        f"{_windows(len(known))} from {known[0].start:%d %b %Y} to {last.end:%d %b %Y}.",
         f"The newest value is {number(last.value)}.",
         f"Limits, {side}: {limits}." if limits else "There is no limit on it.",
-        f"Beyond a limit in {len(beyond)} windows{_when(beyond)}.",
+        f"Beyond a limit in {_windows(len(beyond))}{_when(beyond)}.",
     ]
     without = len(series.points) - len(known)
-    parts += [f"{without} windows have no number."] if without else []
+    parts += [f"{_windows(without)} without a number."] if without else []
     parts += [f"No batch covers {start:%d %b %Y} to {end:%d %b %Y}." for start, end in series.gaps()]
     parts += [f"{mark.words[:1].upper()}{mark.words[1:]} on {mark.day:%d %b %Y}." for mark in marks]
     return " ".join(parts)
+
+
+def _windows(count: int) -> str:
+    return f"{count} window{'' if count == 1 else 's'}"
 
 
 def _when(beyond: Sequence[Point]) -> str:
@@ -139,7 +143,7 @@ def _domain(series: Series) -> tuple[float, float]:
 
 def _bands(limits: Sequence[Limit], edge: float, y: Record) -> list[Record]:
     """Beyond each limit up to the next harder one, in that level's colour; the harder, the stronger."""
-    ends = [*(limit.value for limit in limits[1:]), edge]
+    ends = [limit.value for limit in limits[1:]] + [edge] * bool(limits)
     return [
         {
             "data": {"values": [{"value": limit.value, "to": end}]},

@@ -127,17 +127,22 @@ LETTERS = {
     Event.VERSION_REINSTATED: ("R", "reinstated"),
     Event.VERSION_RETIRED: ("X", "retired"),
     Event.VERSION_REPINNED: ("P", "judged by another policy"),
+    Event.REVALIDATION_OPENED: ("V", "revalidation opened"),
+    Event.REVALIDATION_RENEWED: ("V", "approval renewed by the revalidation"),
+    Event.REVALIDATION_REFUSED: ("V", "renewal refused by the revalidation"),
+    Event.RESTRICTED: ("L", "use restricted"),
+    Event.RESTRICTION_LIFTED: ("L", "restriction lifted"),
 }
+IN_ORDER = "DSRXVLPO"
 
 
 def marks_of(version: ModelVersion) -> tuple[Mark, ...]:
-    """Deployments, suspensions, ends of them, policy changes, and days on which a batch was overdue."""
+    """Deployments, suspensions, restrictions, revalidations, policy changes, and days on which a batch was overdue."""
     found = [*_moves(version), *_overdue(version)]
     deployed = min((mark.day for mark in found if mark.letter == "D"), default=None)
     if deployed is not None:
         found += _policies(version, deployed)
-    order = "DSRXPO"
-    return tuple(sorted(found, key=lambda mark: (mark.day, order.index(mark.letter))))
+    return tuple(sorted(found, key=lambda mark: (mark.day, IN_ORDER.index(mark.letter))))
 
 
 def _moves(version: ModelVersion) -> Iterable[Mark]:

@@ -13,6 +13,7 @@ from approvals import restricting
 from approvals.admin.version_lines import name_of
 from approvals.models import Finding, ModelVersion
 from approvals.models.findings import FindingSource, FindingStatus
+from approvals.models.revalidations import pass_under_way
 from approvals.stages import Stage
 from monitoring import alarm_notes, batches, monitors, staleness
 from monitoring.alarms import Level
@@ -157,6 +158,10 @@ def _steps(
     if version.stage == Stage.SUSPENDED:
         yield Step("Stop using it, and let the version named below take over, until it is reinstated or retired.")
     yield from _answers(version, user, raised)
+    revalidation = pass_under_way(version)
+    if revalidation is not None:
+        url = f"{version.get_absolute_url()}#revalidation"
+        yield Step(f"Finish the revalidation that was opened, due by {revalidation.due_on:%d %b %Y}.", url)
     for finding in _findings(version):
         by = f"by {finding.due_on:%d %b %Y}{' (late)' if finding.due_on < now.date() else ''}"
         url = reverse("admin:approvals_finding_change", args=[finding.pk])
