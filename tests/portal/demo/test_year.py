@@ -54,7 +54,7 @@ def test_the_drift_is_detected_in_its_first_month_and_nothing_before(seed: int, 
             level = level_of({REFERENCE: reference, BATCH: batch}, asked, tmp_path)
             found.setdefault(asked.key, []).append(Mark(date(2026, number, 1), level))
     alarms = {key: [standing.level for standing in trajectory(marks)] for key, marks in found.items()}
-    assert set(alarms) == {"data_quality", "feature_drift", "score_drift", "performance", "fairness"}
+    assert set(alarms) == {"data_quality", "feature_drift", "score_drift", "performance", "calibration", "fairness"}
     before = {key: levels[:-1] for key, levels in alarms.items() if any(levels[:-1])}
     assert before == {}, "nothing is wrong before the drift begins"
     assert alarms["feature_drift"][-1] == Level.ALERT
