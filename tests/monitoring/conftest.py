@@ -15,17 +15,22 @@ MONITORS = [
 ]
 
 
+def deployed(cast, monitors=MONITORS, columns=TABLE, rules=None):
+    """A version that was brought into monitoring under a policy with these monitors."""
+    cast.publish(monitors=monitors, **(rules or {}))
+    version = cast.version()
+    cast.artifact(version)
+    cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **columns)
+    for _ in range(7):
+        cast.advance(version)
+    return ModelVersion.objects.get(pk=version.pk)
+
+
 @pytest.fixture
 def deploy(cast):
     """Bring a version into monitoring under a policy with these monitors."""
 
     def bring(monitors=MONITORS, columns=TABLE, rules=None):
-        cast.publish(monitors=monitors, **(rules or {}))
-        version = cast.version()
-        cast.artifact(version)
-        cast.attach(version, "evaluation_table", tiny_table(), "evaluation.csv", **columns)
-        for _ in range(7):
-            cast.advance(version)
-        return ModelVersion.objects.get(pk=version.pk)
+        return deployed(cast, monitors, columns, rules)
 
     return bring
