@@ -111,7 +111,8 @@ _LATER = Reading.objects.filter(
 def _deciding(rows: Iterable[Monitor], *, before: date | None = None) -> dict[int, list[Reading]]:
     """The newest readings of each monitor that decide how it stands (before a day), in the order of their rows.
 
-    What says nothing, or was read again with later outcomes, is left out. Few are read at first, and more only of those still in an alarm as far back as that.
+    What says nothing, or was read again with later outcomes, is left out. Few are read at first, and more only of those
+    still in an alarm as far back as that.
     """
     said = Q(level__isnull=False) if before is None else Q(level__isnull=False, day__lt=before)
     newest_first = Window(RowNumber(), partition_by=F("monitor"), order_by=[F("day").desc(), F("pk").desc()])

@@ -79,7 +79,6 @@ def test_who_lost_the_account_is_out_at_once(browser, cast, version):
 
 
 def test_what_one_may_not_see_does_not_exist(browser, cast, version):
-    reading = Reading.objects.none()
     for header in (token_for(cast.outsider), token_for(cast.submitter, models=[cast.model("Another").pk])):
         for path in ("", "/monitors", "/batches", "/outcomes", "/readings"):
             assert browser.get(address(version, path), headers=header).status_code == 404
@@ -87,7 +86,7 @@ def test_what_one_may_not_see_does_not_exist(browser, cast, version):
         assert browser.get("/api/v1/versions", headers=header).json() == []
     header = token_for(cast.submitter)
     browser.post(address(version, "/batches"), batch_form(), headers=header)
-    reading = Reading.objects.first()
+    reading = Reading.objects.earliest("pk")
     assert browser.get(f"/api/v1/readings/{reading.pk}", headers=header).status_code == 200
     assert browser.get(f"/api/v1/readings/{reading.pk}", headers=token_for(cast.outsider)).status_code == 404
     assert browser.get("/api/v1/readings/99999999999999999999", headers=header).status_code in (404, 422)

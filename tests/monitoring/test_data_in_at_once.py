@@ -2,12 +2,13 @@
 
 from collections import Counter
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
 
-from monitoring import batches, outcomes, running, sources, staleness, watching
-from monitoring.models import Batch, Matching, OutcomeDelivery, Reading, SourceWindow, WatchedFile
+from monitoring import batches, leases, outcomes, running, sources, staleness, watching
+from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery, Reading, SourceWindow, WatchedFile
 from portal.auditing import verify
 from portal.errors import DomainError
 from portal.models import LedgerEntry
@@ -44,6 +45,16 @@ def came_of(act):
     return "done"
 
 
+def look_at(moment, _):
+    return watching.look(now=moment)
+
+
+def third_month_before(now):
+    """The first day of it."""
+    months = now.year * 12 + now.month - 1 - 3
+    return date(months // 12, months % 12 + 1, 1)
+
+
 @pytest.mark.timeout(300)
 def test_everything_that_happens_many_times_at_once_happens_once(world):
     cast, version = world
@@ -61,7 +72,7 @@ def test_everything_that_happens_many_times_at_once_happens_once(world):
 
     now = timezone.now()
     for turn in range(3):
-        at_once(lambda _, moment=now + timedelta(minutes=turn): watching.look(now=moment), threads=THREADS)
+        at_once(partial(look_at, now + timedelta(minutes=turn)), threads=THREADS)
     assert WatchedFile.objects.get().state == "taken"
     assert Batch.objects.filter(window_start=date(2026, 8, 1)).count() == 1
     sources.declare(
@@ -71,7 +82,7 @@ def test_everything_that_happens_many_times_at_once_happens_once(world):
         relation="public.scores",
         time_column="day",
         schedule="monthly",
-        starts_on=(now - timedelta(days=100)).date().replace(day=1),
+        starts_on=third_month_before(now),
     )
     ordered = at_once(lambda _: sources.order_due(now=now), threads=THREADS)
     assert sum(ordered) == SourceWindow.objects.count() == 3
@@ -89,9 +100,9 @@ def test_lost_hints_a_dead_worker_and_a_clock_set_back_change_no_reading(world):
     now = timezone.now()
     assert outcomes.sweep(now=now - timedelta(days=3)) == ()
     assert outcomes.sweep(now=now + timedelta(minutes=1)) == (matching.pk,)  # whatever the broker forgot
-    dead = outcomes.leases.claim(Matching, matching.pk, now=now - timedelta(hours=1))
+    dead = leases.claim(Matching, matching.pk, now=now - timedelta(hours=1))
     assert outcomes.execute(matching.pk)
-    assert not outcomes.finish(matching.pk, dead, verdict="error", sentences=["Late."])
+    assert not outcomes.finish(matching.pk, dead, verdict=MatchVerdict.ERROR, sentences=["Late."])
     for row in Reading.objects.filter(batch=batch):
         assert running.execute(row.pk)
     before = list(Reading.objects.order_by("pk").values())
@@ -99,8 +110,8 @@ def test_lost_hints_a_dead_worker_and_a_clock_set_back_change_no_reading(world):
     for moment in (now - timedelta(days=400), now - timedelta(days=1), now + timedelta(hours=1)):
         assert running.sweep(now=moment) == outcomes.sweep(now=moment) == ()
         assert staleness.check(now=moment) == ()
-    for row in before:
-        assert not running.execute(row["id"])
+    for values in before:
+        assert not running.execute(values["id"])
     assert not outcomes.execute(matching.pk)
     assert list(Reading.objects.order_by("pk").values()) == before
     assert LedgerEntry.objects.count() == entries

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from monitoring import leases, monitors, outcomes, standing
 from monitoring.alarms import Level
-from monitoring.models import Matching, Monitor, OutcomeDelivery, Reading
+from monitoring.models import Matching, MatchVerdict, Monitor, OutcomeDelivery, Reading
 from monitoring.monitors._outcomes import OutcomesNeeded
 from monitoring.outcome_coverage import coverage
 from portal.errors import BadInput, NotPermitted, Refused
@@ -180,7 +180,7 @@ def test_deliveries_take_their_turn_and_survive_workers_that_die(cast, version):
         assert token
         moment += timedelta(hours=1)
     outcomes.sweep(now=moment)
-    assert not outcomes.finish(rows[first.pk].pk, token, verdict="in_use", sentences=["Late."])
+    assert not outcomes.finish(rows[first.pk].pk, token, verdict=MatchVerdict.IN_USE, sentences=["Late."])
     lost = Matching.objects.get(delivery=first)
     assert (lost.status, lost.verdict) == ("crashed", "error")
     assert match(second).verdict == "in_use"

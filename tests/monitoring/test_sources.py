@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -86,7 +87,7 @@ def test_windows_are_ordered_once_and_past_ones_by_an_act(cast, version):
         declare(cast, version)
     assert [sources.order_due(now=NOW), sources.order_due(now=NOW)] == [2, 0]
     assert sources.order_due(now=NOW - timedelta(days=90)) == 0
-    days = {"first": date(2025, 11, 1), "last": date(2026, 2, 28), "now": NOW}
+    days: dict[str, Any] = {"first": date(2025, 11, 1), "last": date(2026, 2, 28), "now": NOW}
     with pytest.raises(NotPermitted):
         sources.backfill(source_id=source.pk, actor=cast.auditor, **days)
     assert sources.backfill(source_id=source.pk, actor=cast.submitter, **days) == 3

@@ -1,5 +1,7 @@
 """Windows of time from counts, where rows do not fit into memory, are those of all rows in order."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -38,7 +40,7 @@ def test_windows_from_counts_are_those_from_rows(piece, kind, score, moment):
     declared = {"kind": kind, "label": "y", "prediction": "p", "groups": [], "features": []}
     declared |= {"score": score} if score else {}
     attached = piece("evaluation_table", lines(kind, MOMENTS[moment]), details=declared)
-    asked = {"time": "t", "windows": 5, "level": 0.9}
+    asked: dict[str, Any] = {"time": "t", "windows": 5, "level": 0.9}
     with open_table(attached.path) as table:
         counted = counted_windows(table, declaration_of(attached, kinds=KINDS), **asked)
         by_row = stability_over_time._in_memory(table, declaration_of(attached, kinds=KINDS), **asked)

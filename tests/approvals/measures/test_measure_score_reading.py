@@ -1,6 +1,7 @@
 """Scores that do not fit in memory give the same numbers as those that do."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_large_groups_of_several_comparisons_are_read_in_one_pass_with_the_same_
     rows = [[*row, "up" if place % 3 else "down"] for place, row in enumerate(_rows(kind))]
     sets = [("g",), ("h",), ("g", "h"), ("h", "g")]
     with open_table(write_csv(["s", "y", "g", "h"], rows)) as table:
-        asked = {"positive": 1, "name": group_text, "block_rows": 300}
+        asked: dict[str, Any] = {"positive": 1, "name": group_text, "block_rows": 300}
         passed = ScoreSets(table, "s", "y", sets=sets, **asked)
         for names in sets:
             alone = dict(read_score_groups(table, "s", "y", by=names, **asked))
