@@ -17,7 +17,7 @@ from approvals.models import ModelVersion, RegisteredModel
 from approvals.models.findings import Severity
 from approvals.models.revalidations import pass_under_way
 from approvals.models.signoffs import SignOffDecision
-from approvals.policy_document import plain_yaml
+from approvals.plain_yaml import plain_yaml
 from approvals.signing_off import Condition
 from approvals.stages import REVIEW_STAGES, Role, Stage
 from portal.errors import BadInput, DomainError

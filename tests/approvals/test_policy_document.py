@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from approvals.policy_document import LONGEST_TEXT, PolicyDocument, parse
+from approvals.plain_yaml import LONGEST_TEXT
+from approvals.policy_document import PolicyDocument, parse
 from approvals.stages import REVIEW_STAGES, Stage
 from portal.errors import BadInput
 
