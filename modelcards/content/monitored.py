@@ -11,6 +11,7 @@ from modelcards import card as c
 from modelcards.content.texts import plain, words
 
 FORMAT = "monitoring-record/1"
+CLOCK = "the clock"
 
 
 def record(row: Evidence | None) -> c.MonitoringRecord | None:
@@ -39,8 +40,9 @@ def record(row: Evidence | None) -> c.MonitoringRecord | None:
 
 
 def _history(found: Mapping[str, Any]) -> c.MonitorHistory:
-    months = tuple(_month(one) for one in found["months"])
-    return c.MonitorHistory(title=found["title"], alarm=found["alarm"] or "", months=months)
+    waits = found["reads"] == CLOCK  # it reads nothing while batches come in time
+    months = tuple(_month(one) for one in found["months"] if one["readings"] or not waits)
+    return c.MonitorHistory(title=found["title"], alarm=found["alarm"] or ("none" if waits else ""), months=months)
 
 
 def _month(found: Mapping[str, Any]) -> c.MonitoredMonth:
