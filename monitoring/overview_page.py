@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Exists, Max, OuterRef
+from django.db.models import Exists, Max, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 
 from approvals.admin.acting import person
 from approvals.admin.version_lines import name_of
+from approvals.models import ModelVersion
 from approvals.stages import Stage, Tier
 from monitoring import overview
 from monitoring.alarms import Level
@@ -27,7 +28,8 @@ from monitoring.tables import as_csv
 from portal.panels import WorkEntry
 
 WINDOWS = 8
-LOOKED_BACK = timedelta(days=800)
+SPARE = 2
+"""Windows further back than are shown, for batches that came late or cover longer than expected."""
 GLYPHS = {Level.CALM: "●", Level.WARN: "▲", Level.ALERT: "■", Level.CRITICAL: "✚", None: "○"}
 TONES: dict[Level | None, str] = {
     None: "unknown",
@@ -122,7 +124,7 @@ def state_of(line: DeployedLine) -> str:
 
 def rows_of(lines: Sequence[DeployedLine], *, now: datetime) -> tuple[OverviewRow, ...]:
     """The lines with the last windows of each version, read in one query."""
-    recent = _recent([line.version.pk for line in lines], since=(now - LOOKED_BACK).date())
+    recent = _recent([line.version for line in lines], today=now.date())
     return tuple(
         OverviewRow(
             line, str(line.version.model.get_risk_tier_display()), state_of(line), recent.get(line.version.pk, ())
@@ -131,8 +133,8 @@ def rows_of(lines: Sequence[DeployedLine], *, now: datetime) -> tuple[OverviewRo
     )
 
 
-def _recent(version_ids: Sequence[int], *, since: date) -> dict[int, tuple[RecentWindow, ...]]:
-    rows = Reading.objects.filter(monitor__version__in=version_ids, batch__window_end__gte=since)
+def _recent(versions: Sequence[ModelVersion], *, today: date) -> dict[int, tuple[RecentWindow, ...]]:
+    rows = Reading.objects.filter(_lately(versions, today), monitor__version__in=versions)
     newer = Reading.objects.filter(
         monitor=OuterRef("monitor"), batch=OuterRef("batch"), pk__gt=OuterRef("pk"), level__isnull=False
     )
@@ -146,6 +148,16 @@ def _recent(version_ids: Sequence[int], *, since: date) -> dict[int, tuple[Recen
         window = RecentWindow(end, GLYPHS[worst], TONES[worst], f"until {end:%d %b %Y}: {words}")
         found.setdefault(version_id, []).append(window)
     return {version_id: tuple(windows[-WINDOWS:]) for version_id, windows in found.items()}
+
+
+def _lately(versions: Sequence[ModelVersion], today: date) -> Q:
+    """As far back as the shown windows can lie: daily batches some days, quarterly ones some years."""
+    paces = {monitor.every_days for version in versions for monitor in version.monitors.all()}
+    found = Q(pk__in=())
+    for days in paces:
+        since = today - timedelta(days=days * (WINDOWS + SPARE))
+        found |= Q(monitor__every_days=days, batch__window_end__gte=since)
+    return found
 
 
 def overview_entry(user: User) -> WorkEntry | None:

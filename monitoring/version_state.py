@@ -97,7 +97,7 @@ def _title(version: ModelVersion, watched: Iterable[Monitor], states: Mapping[in
         return "bad", f"The approval is suspended. {words}"
     if conditions := restricting.standing(version):
         used = " ".join(one.text for one in conditions)
-        return ("warn" if tone == "ok" else tone), f"Approved for restricted use only ({used}) {words}"
+        return ("bad" if tone == "bad" else "warn"), f"Approved for restricted use only ({used}) {words}"
     return tone, words
 
 
@@ -157,6 +157,9 @@ def _steps(
     """In the order in which they matter. Links only where this person may."""
     if version.stage == Stage.SUSPENDED:
         yield Step("Stop using it, and let the version named below take over, until it is reinstated or retired.")
+    for restriction in version.restrictions.filter(lifted_at__isnull=True):
+        since = f"in force since {restriction.imposed_at:%d %b %Y}"
+        yield Step(f"Keep to the condition of use, {since}: {restriction.text}", f"{version.get_absolute_url()}#gate")
     yield from _answers(version, user, raised)
     revalidation = pass_under_way(version)
     if revalidation is not None:

@@ -5,9 +5,11 @@ import io
 from datetime import date
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 
 from approvals import charts
+from approvals.models import Restriction
 from monitoring import drawing
 from monitoring.alarms import Level
 from monitoring.kept_histories import history_for_page
@@ -144,6 +146,16 @@ def test_the_page_says_in_words_what_is_red_and_what_to_do(as_, version, drift):
     assert note in page(as_("owner"), version)
     assert "suspended by Farah Haddad" in html
     assert "deployed by Sofia Lind" in html
+
+
+def test_a_restriction_is_said_first_and_its_condition_stands_among_what_to_do(as_, version):
+    given = {"reason": "", "source_reference": "x", "imposed_at": version.created_at}
+    with transaction.atomic():
+        Restriction.objects.create(version=version, text="Up to <b>5,000</b> only.", **given)
+        html = page(as_("auditor"), version)
+        transaction.set_rollback(True)
+    assert "Keep to the condition of use" in html
+    assert "Up to &lt;b&gt;5,000&lt;/b&gt; only." in html
 
 
 def test_until_a_worker_has_drawn_the_tables_stand_for_the_charts(as_, version, drift):
