@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 from approvals import checks, requirements
-from approvals.checks._setting_ranges import require_ranges
 from approvals.checks.base import ParameterError, build
 from approvals.models import Policy
 from approvals.plain_yaml import plain_yaml
@@ -98,27 +97,6 @@ def require_settings_of_one_kind(document: PolicyDocument) -> None:
         only = {name: set(own[name]) for name in (*asked.parameters, *asked.thresholds) if name in own}
         if only and not set.intersection(*only.values()):
             raise BadInput(f"The check {key} is asked for {_in_kinds(only)}; {NO_TABLE}", field="text")
-
-
-def require_meaningful_settings(document: PolicyDocument) -> None:
-    """BadInput, naming the place, for a parameter or threshold that has its type and means nothing: a level of 1.5.
-
-    Asked where a policy is written and published, and not of one that was.
-    """
-    for stage, gate in document.gates.items():
-        for place, requirement in enumerate(gate, 1):
-            check = checks.find(requirement.check) if isinstance(requirement, ChecksRequirement) else None
-            if check is None or not isinstance(requirement, ChecksRequirement):
-                continue
-            owner = f"Gate {stage.value}, item {place}, check {check.key}"
-            try:
-                for kind, given in (
-                    (check.Parameters, requirement.parameters),
-                    (check.Thresholds, requirement.thresholds),
-                ):
-                    require_ranges(build(kind, given, owner=owner), owner=owner)
-            except ParameterError as error:
-                raise BadInput(error.sentence, field="text") from None
 
 
 def _in_kinds(only: Mapping[str, set[str]]) -> str:

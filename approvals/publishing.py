@@ -9,13 +9,17 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
+from approvals import checks
+from approvals.checks._setting_ranges import require_ranges
+from approvals.checks.base import ParameterError, build
 from approvals.events import Event
 from approvals.models import Policy
 from approvals.models.policies import PolicyStatus
-from approvals.policy_document import digest_of, parse, require_meaningful_settings, require_settings_of_one_kind
+from approvals.policy_document import PolicyDocument, digest_of, parse, require_settings_of_one_kind
+from approvals.requirements.checks import ChecksRequirement
 from approvals.signals import policy_examined
 from portal import ledger
-from portal.errors import NotPermitted, Refused, Stale
+from portal.errors import BadInput, NotPermitted, Refused, Stale
 from portal.models import LedgerEntry
 
 SCOPE = "portal"
@@ -28,7 +32,7 @@ def draft(*, actor: User, text: str, policy_id: int | None = None, now: datetime
         raise NotPermitted("You have no right to write policies.")
     document = parse(text)
     require_settings_of_one_kind(document)
-    require_meaningful_settings(document)
+    _require_meaningful_settings(document)
     policy_examined.send(sender=Policy, document=document)
     with transaction.atomic():
         if policy_id is None:
@@ -67,7 +71,7 @@ def publish(*, policy_id: int, actor: User, seen_digest: str, now: datetime | No
             raise Stale("The draft was rewritten after it was shown, so nothing was published: read it again.")
         document = parse(row.text)
         require_settings_of_one_kind(document)
-        require_meaningful_settings(document)
+        _require_meaningful_settings(document)
         policy_examined.send(sender=Policy, document=document)
         newest = Policy.objects.filter(name=row.name).aggregate(newest=Max("number"))["newest"] or 0
         row.number, row.status, row.published_by, row.published_at = newest + 1, PolicyStatus.PUBLISHED, actor, now
@@ -124,3 +128,24 @@ def retire(*, policy_id: int, actor: User) -> Policy:
             facts={"name": row.name, "number": row.number},
         )
     return row
+
+
+def _require_meaningful_settings(document: PolicyDocument) -> None:
+    """BadInput, naming the place, for a parameter or threshold that has its type and means nothing: a level of 1.5.
+
+    Asked where a policy is written and published, and not of one that was.
+    """
+    for stage, gate in document.gates.items():
+        for place, requirement in enumerate(gate, 1):
+            check = checks.find(requirement.check) if isinstance(requirement, ChecksRequirement) else None
+            if check is None or not isinstance(requirement, ChecksRequirement):
+                continue
+            owner = f"Gate {stage.value}, item {place}, check {check.key}"
+            try:
+                for kind, given in (
+                    (check.Parameters, requirement.parameters),
+                    (check.Thresholds, requirement.thresholds),
+                ):
+                    require_ranges(build(kind, given, owner=owner), owner=owner)
+            except ParameterError as error:
+                raise BadInput(error.sentence, field="text") from None

@@ -26,7 +26,7 @@ from typing import Any
 from tests.benchmarks.drift_peers import GROUP, LIMITS
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZES = (500, 5_000, 50_000)
+SIZES = (100, 500, 5_000, 50_000)
 COST_ROWS = (1_000_000, 10_000_000)
 FEATURES, SEEDS = 200, 100
 SHIFTED_SEEDS = 10
