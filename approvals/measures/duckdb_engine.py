@@ -101,9 +101,10 @@ class Workbench:
         with _sentences(about):
             return self._connection.execute(sql).fetchall()
 
-    def write(self, query: str, path: Path, *, about: str) -> None:
-        """The rows of a query as a Parquet file in the scratch folder."""
-        self.run(f"COPY ({query}) TO {_literal(str(path))} (FORMAT parquet)", about=about)
+    def write(self, cells: Mapping[str, str], rows: str, path: Path, *, about: str) -> None:
+        """Cells of rows, by the names of their columns, as a Parquet file in the scratch folder."""
+        chosen = ", ".join(f"{cell} AS {_quoted(name)}" for name, cell in cells.items())
+        self.run(f"COPY (SELECT {chosen} FROM {rows}) TO {_literal(str(path))} (FORMAT parquet)", about=about)
 
     def close(self) -> None:
         """Give up all relations."""

@@ -12,13 +12,11 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from approvals.measures import duckdb_engine
 from approvals.measures.duckdb_engine import Workbench
 from approvals.measures.engine import Column
 from approvals.measures.kinds import Kind
 from approvals.measures.reading import TableError
 from approvals.measures.sources import Source, plain_source
-from approvals.measures.tables import Table
 
 MEMORY_MB = 900
 
@@ -92,8 +90,8 @@ class Matcher:
 
     def join(
         self, batch: Files, deliveries: Sequence[Files], columns: Sequence[str], also: Collection[str], path: Path
-    ) -> tuple[Column, ...]:
-        """Write these columns and the outcome behind them as cells c0, c1, …; gives the columns before the outcome."""
+    ) -> None:
+        """Write these columns and the outcome as a Parquet file."""
         kind = self._gathered("late", deliveries)
         found = self._bench.load(self._stack.enter_context(_source(batch, self._scratch)), "b")
         _require(found, (*self._named.key, *columns), batch.name)
@@ -104,14 +102,9 @@ class Matcher:
             outcome = f"COALESCE(y, {own[0]})" if own[1] == kind else f"COALESCE(said, {_said(own)})"
         wanted = {*columns, *also} - {self._named.label}
         chosen = [(place, column) for place, column in enumerate(found) if column.name in wanted]
-        cells = [f"b.c{place} AS c{number}" for number, (place, _) in enumerate(chosen)]
-        self._bench.write(
-            f"SELECT {', '.join([*cells, f'{outcome} AS c{len(cells)}'])} "
-            f"FROM (SELECT *, {hashes} FROM b) AS b LEFT JOIN late USING (h, g)",
-            path,
-            about=batch.name,
-        )
-        return tuple(column for _, column in chosen)
+        cells = {column.name: f"b.c{place}" for place, column in chosen} | {self._named.label: outcome}
+        rows = f"(SELECT *, {hashes} FROM b) AS b LEFT JOIN late USING (h, g)"
+        self._bench.write(cells, rows, path, about=batch.name)
 
     def _require_own(self, batch: Files, own: tuple[str, Kind], hashes: str) -> None:
         contradicted = self._bench.run(
@@ -206,26 +199,17 @@ def joined(
     scratch: Path,
     also: Collection[str] = (),
     memory_limit_mb: int = MEMORY_MB,
-) -> Iterator[Table]:
-    """These columns of a batch, in its order, with the outcomes of the deliveries, in the order they came, as label.
+) -> Iterator[Path]:
+    """A Parquet file, gone afterwards: these columns of a batch, in its order, and the outcomes as the label column.
 
-    Columns of `also` are there if the batch has them.
-
-    A row keeps the outcome that the batch itself has, unless a delivery corrects it. Contradiction if one says another
-    without correcting.
+    The deliveries are in the order they came. Columns of `also` are there if the batch has them. A row keeps the
+    outcome that the batch itself has, unless a delivery corrects it. Contradiction if one says another without.
     """
     path = scratch / "joined.parquet"
     try:
         with matcher((batch, *deliveries), named, scratch=scratch, memory_limit_mb=memory_limit_mb) as prepared:
-            written = prepared.join(batch, deliveries, columns, also, path)
-        engine, found = duckdb_engine.load(
-            Source(batch.name, "parquet", (path.resolve(),), None, (Path(path.name),)),
-            memory_limit_mb=memory_limit_mb,
-            spill=scratch,
-        )
-        with closing(engine):
-            outcome = Column(named.label, found[-1].kind)
-            yield Table(engine, name=batch.name, format="parquet", columns=(*written, outcome))
+            prepared.join(batch, deliveries, columns, also, path)
+        yield path
     finally:
         path.unlink(missing_ok=True)
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from approvals.checks._evaluation import Declaration, declaration_of
 from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement, Reading, Report
-from approvals.measures.keeping import remembering
 from approvals.measures.late_outcomes import BatchMatch, Contradiction, Examined, Files, Named, joined, matcher
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import confirm_unchanged, unsaid, verify
-from approvals.measures.tables import Table
 from monitoring.monitors.base import BATCH, OUTCOMES
 
 EARLIER = "earlier"
@@ -33,18 +31,17 @@ def several(job: Job, kind: str) -> list[tuple[str, Input]]:
 
 
 @contextmanager
-def with_outcomes(batch: Input, deliveries: Sequence[Input], declared: Declaration, job: Job) -> Iterator[Table]:
+def with_outcomes(batch: Input, deliveries: Sequence[Input], declared: Declaration, job: Job) -> Iterator[Input]:
     """The batch with the outcomes of these deliveries as its label column, without features that nothing needs.
 
     What is wrong with one of them becomes a CheckInputError.
     """
     columns, named, late = _columns(declared), Named(declared.key, declared.label), [_files(one) for one in deliveries]
     asked = set(_texts_in(vars(job.parameters))) if job.parameters is not None else set()
+    digest = hashlib.sha256(" ".join(piece.sha256 for piece in (batch, *deliveries)).encode()).hexdigest()
     try:
-        with joined(_files(batch), late, named, columns, scratch=job.work, also=asked) as table:
-            digests = " ".join(piece.sha256 for piece in (batch, *deliveries))
-            table.engine = remembering(table.engine, f"{BATCH} {digests}")
-            yield table
+        with joined(_files(batch), late, named, columns, scratch=job.work, also=asked) as path:
+            yield replace(batch, path=path, table=None, sha256=digest)
     except TableError as error:
         raise CheckInputError(error.sentence) from error
 

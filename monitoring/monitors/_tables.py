@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from approvals.checks._evaluation import BINARY, MULTICLASS, Declaration, declaration_of, opened
-from approvals.checks.base import CheckInputError, Job
+from approvals.checks.base import CheckInputError, Input, Job
 from approvals.measures.labels import Value, same_value, value_text
 from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.tables import Table
@@ -17,11 +17,15 @@ from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE
 
 @dataclass(frozen=True)
 class Pair:
-    """What was approved, what came now, and the columns as declared at approval."""
+    """What was approved, what came now, and the columns as declared at approval.
+
+    `piece` is where the batch lies, with the outcomes that came later.
+    """
 
     reference: Table
     batch: Table
     declared: Declaration
+    piece: Input
 
 
 @contextmanager
@@ -32,14 +36,18 @@ def both(job: Job, *, kinds: Sequence[str] = (BINARY,)) -> Iterator[Pair]:
     declared = declaration_of(piece, kinds=kinds)
     late = [delivery for _, delivery in several(job, OUTCOMES)]
     if late:  # joined before the other table takes memory
-        with with_outcomes(batch, late, declared, job) as now, opened(piece, job) as reference:
+        with (
+            with_outcomes(batch, late, declared, job) as whole,
+            opened(piece, job) as reference,
+            opened(whole, job) as now,
+        ):
             reference.require(*watched_columns(declared))
-            yield Pair(reference, now, declared)
+            yield Pair(reference, now, declared, whole)
         return
     with opened(piece, job) as reference, opened(batch, job) as now:
         reference.require(*watched_columns(declared))
         now.require(*watched_columns(declared))
-        yield Pair(reference, now, declared)
+        yield Pair(reference, now, declared, batch)
 
 
 def watched_columns(declared: Declaration) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from approvals.checks.base import CheckInputError, Job, Judgement, Reading, Repo
 from approvals.measures.values import Measure
 from monitoring.monitors._outcomes import NONE_YET, NOT_KNOWN, OutcomesNeeded, coverage, has_outcomes, waiting_for
 from monitoring.monitors._tables import both, require_approved_coding
-from monitoring.monitors.base import BATCH, NO_LABELS, MonitorKind
+from monitoring.monitors.base import NO_LABELS, MonitorKind
 
 WHAT = "which version is better"
 MORE_IS_BETTER = (champion_comparison.ACCURACY, champion_comparison.AUC, _champion_kinds.F1)
@@ -46,6 +46,7 @@ class Challenger(MonitorKind):
 
     title = "Comparison with another version"
     version = "1"
+    needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
     kinds_of_settings: ClassVar[Mapping[str, Sequence[str]]] = {
@@ -70,7 +71,7 @@ class Challenger(MonitorKind):
             columns = champion_comparison.Parameters(
                 champion_prediction=asked.other_prediction, champion_score=asked.other_score, level=asked.level
             )
-            piece = replace(job.input(BATCH), kind="evaluation_table")
+            piece = replace(pair.piece, kind="evaluation_table")
             told = replace(job, inputs={"evaluation_table": piece}, parameters=columns)
             found = champion_comparison.ChampionComparison().measure(told, report)
             compared = max((measure.n or 0 for measure in found.measures), default=0)

@@ -71,7 +71,7 @@ class DataQuality(MonitorKind):
         report(0.0, "Reading the batch")
         piece, batch = job.input(REFERENCE), job.input(BATCH)
         with opened(piece, job) as reference, opened(batch, job) as now:
-            pair = Pair(reference, now, declaration_of(piece, kinds=KINDS))
+            pair = Pair(reference, now, declaration_of(piece, kinds=KINDS), batch)
             columns = columns_now(pair)
             scores = [name for name in (pair.declared.score, *pair.declared.class_scores.values()) if name]
             measures = [

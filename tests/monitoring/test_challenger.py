@@ -14,6 +14,7 @@ from monitoring.models import Reading
 from monitoring.monitors.base import BATCH, REFERENCE
 from monitoring.monitors.challenger import Challenger, Parameters, Thresholds
 from tests.cast import TABLE, tiny_table
+from tests.monitoring.deliveries import as_csv, deliver, match, read_waiting, report
 
 ASKED = {"other": "1.0.0", "other_prediction": "b_pred", "other_score": "b_score"}
 
@@ -115,3 +116,16 @@ def test_the_worker_compares_both_on_each_batch(cast, deploy):
     row.refresh_from_db()
     assert row.verdict == "ok", row.sentences
     assert row.sentences[0].startswith("This version is better than version 1.0.0")
+
+
+def test_both_are_compared_once_outcomes_come_later(cast, deploy):
+    version = deploy(
+        [{"monitor": "challenger", "parameters": ASKED, "thresholds": {"min_accuracy_difference_low": -0.02}}]
+    )
+    rows = list(csv.DictReader(io.StringIO(with_other(tiny_table(rows=600, seed=2), right=0.6).decode())))
+    met = [name for name in rows[0] if name != "y_true"]
+    batch = deliver(cast, version, as_csv(rows, *met))
+    assert read_waiting(batch, "challenger").verdict == "no_labels"
+    assert match(report(cast, version, as_csv(rows, "id", "y_true"))).verdict == "in_use"
+    reading = read_waiting(batch, "challenger")
+    assert reading.verdict == "ok", reading.sentences

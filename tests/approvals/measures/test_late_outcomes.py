@@ -6,6 +6,7 @@ import pytest
 
 from approvals.measures.late_outcomes import Contradiction, Files, Named, joined, matcher
 from approvals.measures.reading import TableError
+from approvals.measures.tables import open_table
 
 NAMED = Named(("id",), "y")
 
@@ -33,7 +34,7 @@ def examined(scratch, delivery, *earlier, batches=(), named=NAMED):
 
 
 def outcomes(scratch, batch, *deliveries, columns=("score",), named=NAMED):
-    with joined(batch, deliveries, named, columns, scratch=scratch) as found:
+    with joined(batch, deliveries, named, columns, scratch=scratch) as path, open_table(path) as found:
         return found.texts(named.label)
 
 
