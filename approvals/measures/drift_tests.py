@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ FEWEST_EXPECTED = 5.0
 """Cochran's rule: in cells of smaller expected counts chi-square is no chi-square."""
 _EXACT_FISHER_ROWS = 100_000
 _BISECTIONS = 80
+# Powers are remembered: columns of one batch have the same sizes, and ask the same of laws that take milliseconds.
 _CERTAIN = 10_000.0
 """Beyond such a noncentrality per degree of freedom the power is 1 to every digit, and scipy's series takes long."""
 ALIKE = "both sides have only one and the same value"
@@ -145,6 +147,7 @@ def power_of_distance_of_shares(size: float, per_row: float, freedom: int, level
     return _chi_square_power(4.0 * size**2, per_row, freedom, level)
 
 
+@lru_cache(maxsize=4096)
 def power_of_ks(size: float, per_row: float, freedom: int, level: float) -> float:
     """Of Kolmogorov's and Smirnov's test to a distance of that size: at least so much, where the limit laws hold.
 
@@ -164,12 +167,14 @@ def power_of_shift(size: float, per_row: float, freedom: int, level: float) -> f
     return power_of_ks(2.0 * float(_stats().norm.cdf(size / 2.0)) - 1.0, per_row, freedom, level)
 
 
+@lru_cache(maxsize=4096)
 def _chi_square_power(strength: float, per_row: float, freedom: int, level: float) -> float:
     stats = _stats()
     strength = min(strength / per_row, _CERTAIN * freedom)
     return float(stats.ncx2.sf(stats.chi2.isf(level, freedom), freedom, strength))
 
 
+@lru_cache(maxsize=4096)
 def rows_needed(power: Power, size: float, *, reference: int, freedom: int, level: float, least: float) -> int | None:
     """Fewest current rows at which the power to see a drift of that size is at least so much.
 
