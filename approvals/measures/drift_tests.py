@@ -24,7 +24,6 @@ FEWEST_EXPECTED = 5.0
 """Cochran's rule: in cells of smaller expected counts chi-square is no chi-square."""
 _EXACT_FISHER_ROWS = 100_000
 _BISECTIONS = 80
-# Powers are remembered: columns of one batch have the same sizes, and ask the same of laws that take milliseconds.
 _CERTAIN = 10_000.0
 """Beyond such a noncentrality per degree of freedom the power is 1 to every digit, and scipy's series takes long."""
 ALIKE = "both sides have only one and the same value"
@@ -147,6 +146,7 @@ def power_of_distance_of_shares(size: float, per_row: float, freedom: int, level
     return _chi_square_power(4.0 * size**2, per_row, freedom, level)
 
 
+# Powers are remembered: columns of one batch have the same sizes, and ask the same of laws that take milliseconds.
 @lru_cache(maxsize=4096)
 def power_of_ks(size: float, per_row: float, freedom: int, level: float) -> float:
     """Of Kolmogorov's and Smirnov's test to a distance of that size: at least so much, where the limit laws hold.
