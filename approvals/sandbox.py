@@ -59,7 +59,7 @@ class Kept:
 @dataclass(frozen=True)
 class JobDescription:
     """What a measurement looks at. Facts, parameters and thresholds are plain JSON values, the latter two as the policy
-    says them; without thresholds every number is computed exactly.
+    says them; without thresholds every number is computed exactly. `output` is a folder for files that are asked for.
     """
 
     inputs: Mapping[str, Input]
@@ -68,6 +68,7 @@ class JobDescription:
     seed: int = 0
     kept: Kept | None = None
     thresholds: Mapping[str, Any] | None = None
+    output: Path | None = None
 
 
 class SandboxError(Exception):
@@ -160,6 +161,7 @@ def _order(check: type[Check], job: JobDescription, limits: Limits, scratch: Pat
         "seed": job.seed,
         "kept": {**asdict(job.kept), "folder": str(job.kept.folder.resolve())} if job.kept else None,
         "thresholds": None if job.thresholds is None else dict(job.thresholds),
+        "output": None if job.output is None else str(job.output.resolve()),
         "limits": asdict(limits),
         "work": str(scratch),
         "parent": os.getpid(),

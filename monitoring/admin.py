@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -32,11 +32,12 @@ from monitoring import (
     panels,
     record_pages,
     source_pages,
+    splitting,
     version_views,
     watching_pages,
 )
 from monitoring.alarms import Level
-from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
+from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict, Schedule
 from monitoring.standing import alarm_of
 from portal.admin import ScopedAdmin, row_number
 from portal.panels import WORK
@@ -243,9 +244,31 @@ class DeliverForm(ActForm):
 
     file = forms.FileField(label="Table", allow_empty_file=True, help_text="CSV in UTF-8 or Parquet.")
     name = forms.CharField(label="Name", max_length=200, help_text="For example: October 2026.")
-    window_start = date_field("First day that the rows are from")
-    window_end = date_field("Last day that the rows are from")
+    window_start = date_field("First day that the rows are from", required=False)
+    window_end = date_field("Last day that the rows are from", required=False)
+    time_column = forms.CharField(
+        label="Or: time column",
+        max_length=200,
+        required=False,
+        help_text="For a table that spans several windows, instead of the days: the column of dates or ISO times. They "
+        "are read as UTC unless they say an offset. Each window that is over becomes a batch; today's is left out.",
+    )
+    pace = forms.ChoiceField(label="A batch for", choices=[("", "—"), *Schedule.choices], required=False)
     description = long_text("Where the rows come from", required=False, rows=3)
+
+    def clean(self) -> dict[str, Any]:
+        """Either both days, or a column and a pace."""
+        given = dict(self.cleaned_data)
+        ways = (("window_start", "window_end"), ("time_column", "pace"))
+        named = [way for way in ways if any(given.get(field) for field in way)]
+        if self.errors:
+            return given
+        if len(named) != 1:
+            raise forms.ValidationError("Name the first and the last day, or a time column and a pace: one of the two.")
+        for field in named[0]:
+            if not given.get(field):
+                self.add_error(field, "This field is required.")
+        return given
 
 
 @require_http_methods(["GET", "POST"])
@@ -255,11 +278,17 @@ def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
 
     def run(form: ActForm) -> None:
         given = dict(form.cleaned_data)
-        batches.receive(version_id=version_id, actor=user, stream=given.pop("file").file, **given)
+        ways = [("window_start", "window_end"), ("time_column", "pace")]
+        days, split = ({field: given.pop(field) for field in way} for way in ways)
+        given |= {"version_id": version_id, "actor": user, "stream": given.pop("file").file}
+        if split["time_column"]:
+            messages.info(request, str(splitting.receive(**given, **split)))
+        else:
+            batches.receive(**given, **days)
 
     intro = "It needs the columns that were declared at approval; outcomes may come later, in a batch of their own."
     act = Act(
-        f"Deliver a batch of {version}", "Deliver", run, "The batch is taken; it is being read.", intro, "#monitoring"
+        f"Deliver a batch of {version}", "Deliver", run, "Delivered; what is new is being read.", intro, "#monitoring"
     )
     return serve(request, version, act, DeliverForm(sent(request), request.FILES if request.method == "POST" else None))
 

@@ -18,18 +18,20 @@ from ninja.files import UploadedFile
 from approvals import permissions, refusals
 from approvals.events import Event as ApprovalsEvent
 from approvals.models import ModelVersion
-from monitoring import batches, outcomes
+from monitoring import batches, outcomes, splitting
 from monitoring.api_documents import (
     BatchDocument,
     DeliveryDocument,
     MonitorDocument,
     ReadingDocument,
     ReadingSummary,
+    SplitDocument,
     VersionDocument,
     as_batch,
     as_delivery,
     as_monitor,
     as_reading,
+    as_split,
     as_summary,
     as_version,
 )
@@ -155,6 +157,34 @@ def deliver_batch(
                 code=known.code,
             ) from known
         return Status(KNOWN, as_batch(known.batch))
+
+
+@router.post(
+    "/versions/{int:version_id}/batches/by-time",
+    response={KNOWN: SplitDocument, MADE: SplitDocument},
+    summary="Deliver a table that spans several windows",
+)
+def deliver_by_time(
+    request: HttpRequest,
+    version_id: Key,
+    file: File[UploadedFile],
+    time_column: Form[str],
+    pace: Form[str],
+    name: Form[str] = "",
+    description: Form[str] = "",
+) -> Any:
+    """One batch for each window (daily, weekly, monthly; UTC) that is over, all of them or none."""
+    version = _version(request, version_id, TokenAct.DELIVER, "deliver batch by token")
+    done = splitting.receive(
+        version_id=version.pk,
+        actor=token_of(request).owner,
+        stream=_bytes_of(file),
+        name=name or str(file.name),
+        time_column=time_column,
+        pace=pace,
+        description=description,
+    )
+    return Status(MADE if done.new else KNOWN, as_split(done))
 
 
 @router.get("/versions/{int:version_id}/outcomes", response=list[DeliveryDocument], summary="Deliveries of outcomes")

@@ -14,6 +14,7 @@ from approvals.models.revalidations import pass_under_way
 from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.models import Batch, Monitor, OutcomeDelivery, Reading
+from monitoring.splitting import Delivered
 from monitoring.standing import AlarmState
 
 
@@ -61,6 +62,22 @@ class BatchDocument(Schema):
     sha256: str
     size: int
     received_at: datetime
+
+
+class LeftOutDocument(Schema):
+    """Rows of the window that is not over, which were not taken."""
+
+    first: date
+    last: date
+    rows: int
+
+
+class SplitDocument(Schema):
+    """A table that was split: batches made now, batches that were there, rows left out."""
+
+    new: list[BatchDocument]
+    known: list[BatchDocument]
+    left_out: LeftOutDocument | None
 
 
 class DeliveryDocument(Schema):
@@ -143,6 +160,12 @@ def as_batch(row: Batch) -> dict[str, Any]:
     """Its facts."""
     names = ("name", "description", "window_start", "window_end", "received_at")
     return {"id": row.pk, "sha256": row.file.sha256, "size": row.file.size} | {n: getattr(row, n) for n in names}
+
+
+def as_split(done: Delivered) -> dict[str, Any]:
+    """In the order of windows."""
+    new, known = ([as_batch(row) for row in rows] for rows in (done.new, done.known))
+    return {"new": new, "known": known, "left_out": vars(done.left_out) if done.left_out else None}
 
 
 def as_delivery(row: OutcomeDelivery) -> dict[str, Any]:

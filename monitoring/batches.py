@@ -64,35 +64,52 @@ def receive(
         with files.incoming(stream) as upload:
             reference = files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name)
             table = referring.require_may_refer(actor, version.model, reference) if reference else None
-            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=_watched(version), table=table)
+            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=watched(version), table=table)
             with transaction.atomic():
                 version = locked(version_id)
                 require_may_deliver(version, actor)
-                _require_new(version, upload)
-                batch = Batch.objects.create(
-                    version=version,
-                    file=files.stored(upload),
-                    name=(name.strip() or Path(name).name)[:200],
-                    description=description.strip(),
-                    window_start=window_start,
-                    window_end=window_end,
-                    uploaded_by=actor,
-                    received_at=now,
-                )
-                outcomes_in_use.order_readings(batch, now=now)
-                ledger.record(
-                    event=Event.BATCH_RECEIVED,
-                    actor=actor,
-                    subject=version,
-                    scope=version.scope,
-                    facts={
-                        "batch": batch.pk,
-                        "name": batch.name,
-                        "sha256": upload.sha256,
-                        "from": window_start.isoformat(),
-                        "to": window_end.isoformat(),
-                    },
-                )
+                if earlier := known(version, upload):
+                    raise KnownBatch(earlier)
+                said = (name.strip() or Path(name).name)[:200], description.strip()
+                batch = keep(version, actor, upload, said=said, window=(window_start, window_end), now=now)
+    return batch
+
+
+def keep(
+    version: ModelVersion,
+    actor: User,
+    upload: files.Upload,
+    *,
+    said: tuple[str, str],
+    window: tuple[date, date],
+    now: datetime,
+) -> Batch:
+    """The batch of an upload that was judged and is new, with name and description. The version is locked."""
+    name, description = said
+    batch = Batch.objects.create(
+        version=version,
+        file=files.stored(upload),
+        name=name,
+        description=description,
+        window_start=window[0],
+        window_end=window[1],
+        uploaded_by=actor,
+        received_at=now,
+    )
+    outcomes_in_use.order_readings(batch, now=now)
+    ledger.record(
+        event=Event.BATCH_RECEIVED,
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        facts={
+            "batch": batch.pk,
+            "name": name,
+            "sha256": upload.sha256,
+            "from": window[0].isoformat(),
+            "to": window[1].isoformat(),
+        },
+    )
     return batch
 
 
@@ -151,21 +168,20 @@ def declared(version: ModelVersion) -> dict[str, Any]:
     return dict(monitor.reference.details) if monitor and monitor.reference else {}
 
 
-def _watched(version: ModelVersion) -> dict[str, Any]:
+def watched(version: ModelVersion) -> dict[str, Any]:
     """What was declared at approval, without the label and the key, which a batch may lack."""
     watched = ("kind", "prediction", "score", "class_scores", "groups", "features")
     return {name: value for name, value in declared(version).items() if name in watched}
 
 
-def _require_new(version: ModelVersion, upload: files.Upload) -> None:
-    known = StoredFile.objects.filter(sha256=upload.sha256).first()
-    if known and Monitor.objects.filter(version=version, reference__file=known).exists():
+def known(version: ModelVersion, upload: files.Upload) -> Batch | None:
+    """The batch that these bytes are already. BadInput for those of the table that was approved."""
+    stored = StoredFile.objects.filter(sha256=upload.sha256).first()
+    if stored and Monitor.objects.filter(version=version, reference__file=stored).exists():
         raise BadInput(
             "These bytes are the evaluation table that was approved, not what the version met.", field="file"
         )
-    earlier = known and Batch.objects.filter(version=version, file=known).first()
-    if earlier:
-        raise KnownBatch(earlier)
+    return Batch.objects.filter(version=version, file=stored).first() if stored else None
 
 
 def locked(version_id: int) -> ModelVersion:

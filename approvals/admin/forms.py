@@ -52,9 +52,10 @@ def people_of(model: RegisteredModel) -> Any:
     return User.objects.filter(pk__in=ids, is_active=True).order_by("first_name", "last_name", "username")
 
 
-def date_field(label: str, help_text: str = "") -> forms.DateField:
+def date_field(label: str, help_text: str = "", *, required: bool = True) -> forms.DateField:
     """A day, chosen with the browser's own calendar."""
-    return forms.DateField(label=label, help_text=help_text, widget=forms.DateInput(attrs={"type": "date"}))
+    widget = forms.DateInput(attrs={"type": "date"})
+    return forms.DateField(label=label, help_text=help_text, required=required, widget=widget)
 
 
 def long_text(label: str, help_text: str = "", *, rows: int = 5, required: bool = True) -> forms.CharField:

@@ -49,7 +49,8 @@ def _run(order: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     _refuse_inputs(check, inputs)
     parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
     thresholds = _thresholds(check, order["thresholds"])
-    job = Job(inputs, order["facts"], parameters, order["seed"], work, thresholds)
+    output = Path(order["output"]) if order["output"] else None
+    job = Job(inputs, order["facts"], parameters, order["seed"], work, thresholds, output)
     verified = () if check.hashes_inputs_itself else inputs.values()
     with under_way(Undertaking(keeper, progress.told, progress.asked)):
         reading = measured_unchanged(verified, progress, lambda report: check.measure(job, report))
@@ -75,7 +76,8 @@ def _confine(order: Mapping[str, Any], inputs: Mapping[str, Input], work: Path) 
     die_with_parent(order["parent"])
     paths = [piece.path for piece in inputs.values()]
     paths += [path for table in tables for path in table.paths]
-    writable = [work, *([Path(order["kept"]["folder"])] if order["kept"] else [])]
+    folders = (order["kept"] and order["kept"]["folder"], order["output"])
+    writable = [work, *(Path(folder) for folder in folders if folder)]
     notes.append(close_file_system(readable=[*paths, *files_of_connections(relations)], writable=writable))
     limit_resources(memory_mb=limits["memory_mb"], cpu_seconds=limits["cpu_seconds"], file_mb=limits["file_mb"])
     return [note for note in notes if note]

@@ -76,6 +76,8 @@ class Job:
     work: Path
     thresholds: Any = None
     """What the numbers will be judged by, so that none is computed more exactly than that needs; None: not known."""
+    output: Path | None = None
+    """Where files go that whoever ordered the measurement takes; None: no files are asked for."""
 
     def input(self, kind: str) -> Input:
         """The attached piece of that kind. Raises CheckInputError if there is none."""

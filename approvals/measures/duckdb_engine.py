@@ -77,14 +77,25 @@ class Workbench:
     Reads nothing but these files and what lies in `scratch`, and writes nowhere else. TableError for whatever fails.
     """
 
-    def __init__(self, files: Sequence[Path], *, memory_limit_mb: int, scratch: Path) -> None:
-        self._connection = _connect(files, memory_limit_mb=memory_limit_mb, spill=scratch, folders=(scratch,))
+    def __init__(self, files: Sequence[Path], *, memory_limit_mb: int, scratch: Path, threads: int = 2) -> None:
+        self._connection = _connect(
+            files, memory_limit_mb=memory_limit_mb, spill=scratch, folders=(scratch,), threads=threads
+        )
 
     def load(self, source: Source, relation: str) -> tuple[Column, ...]:
         """The files of a source as a relation."""
         with _sentences(source.name):
             read = _load_parquet if source.header is None else _load_csv
             return read(self._connection, source, relation)[0]
+
+    def load_unchanged(self, source: Source, relation: str) -> tuple[Column, ...]:
+        """The same with the values of a Parquet file as they are, of whatever type, for rows that are written again."""
+        columns = self.load(source, relation)
+        if source.header is None:
+            cells = ", ".join(f"c{place}" for place in range(len(columns)))
+            rows = f"(SELECT * FROM read_parquet({_listed(source.files)}{_NO_FOLDERS}))"
+            self.run(f"CREATE OR REPLACE VIEW {relation} AS SELECT * FROM {rows} AS s({cells})", about=source.name)
+        return columns
 
     def drop(self, relation: str) -> None:
         """Forget a relation."""
@@ -112,12 +123,12 @@ class Workbench:
 
 
 def _connect(
-    files: Sequence[Path], *, memory_limit_mb: int, spill: Path | None, folders: Sequence[Path] = ()
+    files: Sequence[Path], *, memory_limit_mb: int, spill: Path | None, folders: Sequence[Path] = (), threads: int = 2
 ) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(
         ":memory:",
         config={
-            "threads": "2",
+            "threads": str(threads),
             "memory_limit": f"{memory_limit_mb}MB",
             "temp_directory": "" if spill is None else str(spill),
             "max_temp_directory_size": "20GB",
