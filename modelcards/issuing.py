@@ -41,7 +41,7 @@ from portal.errors import DomainError, NotPermitted, Refused, Unavailable
 from portal.models import Checkpoint
 
 LEASE = timedelta(minutes=2)
-"""Renewed at each step and, while printing, every few seconds: so a worker that died is replaced soon."""
+"""Renewed at each step and, while printing, every second: so a worker that died is replaced soon."""
 ATTEMPTS = 3
 HINT_AGAIN = timedelta(seconds=20)
 TASK = "modelcards.tasks.issue"

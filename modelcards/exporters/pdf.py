@@ -28,7 +28,7 @@ from modelcards.rendering import html
 from portal.errors import Unavailable
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-BEAT_SECONDS = 10
+BEAT_SECONDS = 1
 
 
 class PdfExporter(Exporter):
@@ -49,7 +49,7 @@ class PdfExporter(Exporter):
         yield records.pdf()
 
     def printed(self, card: Card, *, meanwhile: Callable[[], None], attestations: bytes | None = None) -> bytes:
-        """The same, calling `meanwhile` every few seconds: printing takes minutes at most, and what it raises ends it.
+        """The same, calling `meanwhile` every second: printing takes minutes at most, and what it raises ends it.
 
         Raises Unavailable with the reason if the card cannot be printed.
         """
