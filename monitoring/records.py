@@ -5,6 +5,7 @@ It is evidence of a revalidation. Everything in it stands in the tables; a month
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -29,7 +30,7 @@ from monitoring import monitors as monitor_kinds
 from monitoring.alarms import Level, Mark, trajectory
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
 from monitoring.panels import title_of
-from monitoring.standing import day_of, newest
+from monitoring.standing import alarms_of, day_of, newest
 from portal.errors import NotPermitted, Refused
 
 FORMAT = "monitoring-record/1"
@@ -215,6 +216,25 @@ def when_revalidation_opened(*, version: ModelVersion, revalidation: Revalidatio
 def when_record_wanted(*, version: ModelVersion, now: datetime, **_: Any) -> None:
     """Make the record as it stands, inside the transaction of whoever needs it. The version must be locked."""
     attach(version, revalidation=pass_under_way(version), now=now)
+
+
+def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> None:
+    """Refuse a renewal while an alarm is worse than in the record that was signed."""
+    monitors = list(Monitor.objects.filter(version=version).order_by("pk"))
+    if not monitors:
+        return
+    row = evidence.current(version, EvidenceKind.MONITORING_RECORD)
+    try:
+        told = json.loads(row.file.path.read_text("utf-8"))["monitors"] if row is not None else []
+        then = {one["monitor"]: one["alarm"] for one in told}
+    except (OSError, ValueError, KeyError) as error:
+        raise Refused("The record of monitoring cannot be read; have it made anew.") from error
+    levels = {level.in_words: level for level in Level}
+    alarms = alarms_of(monitors, now=now)
+    worse = [one for one in monitors if alarms[one.pk].level > levels.get(then.get(one.key) or "", Level.CALM)]
+    if worse:
+        names = ", ".join(f"{title_of(one)} ({alarms[one.pk].level.in_words})" for one in worse)
+        raise Refused(f"The record that was signed does not tell of this alarm: {names}. Have the record made anew.")
 
 
 def attach(version: ModelVersion, *, revalidation: Revalidation | None, now: datetime) -> Evidence:
