@@ -123,3 +123,25 @@ def test_a_replaced_version_with_an_answered_checklist_is_retired_at_once(cast):
 def test_a_checklist_that_nobody_could_answer_is_refused_where_it_is_written(cast, items, why):
     with pytest.raises(BadInput, match=why):
         cast.publish(decommission=items)
+
+
+def test_what_was_answered_before_a_version_was_taken_into_use_again_counts_no_longer(cast):
+    cast.publish({"deployment_approval": [{"signoffs": {"role": "it_operations"}}]}, decommission=ITEMS)
+    version = cast.version()
+    for _ in range(6):
+        cast.advance(version)
+    cast.sign(version, Role.IT_OPERATIONS)
+    cast.advance(version)
+    for item, role in (("endpoint_off", Role.IT_OPERATIONS), ("successor", Role.RISK_OFFICER)):
+        say(cast, version, item, role)
+    workflow.suspend(version_id=version.pk, actor=cast.signers[Role.RISK_OFFICER], reason=SAFE)
+    assert decommissioning.open_items(version) == (), "it is out of use, as was said"
+    cast.sign(version, Role.IT_OPERATIONS, stage=Stage.DEPLOYMENT_APPROVAL)
+    workflow.reinstate(version_id=version.pk, actor=cast.signers[Role.IT_OPERATIONS], reason=SAFE)
+    with pytest.raises(Refused, match="2 open items"):
+        workflow.retire(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    for item, role in (("endpoint_off", Role.IT_OPERATIONS), ("successor", Role.RISK_OFFICER)):
+        say(cast, version, item, role)
+    workflow.retire(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    assert stage_of(version) == Stage.RETIRED
+    assert replaying.differences() == ()
