@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +25,7 @@ from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import require_storable
 
 __all__ = ["DEPLOYED", "READ_TASK", "KnownBatch", "receive"]
+LONGEST_AGO = timedelta(days=20 * 366)
 DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
 
 
@@ -160,6 +161,8 @@ def _require_window(start: date, end: date, now: datetime) -> None:
         raise BadInput("The last day lies before the first.", field="window_end")
     if end > now.date():
         raise BadInput("The last day lies in the future.", field="window_end")
+    if start < now.date() - LONGEST_AGO:  # records go month by month from the first window on
+        raise BadInput("The first day lies more than 20 years ago.", field="window_start")
 
 
 def declared(version: ModelVersion) -> dict[str, Any]:

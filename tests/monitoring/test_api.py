@@ -114,6 +114,7 @@ def test_rights_are_the_persons_and_the_acts_the_tokens_and_refusals_are_recorde
         (batch_form(b"id\n1\n"), 422, "no column"),
         (batch_form(window_end="2026-08-01"), 422, "before the first"),
         (batch_form(window_start="yesterday"), 422, "window_start"),
+        (batch_form(window_start="0206-09-01"), 422, "20 years ago"),
         ({"window_start": "2026-09-01", "window_end": "2026-09-30"}, 422, "file"),
         (batch_form(name="a\x00b"), 422, "cannot be kept"),
     ],
