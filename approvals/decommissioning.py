@@ -23,6 +23,7 @@ from portal.texts import require_storable
 
 MINIMUM = 10
 LONGEST = 4_000
+LONGEST_NAME = 160
 TO_DO = "It is retired once its decommission checklist is answered."
 DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
 
@@ -105,7 +106,7 @@ def answer(
             evidence=evidence.strip(),
             role=role,
             answered_by=actor,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=(actor.get_full_name() or actor.get_username())[:LONGEST_NAME],
             answered_at=now,
         )
         ledger.record(

@@ -1,6 +1,7 @@
 """A version is retired only when every item of its decommission checklist was answered by whom the policy names."""
 
 import pytest
+from django.contrib.auth.models import User
 
 from approvals import decommissioning, replaying, workflow
 from approvals.decommission_rules import DEFAULT_ITEMS
@@ -38,7 +39,9 @@ def stage_of(version):
 
 def test_nothing_is_retired_while_an_item_is_open_and_the_refusal_names_it(cast):
     version = deploy(cast)
-    say(cast, version, "endpoint_off", Role.IT_OPERATIONS)
+    User.objects.filter(username="it_operations").update(first_name="F" * 150, last_name="L" * 150)
+    cast.signers[Role.IT_OPERATIONS].refresh_from_db()
+    assert len(say(cast, version, "endpoint_off", Role.IT_OPERATIONS).printed_name) == 160, "PostgreSQL keeps no more"
     with pytest.raises(Refused, match=r"1 open item: The successor is named. \(business owner or risk officer\)"):
         workflow.retire(version_id=version.pk, actor=cast.owner, reason=SAFE)
     assert stage_of(version) == Stage.MONITORING

@@ -11,6 +11,7 @@ from django.utils import timezone
 from approvals import evidence, revalidating
 from approvals.models import EvidenceKind
 from approvals.stages import Role
+from modelcards.content import monitored
 from monitoring import leases, monitors, outcomes, standing
 from monitoring.alarms import Level
 from monitoring.models import Matching, MatchVerdict, Monitor, OutcomeDelivery, Reading
@@ -265,6 +266,7 @@ def test_a_month_that_a_correction_made_calm_is_told_in_the_record_and_to_office
     assert record["replaced"] == [
         {"monitor": "performance", "batch": "September", "was": "alert", "is": "within limits"}
     ]
+    assert monitored.record(made).notes[-1].endswith(f"corrected outcomes by “<i>Better</i>”. {reason}")
     client.force_login(officer, backend=BACKEND)
     page = client.get(version.get_absolute_url()).content.decode()
     assert "September was alert (performance) and is within limits since other outcomes came." in page
