@@ -59,7 +59,7 @@ def receive(
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="deliver batch")
     with recorded:
         require_may_deliver(version, actor)
-        _require_window(window_start, window_end, now)
+        require_window(window_start, window_end, now)
         require_storable(name, field="name")
         require_storable(description, field="description")
         with files.incoming(stream) as upload:
@@ -156,7 +156,8 @@ def require_may_deliver(version: ModelVersion, actor: User) -> None:
         raise Refused(f"Batches are taken of deployed versions; this one is {version.get_stage_display().lower()}.")
 
 
-def _require_window(start: date, end: date, now: datetime) -> None:
+def require_window(start: date, end: date, now: datetime) -> None:
+    """Raise BadInput for days in the wrong order, in the future, or so long ago that they must be a mistake."""
     if end < start:
         raise BadInput("The last day lies before the first.", field="window_end")
     if end > now.date():
