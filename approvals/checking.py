@@ -25,6 +25,7 @@ from approvals.requirements.base import Case
 from approvals.stages import REVIEW_STAGES
 from portal import hints, ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.texts import storable
 
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3
@@ -227,6 +228,7 @@ def renew(run_id: int, token: uuid.UUID, *, now: datetime) -> bool:
 
 def finish(run_id: int, token: uuid.UUID, *, result: Result, now: datetime) -> bool:
     """Record a result once. A zombie's late result is refused and recorded as such; gives whether it was taken."""
+    result = Result(**storable(vars(result)))
     with transaction.atomic():
         found = CheckRun.objects.select_related("version__model").get(pk=run_id)
         version = _locked(found.version_id)

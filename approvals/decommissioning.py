@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from approvals import permissions, refusals
@@ -17,10 +18,12 @@ from approvals.policy_document import parse
 from approvals.stages import Role, Stage
 from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.models import LedgerEntry
 from portal.texts import require_storable
 
 MINIMUM = 10
 LONGEST = 4_000
+LONGEST_NAME = 160
 TO_DO = "It is retired once its decommission checklist is answered."
 DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
 
@@ -34,8 +37,15 @@ class ItemState:
 
 
 def checklist(version: ModelVersion) -> tuple[ItemState, ...]:
-    """Every item that the pinned policy asks, in its order."""
-    given = {row.item: row for row in DecommissionAnswer.objects.filter(version=version).order_by("pk")}
+    """Every item that the pinned policy asks, in its order. A reinstated version is in use again: what was said counts
+    no longer.
+    """
+    rows = DecommissionAnswer.objects.filter(version=version).order_by("pk")
+    reinstated = LedgerEntry.objects.filter(
+        event=Event.VERSION_REINSTATED, object_type="approvals.modelversion", object_id=str(version.pk)
+    )
+    again = reinstated.aggregate(at=Max("at"))["at"]
+    given = {row.item: row for row in (rows.filter(answered_at__gt=again) if again else rows)}
     items = parse(version.policy.text).rules.decommission_items
     return tuple(ItemState(item, given.get(item.key)) for item in items)
 
@@ -96,7 +106,7 @@ def answer(
             evidence=evidence.strip(),
             role=role,
             answered_by=actor,
-            printed_name=actor.get_full_name() or actor.get_username(),
+            printed_name=(actor.get_full_name() or actor.get_username())[:LONGEST_NAME],
             answered_at=now,
         )
         ledger.record(

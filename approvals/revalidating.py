@@ -25,7 +25,7 @@ from approvals.models.policies import PolicyStatus
 from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import PolicyDocument, parse, pinned
 from approvals.revalidation_rules import FINDING, RevalidationRule, months_after
-from approvals.signals import approval_renewed
+from approvals.signals import approval_renewed, renewal_examined
 from approvals.stages import Role, Stage
 from portal import ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
@@ -203,6 +203,7 @@ def renew(*, version_id: int, actor: User, reason: str, now: datetime | None = N
         blockers = policy.renewal_blockers(case, document, now=now)
         if blockers:
             raise Refused(" ".join(blocker.sentence for blocker in blockers[:3]), blockers=blockers)
+        renewal_examined.send(sender=Revalidation, version=version, now=now)
         before = timeline.dossiers_at_approval(version)
         waived = timeline.exceptions_at_approval(version) | _exceptions_used(version, now)
         version.approval_expires_at = now + timedelta(days=document.approval_valid_days)

@@ -14,5 +14,8 @@ revalidation_opened = Signal()
 record_wanted = Signal()
 """Arguments: version (locked), now: the record of monitoring is made as it stands."""
 
+renewal_examined = Signal()
+"""Arguments: version (locked), now: a receiver raises Refused for what the signers of the pass could not have seen."""
+
 approval_renewed = Signal()
 """Arguments: version (locked), actor (User), now: an approval in monitoring was renewed to a new date."""

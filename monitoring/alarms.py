@@ -49,15 +49,16 @@ class Standing:
 
 
 def trajectory(marks: Iterable[Mark], *, after: int = 1, clears_after: int = 1) -> tuple[Standing, ...]:
-    """The standing after each reading, in the order of windows.
+    """The standing after each window, in their order; of readings of windows that end on one day the worst counts.
 
-    A level is raised when the last `after` readings that say something all reach it; the critical one is raised at
-    once. It falls, to the highest of them, when the last `clears_after` readings are all below it.
+    So a window that is delivered in pieces, or once more, is neither several windows in a row nor calm by its last
+    piece. A level is raised when the last `after` windows that say something all reach it; the critical one is raised
+    at once. It falls, to the highest of them, when the last `clears_after` are all below it.
     """
     found: list[Standing] = []
     known: list[tuple[date, Level]] = []
     level, since = Level.CALM, None
-    for mark in sorted(marks, key=lambda mark: mark.day):
+    for mark in _worst_of_each_day(marks):
         if mark.level is not None:
             known.append((mark.day, mark.level))
             raised = _raised(known, after)
@@ -68,6 +69,14 @@ def trajectory(marks: Iterable[Mark], *, after: int = 1, clears_after: int = 1) 
                 level, since = max(latest), since if max(latest) else None
         found.append(Standing(mark.day, level, since, _in_a_row(known)))
     return tuple(found)
+
+
+def _worst_of_each_day(marks: Iterable[Mark]) -> list[Mark]:
+    found: dict[date, Level | None] = {}
+    for mark in marks:
+        levels = [level for level in (mark.level, found.get(mark.day)) if level is not None]
+        found[mark.day] = max(levels, default=None)
+    return [Mark(day, found[day]) for day in sorted(found)]
 
 
 def _raised(known: list[tuple[date, Level]], after: int) -> Level:

@@ -41,6 +41,7 @@ from portal import access_tokens
 from portal.access_tokens import TokenAct
 from portal.api import token_of
 from portal.errors import Refused
+from portal.texts import require_storable
 
 LARGEST_PAGE = 500
 KNOWN, MADE = 200, 201
@@ -233,6 +234,7 @@ def list_readings(
     limit: int = 100,
 ) -> Any:
     """Verdicts and sentences; of one monitor or one batch if asked."""
+    require_storable(monitor, field="monitor")
     rows = Reading.objects.filter(monitor__version=_readable(request, version_id)).select_related("monitor", "batch")
     rows = rows.filter(monitor__key=monitor) if monitor else rows
     rows = rows.filter(batch_id=batch) if batch is not None else rows

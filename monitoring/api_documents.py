@@ -34,7 +34,7 @@ class VersionDocument(Schema):
 
 
 class MonitorDocument(Schema):
-    """One monitor with its limits. `alarm` is null while no reading has said anything."""
+    """One monitor with its limits. `alarm` is null where no reading, or none of the newest batch, says anything."""
 
     id: int
     key: str
@@ -123,7 +123,8 @@ class ReadingDocument(ReadingSummary):
 
 def as_version(row: ModelVersion, alarms: Iterable[AlarmState]) -> dict[str, Any]:
     """With the worst alarm of its monitors."""
-    known = [alarm for alarm in alarms if alarm.known or alarm.level]
+    every = list(alarms)
+    known = [alarm for alarm in every if alarm.known or alarm.level]
     worst = max((alarm.level for alarm in known), default=None)
     since = [alarm.since for alarm in known if alarm.since is not None and alarm.level == worst]
     return {
@@ -135,7 +136,7 @@ def as_version(row: ModelVersion, alarms: Iterable[AlarmState]) -> dict[str, Any
         "approval_expires_at": row.approval_expires_at,
         "conditions_of_use": [one.text for one in restricting.standing(row)],
         "revalidation_due": under_way.due_on if (under_way := pass_under_way(row)) else None,
-        "alarm": None if worst is None else worst.in_words,
+        "alarm": None if worst is None or (not worst and any(one.unanswered for one in every)) else worst.in_words,
         "alarm_since": min(since, default=None),
     }
 
@@ -148,7 +149,7 @@ def as_monitor(row: Monitor, alarm: AlarmState) -> dict[str, Any]:
         "key": row.key,
         "title": str(kind.title) if kind else row.key,
         **{name: getattr(row, name) for name in ("thresholds", "warn", "critical", "every_days", "suspends")},
-        "alarm": alarm.level.in_words if alarm.known or alarm.level else None,
+        "alarm": alarm.in_words,
         "alarm_since": alarm.since,
         "readings_beyond_in_a_row": alarm.in_a_row,
         "muted_until": alarm.muted.until if alarm.muted else None,

@@ -14,7 +14,13 @@ class MonitoringConfig(AppConfig):
 
     def ready(self) -> None:
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
-        from approvals.signals import policy_examined, record_wanted, revalidation_opened, version_moved  # noqa: PLC0415
+        from approvals.signals import (  # noqa: PLC0415
+            policy_examined,
+            record_wanted,
+            renewal_examined,
+            revalidation_opened,
+            version_moved,
+        )
         from monitoring import api, drawing, monitors, planning, records, watching, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
         from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery  # noqa: PLC0415
@@ -34,5 +40,6 @@ class MonitoringConfig(AppConfig):
         version_moved.connect(planning.when_moved, dispatch_uid="monitoring.planning.when_moved")
         revalidation_opened.connect(records.when_revalidation_opened, dispatch_uid="monitoring.records.when_opened")
         record_wanted.connect(records.when_record_wanted, dispatch_uid="monitoring.records.when_wanted")
+        renewal_examined.connect(records.when_renewal_examined, dispatch_uid="monitoring.records.when_renewal_examined")
         version_moved.connect(drawing.when_moved, dispatch_uid="monitoring.drawing.when_moved")
         policy_examined.connect(planning.when_examined, dispatch_uid="monitoring.planning.when_examined")

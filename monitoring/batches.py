@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +25,7 @@ from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import require_storable
 
 __all__ = ["DEPLOYED", "READ_TASK", "KnownBatch", "receive"]
+LONGEST_AGO = timedelta(days=20 * 366)
 DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
 
 
@@ -58,7 +59,7 @@ def receive(
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="deliver batch")
     with recorded:
         require_may_deliver(version, actor)
-        _require_window(window_start, window_end, now)
+        require_window(window_start, window_end, now)
         require_storable(name, field="name")
         require_storable(description, field="description")
         with files.incoming(stream) as upload:
@@ -155,11 +156,14 @@ def require_may_deliver(version: ModelVersion, actor: User) -> None:
         raise Refused(f"Batches are taken of deployed versions; this one is {version.get_stage_display().lower()}.")
 
 
-def _require_window(start: date, end: date, now: datetime) -> None:
+def require_window(start: date, end: date, now: datetime) -> None:
+    """Raise BadInput for days in the wrong order, in the future, or so long ago that they must be a mistake."""
     if end < start:
         raise BadInput("The last day lies before the first.", field="window_end")
     if end > now.date():
         raise BadInput("The last day lies in the future.", field="window_end")
+    if start < now.date() - LONGEST_AGO:  # records go month by month from the first window on
+        raise BadInput("The first day lies more than 20 years ago.", field="window_start")
 
 
 def declared(version: ModelVersion) -> dict[str, Any]:

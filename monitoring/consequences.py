@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from approvals import findings, permissions, restricting, revalidating, voiding, workflow
-from approvals.models import Finding, ModelVersion, RevalidationTrigger
+from approvals.models import Finding, ModelVersion, Revalidation, RevalidationTrigger
 from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.policy_document import parse
 from approvals.stages import Role, Stage
@@ -42,11 +42,20 @@ def _raised(row: Reading) -> Level:
 
 def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> None:
     reference = row.monitor.finding_reference
-    known = Finding.objects.filter(
-        version=version, source=FindingSource.MONITOR, source_reference=reference, status=FindingStatus.OPEN
-    ).exists()
     severity = _severity(row, level)
-    if not known:
+    # A finding of a milder alarm does not speak of a graver one: that gets its own, with its own due date.
+    known = (
+        Finding.objects.filter(
+            version=version,
+            source=FindingSource.MONITOR,
+            source_reference=reference,
+            status=FindingStatus.OPEN,
+            severity__gte=severity,
+        )
+        .order_by("opened_at")
+        .first()
+    )
+    if known is None:
         with voiding.watched(version, actor=None):
             findings.add(
                 version=version,
@@ -71,7 +80,7 @@ def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> 
             "monitor": row.monitor.key,
             "batch": row.batch_id,
             "level": level.in_words,
-            "new_finding": not known,
+            "new_finding": known is None,
         },
     )
     if row.monitor.restricts and level >= row.monitor.restricts_from:
@@ -80,9 +89,17 @@ def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> 
     if row.monitor.suspends and level >= row.monitor.suspends_from and version.stage == Stage.MONITORING:
         reason = f"{_title(row)} breached its limit, and the policy suspends on that. {_first(row)} {rollback(version)}"
         workflow.suspend(version_id=version.pk, actor=None, reason=reason, now=now)
-    if level == Level.CRITICAL and not known:
+    if level == Level.CRITICAL and not _revalidated_for(known):
         trigger, reason = RevalidationTrigger.CRITICAL_ALARM, f"{_title(row)} raised a critical alarm. {_first(row)}"
         revalidating.open_by_trigger(_again(version), trigger, reason=reason, now=now)
+
+
+def _revalidated_for(known: Finding | None) -> bool:
+    """Whether a critical alarm opened a pass already since its finding is open: one alarm opens one."""
+    if known is None:
+        return False
+    passes = Revalidation.objects.filter(version=known.version_id, trigger=RevalidationTrigger.CRITICAL_ALARM)
+    return passes.filter(opened_at__gte=known.opened_at).exists()
 
 
 def _again(version: ModelVersion) -> ModelVersion:

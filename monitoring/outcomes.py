@@ -20,6 +20,7 @@ from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.sandbox import SandboxError
+from approvals.stages import Role
 from monitoring import inputs, leases
 from monitoring.batches import declared, locked, require_may_deliver
 from monitoring.events import Event
@@ -203,6 +204,8 @@ def _conclude(row: Matching, version: ModelVersion, now: datetime) -> None:
         for batch in Batch.objects.filter(version=version).select_related("version").order_by("pk"):
             if may_match(row, batch):
                 ordered += order_readings(batch, now=now, only_of_outcomes=True)
+        if row.delivery.corrects:
+            _tell_of_correction(row, version)
     else:
         _tell(row, version)
     following = Matching.objects.filter(delivery__version=version, delivery__gt=row.delivery_id)
@@ -218,6 +221,19 @@ def _tell(row: Matching, version: ModelVersion) -> None:
         text=f"The outcomes “{row.delivery.name}” of {version} are not used. {row.sentences[0]}",
         link=row.delivery.get_absolute_url(),
         asks_for_act=True,
+    )
+
+
+def _tell_of_correction(row: Matching, version: ModelVersion) -> None:
+    """Officers hear of outcomes that are replaced, by whom and why: a correction can end an alarm."""
+    officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
+    by = row.delivery.uploaded_by
+    notify.notify(
+        recipients={version.model.owner, *officers} - {by},
+        event=Event.OUTCOMES_MATCHED,
+        text=f"Outcomes of {version} are corrected by “{row.delivery.name}” of {by.get_full_name() or by.username}. "
+        f"Reason: {row.delivery.description}",
+        link=row.delivery.get_absolute_url(),
     )
 
 

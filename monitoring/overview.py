@@ -75,7 +75,10 @@ def _unknown(states: list[tuple[Monitor, AlarmState]]) -> str:
     if not states:
         return "Nothing is watched"
     silent = [monitor for monitor, state in states if not state.known]
-    return "Not known yet" if len(silent) == len(states) else ""
+    if len(silent) == len(states):
+        return "Not known yet"
+    unanswered = [title_of(monitor) for monitor, state in states if state.unanswered]
+    return f"Not known: no answer of {', '.join(unanswered)} on the newest batch" if unanswered else ""
 
 
 def _answered(states: list[AlarmState]) -> str:

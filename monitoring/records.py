@@ -5,6 +5,7 @@ It is evidence of a revalidation. Everything in it stands in the tables; a month
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Iterable
@@ -27,9 +28,9 @@ from approvals.models.revalidations import pass_under_way
 from approvals.revalidation_rules import months_after
 from monitoring import monitors as monitor_kinds
 from monitoring.alarms import Level, Mark, trajectory
-from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict
+from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.panels import title_of
-from monitoring.standing import day_of, newest
+from monitoring.standing import alarms_of, day_of, newest
 from portal.errors import NotPermitted, Refused
 
 FORMAT = "monitoring-record/1"
@@ -57,6 +58,7 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
     rows = Reading.objects.filter(monitor__version=version, status__in=ENDED, requested_at__lte=now)
     for row in rows.select_related("batch").defer("charts", "log").order_by("pk"):
         readings[row.monitor_id].append(row)
+    replaced = [one for row in monitors for one in _replaced(row, readings[row.pk], start)]
     readings = {key: _deciding(found) for key, found in readings.items()}
     counted = {key: [row for row in found if day_of(row) >= start] for key, found in readings.items()}
     months = _months(min((day_of(row) for found in counted.values() for row in found), default=start), end)
@@ -70,6 +72,8 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
         "coverage": _coverage(counted, months),
         "monitors": [_monitor(row, readings[row.pk], counted[row.pk], months) for row in monitors],
         "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], start)],
+        "corrections": _corrections(version, since, now),
+        "replaced": replaced,
         "notes": _notes(version, since, now),
         "findings": _findings(version, since, now),
     }
@@ -83,6 +87,37 @@ def _deciding(rows: Iterable[Reading]) -> list[Reading]:
         if key not in found or row.level is not None or found[key].level is None:
             found[key] = row
     return list(found.values())
+
+
+def _replaced(monitor: Monitor, rows: Iterable[Reading], start: date) -> list[dict[str, str]]:
+    """Readings that said another level before outcomes of their batch came or were corrected."""
+    found: list[dict[str, str]] = []
+    before: dict[int, Reading] = {}
+    for row in rows:
+        if row.batch is None or row.level is None:
+            continue
+        earlier = before.get(row.batch.pk)
+        if earlier is not None and earlier.level != row.level and day_of(row) >= start:
+            was, now = Level(earlier.level or 0).in_words, Level(row.level).in_words
+            found.append({"monitor": monitor.key, "batch": row.batch.name, "was": was, "is": now})
+        before[row.batch.pk] = row
+    return found
+
+
+def _corrections(version: ModelVersion, since: datetime, now: datetime) -> list[dict[str, str]]:
+    """Deliveries that replaced outcomes: whose, why, and what became of them."""
+    rows = OutcomeDelivery.objects.filter(version=version, corrects=True, received_at__gte=since, received_at__lte=now)
+    return [
+        {
+            "name": row.name,
+            "sha256": row.file.sha256,
+            "reason": row.description,
+            "by": row.uploaded_by.get_full_name() or row.uploaded_by.get_username(),
+            "at": row.received_at.isoformat(),
+            "verdict": row.matching.verdict,
+        }
+        for row in rows.select_related("file", "uploaded_by", "matching").order_by("pk")
+    ]
 
 
 def _months(first: date, last: date) -> list[str]:
@@ -215,6 +250,25 @@ def when_revalidation_opened(*, version: ModelVersion, revalidation: Revalidatio
 def when_record_wanted(*, version: ModelVersion, now: datetime, **_: Any) -> None:
     """Make the record as it stands, inside the transaction of whoever needs it. The version must be locked."""
     attach(version, revalidation=pass_under_way(version), now=now)
+
+
+def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> None:
+    """Refuse a renewal while an alarm is worse than in the record that was signed."""
+    monitors = list(Monitor.objects.filter(version=version).order_by("pk"))
+    if not monitors:
+        return
+    row = evidence.current(version, EvidenceKind.MONITORING_RECORD)
+    try:
+        told = json.loads(row.file.path.read_text("utf-8"))["monitors"] if row is not None else []
+        then = {one["monitor"]: one["alarm"] for one in told}
+    except (OSError, ValueError, KeyError) as error:
+        raise Refused("The record of monitoring cannot be read; have it made anew.") from error
+    levels = {level.in_words: level for level in Level}
+    alarms = alarms_of(monitors, now=now)
+    worse = [one for one in monitors if alarms[one.pk].level > levels.get(then.get(one.key) or "", Level.CALM)]
+    if worse:
+        names = ", ".join(f"{title_of(one)} ({alarms[one.pk].level.in_words})" for one in worse)
+        raise Refused(f"The record that was signed does not tell of this alarm: {names}. Have the record made anew.")
 
 
 def attach(version: ModelVersion, *, revalidation: Revalidation | None, now: datetime) -> Evidence:

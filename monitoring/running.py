@@ -30,6 +30,7 @@ from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
 from monitoring.monitors.base import MonitorKind
 from portal import hints, ledger
+from portal.texts import storable
 
 ATTEMPTS = leases.ATTEMPTS
 LIBRARIES = ("duckdb", "numpy", "scipy")
@@ -145,6 +146,7 @@ def _limits(kind: type[MonitorKind], given: dict[str, Any]) -> Any:
 
 def finish(reading_id: int, token: uuid.UUID, *, result: Result, now: datetime) -> bool:
     """Record a result once, with what follows from it. A late result is refused and recorded as such."""
+    result = Result(**storable(vars(result)))
     with transaction.atomic():
         version, row = _mine(reading_id)
         if row.token != token or row.status != RunStatus.RUNNING:

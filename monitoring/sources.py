@@ -62,6 +62,11 @@ def declare(
             raise BadInput("Name the column that says from which day a row is.", field="time_column")
         if schedule not in Schedule.values:
             raise BadInput("Choose how long a window is.", field="schedule")
+        if len(windows_over(starts_on, now.date(), schedule, today=now.date())) > MOST:
+            raise BadInput(
+                f"More than {MOST} windows lie since that day; begin later and take past windows afterwards.",
+                field="starts_on",
+            )
         if BatchSource.objects.filter(
             version=version, connection=connection, relation=relation, ended_at=None
         ).exists():

@@ -139,6 +139,7 @@ def _split(
         pieces = []
         for said, rows in found["parts"]:
             first, last = window_of(date.fromisoformat(said), pace)
+            batches.require_window(first, last, now)
             with _opened(Path(folder) / f"{first}.parquet") as stream:
                 pieces.append(_Piece(stack.enter_context(files.incoming(stream)), first, last, int(rows)))
         current = window_of(today, pace)

@@ -16,16 +16,19 @@ from django.db.models.functions import Coalesce, RowNumber, TruncDate
 from approvals.models.checks import RunStatus
 from monitoring import monitors, staleness
 from monitoring.alarms import Level, Mark, Standing, trajectory
-from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading
+from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading, ReadingVerdict
 
 FIRST_LOOK = 8
 LOOKS_FURTHER = 8
 ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
+NO_ANSWER = (ReadingVerdict.NOT_COMPUTABLE, ReadingVerdict.ERROR)
 
 
 @dataclass(frozen=True)
 class AlarmState:
     """The alarm of a monitor now; `known` is False while no reading has said anything.
+
+    `unanswered` says that the newest batch was read without an answer: an earlier calm reading says nothing about it.
 
     `acknowledged` and `incident` are notes on this alarm, `muted` a mute that still holds; None where nobody spoke.
     """
@@ -34,9 +37,15 @@ class AlarmState:
     since: date | None
     in_a_row: int
     known: bool
+    unanswered: bool
     acknowledged: AlarmNote | None
     muted: AlarmNote | None
     incident: AlarmNote | None
+
+    @property
+    def in_words(self) -> str | None:
+        """The level in words; None where nobody knows it."""
+        return self.level.in_words if self.level or (self.known and not self.unanswered) else None
 
 
 def changed_by(row: Reading) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
@@ -59,14 +68,15 @@ def alarms_of(rows: Iterable[Monitor], *, now: datetime) -> dict[int, AlarmState
     chosen = list(rows)
     overdue = staleness.overdue_of(chosen)
     readings = _deciding(chosen)
-    missed = _missed(chosen, overdue)
+    missed, unanswered = _missed(chosen, overdue), _unanswered(chosen)
     notes: dict[int, dict[str, AlarmNote]] = {row.pk: {} for row in chosen}
     for note in AlarmNote.objects.filter(monitor__in=chosen).select_related("by").order_by("pk"):
         notes[note.monitor_id][note.kind] = note
     found = {}
     for row in chosen:
         last = _last(row, readings[row.pk], missed.get(row.pk), now)
-        found[row.pk] = _state(last, notes[row.pk], known=bool(readings[row.pk]), now=now)
+        said = {"known": bool(readings[row.pk]), "unanswered": row.pk in unanswered}
+        found[row.pk] = _state(last, notes[row.pk], **said, now=now)
     return found
 
 
@@ -132,10 +142,16 @@ def _deciding(rows: Iterable[Monitor], *, before: date | None = None) -> dict[in
 
 
 def _is_settled(monitor: Monitor, readings: Iterable[Reading]) -> bool:
-    """Whether so many readings in a row are calm that no alarm outlives them, whatever came before."""
+    """Whether so many windows in a row are calm that no alarm outlives them, whatever came before.
+
+    Of the earliest day some readings may not be read yet, so it does not count.
+    """
+    days: dict[date, int] = {}
+    for row in readings:
+        days[day_of(row)] = max(days.get(day_of(row), 0), row.level or 0)
     calm = 0
-    for row in sorted(readings, key=lambda row: (day_of(row), row.pk)):
-        calm = 0 if row.level else calm + 1
+    for day in sorted(days)[1:]:
+        calm = 0 if days[day] else calm + 1
         if calm >= monitor.clears_after:
             return True
     return False
@@ -148,6 +164,19 @@ def _missed(rows: Iterable[Monitor], overdue: Mapping[int, datetime]) -> dict[in
     return {row.monitor_id: row for row in wanted if row.overdue_since == overdue[row.monitor_id]}
 
 
+def _unanswered(rows: Iterable[Monitor]) -> set[int]:
+    """Monitors whose newest batch has no reading that says something, and not because outcomes are waited for."""
+    said = Reading.objects.filter(monitor=OuterRef("monitor"), batch=OuterRef("batch"), level__isnull=False)
+    newest_first = Window(RowNumber(), partition_by=F("monitor"), order_by=[F("day").desc(), F("pk").desc()])
+    of_batches = _readings(row for row in rows if _needs_batch(row)).exclude(Q(level__isnull=True) & Exists(said))
+    newest_ones = of_batches.annotate(place=newest_first).filter(place=1)
+    return {
+        monitor
+        for monitor, level, verdict in newest_ones.values_list("monitor_id", "level", "verdict")
+        if level is None and verdict in NO_ANSWER
+    }
+
+
 def _needs_batch(monitor: Monitor) -> bool:
     kind = monitors.find(monitor.key)
     return kind is None or kind.needs_batch
@@ -158,7 +187,9 @@ def _trajectory(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ..
     return trajectory(marks, after=monitor.after, clears_after=monitor.clears_after)
 
 
-def _state(last: Standing, notes: Mapping[str, AlarmNote], *, known: bool, now: datetime) -> AlarmState:
+def _state(
+    last: Standing, notes: Mapping[str, AlarmNote], *, known: bool, unanswered: bool, now: datetime
+) -> AlarmState:
     muted = notes.get(AlarmNoteKind.MUTED)
     of_this = {kind: note for kind, note in notes.items() if last.since is not None and note.at.date() >= last.since}
     return AlarmState(
@@ -166,6 +197,7 @@ def _state(last: Standing, notes: Mapping[str, AlarmNote], *, known: bool, now: 
         since=last.since,
         in_a_row=last.in_a_row,
         known=known,
+        unanswered=unanswered,
         acknowledged=of_this.get(AlarmNoteKind.ACKNOWLEDGED),
         muted=muted if muted and muted.until is not None and muted.until >= now.date() else None,
         incident=of_this.get(AlarmNoteKind.INCIDENT),

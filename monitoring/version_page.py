@@ -210,7 +210,7 @@ def _chosen(
     points = [point for point in found[0].points if point.value is not None or point.low is not None]
     windows = tuple((p.reading, f"{days_in_words(p.start, p.end)}, {p.batch}") for p in reversed(points))
     numbers = dict(windows)
-    if reading and (not reading.isdecimal() or int(reading) not in numbers):
+    if reading and reading not in map(str, numbers):
         raise BadInput("No window of this feature has such a number.", field="reading")
     picked = int(reading) if reading else next(iter(numbers), 0)
     timeline = _chart(found[0], history.marks, None)

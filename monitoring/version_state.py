@@ -115,6 +115,9 @@ def _of_alarms(rows: list[Monitor], raised: list[AlarmState], states: Mapping[in
     if silent:
         some = "Nothing is" if len(silent) == sum(_needs_batch(row) for row in rows) else "Not everything is"
         return "unknown", f"{some} known yet: {', '.join(title_of(row) for row in silent)} had no reading that says it"
+    unanswered = [title_of(row) for row in rows if states[row.pk].unanswered]
+    if unanswered:
+        return "unknown", f"Not everything is known: {', '.join(unanswered)} gave no answer on the newest batch"
     return "ok", "All monitors are within their limits"
 
 

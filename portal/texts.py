@@ -1,5 +1,7 @@
 """Which texts can be kept: every database, the ledger's canonical JSON and the printed card must take them."""
 
+from typing import Any
+
 from portal.errors import BadInput
 
 KEPT_CONTROLS = "\n\r\t"
@@ -22,3 +24,14 @@ def require_storable(text: str, *, field: str) -> None:
     found = unprintable(text)
     if found:
         raise BadInput(f"The text holds a character that cannot be kept ({found}); remove it.", field=field)
+
+
+def storable(value: Any) -> Any:
+    """The same text, mapping or list with U+FFFD for NUL: a cell of somebody's table may hold it, no database does."""
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(storable(item) for item in value)
+    return value

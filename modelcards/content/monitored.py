@@ -12,6 +12,7 @@ from modelcards.content.texts import plain, words
 
 FORMAT = "monitoring-record/1"
 CLOCK = "the clock"
+IN_USE = "in_use"
 
 
 def record(row: Evidence | None) -> c.MonitoringRecord | None:
@@ -35,7 +36,7 @@ def record(row: Evidence | None) -> c.MonitoringRecord | None:
         months_without_data=tuple(coverage["months_without_data"]),
         monitors=tuple(_history(one) for one in found["monitors"]),
         alarms=tuple(f"{one['on']}: {words(one['monitor'])}, {one['level']}" for one in found["alarms"]),
-        notes=tuple(_note(one) for one in found["notes"]),
+        notes=(*map(_note, found["notes"]), *map(_correction, found.get("corrections", ()))),
     )
 
 
@@ -62,3 +63,8 @@ def _note(found: Mapping[str, Any]) -> str:
     incident = f" {found['incident']}" if found["incident"] else ""
     what = f"{words(found['monitor'])} {found['kind']}{until}{incident}"
     return f"{found['at'][:10]}, {found['by']}: {what}. {found['reason']}"
+
+
+def _correction(found: Mapping[str, Any]) -> str:
+    used = "corrected outcomes" if found["verdict"] == IN_USE else "tried to correct outcomes"
+    return f"{found['at'][:10]}, {found['by']}: {used} by “{found['name']}”. {found['reason']}"

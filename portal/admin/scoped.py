@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from portal.errors import DomainError
 
@@ -69,6 +69,8 @@ class ScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no parameter a
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The list, with a sentence for an empty one."""
+        if any("\x00" in value for _, values in request.GET.lists() for value in values):
+            raise Http404  # nothing is called so, and PostgreSQL takes no such text
         return super().changelist_view(
             request, {"empty_sentence": self.empty_sentence, "title": self._title(), **(extra_context or {})}
         )

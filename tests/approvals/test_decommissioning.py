@@ -1,6 +1,7 @@
 """A version is retired only when every item of its decommission checklist was answered by whom the policy names."""
 
 import pytest
+from django.contrib.auth.models import User
 
 from approvals import decommissioning, replaying, workflow
 from approvals.decommission_rules import DEFAULT_ITEMS
@@ -38,7 +39,9 @@ def stage_of(version):
 
 def test_nothing_is_retired_while_an_item_is_open_and_the_refusal_names_it(cast):
     version = deploy(cast)
-    say(cast, version, "endpoint_off", Role.IT_OPERATIONS)
+    User.objects.filter(username="it_operations").update(first_name="F" * 150, last_name="L" * 150)
+    cast.signers[Role.IT_OPERATIONS].refresh_from_db()
+    assert len(say(cast, version, "endpoint_off", Role.IT_OPERATIONS).printed_name) == 160, "PostgreSQL keeps no more"
     with pytest.raises(Refused, match=r"1 open item: The successor is named. \(business owner or risk officer\)"):
         workflow.retire(version_id=version.pk, actor=cast.owner, reason=SAFE)
     assert stage_of(version) == Stage.MONITORING
@@ -123,3 +126,25 @@ def test_a_replaced_version_with_an_answered_checklist_is_retired_at_once(cast):
 def test_a_checklist_that_nobody_could_answer_is_refused_where_it_is_written(cast, items, why):
     with pytest.raises(BadInput, match=why):
         cast.publish(decommission=items)
+
+
+def test_what_was_answered_before_a_version_was_taken_into_use_again_counts_no_longer(cast):
+    cast.publish({"deployment_approval": [{"signoffs": {"role": "it_operations"}}]}, decommission=ITEMS)
+    version = cast.version()
+    for _ in range(6):
+        cast.advance(version)
+    cast.sign(version, Role.IT_OPERATIONS)
+    cast.advance(version)
+    for item, role in (("endpoint_off", Role.IT_OPERATIONS), ("successor", Role.RISK_OFFICER)):
+        say(cast, version, item, role)
+    workflow.suspend(version_id=version.pk, actor=cast.signers[Role.RISK_OFFICER], reason=SAFE)
+    assert decommissioning.open_items(version) == (), "it is out of use, as was said"
+    cast.sign(version, Role.IT_OPERATIONS, stage=Stage.DEPLOYMENT_APPROVAL)
+    workflow.reinstate(version_id=version.pk, actor=cast.signers[Role.IT_OPERATIONS], reason=SAFE)
+    with pytest.raises(Refused, match="2 open items"):
+        workflow.retire(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    for item, role in (("endpoint_off", Role.IT_OPERATIONS), ("successor", Role.RISK_OFFICER)):
+        say(cast, version, item, role)
+    workflow.retire(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    assert stage_of(version) == Stage.RETIRED
+    assert replaying.differences() == ()

@@ -181,3 +181,38 @@ def test_the_overview_of_many_versions_asks_few_questions(client, cast, alarmed,
     assert Reading.objects.count() == 7
     with django_assert_max_num_queries(40):
         client.get(reverse("admin:monitoring_monitor_overview"))
+
+
+def test_a_window_in_pieces_is_one_window_and_its_worst_piece_counts(cast, deploy):
+    version = deploy([{**DRIFT, "clears_after": 2}])
+    read(deliver(cast, version, times(3), **month(3)), "feature_drift")
+    for seed in (2, 4, 5):
+        read(deliver(cast, version, tiny_table(rows=600, seed=seed), **month(4)), "feature_drift")
+    assert alarm_of(monitor(), now=timezone.now()).level == Level.ALERT, "three pieces are not three calm months"
+    read(deliver(cast, version, tiny_table(rows=600, seed=6), **month(5)), "feature_drift")
+    assert alarm_of(monitor(), now=timezone.now()).level == Level.CALM
+    read(deliver(cast, version, times(3, seed=7), **month(6)), "feature_drift")
+    for seed in range(8, 8 + 9):
+        read(deliver(cast, version, tiny_table(rows=600, seed=seed), **month(6)), "feature_drift")
+    assert alarm_of(monitor(), now=timezone.now()).level == Level.ALERT, "a calm piece hides no bad one"
+
+
+def test_a_calm_reading_says_nothing_of_a_later_batch_without_an_answer(client, cast, deploy):
+    version = deploy([DRIFT])
+    addresses = (
+        reverse("admin:monitoring_monitor_overview"),
+        reverse("admin:monitoring_monitor_version", args=[version.pk]),
+    )
+    client.force_login(cast.auditor, backend=BACKEND)
+    assert read(deliver(cast, version, ALIKE, **month(3)), "feature_drift").verdict == "ok"
+    calm = [client.get(address).content.decode() for address in addresses]
+    assert "Within limits" in calm[0]
+    assert "All monitors are within their limits" in calm[1]
+    row = read(deliver(cast, version, tiny_table(rows=12, seed=3), **month(4)), "feature_drift")
+    assert row.verdict == "not_computable"
+    assert alarm_of(monitor(), now=timezone.now()).in_words is None
+    overview, page = (client.get(address).content.decode() for address in addresses)
+    assert "Not known: no answer of Feature drift on the newest batch" in overview
+    assert "Not everything is known: Feature drift gave no answer on the newest batch" in page
+    read(deliver(cast, version, tiny_table(rows=600, seed=4), **month(5)), "feature_drift")
+    assert alarm_of(monitor(), now=timezone.now()).in_words == "within limits"

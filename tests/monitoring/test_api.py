@@ -90,6 +90,8 @@ def test_what_one_may_not_see_does_not_exist(browser, cast, version):
     assert browser.get(f"/api/v1/readings/{reading.pk}", headers=header).status_code == 200
     assert browser.get(f"/api/v1/readings/{reading.pk}", headers=token_for(cast.outsider)).status_code == 404
     assert browser.get("/api/v1/readings/99999999999999999999", headers=header).status_code in (404, 422)
+    answer = browser.get(address(version, "/readings?monitor=a%00b"), headers=header)
+    assert (answer.status_code, answer.json()["field"]) == (422, "monitor")
 
 
 def test_rights_are_the_persons_and_the_acts_the_tokens_and_refusals_are_recorded(browser, cast, version):
@@ -112,6 +114,7 @@ def test_rights_are_the_persons_and_the_acts_the_tokens_and_refusals_are_recorde
         (batch_form(b"id\n1\n"), 422, "no column"),
         (batch_form(window_end="2026-08-01"), 422, "before the first"),
         (batch_form(window_start="yesterday"), 422, "window_start"),
+        (batch_form(window_start="0206-09-01"), 422, "20 years ago"),
         ({"window_start": "2026-09-01", "window_end": "2026-09-30"}, 422, "file"),
         (batch_form(name="a\x00b"), 422, "cannot be kept"),
     ],

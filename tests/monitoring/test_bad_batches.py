@@ -3,6 +3,7 @@
 import gzip
 from datetime import timedelta
 
+import duckdb
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -120,3 +121,19 @@ def test_what_is_wrong_inside_is_said_by_the_monitors_that_it_concerns(cast, dep
         assert row.verdict in ((wanted,) if isinstance(wanted, str) else wanted), (row.monitor.key, row.sentences)
         assert row.sentences[0].endswith((".", "…")), row.sentences
         assert row.status == "finished"
+
+
+@pytest.mark.both_engines
+def test_a_cell_that_no_database_takes_hides_no_reading(cast, deploy, tmp_path):
+    table, written = tmp_path / "good.csv", tmp_path / "odd.parquet"
+    table.write_bytes(GOOD)
+    odd = "SELECT * REPLACE (CASE WHEN id % 3 = 0 THEN 'a' || chr(0) || 'b' ELSE sex END AS sex)"
+    duckdb.sql(f"COPY ({odd} FROM read_csv('{table}')) TO '{written}' (FORMAT parquet)")
+    version = deploy([{"monitor": "fairness", "thresholds": {"min_selection_ratio": 0.01}}])
+    batch = deliver(cast, version, written.read_bytes())
+    row = Reading.objects.get(batch=batch)
+    assert running.execute(row.pk)
+    row.refresh_from_db()
+    assert row.status == "finished"
+    assert "a\ufffdb" in str(row.numbers)
+    assert "\\x00" not in str(row.numbers)

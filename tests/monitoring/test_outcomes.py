@@ -1,5 +1,6 @@
 """Outcomes that come later: who may deliver, what is refused, which readings follow, what an alarm makes of them."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -7,6 +8,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
+from approvals import evidence, revalidating
+from approvals.models import EvidenceKind
+from approvals.stages import Role
+from modelcards.content import monitored
 from monitoring import leases, monitors, outcomes, standing
 from monitoring.alarms import Level
 from monitoring.models import Matching, MatchVerdict, Monitor, OutcomeDelivery, Reading
@@ -240,3 +245,29 @@ def test_every_monitor_that_waits_for_outcomes_is_read_again_when_they_come():
     waits = {key for key, kind in monitors.load().items() if issubclass(kind.Thresholds, OutcomesNeeded)}
     assert waits == {key for key, kind in monitors.load().items() if kind.needs_outcomes}
     assert "performance" in waits
+
+
+def test_a_month_that_a_correction_made_calm_is_told_in_the_record_and_to_officers(client, cast, version):
+    rows = rows_of("a")
+    batch = deliver(cast, version, unlabelled(rows))
+    match(report(cast, version, labels(wrong(rows)), name="Bad month"))
+    assert read_waiting(batch).verdict == "breach"
+    reason = "The sign of the outcomes was turned round."
+    match(report(cast, version, labels(rows), name="<i>Better</i>", corrects=True, description=reason))
+    assert read_waiting(batch).verdict == "ok"
+    officer = cast.signers[Role.RISK_OFFICER]
+    assert Notification.objects.filter(user=officer, text__contains=reason).exists()
+    revalidating.ask(version_id=version.pk, actor=officer, reason="Looked at after the correction.")
+    made = evidence.current(version, EvidenceKind.MONITORING_RECORD)
+    record = json.loads(made.file.path.read_text())
+    assert [(one["name"], one["reason"], one["verdict"]) for one in record["corrections"]] == [
+        ("<i>Better</i>", reason, "in_use")
+    ]
+    assert record["replaced"] == [
+        {"monitor": "performance", "batch": "September", "was": "alert", "is": "within limits"}
+    ]
+    assert monitored.record(made).notes[-1].endswith(f"corrected outcomes by “<i>Better</i>”. {reason}")
+    client.force_login(officer, backend=BACKEND)
+    page = client.get(version.get_absolute_url()).content.decode()
+    assert "September was alert (performance) and is within limits since other outcomes came." in page
+    assert "<i>Better</i>" not in page

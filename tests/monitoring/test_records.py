@@ -10,6 +10,7 @@ from approvals import revalidating
 from approvals.models import Evidence, Finding, Revalidation
 from approvals.stages import Role
 from monitoring import alarm_notes, batches, records, running
+from monitoring.alarms import Level
 from monitoring.models import Monitor, Reading
 from portal.errors import NotPermitted, Refused
 from tests.cast import SAFE, tiny_table
@@ -25,11 +26,11 @@ DRIFT = [
 ]
 
 
-def shifted(table):
+def shifted(table, by=0.4):
     """The same rows with every score moved up."""
     head, *rows = table.decode().splitlines()
     moved = [row.split(",") for row in rows]
-    lines = [",".join([*cells[:5], f"{min(0.99, float(cells[5]) + 0.4):.4f}", cells[6]]) for cells in moved]
+    lines = [",".join([*cells[:5], f"{min(0.99, float(cells[5]) + by):.4f}", cells[6]]) for cells in moved]
     return "\n".join([head, *lines, ""]).encode()
 
 
@@ -119,3 +120,31 @@ def test_a_critical_alarm_opens_a_revalidation_where_the_policy_says_so(cast, de
         assert record_of(version)[1]["monitors"][0]["alarm"] == "critical"
         deliver(cast, version, shifted(tiny_table(rows=600, seed=4)), date(2026, 8, 31))
         assert found.count() == 1
+
+
+@pytest.mark.parametrize("severity", ["medium", "critical"])
+def test_an_alarm_that_becomes_critical_is_answered_as_one_that_was_so_at_once(cast, deploy, severity):
+    rule = {"gates": ["validation"], "triggers": ["critical_alarm"]}
+    version = deploy([{**DRIFT[0], "critical": {"max_psi": 2.0}, "severity": severity}], rules={"revalidation": rule})
+    deliver(cast, version, shifted(tiny_table(rows=600, seed=3), by=0.15), date(2026, 7, 31))
+    assert [row.level for row in Reading.objects.all()] == [Level.ALERT]
+    assert not Revalidation.objects.exists()
+    for month, day in ((8, 31), (9, 30)):
+        deliver(cast, version, shifted(tiny_table(rows=600, seed=month)), date(2026, month, day))
+    assert Reading.objects.latest("pk").level == Level.CRITICAL
+    assert Revalidation.objects.get().trigger == "critical_alarm"
+    graver = ["Medium", "High"] if severity == "medium" else ["Critical"]
+    assert [row.get_severity_display() for row in Finding.objects.order_by("pk")] == graver
+
+
+def test_no_approval_is_renewed_on_a_record_that_does_not_tell_of_the_alarm(cast, deploy):
+    version = deploy(DRIFT, rules={"revalidation": {"gates": ["validation"]}})
+    deliver(cast, version, tiny_table(rows=600, seed=2), date(2026, 5, 31))
+    revalidating.ask(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    deliver(cast, version, shifted(tiny_table(rows=600, seed=3)), date(2026, 7, 31))
+    renewing = {"version_id": version.pk, "actor": cast.signers[Role.RISK_OFFICER], "reason": SAFE}
+    with pytest.raises(Refused, match=r"does not tell of this alarm: Score drift \(critical\)"):
+        revalidating.renew(**renewing)
+    records.make_anew(version_id=version.pk, actor=cast.owner)
+    revalidating.renew(**renewing)
+    assert Revalidation.objects.get().outcome == "renewed"

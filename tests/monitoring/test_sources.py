@@ -160,3 +160,11 @@ def test_sources_are_declared_and_ended_on_pages_that_outsiders_do_not_find(clie
     client.force_login(cast.owner, backend=BACKEND)
     assert client.post(url("end", source.pk)).status_code == 302
     assert BatchSource.objects.get().ended_at
+
+
+def test_a_source_does_not_begin_so_long_ago_that_it_orders_thousands_of_windows(cast, version):
+    for starts_on in (date(1, 1, 1), date(2024, 1, 1)):
+        with pytest.raises(BadInput, match="More than 400 windows"):
+            declare(cast, version, schedule="daily", starts_on=starts_on)
+    declare(cast, version, schedule="daily", starts_on=date(2026, 4, 8))
+    assert sources.order_due(now=NOW) == 2

@@ -182,3 +182,10 @@ def test_the_form_takes_days_or_a_column_and_says_what_became_of_it(cast, versio
     answer = post(time_column="day", pace="monthly")
     assert answer.status_code == 302
     assert "2 batches are taken and being read." in client.get(answer.url).content.decode()
+
+
+def test_a_year_with_a_digit_missing_refuses_the_table(cast, version):
+    before = kept()
+    with pytest.raises(BadInput, match="more than 20 years ago"):
+        send(cast, version, timed(extra=["0206-01-15"], seed=41))
+    assert kept() == before
