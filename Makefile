@@ -5,7 +5,9 @@ PYTHON ?= python3
 export UV_PYTHON_DOWNLOADS := never
 
 IN_VENV := .venv/bin/python -m
-TESTS := $(IN_VENV) pytest --numprocesses auto --maxprocesses 8
+# One process more than cores, because many tests wait for others.
+PROCESSES := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$(( cores < 8 ? cores + 1 : 8 )))
+TESTS := $(IN_VENV) pytest --numprocesses $(PROCESSES)
 SPARK := pyspark==4.1.1
 DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
     qpdf softhsm2 openssl libnss3-tools default-jre-headless libjaxb-java

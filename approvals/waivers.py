@@ -29,6 +29,7 @@ from portal.texts import require_storable
 
 REASON_MINIMUM = 20
 COMMENT_MINIMUM = 10
+LONGEST_NAME = 160  # of the column; Django lets a first and a last name of 301 through
 MEANING = (
     "I have read what is set aside, why, and what limits the harm meanwhile, and agree as {role} that the version goes "
     "on without it until the day named here."
@@ -234,7 +235,7 @@ def sign(
                     waiver=waiver,
                     signer=actor,
                     role=role,
-                    printed_name=actor.get_full_name() or actor.get_username(),
+                    printed_name=(actor.get_full_name() or actor.get_username())[:LONGEST_NAME],
                     meaning=MEANING.format(role=role.in_words),
                     comment=comment.strip(),
                     signed_at=now,
