@@ -171,7 +171,10 @@ def _looked_at(table: LawTable, rows: int) -> str:
 
 
 def _printed(table: LawTable) -> NumberTable:
-    """Columns as in the examples of 6 RCNY 5-301, one for each attribute, and the note that the rule asks for below."""
+    """Heading and columns as in the examples of 6 RCNY 5-301, and the note that the rule asks for below.
+
+    Where the rule nests the columns of an intersection, each attribute has one.
+    """
     selection = table.basis == "selection"
     columns = ("# of Applicants", "# Selected", "Selection Rate") if selection else ("# of Applicants", "Scoring Rate")
     unknown = f"{table.unknown_rows:,} individuals with an unknown {' or '.join(table.attributes)} category"
@@ -182,11 +185,18 @@ def _printed(table: LawTable) -> NumberTable:
     if any(category.excluded for category in table.categories):
         notes.append(f"Categories of under 2 % of the data are left out of the impact ratios: {table.justification}")
     return NumberTable(
-        title=f"{table.basis.capitalize()} rates by {' and '.join(table.attributes)}",
+        title=_heading(table.attributes),
         columns=(*(table.attributes if len(table.attributes) > 1 else ("Category",)), *columns, "Impact Ratio"),
         rows=tuple(_line(category, selection=selection) for category in table.categories),
         note=" ".join(notes),
     )
+
+
+def _heading(attributes: Sequence[str]) -> str:
+    """One attribute gives “Sex Categories”, several give “Intersectional Categories (sex and ethnicity)”."""
+    if len(attributes) > 1:
+        return f"Intersectional Categories ({' and '.join(attributes)})"
+    return f"{attributes[0][:1].upper()}{attributes[0][1:].replace('_', ' ')} Categories"
 
 
 def _line(category: Category, *, selection: bool) -> tuple[Any, ...]:

@@ -20,7 +20,7 @@ LAW = c.CheckResult(
     verdict="passed",
     tables=(
         c.Table(
-            "Selection rates by sex",
+            "Sex Categories",
             ("Category", "# of Applicants", "# Selected", "Selection Rate", "Impact Ratio"),
             (("female", 120, 60, "50.0%", "0.833"), ("male", 100, 60, "60.0%", "1.000")),
             "7 individuals with an unknown category are not included.",

@@ -196,6 +196,7 @@ class TestLocalLaw144:
         )
         assert "2 individuals with an unknown sex or race category." in both.note
         assert both.columns[:3] == ("sex", "race", "# of Applicants")
+        assert (by_sex.title, both.title) == ("Sex Categories", "Intersectional Categories (sex and race)")
         assert [row[:2] for row in both.rows] == [("f", "x"), ("f", "y"), ("m", "x"), ("m", "y")]
         assert both.rows[1][4] == "the category has no rows."
         assert judged(LocalLaw144, reading, min_impact_ratio=0.8).verdict == "failed"
