@@ -43,6 +43,7 @@ SYSTEM = "system"
 LARGEST_INTEGER = 2**53 - 1
 EVENT_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 LONGEST_NAME = 100
+LONGEST_ACTOR = 255  # of the column; a first and a last name may be longer together, and PostgreSQL would refuse
 SCOPE = re.compile(r"portal|[a-z_]+\.[a-z_]+:[A-Za-z0-9-]+")
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -96,7 +97,7 @@ def record(
         "scope": scope,
         "actor": {
             "id": None if actor is None else actor.pk,
-            "name": SYSTEM if actor is None else printed_name(actor),
+            "name": SYSTEM if actor is None else printed_name(actor)[:LONGEST_ACTOR],
         },
         "authentication": authentication,
         "object": {"type": subject._meta.label_lower, "id": str(subject.pk), "label": str(subject)},
