@@ -106,7 +106,7 @@ def answer(
             evidence=evidence.strip(),
             role=role,
             answered_by=actor,
-            printed_name=(actor.get_full_name() or actor.get_username())[:LONGEST_NAME],
+            printed_name=ledger.printed_name(actor)[:LONGEST_NAME],
             answered_at=now,
         )
         ledger.record(

@@ -235,7 +235,7 @@ def sign(
                     waiver=waiver,
                     signer=actor,
                     role=role,
-                    printed_name=(actor.get_full_name() or actor.get_username())[:LONGEST_NAME],
+                    printed_name=ledger.printed_name(actor)[:LONGEST_NAME],
                     meaning=MEANING.format(role=role.in_words),
                     comment=comment.strip(),
                     signed_at=now,

@@ -231,7 +231,7 @@ def _tell_of_correction(row: Matching, version: ModelVersion) -> None:
     notify.notify(
         recipients={version.model.owner, *officers} - {by},
         event=Event.OUTCOMES_MATCHED,
-        text=f"Outcomes of {version} are corrected by “{row.delivery.name}” of {by.get_full_name() or by.username}. "
+        text=f"Outcomes of {version} are corrected by “{row.delivery.name}” of {ledger.printed_name(by)}. "
         f"Reason: {row.delivery.description}",
         link=row.delivery.get_absolute_url(),
     )

@@ -31,6 +31,7 @@ from monitoring.alarms import Level, Mark, trajectory
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.panels import title_of
 from monitoring.standing import alarms_of, day_of, newest
+from portal import ledger
 from portal.errors import NotPermitted, Refused
 
 FORMAT = "monitoring-record/1"
@@ -112,7 +113,7 @@ def _corrections(version: ModelVersion, since: datetime, now: datetime) -> list[
             "name": row.name,
             "sha256": row.file.sha256,
             "reason": row.description,
-            "by": row.uploaded_by.get_full_name() or row.uploaded_by.get_username(),
+            "by": ledger.printed_name(row.uploaded_by),
             "at": row.received_at.isoformat(),
             "verdict": row.matching.verdict,
         }
@@ -219,7 +220,7 @@ def _notes(version: ModelVersion, since: datetime, now: datetime) -> list[dict[s
             "reason": row.reason,
             "until": row.until.isoformat() if row.until else None,
             "incident": row.incident,
-            "by": row.by.get_full_name() or row.by.get_username(),
+            "by": ledger.printed_name(row.by),
             "at": row.at.isoformat(),
         }
         for row in rows.select_related("monitor", "by").order_by("pk")

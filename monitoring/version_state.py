@@ -160,7 +160,7 @@ def _steps(
     """In the order in which they matter. Links only where this person may."""
     if version.stage == Stage.SUSPENDED:
         yield Step("Stop using it, and let the version named below take over, until it is reinstated or retired.")
-    for restriction in version.restrictions.filter(lifted_at__isnull=True):
+    for restriction in restricting.standing(version):
         since = f"in force since {restriction.imposed_at:%d %b %Y}"
         yield Step(f"Keep to the condition of use, {since}: {restriction.text}", f"{version.get_absolute_url()}#gate")
     yield from _answers(version, user, raised)
