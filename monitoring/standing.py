@@ -24,6 +24,11 @@ ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
 NO_ANSWER = (ReadingVerdict.NOT_COMPUTABLE, ReadingVerdict.ERROR)
 
 
+_LATER = Reading.objects.filter(
+    monitor=OuterRef("monitor"), batch=OuterRef("batch"), pk__gt=OuterRef("pk"), status__in=ENDED, level__isnull=False
+)
+
+
 @dataclass(frozen=True)
 class AlarmState:
     """The alarm of a monitor now; `known` is False while no reading has said anything.
@@ -89,8 +94,7 @@ def day_of(row: Reading) -> date:
 
 def superseded(row: Reading) -> bool:
     """Whether the same monitor read the same batch again, with later outcomes, and that reading says something."""
-    later = Reading.objects.filter(monitor=row.monitor_id, batch=row.batch_id, pk__gt=row.pk, status__in=ENDED)
-    return row.batch_id is not None and later.filter(level__isnull=False).exists()
+    return Reading.objects.filter(Exists(_LATER), pk=row.pk).exists()
 
 
 def newest(rows: Iterable[Reading]) -> list[Reading]:
@@ -111,11 +115,6 @@ def _readings(rows: Iterable[Monitor]) -> QuerySet[Reading]:
     clock = TruncDate(Coalesce("overdue_since", "requested_at"), tzinfo=UTC)
     found = found.annotate(day=Coalesce("batch__window_end", clock, output_field=DateField()))
     return found.only("monitor_id", "level", "overdue_since", "requested_at", "batch__window_end")
-
-
-_LATER = Reading.objects.filter(
-    monitor=OuterRef("monitor"), batch=OuterRef("batch"), pk__gt=OuterRef("pk"), status__in=ENDED, level__isnull=False
-)
 
 
 def _deciding(rows: Iterable[Monitor], *, before: date | None = None) -> dict[int, list[Reading]]:
