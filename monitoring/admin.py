@@ -38,7 +38,9 @@ from monitoring import (
 )
 from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict, Schedule
+from monitoring.silences import reads_batches
 from monitoring.standing import alarm_of
+from monitoring.version_state import outgrown_in_words
 from portal.admin import ScopedAdmin, row_number
 from portal.panels import WORK
 
@@ -119,6 +121,7 @@ class MonitorAdmin(VersionRecordAdmin):
         """Its plan in words, its alarm, and its readings, newest first."""
         rows = Reading.objects.filter(monitor=row).select_related("monitor", "batch").order_by("-pk")
         shown = list(rows[: READINGS_SHOWN + 1])
+        alarm, kind = alarm_of(row, now=timezone.now()), monitors.find(row.key)
         return {
             "title": f"{panels.title_of(row)} of {row.version}",
             "line": panels.monitor_line(row),
@@ -126,7 +129,10 @@ class MonitorAdmin(VersionRecordAdmin):
             "parameters": settings_in_words(row.parameters),
             "readings": [panels.reading_line(reading) for reading in shown[:READINGS_SHOWN]],
             "more": len(shown) > READINGS_SHOWN,
-            "alarm": alarm_of(row, now=timezone.now()),
+            "alarm": alarm,
+            "outgrown": outgrown_in_words(alarm),
+            "reads_batches": reads_batches(row),
+            "needs_outcomes": bool(kind and kind.needs_outcomes),
             "notes": AlarmNote.objects.filter(monitor=row).select_related("by")[:READINGS_SHOWN],
             "may_note": alarm_notes.may_note(person(request), row.version),
             "may_mute": alarm_notes.may_mute(person(request), row.version),

@@ -56,7 +56,8 @@ ANSWERS = {
         title="Acknowledge the alarm",
         button="Acknowledge",
         done="The alarm is acknowledged.",
-        intro="Tells everybody that you have seen it. The alarm ends when readings are calm again.",
+        intro="Tells everybody that you have seen it. The alarm ends when readings are calm again; if it becomes "
+        "critical, it has to be answered anew.",
         form=NoteForm,
         act=alarm_notes.acknowledge,
     ),
@@ -64,7 +65,8 @@ ANSWERS = {
         title="Mute the notices",
         button="Mute",
         done="No notices are sent until that day is over.",
-        intro="Findings are opened and approvals suspended all the same; only notices are not sent.",
+        intro="Findings are opened and approvals suspended all the same; only notices are not sent. They are sent "
+        "again when that day is over, or when the alarm becomes critical.",
         form=MuteForm,
         act=alarm_notes.mute,
     ),

@@ -22,4 +22,6 @@ class Event(StrEnum):
     READING_FINISHED = "monitoring.reading.finished"
     READING_RESULT_REFUSED = "monitoring.reading.result_refused"
     ALARM_NOTED = "monitoring.alarm.noted"
+    MUTE_ENDED = "monitoring.mute.ended"
     MONITOR_BREACHED = "monitoring.monitor.breached"
+    MONITOR_UNANSWERED = "monitoring.monitor.unanswered"

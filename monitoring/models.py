@@ -54,6 +54,12 @@ class Monitor(models.Model):
     critical = models.JSONField(default=dict, blank=True, help_text="Limits beyond which a reading is critical.")
     after = models.PositiveSmallIntegerField(default=1, help_text="Readings in a row that raise an alarm.")
     clears_after = models.PositiveSmallIntegerField(default=1, help_text="Calm readings in a row that end it.")
+    unanswered_after = models.PositiveSmallIntegerField(
+        default=3, help_text="Windows in a row without an answer that are an alert of their own."
+    )
+    outcomes_within_days = models.PositiveSmallIntegerField(
+        default=90, help_text="Outcomes of a window are expected within so many days of its last one."
+    )
     reference = models.ForeignKey(
         Evidence, on_delete=models.PROTECT, related_name="+", null=True, blank=True, help_text="What was approved."
     )
@@ -336,6 +342,12 @@ class AlarmNote(models.Model):
     monitor = models.ForeignKey(Monitor, on_delete=models.PROTECT, related_name="notes")
     kind = models.CharField(max_length=20, choices=AlarmNoteKind.choices)
     reason = models.TextField()
+    level = models.PositiveSmallIntegerField(
+        choices=[(level.value, level.in_words) for level in Level],
+        null=True,
+        blank=True,
+        help_text="How bad the alarm was then: the note says nothing about a graver one.",
+    )
     until = models.DateField(null=True, blank=True, help_text="Last day that the monitor is muted.")
     incident = models.CharField(max_length=200, blank=True, help_text="Number or address of the incident.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
