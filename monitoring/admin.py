@@ -31,6 +31,7 @@ from monitoring import (
     overview_page,
     panels,
     record_pages,
+    references,
     source_pages,
     splitting,
     version_views,
@@ -130,6 +131,7 @@ class MonitorAdmin(VersionRecordAdmin):
             "readings": [panels.reading_line(reading) for reading in shown[:READINGS_SHOWN]],
             "more": len(shown) > READINGS_SHOWN,
             "alarm": alarm,
+            "references": references.changes_of(row.version) if row.reference else (),
             "outgrown": outgrown_in_words(alarm),
             "reads_batches": reads_batches(row),
             "needs_outcomes": bool(kind and kind.needs_outcomes),
@@ -303,7 +305,8 @@ def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
 def show(request: HttpRequest, reading_id: int) -> HttpResponse:
     """Verdict, sentences, numbers beside limits, tables, charts."""
     visible = Reading.objects.filter(monitor__version__in=permissions.visible_versions(person(request)))
-    row = visible.select_related("monitor__version__model", "batch").filter(pk=reading_id).first()
+    needed = ("monitor__version__model", "monitor__reference__file", "reference__file", "batch")
+    row = visible.select_related(*needed).filter(pk=reading_id).first()
     if row is None:
         raise Http404
     context = {

@@ -16,9 +16,9 @@ from approvals.measures.reading import TableError, checked_format
 from approvals.measures.references import is_reference
 from approvals.models import EvidenceKind, ModelVersion, StoredFile
 from approvals.stages import Role, Stage
-from monitoring import outcomes_in_use
+from monitoring import outcomes_in_use, references
 from monitoring.events import Event
-from monitoring.models import Batch, Monitor, OutcomeDelivery
+from monitoring.models import Batch, OutcomeDelivery
 from monitoring.outcomes_in_use import READ_TASK
 from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
@@ -167,9 +167,9 @@ def require_window(start: date, end: date, now: datetime) -> None:
 
 
 def declared(version: ModelVersion) -> dict[str, Any]:
-    """What was declared of the evaluation table that the version was approved with; nothing where there is none."""
-    monitor = Monitor.objects.filter(version=version, reference__isnull=False).select_related("reference").first()
-    return dict(monitor.reference.details) if monitor and monitor.reference else {}
+    """What was declared of the evaluation table that is approved now; nothing where there is none."""
+    row = references.in_force(version)
+    return dict(row.details) if row is not None else {}
 
 
 def watched(version: ModelVersion) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def watched(version: ModelVersion) -> dict[str, Any]:
 def known(version: ModelVersion, upload: files.Upload) -> Batch | None:
     """The batch that these bytes are already. BadInput for those of the table that was approved."""
     stored = StoredFile.objects.filter(sha256=upload.sha256).first()
-    if stored and Monitor.objects.filter(version=version, reference__file=stored).exists():
+    if stored and any(one.file_id == stored.pk for one in references.ever_in_force(version)):
         raise BadInput(
             "These bytes are the evaluation table that was approved, not what the version met.", field="file"
         )

@@ -9,6 +9,7 @@ class Event(StrEnum):
     """Dotted names: app, noun, past participle."""
 
     MONITORS_STARTED = "monitoring.monitors.started"
+    REFERENCE_CHANGED = "monitoring.reference.changed"
     BATCH_RECEIVED = "monitoring.batch.received"
     BATCH_VIEWED = "monitoring.batch.viewed"
     OUTCOMES_RECEIVED = "monitoring.outcomes.received"

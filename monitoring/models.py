@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from approvals.models import Evidence, ModelVersion, StoredFile
+from approvals.models import Evidence, ModelVersion, Revalidation, StoredFile
 from approvals.models.checks import LeasedRun
 from approvals.models.findings import Severity
 from monitoring.alarms import Level
@@ -61,7 +61,12 @@ class Monitor(models.Model):
         default=90, help_text="Outcomes of a window are expected within so many days of its last one."
     )
     reference = models.ForeignKey(
-        Evidence, on_delete=models.PROTECT, related_name="+", null=True, blank=True, help_text="What was approved."
+        Evidence,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="What was approved first.",
     )
     created_at = models.DateTimeField()
 
@@ -106,11 +111,35 @@ class Batch(models.Model):
         return self.name
 
 
+class ReferenceChange(models.Model):
+    """The evaluation table that a renewal approved and monitors compare with from then on. Never changed."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="reference_changes")
+    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+")
+    revalidation = models.OneToOneField(Revalidation, on_delete=models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["version", "pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.evidence.name} since {self.since:%d %b %Y}"
+
+
 class Reading(LeasedRun):
     """One monitor read once: on one batch, or, for a monitor that waits for data, on the clock."""
 
     monitor = models.ForeignKey(Monitor, on_delete=models.PROTECT, related_name="readings")
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="readings", null=True, blank=True)
+    reference = models.ForeignKey(
+        Evidence,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="What the batch is compared with: the table that was approved when the reading was ordered.",
+    )
     outcomes = models.JSONField(
         default=list, blank=True, help_text="Deliveries of outcomes that the batch is read with: id, name, digest."
     )
@@ -151,6 +180,11 @@ class Reading(LeasedRun):
 
     def __str__(self) -> str:
         return f"Reading {self.pk}"
+
+    @property
+    def compared_with(self) -> Evidence | None:
+        """The approved table that it is read against; readings of earlier releases name that of their monitor."""
+        return self.reference or self.monitor.reference
 
     def get_absolute_url(self) -> str:
         """The page of the reading."""

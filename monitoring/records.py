@@ -27,6 +27,7 @@ from approvals.models.findings import FindingSource
 from approvals.models.revalidations import pass_under_way
 from approvals.revalidation_rules import months_after
 from monitoring import monitors as monitor_kinds
+from monitoring import references
 from monitoring.alarms import Level, Mark, trajectory
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.panels import title_of
@@ -75,6 +76,7 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
         "coverage": _coverage(counted, months),
         "monitors": [_monitor(row, readings[row.pk], counted[row.pk], silences[row.pk], months) for row in monitors],
         "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], silences[row.pk], start)],
+        "references": references.told(version),
         "corrections": _corrections(version, since, now),
         "replaced": replaced,
         "notes": _notes(version, since, now),

@@ -51,6 +51,9 @@ def _unanswered(facts: Facts) -> str:
 
 WORDS: dict[str, Words] = {
     Event.MONITORS_STARTED.value: _started,
+    Event.REFERENCE_CHANGED.value: lambda facts: (
+        f"Monitors compare with another approved table: {facts.get('name', '')}"
+    ),
     Event.BATCH_RECEIVED.value: _received,
     Event.BATCH_VIEWED.value: lambda facts: f"Batch read: {facts.get('name', '')}",
     Event.OUTCOMES_RECEIVED.value: lambda facts: f"Outcomes received: {facts.get('name', '')}",
