@@ -18,8 +18,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from approvals import permissions
 from approvals.admin.acting import Act, person, sent, serve, version_for
+from approvals.admin.finding_lines import SOURCE_PAGES
 from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.admin.records import VersionRecordAdmin
+from approvals.models.findings import FindingSource
 from approvals.panels import VERSION_PAGE
 from approvals.policy_changes import settings_in_words
 from monitoring import (
@@ -48,6 +50,9 @@ from portal.panels import WORK
 VERSION_PAGE += [panels.monitoring_panel, record_pages.panel]
 WORK.append(overview_page.overview_entry)
 READINGS_SHOWN = 60
+
+
+SOURCE_PAGES[FindingSource.MONITOR] = alarm_pages.of_finding
 __all__ = ["outcome_pages", "source_pages", "watching_pages"]  # they register with the site
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from approvals.evidence import current
 from approvals.models import Evidence, EvidenceKind, ModelVersion, Revalidation
@@ -33,7 +34,7 @@ def ever_in_force(version: ModelVersion) -> list[Evidence]:
     return [*found, *(change.evidence for change in changes_of(version))]
 
 
-def changes_of(version: ModelVersion) -> Any:
+def changes_of(version: ModelVersion) -> QuerySet[ReferenceChange]:
     """What renewals approved instead, oldest first."""
     return ReferenceChange.objects.filter(version=version).select_related("evidence__file").order_by("pk")
 
