@@ -20,8 +20,9 @@ from monitoring import outcomes_in_use, references
 from monitoring.events import Event
 from monitoring.models import Batch, OutcomeDelivery
 from monitoring.outcomes_in_use import READ_TASK
-from portal import ledger
+from portal import access_tokens, ledger
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.models import AccessToken
 from portal.texts import require_storable
 
 __all__ = ["DEPLOYED", "READ_TASK", "KnownBatch", "receive"]
@@ -39,7 +40,7 @@ class KnownBatch(BadInput):
         self.batch = batch
 
 
-def receive(
+def receive(  # noqa: PLR0913  (a delivery is that many facts)
     *,
     version_id: int,
     actor: User,
@@ -48,9 +49,10 @@ def receive(
     window_start: date,
     window_end: date,
     description: str = "",
+    token: AccessToken | None = None,
     now: datetime | None = None,
 ) -> Batch:
-    """Store a batch and queue one reading per monitor that reads batches.
+    """Store a batch and queue one reading per monitor that reads batches. `token` is that of the program, if it is one.
 
     Raises NotPermitted, Refused (not deployed) or BadInput with the sentence for the form; nothing is kept then.
     """
@@ -72,7 +74,7 @@ def receive(
                 if earlier := known(version, upload):
                     raise KnownBatch(earlier)
                 said = (name.strip() or Path(name).name)[:200], description.strip()
-                batch = keep(version, actor, upload, said=said, window=(window_start, window_end), now=now)
+                batch = keep(version, actor, upload, said=said, window=(window_start, window_end), token=token, now=now)
     return batch
 
 
@@ -83,6 +85,7 @@ def keep(
     *,
     said: tuple[str, str],
     window: tuple[date, date],
+    token: AccessToken | None,
     now: datetime,
 ) -> Batch:
     """The batch of an upload that was judged and is new, with name and description. The version is locked."""
@@ -95,6 +98,7 @@ def keep(
         window_start=window[0],
         window_end=window[1],
         uploaded_by=actor,
+        token=token,
         received_at=now,
     )
     outcomes_in_use.order_readings(batch, now=now)
@@ -109,7 +113,9 @@ def keep(
             "sha256": upload.sha256,
             "from": window[0].isoformat(),
             "to": window[1].isoformat(),
+            **access_tokens.facts_of(token),
         },
+        authentication=access_tokens.authentication_of(token),
     )
     return batch
 

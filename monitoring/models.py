@@ -12,6 +12,7 @@ from approvals.models import Evidence, ModelVersion, Revalidation, StoredFile
 from approvals.models.checks import LeasedRun
 from approvals.models.findings import Severity
 from monitoring.alarms import Level
+from portal.models import AccessToken
 
 
 class ReadingVerdict(models.TextChoices):
@@ -95,6 +96,14 @@ class Batch(models.Model):
     window_start = models.DateField(help_text="First day that the rows are from.")
     window_end = models.DateField(help_text="Last day that the rows are from.")
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    token = models.ForeignKey(
+        AccessToken,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="By which a program delivered it.",
+    )
     received_at = models.DateTimeField()
 
     class Meta:
@@ -230,6 +239,14 @@ class OutcomeDelivery(models.Model):
     description = models.TextField(blank=True, help_text="Where the outcomes come from, in the words of the sender.")
     corrects = models.BooleanField(default=False, help_text="Its outcomes replace those that were delivered before.")
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    token = models.ForeignKey(
+        AccessToken,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="By which a program delivered it.",
+    )
     received_at = models.DateTimeField()
 
     class Meta:

@@ -109,7 +109,7 @@ def _replaced(monitor: Monitor, rows: Iterable[Reading], start: date) -> list[di
     return found
 
 
-def _corrections(version: ModelVersion, since: datetime, now: datetime) -> list[dict[str, str]]:
+def _corrections(version: ModelVersion, since: datetime, now: datetime) -> list[dict[str, Any]]:
     """Deliveries that replaced outcomes: whose, why, and what became of them."""
     rows = OutcomeDelivery.objects.filter(version=version, corrects=True, received_at__gte=since, received_at__lte=now)
     return [
@@ -118,10 +118,11 @@ def _corrections(version: ModelVersion, since: datetime, now: datetime) -> list[
             "sha256": row.file.sha256,
             "reason": row.description,
             "by": ledger.printed_name(row.uploaded_by),
+            "token": str(row.token) if row.token else None,
             "at": row.received_at.isoformat(),
             "verdict": row.matching.verdict,
         }
-        for row in rows.select_related("file", "uploaded_by", "matching").order_by("pk")
+        for row in rows.select_related("file", "uploaded_by", "token", "matching").order_by("pk")
     ]
 
 
@@ -133,14 +134,17 @@ def _months(first: date, last: date) -> list[str]:
     return found
 
 
-def _batches(version: ModelVersion, start: date, now: datetime) -> list[dict[str, str]]:
-    rows = Batch.objects.filter(version=version, window_end__gte=start, received_at__lte=now).select_related("file")
+def _batches(version: ModelVersion, start: date, now: datetime) -> list[dict[str, Any]]:
+    rows = Batch.objects.filter(version=version, window_end__gte=start, received_at__lte=now)
+    rows = rows.select_related("file", "uploaded_by", "token")
     return [
         {
             "name": row.name,
             "sha256": row.file.sha256,
             "from": row.window_start.isoformat(),
             "to": row.window_end.isoformat(),
+            "by": ledger.printed_name(row.uploaded_by),
+            "token": str(row.token) if row.token else None,
         }
         for row in rows.order_by("window_end", "pk")
     ]

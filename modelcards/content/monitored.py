@@ -71,7 +71,8 @@ def _note(found: Mapping[str, Any]) -> str:
 
 def _correction(found: Mapping[str, Any]) -> str:
     used = "corrected outcomes" if found["verdict"] == IN_USE else "tried to correct outcomes"
-    return f"{found['at'][:10]}, {found['by']}: {used} by “{found['name']}”. {found['reason']}"
+    by = f"{found['by']} by the access token {found['token']}" if found.get("token") else found["by"]
+    return f"{found['at'][:10]}, {by}: {used} by “{found['name']}”. {found['reason']}"
 
 
 def _reference(found: Mapping[str, Any]) -> str:
