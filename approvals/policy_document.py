@@ -35,6 +35,8 @@ MONITOR_ENTRIES = frozenset(
         "critical",
         "after",
         "clears_after",
+        "unanswered_after",
+        "outcomes_within_days",
         "severity",
         "every_days",
         "suspends",

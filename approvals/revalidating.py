@@ -25,7 +25,7 @@ from approvals.models.policies import PolicyStatus
 from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import PolicyDocument, parse, pinned
 from approvals.revalidation_rules import FINDING, RevalidationRule, months_after
-from approvals.signals import approval_renewed, renewal_examined
+from approvals.signals import approval_renewed, renewal_decided, renewal_examined
 from approvals.stages import Role, Stage
 from portal import ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
@@ -225,6 +225,7 @@ def renew(*, version_id: int, actor: User, reason: str, now: datetime | None = N
                 "exceptions": sorted(waived),
             },
         )
+        renewal_decided.send(sender=Revalidation, version=version, revalidation=row, actor=actor, now=now)
         if version.stage == Stage.MONITORING:
             approval_renewed.send(sender=ModelVersion, version=version, actor=actor, now=now)
     return version

@@ -17,5 +17,8 @@ record_wanted = Signal()
 renewal_examined = Signal()
 """Arguments: version (locked), now: a receiver raises Refused for what the signers of the pass could not have seen."""
 
+renewal_decided = Signal()
+"""Arguments: version (locked), revalidation, actor (User), now: an approval was renewed, also one that is suspended."""
+
 approval_renewed = Signal()
 """Arguments: version (locked), actor (User), now: an approval in monitoring was renewed to a new date."""

@@ -18,8 +18,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from approvals import permissions
 from approvals.admin.acting import Act, person, sent, serve, version_for
+from approvals.admin.finding_lines import SOURCE_PAGES
 from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.admin.records import VersionRecordAdmin
+from approvals.models.findings import FindingSource
 from approvals.panels import VERSION_PAGE
 from approvals.policy_changes import settings_in_words
 from monitoring import (
@@ -31,6 +33,7 @@ from monitoring import (
     overview_page,
     panels,
     record_pages,
+    references,
     source_pages,
     splitting,
     version_views,
@@ -38,13 +41,18 @@ from monitoring import (
 )
 from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict, Schedule
+from monitoring.silences import reads_batches
 from monitoring.standing import alarm_of
+from monitoring.version_state import outgrown_in_words
 from portal.admin import ScopedAdmin, row_number
 from portal.panels import WORK
 
 VERSION_PAGE += [panels.monitoring_panel, record_pages.panel]
 WORK.append(overview_page.overview_entry)
 READINGS_SHOWN = 60
+
+
+SOURCE_PAGES[FindingSource.MONITOR] = alarm_pages.of_finding
 __all__ = ["outcome_pages", "source_pages", "watching_pages"]  # they register with the site
 
 
@@ -119,6 +127,7 @@ class MonitorAdmin(VersionRecordAdmin):
         """Its plan in words, its alarm, and its readings, newest first."""
         rows = Reading.objects.filter(monitor=row).select_related("monitor", "batch").order_by("-pk")
         shown = list(rows[: READINGS_SHOWN + 1])
+        alarm, kind = alarm_of(row, now=timezone.now()), monitors.find(row.key)
         return {
             "title": f"{panels.title_of(row)} of {row.version}",
             "line": panels.monitor_line(row),
@@ -126,7 +135,11 @@ class MonitorAdmin(VersionRecordAdmin):
             "parameters": settings_in_words(row.parameters),
             "readings": [panels.reading_line(reading) for reading in shown[:READINGS_SHOWN]],
             "more": len(shown) > READINGS_SHOWN,
-            "alarm": alarm_of(row, now=timezone.now()),
+            "alarm": alarm,
+            "references": references.changes_of(row.version) if row.reference else (),
+            "outgrown": outgrown_in_words(alarm),
+            "reads_batches": reads_batches(row),
+            "needs_outcomes": bool(kind and kind.needs_outcomes),
             "notes": AlarmNote.objects.filter(monitor=row).select_related("by")[:READINGS_SHOWN],
             "may_note": alarm_notes.may_note(person(request), row.version),
             "may_mute": alarm_notes.may_mute(person(request), row.version),
@@ -297,7 +310,8 @@ def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
 def show(request: HttpRequest, reading_id: int) -> HttpResponse:
     """Verdict, sentences, numbers beside limits, tables, charts."""
     visible = Reading.objects.filter(monitor__version__in=permissions.visible_versions(person(request)))
-    row = visible.select_related("monitor__version__model", "batch").filter(pk=reading_id).first()
+    needed = ("monitor__version__model", "monitor__reference__file", "reference__file", "batch")
+    row = visible.select_related(*needed).filter(pk=reading_id).first()
     if row is None:
         raise Http404
     context = {

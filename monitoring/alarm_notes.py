@@ -52,7 +52,10 @@ def link_incident(
 
 
 def mute(*, monitor_id: int, actor: User, reason: str, until: date, now: datetime | None = None) -> AlarmNote:
-    """Send no notices of this monitor through that day. Findings and suspension follow all the same."""
+    """Send no notices of this monitor through that day. Findings and suspension follow all the same.
+
+    An alarm that becomes critical later is told of: only one that is critical already is muted as such.
+    """
     moment = now or timezone.now()
     if not moment.date() <= until <= moment.date() + LONGEST_MUTE:
         raise BadInput(f"The last day is today or within {LONGEST_MUTE.days} days.", field="until")
@@ -76,12 +79,20 @@ def _note(
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act=act)
     with recorded, transaction.atomic():
         ModelVersion.objects.select_for_update().get(pk=version.pk)
-        _require(kind, monitor, actor, now)
+        level = alarm_of(monitor, now=now).level
+        _require(kind, monitor, actor, level)
         require_storable(reason, field="reason")
         if len(reason.strip()) < REASON_MINIMUM:
             raise BadInput(f"Say why in at least {REASON_MINIMUM} characters.", field="reason")
         row = AlarmNote.objects.create(
-            monitor=monitor, kind=kind, reason=reason.strip(), incident=incident, until=until, by=actor, at=now
+            monitor=monitor,
+            kind=kind,
+            reason=reason.strip(),
+            incident=incident,
+            level=level,
+            until=until,
+            by=actor,
+            at=now,
         )
         ledger.record(
             event=Event.ALARM_NOTED,
@@ -92,6 +103,7 @@ def _note(
                 "note": row.pk,
                 "monitor": monitor.key,
                 "kind": kind.value,
+                "level": level.in_words,
                 "reason": row.reason,
                 "incident": incident,
                 "until": until.isoformat() if until else "",
@@ -100,12 +112,12 @@ def _note(
     return row
 
 
-def _require(kind: AlarmNoteKind, monitor: Monitor, actor: User, now: datetime) -> None:
+def _require(kind: AlarmNoteKind, monitor: Monitor, actor: User, level: Level) -> None:
     if kind == AlarmNoteKind.MUTED:
         if not may_mute(actor, monitor.version):
             raise NotPermitted("Only the owner or a risk officer, not the submitter, mutes a monitor of this model.")
         return
     if not may_note(actor, monitor.version):
         raise NotPermitted("Only who owns, submits, runs or oversees this model speaks about its alarms.")
-    if alarm_of(monitor, now=now).level == Level.CALM:
+    if level == Level.CALM:
         raise Refused("This monitor has raised no alarm, so there is nothing to answer.")

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from approvals import permissions
 from approvals.admin.acting import Act, person, sent, serve
+from approvals.admin.finding_lines import SourcePage
 from approvals.admin.forms import ActForm, date_field, long_text
+from approvals.models import Finding
 from monitoring import alarm_notes
 from monitoring.alarm_notes import LONGEST_MUTE
 from monitoring.models import AlarmNoteKind, Monitor
 from monitoring.panels import title_of
+from monitoring.standing import alarm_of
 
 
 class NoteForm(ActForm):
@@ -56,7 +62,8 @@ ANSWERS = {
         title="Acknowledge the alarm",
         button="Acknowledge",
         done="The alarm is acknowledged.",
-        intro="Tells everybody that you have seen it. The alarm ends when readings are calm again.",
+        intro="Tells everybody that you have seen it. The alarm ends when readings are calm again; if it becomes "
+        "critical, it has to be answered anew.",
         form=NoteForm,
         act=alarm_notes.acknowledge,
     ),
@@ -64,7 +71,8 @@ ANSWERS = {
         title="Mute the notices",
         button="Mute",
         done="No notices are sent until that day is over.",
-        intro="Findings are opened and approvals suspended all the same; only notices are not sent.",
+        intro="Findings are opened and approvals suspended all the same; only notices are not sent. They are sent "
+        "again when that day is over, or when the alarm becomes critical.",
         form=MuteForm,
         act=alarm_notes.mute,
     ),
@@ -77,6 +85,19 @@ ANSWERS = {
         act=alarm_notes.link_incident,
     ),
 }
+
+
+def of_finding(finding: Finding, user: User) -> SourcePage | None:
+    """The monitor that a finding names, and where its alarm is acknowledged, if this person may and nobody has."""
+    number = finding.source_reference.removeprefix("monitor:").split(":")[0]
+    known = Monitor.objects.filter(version=finding.version_id).select_related("version__model")
+    row = known.filter(pk=int(number)).first() if number.isdecimal() else None
+    if row is None:
+        return None
+    alarm = alarm_of(row, now=timezone.now())
+    waits = bool(alarm.level) and alarm.acknowledged is None and alarm_notes.may_note(user, row.version)
+    answer = reverse("admin:monitoring_monitor_note", args=[row.pk, AlarmNoteKind.ACKNOWLEDGED]) if waits else ""
+    return SourcePage(reverse("admin:monitoring_monitor_change", args=[row.pk]), answer)
 
 
 @require_http_methods(["GET", "POST"])
@@ -93,5 +114,5 @@ def note(request: HttpRequest, monitor_id: int, kind: str) -> HttpResponseBase:
         answer.act(monitor_id=row.pk, actor=user, **form.cleaned_data)
 
     title = f"{answer.title}: {title_of(row)} of {row.version}"
-    act = Act(title, answer.button, run, answer.done, answer.intro, "#monitoring")
+    act = Act(title, answer.button, run, answer.done, answer.intro, "#monitoring", returns=True)
     return serve(request, row.version, act, answer.form(sent(request)))

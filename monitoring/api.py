@@ -68,7 +68,8 @@ def _version(request: HttpRequest, version_id: int, act: TokenAct, doing: str) -
     if version is None:
         raise Http404
     token = token_of(request)
-    with refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=token.owner, version=version, act=doing):
+    told = f"{doing} {token.prefix}"
+    with refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=token.owner, version=version, act=told):
         access_tokens.require_act(token, act)
     return version
 
@@ -142,6 +143,7 @@ def deliver_batch(
         return batches.receive(
             version_id=version.pk,
             actor=token_of(request).owner,
+            token=token_of(request),
             stream=_bytes_of(file),
             name=name or str(file.name),
             window_start=window_start,
@@ -179,6 +181,7 @@ def deliver_by_time(
     done = splitting.receive(
         version_id=version.pk,
         actor=token_of(request).owner,
+        token=token_of(request),
         stream=_bytes_of(file),
         name=name or str(file.name),
         time_column=time_column,
@@ -214,6 +217,7 @@ def deliver_outcomes(
         made = outcomes.receive(
             version_id=version.pk,
             actor=token_of(request).owner,
+            token=token_of(request),
             stream=_bytes_of(file),
             name=name or str(file.name),
             corrects=corrects,

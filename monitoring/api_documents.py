@@ -43,10 +43,13 @@ class MonitorDocument(Schema):
     warn: dict[str, Any]
     critical: dict[str, Any]
     every_days: int
+    unanswered_after: int
+    outcomes_within_days: int
     suspends: bool
     alarm: str | None
     alarm_since: date | None
     readings_beyond_in_a_row: int
+    windows_unanswered_in_a_row: int
     muted_until: date | None
     incident: str | None
 
@@ -141,6 +144,17 @@ def as_version(row: ModelVersion, alarms: Iterable[AlarmState]) -> dict[str, Any
     }
 
 
+MONITOR_COLUMNS = (
+    "thresholds",
+    "warn",
+    "critical",
+    "every_days",
+    "unanswered_after",
+    "outcomes_within_days",
+    "suspends",
+)
+
+
 def as_monitor(row: Monitor, alarm: AlarmState) -> dict[str, Any]:
     """With its alarm."""
     kind = monitors.find(row.key)
@@ -148,10 +162,11 @@ def as_monitor(row: Monitor, alarm: AlarmState) -> dict[str, Any]:
         "id": row.pk,
         "key": row.key,
         "title": str(kind.title) if kind else row.key,
-        **{name: getattr(row, name) for name in ("thresholds", "warn", "critical", "every_days", "suspends")},
+        **{name: getattr(row, name) for name in MONITOR_COLUMNS},
         "alarm": alarm.in_words,
         "alarm_since": alarm.since,
         "readings_beyond_in_a_row": alarm.in_a_row,
+        "windows_unanswered_in_a_row": len(alarm.silence.days),
         "muted_until": alarm.muted.until if alarm.muted else None,
         "incident": alarm.incident.incident if alarm.incident else None,
     }

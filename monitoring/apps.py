@@ -17,13 +17,14 @@ class MonitoringConfig(AppConfig):
         from approvals.signals import (  # noqa: PLC0415
             policy_examined,
             record_wanted,
+            renewal_decided,
             renewal_examined,
             revalidation_opened,
             version_moved,
         )
-        from monitoring import api, drawing, monitors, planning, records, watching, words  # noqa: PLC0415
+        from monitoring import api, drawing, monitors, planning, records, references, watching, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
-        from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery  # noqa: PLC0415
+        from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, ReferenceChange  # noqa: PLC0415
         from portal import access_tokens, guards, ledger  # noqa: PLC0415
         from portal.api import api as root  # noqa: PLC0415
 
@@ -33,6 +34,7 @@ class MonitoringConfig(AppConfig):
         guards.append_only(Batch)
         guards.append_only(OutcomeDelivery)
         guards.append_only(AlarmNote)
+        guards.append_only(ReferenceChange)
         register(watching.check_folders)
         monitors.load()
         root.add_router("", api.router)
@@ -41,5 +43,6 @@ class MonitoringConfig(AppConfig):
         revalidation_opened.connect(records.when_revalidation_opened, dispatch_uid="monitoring.records.when_opened")
         record_wanted.connect(records.when_record_wanted, dispatch_uid="monitoring.records.when_wanted")
         renewal_examined.connect(records.when_renewal_examined, dispatch_uid="monitoring.records.when_renewal_examined")
+        renewal_decided.connect(references.when_renewed, dispatch_uid="monitoring.references.when_renewed")
         version_moved.connect(drawing.when_moved, dispatch_uid="monitoring.drawing.when_moved")
         policy_examined.connect(planning.when_examined, dispatch_uid="monitoring.planning.when_examined")

@@ -16,12 +16,13 @@ from approvals.measures.reading import TableError, checked_format
 from approvals.measures.references import is_reference
 from approvals.models import EvidenceKind, ModelVersion, StoredFile
 from approvals.stages import Role, Stage
-from monitoring import outcomes_in_use
+from monitoring import outcomes_in_use, references
 from monitoring.events import Event
-from monitoring.models import Batch, Monitor, OutcomeDelivery
+from monitoring.models import Batch, OutcomeDelivery
 from monitoring.outcomes_in_use import READ_TASK
-from portal import ledger
+from portal import access_tokens, ledger
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.models import AccessToken
 from portal.texts import require_storable
 
 __all__ = ["DEPLOYED", "READ_TASK", "KnownBatch", "receive"]
@@ -39,7 +40,7 @@ class KnownBatch(BadInput):
         self.batch = batch
 
 
-def receive(
+def receive(  # noqa: PLR0913  (a delivery is that many facts)
     *,
     version_id: int,
     actor: User,
@@ -48,9 +49,10 @@ def receive(
     window_start: date,
     window_end: date,
     description: str = "",
+    token: AccessToken | None = None,
     now: datetime | None = None,
 ) -> Batch:
-    """Store a batch and queue one reading per monitor that reads batches.
+    """Store a batch and queue one reading per monitor that reads batches. `token` is that of the program, if it is one.
 
     Raises NotPermitted, Refused (not deployed) or BadInput with the sentence for the form; nothing is kept then.
     """
@@ -72,7 +74,7 @@ def receive(
                 if earlier := known(version, upload):
                     raise KnownBatch(earlier)
                 said = (name.strip() or Path(name).name)[:200], description.strip()
-                batch = keep(version, actor, upload, said=said, window=(window_start, window_end), now=now)
+                batch = keep(version, actor, upload, said=said, window=(window_start, window_end), token=token, now=now)
     return batch
 
 
@@ -83,6 +85,7 @@ def keep(
     *,
     said: tuple[str, str],
     window: tuple[date, date],
+    token: AccessToken | None,
     now: datetime,
 ) -> Batch:
     """The batch of an upload that was judged and is new, with name and description. The version is locked."""
@@ -95,6 +98,7 @@ def keep(
         window_start=window[0],
         window_end=window[1],
         uploaded_by=actor,
+        token=token,
         received_at=now,
     )
     outcomes_in_use.order_readings(batch, now=now)
@@ -109,7 +113,9 @@ def keep(
             "sha256": upload.sha256,
             "from": window[0].isoformat(),
             "to": window[1].isoformat(),
+            **access_tokens.facts_of(token),
         },
+        authentication=access_tokens.authentication_of(token),
     )
     return batch
 
@@ -167,9 +173,9 @@ def require_window(start: date, end: date, now: datetime) -> None:
 
 
 def declared(version: ModelVersion) -> dict[str, Any]:
-    """What was declared of the evaluation table that the version was approved with; nothing where there is none."""
-    monitor = Monitor.objects.filter(version=version, reference__isnull=False).select_related("reference").first()
-    return dict(monitor.reference.details) if monitor and monitor.reference else {}
+    """What was declared of the evaluation table that is approved now; nothing where there is none."""
+    row = references.in_force(version)
+    return dict(row.details) if row is not None else {}
 
 
 def watched(version: ModelVersion) -> dict[str, Any]:
@@ -181,7 +187,7 @@ def watched(version: ModelVersion) -> dict[str, Any]:
 def known(version: ModelVersion, upload: files.Upload) -> Batch | None:
     """The batch that these bytes are already. BadInput for those of the table that was approved."""
     stored = StoredFile.objects.filter(sha256=upload.sha256).first()
-    if stored and Monitor.objects.filter(version=version, reference__file=stored).exists():
+    if stored and any(one.file_id == stored.pk for one in references.ever_in_force(version)):
         raise BadInput(
             "These bytes are the evaluation table that was approved, not what the version met.", field="file"
         )

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
 
 from approvals import findings, permissions, restricting, revalidating, voiding, workflow
 from approvals.models import Finding, ModelVersion, Revalidation, RevalidationTrigger
@@ -12,21 +17,84 @@ from approvals.stages import Role, Stage
 from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.events import Event
-from monitoring.models import Reading, ReadingVerdict
+from monitoring.models import Monitor, Reading
+from monitoring.silences import NO_ANSWER, silences_of
 from monitoring.standing import alarm_of, changed_by, day_of
 from portal import ledger, notify
+
+CRITICAL_SUFFIX = ":critical"
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm that was raised or is kept up: of which monitor, how bad, why, and how its finding names its source."""
+
+    monitor: Monitor
+    level: Level
+    sentences: tuple[str, ...]
+    reference: str
+    link: str
+    event: Event
+    facts: Mapping[str, Any]
+
+    @property
+    def first(self) -> str:
+        """The reason in one sentence."""
+        return self.sentences[0] if self.sentences else "No reason was recorded."
 
 
 def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
     """Act on a finished reading inside the transaction that records it. The version must be locked."""
-    if row.verdict in (ReadingVerdict.ERROR, ReadingVerdict.NOT_COMPUTABLE):
-        _tell(row, version, f"{_title(row)} of {version} gave no answer. {_first(row)}", now)
+    alarm = _of_reading(row, Level.CALM)
+    if row.level is None:
+        if not follow_silence(row.monitor, version, now=now) and row.verdict in NO_ANSWER:
+            _tell(alarm, version, f"{_title(row.monitor)} of {version} gave no answer. {alarm.first}", now)
         return
     level = _raised(row)
     if level >= Level.ALERT:
-        _alarm(row, version, level, now)
+        _act(_of_reading(row, level), version, now)
     elif level == Level.WARN:
-        _tell(row, version, f"{_title(row)} of {version}, a warning: {_first(row)}", now)
+        _tell(alarm, version, f"{_title(row.monitor)} of {version}, a warning: {alarm.first}", now)
+
+
+def follow_silence(monitor: Monitor, version: ModelVersion, *, now: datetime) -> bool:
+    """Act where a monitor gave no answer on too many windows in a row: once for a stretch. Gives whether it did.
+
+    The version must be locked. A finding of it that was closed is followed by another when one more window has none.
+    """
+    found = silences_of([monitor], now=now)[monitor.pk]
+    if not found.is_alarm:
+        return False
+    prefix = f"{monitor.finding_reference}:unanswered:"
+    for known in Finding.objects.filter(version=version, source_reference__startswith=prefix):
+        told = date.fromisoformat(known.source_reference.removeprefix(prefix))
+        if told >= found.days[-1] or (known.status == FindingStatus.OPEN and told >= found.days[0]):
+            return False
+    facts = {"windows": len(found.days), "from": found.days[0].isoformat(), "to": found.days[-1].isoformat()}
+    alarm = Alarm(
+        monitor=monitor,
+        level=Level.ALERT,
+        sentences=(found.in_words,),
+        reference=f"{prefix}{found.days[-1].isoformat()}",
+        link=f"/monitoring/monitor/{monitor.pk}/change/",
+        event=Event.MONITOR_UNANSWERED,
+        facts=facts,
+    )
+    _act(alarm, version, now)
+    return True
+
+
+def _of_reading(row: Reading, level: Level) -> Alarm:
+    reference = row.monitor.finding_reference
+    return Alarm(
+        monitor=row.monitor,
+        level=level,
+        sentences=tuple(map(str, row.sentences)),
+        reference=f"{reference}{CRITICAL_SUFFIX}" if level == Level.CRITICAL else reference,
+        link=row.get_absolute_url(),
+        event=Event.MONITOR_BREACHED,
+        facts={"reading": row.pk, "batch": row.batch_id},
+    )
 
 
 def _raised(row: Reading) -> Level:
@@ -40,58 +108,64 @@ def _raised(row: Reading) -> Level:
     return max((kept, *newly))
 
 
-def _alarm(row: Reading, version: ModelVersion, level: Level, now: datetime) -> None:
-    reference = row.monitor.finding_reference
-    severity = _severity(row, level)
-    # A finding of a milder alarm does not speak of a graver one: that gets its own, with its own due date.
-    known = (
-        Finding.objects.filter(
-            version=version,
-            source=FindingSource.MONITOR,
-            source_reference=reference,
-            status=FindingStatus.OPEN,
-            severity__gte=severity,
-        )
-        .order_by("opened_at")
-        .first()
-    )
+def _act(alarm: Alarm, version: ModelVersion, now: datetime) -> None:
+    monitor, level = alarm.monitor, alarm.level
+    severity = _severity(monitor, level)
+    known = _known(alarm, version, severity)
     if known is None:
         with voiding.watched(version, actor=None):
             findings.add(
                 version=version,
                 actor=None,
                 severity=severity,
-                title=f"{_title(row)}: {_first(row)}",
-                description="\n".join(str(sentence) for sentence in row.sentences),
+                title=f"{_title(monitor)}: {alarm.first}",
+                description="\n".join(alarm.sentences),
                 source=FindingSource.MONITOR,
-                source_reference=reference,
+                source_reference=alarm.reference,
                 owner=version.model.owner,
                 due_on=(now + timedelta(days=parse(version.policy.text).rules.due_days(severity))).date(),
                 now=now,
             )
-    _tell(row, version, f"{_title(row)} of {version}: {_first(row)}", now)
+    _tell(alarm, version, f"{_title(monitor)} of {version}: {alarm.first}", now)
     ledger.record(
-        event=Event.MONITOR_BREACHED,
+        event=alarm.event,
         actor=None,
         subject=version,
         scope=version.scope,
-        facts={
-            "reading": row.pk,
-            "monitor": row.monitor.key,
-            "batch": row.batch_id,
-            "level": level.in_words,
-            "new_finding": known is None,
-        },
+        facts={**alarm.facts, "monitor": monitor.key, "level": level.in_words, "new_finding": known is None},
     )
-    if row.monitor.restricts and level >= row.monitor.restricts_from:
-        reason = f"{_title(row)} breached its limit. {_first(row)}"
-        restricting.impose(version, text=row.monitor.restriction, reason=reason, source_reference=reference, now=now)
-    if row.monitor.suspends and level >= row.monitor.suspends_from and version.stage == Stage.MONITORING:
-        reason = f"{_title(row)} breached its limit, and the policy suspends on that. {_first(row)} {rollback(version)}"
+    what = "gave no answer" if alarm.event == Event.MONITOR_UNANSWERED else "breached its limit"
+    if monitor.restricts and level >= monitor.restricts_from:
+        reason = f"{_title(monitor)} {what}. {alarm.first}"
+        source = monitor.finding_reference
+        restricting.impose(version, text=monitor.restriction, reason=reason, source_reference=source, now=now)
+    if monitor.suspends and level >= monitor.suspends_from and version.stage == Stage.MONITORING:
+        reason = f"{_title(monitor)} {what}, and the policy suspends on that. {alarm.first} {rollback(version)}"
         workflow.suspend(version_id=version.pk, actor=None, reason=reason, now=now)
     if level == Level.CRITICAL and not _revalidated_for(known):
-        trigger, reason = RevalidationTrigger.CRITICAL_ALARM, f"{_title(row)} raised a critical alarm. {_first(row)}"
+        trigger, reason = (
+            RevalidationTrigger.CRITICAL_ALARM,
+            f"{_title(monitor)} raised a critical alarm. {alarm.first}",
+        )
         revalidating.open_by_trigger(_again(version), trigger, reason=reason, now=now)
+
+
+def _known(alarm: Alarm, version: ModelVersion, severity: int) -> Finding | None:
+    """The open finding that speaks of this alarm already.
+
+    That of a milder alarm does not speak of a graver one, however severe the policy calls both: that gets its own, with
+    its own due date.
+    """
+    milder = alarm.monitor.finding_reference
+    named = {alarm.reference, f"{milder}{CRITICAL_SUFFIX}"} if alarm.reference == milder else {alarm.reference}
+    rows = Finding.objects.filter(
+        version=version,
+        source=FindingSource.MONITOR,
+        source_reference__in=named,
+        status=FindingStatus.OPEN,
+        severity__gte=severity,
+    )
+    return rows.order_by("opened_at").first()
 
 
 def _revalidated_for(known: Finding | None) -> bool:
@@ -107,9 +181,9 @@ def _again(version: ModelVersion) -> ModelVersion:
     return ModelVersion.objects.select_related("model__owner", "policy", "submitted_by", "developer").get(pk=version.pk)
 
 
-def _severity(row: Reading, level: Level) -> int:
+def _severity(monitor: Monitor, level: Level) -> int:
     """What the policy says; one step higher where the level is critical."""
-    return min(row.monitor.severity + (level == Level.CRITICAL), Severity.CRITICAL)
+    return min(monitor.severity + (level == Level.CRITICAL), Severity.CRITICAL)
 
 
 def rollback(version: ModelVersion) -> str:
@@ -126,23 +200,24 @@ def rollback(version: ModelVersion) -> str:
     return "No other version of this model was ever approved: fall back to the decision process of the rollback plan."
 
 
-def _tell(row: Reading, version: ModelVersion, text: str, now: datetime) -> None:
-    if alarm_of(row.monitor, now=now).muted is not None:
+def _tell(alarm: Alarm, version: ModelVersion, text: str, now: datetime) -> None:
+    if alarm_of(alarm.monitor, now=now).muted is not None:
         return  # findings and suspension follow all the same
-    officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
     notify.notify(
-        recipients={version.model.owner, version.submitted_by, *officers},
-        event=Event.MONITOR_BREACHED,
+        recipients=told_of(version),
+        event=alarm.event,
         text=text,
-        link=row.get_absolute_url(),
+        link=alarm.link,
         asks_for_act=True,
     )
 
 
-def _title(row: Reading) -> str:
-    kind = monitors.find(row.monitor.key)
-    return kind.title if kind else row.monitor.key
+def told_of(version: ModelVersion) -> set[User]:
+    """Who hears of alarms: the owner, the submitter and the risk officers."""
+    officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
+    return {version.model.owner, version.submitted_by, *officers}
 
 
-def _first(row: Reading) -> str:
-    return str(row.sentences[0]) if row.sentences else "No reason was recorded."
+def _title(monitor: Monitor) -> str:
+    kind = monitors.find(monitor.key)
+    return kind.title if kind else monitor.key

@@ -9,6 +9,7 @@ class Event(StrEnum):
     """Dotted names: app, noun, past participle."""
 
     MONITORS_STARTED = "monitoring.monitors.started"
+    REFERENCE_CHANGED = "monitoring.reference.changed"
     BATCH_RECEIVED = "monitoring.batch.received"
     BATCH_VIEWED = "monitoring.batch.viewed"
     OUTCOMES_RECEIVED = "monitoring.outcomes.received"
@@ -22,4 +23,6 @@ class Event(StrEnum):
     READING_FINISHED = "monitoring.reading.finished"
     READING_RESULT_REFUSED = "monitoring.reading.result_refused"
     ALARM_NOTED = "monitoring.alarm.noted"
+    MUTE_ENDED = "monitoring.mute.ended"
     MONITOR_BREACHED = "monitoring.monitor.breached"
+    MONITOR_UNANSWERED = "monitoring.monitor.unanswered"

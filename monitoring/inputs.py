@@ -25,7 +25,7 @@ def of_reading(row: Reading, kind: type[MonitorKind]) -> JobDescription:
     if not kind.needs_batch:
         facts = {"days": _days_without(row), "every_days": row.monitor.every_days}
         return JobDescription(inputs={}, facts=facts, parameters=row.monitor.parameters, seed=SEED)
-    reference, batch = row.monitor.reference, row.batch
+    reference, batch = row.compared_with, row.batch
     if reference is None or batch is None:
         raise SandboxError("There is no approved evaluation table to compare the batch with.", kind="input")
     version = row.monitor.version

@@ -8,10 +8,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from approvals.models import Evidence, ModelVersion, StoredFile
+from approvals.models import Evidence, ModelVersion, Revalidation, StoredFile
 from approvals.models.checks import LeasedRun
 from approvals.models.findings import Severity
 from monitoring.alarms import Level
+from portal.models import AccessToken
 
 
 class ReadingVerdict(models.TextChoices):
@@ -54,8 +55,19 @@ class Monitor(models.Model):
     critical = models.JSONField(default=dict, blank=True, help_text="Limits beyond which a reading is critical.")
     after = models.PositiveSmallIntegerField(default=1, help_text="Readings in a row that raise an alarm.")
     clears_after = models.PositiveSmallIntegerField(default=1, help_text="Calm readings in a row that end it.")
+    unanswered_after = models.PositiveSmallIntegerField(
+        default=3, help_text="Windows in a row without an answer that are an alert of their own."
+    )
+    outcomes_within_days = models.PositiveSmallIntegerField(
+        default=90, help_text="Outcomes of a window are expected within so many days of its last one."
+    )
     reference = models.ForeignKey(
-        Evidence, on_delete=models.PROTECT, related_name="+", null=True, blank=True, help_text="What was approved."
+        Evidence,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="What was approved first.",
     )
     created_at = models.DateTimeField()
 
@@ -84,6 +96,14 @@ class Batch(models.Model):
     window_start = models.DateField(help_text="First day that the rows are from.")
     window_end = models.DateField(help_text="Last day that the rows are from.")
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    token = models.ForeignKey(
+        AccessToken,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="By which a program delivered it.",
+    )
     received_at = models.DateTimeField()
 
     class Meta:
@@ -100,11 +120,35 @@ class Batch(models.Model):
         return self.name
 
 
+class ReferenceChange(models.Model):
+    """The evaluation table that a renewal approved and monitors compare with from then on. Never changed."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="reference_changes")
+    evidence = models.ForeignKey(Evidence, on_delete=models.PROTECT, related_name="+")
+    revalidation = models.OneToOneField(Revalidation, on_delete=models.PROTECT, related_name="+")
+    since = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["version", "pk"]
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.evidence.name} since {self.since:%d %b %Y}"
+
+
 class Reading(LeasedRun):
     """One monitor read once: on one batch, or, for a monitor that waits for data, on the clock."""
 
     monitor = models.ForeignKey(Monitor, on_delete=models.PROTECT, related_name="readings")
     batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="readings", null=True, blank=True)
+    reference = models.ForeignKey(
+        Evidence,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="What the batch is compared with: the table that was approved when the reading was ordered.",
+    )
     outcomes = models.JSONField(
         default=list, blank=True, help_text="Deliveries of outcomes that the batch is read with: id, name, digest."
     )
@@ -145,6 +189,11 @@ class Reading(LeasedRun):
 
     def __str__(self) -> str:
         return f"Reading {self.pk}"
+
+    @property
+    def compared_with(self) -> Evidence | None:
+        """The approved table that it is read against; readings of earlier releases name that of their monitor."""
+        return self.reference or self.monitor.reference
 
     def get_absolute_url(self) -> str:
         """The page of the reading."""
@@ -190,6 +239,14 @@ class OutcomeDelivery(models.Model):
     description = models.TextField(blank=True, help_text="Where the outcomes come from, in the words of the sender.")
     corrects = models.BooleanField(default=False, help_text="Its outcomes replace those that were delivered before.")
     uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    token = models.ForeignKey(
+        AccessToken,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="By which a program delivered it.",
+    )
     received_at = models.DateTimeField()
 
     class Meta:
@@ -336,6 +393,12 @@ class AlarmNote(models.Model):
     monitor = models.ForeignKey(Monitor, on_delete=models.PROTECT, related_name="notes")
     kind = models.CharField(max_length=20, choices=AlarmNoteKind.choices)
     reason = models.TextField()
+    level = models.PositiveSmallIntegerField(
+        choices=[(level.value, level.in_words) for level in Level],
+        null=True,
+        blank=True,
+        help_text="How bad the alarm was then: the note says nothing about a graver one.",
+    )
     until = models.DateField(null=True, blank=True, help_text="Last day that the monitor is muted.")
     incident = models.CharField(max_length=200, blank=True, help_text="Number or address of the incident.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

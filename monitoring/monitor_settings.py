@@ -17,6 +17,9 @@ from portal.errors import Refused
 EVERY_DAYS = 31
 LONGEST_PAUSE = 366
 MOST_IN_A_ROW = 60
+UNANSWERED_AFTER = 3
+OUTCOMES_WITHIN_DAYS = 90
+LONGEST_WAIT = 3660
 SHORTEST, LONGEST = 10, 500
 
 
@@ -33,6 +36,8 @@ class MonitorSettings:
     every_days: int
     after: int
     clears_after: int
+    unanswered_after: int
+    outcomes_within_days: int
     suspends: bool
     suspends_from: Level
     restricts: bool
@@ -75,6 +80,7 @@ def settings_of(entry: Mapping[str, Any]) -> MonitorSettings:
         raise Refused(error.sentence) from error
     _require_order(key, given)
     _require_levels(kind, key, given)
+    _require_waiting(kind, key, entry)
     suspends, suspends_from = _from_level(entry, key, "suspends")
     restricts, restricts_from = _from_level(entry, key, "restricts")
     return MonitorSettings(
@@ -83,6 +89,8 @@ def settings_of(entry: Mapping[str, Any]) -> MonitorSettings:
         every_days=_count(entry, key, "every_days", EVERY_DAYS, LONGEST_PAUSE),
         after=_count(entry, key, "after", 1, MOST_IN_A_ROW),
         clears_after=_count(entry, key, "clears_after", 1, MOST_IN_A_ROW),
+        unanswered_after=_count(entry, key, "unanswered_after", UNANSWERED_AFTER, MOST_IN_A_ROW),
+        outcomes_within_days=_count(entry, key, "outcomes_within_days", OUTCOMES_WITHIN_DAYS, LONGEST_WAIT),
         suspends=suspends,
         suspends_from=suspends_from,
         restricts=restricts,
@@ -145,6 +153,13 @@ def _require_order(key: str, given: Mapping[str, Mapping[str, Any]]) -> None:
                     f"The monitor “{key}”: {name} of {milder} is {low:g} and of {harder} {high:g}, so the harder level "
                     "would be reached first."
                 )
+
+
+def _require_waiting(kind: type[MonitorKind], key: str, entry: Mapping[str, Any]) -> None:
+    if "outcomes_within_days" in entry and not kind.needs_outcomes:
+        raise Refused(f"The monitor “{key}” waits for no outcomes; leave out outcomes_within_days.")
+    if "unanswered_after" in entry and not kind.needs_batch:
+        raise Refused(f"The monitor “{key}” watches the clock, which always answers; leave out unanswered_after.")
 
 
 def _require_levels(kind: type[MonitorKind], key: str, given: Mapping[str, Mapping[str, Any]]) -> None:

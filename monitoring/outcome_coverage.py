@@ -11,7 +11,7 @@ from approvals.models import ModelVersion
 from monitoring import monitors
 from monitoring.models import Batch, Reading, ReadingVerdict
 from monitoring.monitors._outcomes import LABELLED
-from monitoring.standing import ENDED
+from monitoring.silences import ENDED
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ from monitoring.events import Event
 from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery
 from monitoring.monitors._late_outcomes import OutcomeMatching
 from monitoring.outcomes_in_use import may_match, order_readings
-from portal import hints, ledger, notify
+from portal import access_tokens, hints, ledger, notify
 from portal.errors import BadInput, Refused
+from portal.models import AccessToken
 from portal.texts import require_storable
 
 MATCH_TASK = "monitoring.tasks.match"
@@ -54,9 +55,10 @@ def receive(
     name: str,
     corrects: bool = False,
     description: str = "",
+    token: AccessToken | None = None,
     now: datetime | None = None,
 ) -> OutcomeDelivery:
-    """Store a delivery and queue its matching.
+    """Store a delivery and queue its matching. `token` is that of the program, if it is one.
 
     Raises NotPermitted, Refused (not deployed, no key declared) or BadInput with the sentence for the form; nothing is
     kept then.
@@ -92,12 +94,13 @@ def receive(
                     description=description.strip(),
                     corrects=corrects,
                     uploaded_by=actor,
+                    token=token,
                     received_at=now,
                 )
                 matching = Matching.objects.create(delivery=delivery, requested_at=now, hinted_at=now)
                 hints.send_after_commit(MATCH_TASK, matching.pk)
                 facts = {"sha256": upload.sha256, "corrects": corrects, "reason": delivery.description}
-                _record(Event.OUTCOMES_RECEIVED, delivery, actor=actor, **facts)
+                _record(Event.OUTCOMES_RECEIVED, delivery, actor=actor, token=token, **facts)
     return delivery
 
 
@@ -262,11 +265,19 @@ def _mine(matching_id: int) -> tuple[ModelVersion, Matching]:
     return version, rows.get(pk=matching_id)
 
 
-def _record(event: Event, delivery: OutcomeDelivery, *, actor: User | None = None, **facts: Any) -> None:
+def _record(
+    event: Event,
+    delivery: OutcomeDelivery,
+    *,
+    actor: User | None = None,
+    token: AccessToken | None = None,
+    **facts: Any,
+) -> None:
     ledger.record(
         event=event,
         actor=actor,
         subject=delivery.version,
         scope=delivery.version.scope,
-        facts={"delivery": delivery.pk, "name": delivery.name, **facts},
+        facts={"delivery": delivery.pk, "name": delivery.name, **access_tokens.facts_of(token), **facts},
+        authentication=access_tokens.authentication_of(token),
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from approvals.models import ModelVersion
-from monitoring import monitors
+from monitoring import monitors, references
 from monitoring.models import Batch, Matching, MatchVerdict, Monitor, OutcomeDelivery, Reading
 from portal import hints
 
@@ -45,7 +45,7 @@ def order_readings(batch: Batch, *, now: datetime, only_of_outcomes: bool = Fals
         {"delivery": one.pk, "name": one.name, "sha256": one.file.sha256, "corrects": one.corrects}
         for one in deliveries
     ]
-    ordered = 0
+    ordered, reference = 0, references.in_force(batch.version)
     for monitor in Monitor.objects.filter(version=batch.version).order_by("pk"):
         kind = monitors.find(monitor.key)
         if kind is None or not kind.needs_batch or (only_of_outcomes and not kind.needs_outcomes):
@@ -55,7 +55,7 @@ def order_readings(batch: Batch, *, now: datetime, only_of_outcomes: bool = Fals
             monitor=monitor,
             batch=batch,
             outcomes_digest=_digest(deliveries) if used else "",
-            defaults={"outcomes": used, "requested_at": now, "hinted_at": now},
+            defaults={"outcomes": used, "reference": reference, "requested_at": now, "hinted_at": now},
         )
         if created:
             hints.send_after_commit(READ_TASK, reading.pk)

@@ -17,6 +17,7 @@ from monitoring.batches import DEPLOYED
 from monitoring.models import Monitor
 from monitoring.panels import title_of
 from monitoring.standing import AlarmState, alarms_of
+from monitoring.version_state import outgrown_in_words, unanswered_in_words
 
 TONES = {Level.CALM: "ok", Level.WARN: "warn", Level.ALERT: "bad", Level.CRITICAL: "bad"}
 
@@ -64,7 +65,7 @@ def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedL
         tone="bad" if suspended else TONES[level] if level or not unknown else "unknown",
         state=f"{prefix}; {words.lower()}" if prefix else words,
         since=min((state.since for _, state in raised if state.since), default=None),
-        alarms=tuple(f"{title_of(monitor)}: {state.level.in_words}" for monitor, state in raised),
+        alarms=tuple(f"{title_of(monitor)}: {_in_alarm(state)}" for monitor, state in raised),
         answered=_answered([state for _, state in raised]),
         owner=name_of(version.model.owner),
         approval_ends=version.approval_expires_at,
@@ -77,8 +78,13 @@ def _unknown(states: list[tuple[Monitor, AlarmState]]) -> str:
     silent = [monitor for monitor, state in states if not state.known]
     if len(silent) == len(states):
         return "Not known yet"
-    unanswered = [title_of(monitor) for monitor, state in states if state.unanswered]
-    return f"Not known: no answer of {', '.join(unanswered)} on the newest batch" if unanswered else ""
+    why = unanswered_in_words((title_of(monitor), state) for monitor, state in states)
+    return f"Not known: {why}" if why else ""
+
+
+def _in_alarm(state: AlarmState) -> str:
+    silent = "" if state.measured >= Level.ALERT or not state.silence.is_alarm else f", {state.silence.how_long}"
+    return f"{state.level.in_words}{silent}"
 
 
 def _answered(states: list[AlarmState]) -> str:
@@ -86,6 +92,7 @@ def _answered(states: list[AlarmState]) -> str:
         return ""
     said = [note for state in states for note in (state.acknowledged, state.incident, state.muted) if note is not None]
     if not said:
-        return "by nobody yet"
+        outgrown = next((state for state in states if state.outgrown is not None), None)
+        return f"by nobody yet{outgrown_in_words(outgrown) if outgrown else ''}"
     latest = max(said, key=lambda note: note.at)
     return f"{latest.get_kind_display()} by {name_of(latest.by)}, {latest.at:%d %b %Y}"

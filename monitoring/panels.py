@@ -15,6 +15,7 @@ from approvals.policy_changes import settings_in_words
 from monitoring import batches, monitors, staleness
 from monitoring.alarms import Level
 from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
+from monitoring.silences import silences_of
 from portal.panels import Panel
 
 TONES = {
@@ -59,7 +60,7 @@ def monitoring_panel(version: ModelVersion, user: User) -> Panel | None:
 def monitor_line(row: Monitor) -> MonitorLine:
     """How the monitor stands in words."""
     reading = standing_reading(row)
-    state, tone, sentence, at = _standing(row, reading)
+    state, tone, sentence, at = _unanswered(row) or _standing(row, reading)
     return MonitorLine(
         title=title_of(row),
         state=state,
@@ -116,6 +117,15 @@ def title_of(row: Monitor) -> str:
     """What a monitor is called."""
     kind = monitors.find(row.key)
     return kind.title if kind else f"{row.key} (this portal has no such monitor)"
+
+
+def _unanswered(row: Monitor) -> tuple[str, str, str, datetime | None] | None:
+    """The words for outcomes that did not come in time, or for too many windows without an answer."""
+    found = silences_of([row], now=timezone.now())[row.pk]
+    if not found.is_alarm and not found.of_outcomes:
+        return None
+    state = "Outcomes overdue" if found.of_outcomes else "No answer"
+    return state, "bad" if found.is_alarm else "unknown", found.in_words, None
 
 
 def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, datetime | None]:

@@ -27,9 +27,11 @@ from approvals.models.findings import FindingSource
 from approvals.models.revalidations import pass_under_way
 from approvals.revalidation_rules import months_after
 from monitoring import monitors as monitor_kinds
+from monitoring import references
 from monitoring.alarms import Level, Mark, trajectory
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.panels import title_of
+from monitoring.silences import Silence, silences_of
 from monitoring.standing import alarms_of, day_of, newest
 from portal import ledger
 from portal.errors import NotPermitted, Refused
@@ -62,6 +64,7 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
     replaced = [one for row in monitors for one in _replaced(row, readings[row.pk], start)]
     readings = {key: _deciding(found) for key, found in readings.items()}
     counted = {key: [row for row in found if day_of(row) >= start] for key, found in readings.items()}
+    silences = silences_of(monitors, now=now)
     months = _months(min((day_of(row) for found in counted.values() for row in found), default=start), end)
     return {
         "format": FORMAT,
@@ -71,8 +74,9 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
         "made_at": now.isoformat(),
         "batches": _batches(version, start, now),
         "coverage": _coverage(counted, months),
-        "monitors": [_monitor(row, readings[row.pk], counted[row.pk], months) for row in monitors],
-        "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], start)],
+        "monitors": [_monitor(row, readings[row.pk], counted[row.pk], silences[row.pk], months) for row in monitors],
+        "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], silences[row.pk], start)],
+        "references": references.told(version),
         "corrections": _corrections(version, since, now),
         "replaced": replaced,
         "notes": _notes(version, since, now),
@@ -105,7 +109,7 @@ def _replaced(monitor: Monitor, rows: Iterable[Reading], start: date) -> list[di
     return found
 
 
-def _corrections(version: ModelVersion, since: datetime, now: datetime) -> list[dict[str, str]]:
+def _corrections(version: ModelVersion, since: datetime, now: datetime) -> list[dict[str, Any]]:
     """Deliveries that replaced outcomes: whose, why, and what became of them."""
     rows = OutcomeDelivery.objects.filter(version=version, corrects=True, received_at__gte=since, received_at__lte=now)
     return [
@@ -114,10 +118,11 @@ def _corrections(version: ModelVersion, since: datetime, now: datetime) -> list[
             "sha256": row.file.sha256,
             "reason": row.description,
             "by": ledger.printed_name(row.uploaded_by),
+            "token": str(row.token) if row.token else None,
             "at": row.received_at.isoformat(),
             "verdict": row.matching.verdict,
         }
-        for row in rows.select_related("file", "uploaded_by", "matching").order_by("pk")
+        for row in rows.select_related("file", "uploaded_by", "token", "matching").order_by("pk")
     ]
 
 
@@ -129,14 +134,17 @@ def _months(first: date, last: date) -> list[str]:
     return found
 
 
-def _batches(version: ModelVersion, start: date, now: datetime) -> list[dict[str, str]]:
-    rows = Batch.objects.filter(version=version, window_end__gte=start, received_at__lte=now).select_related("file")
+def _batches(version: ModelVersion, start: date, now: datetime) -> list[dict[str, Any]]:
+    rows = Batch.objects.filter(version=version, window_end__gte=start, received_at__lte=now)
+    rows = rows.select_related("file", "uploaded_by", "token")
     return [
         {
             "name": row.name,
             "sha256": row.file.sha256,
             "from": row.window_start.isoformat(),
             "to": row.window_end.isoformat(),
+            "by": ledger.printed_name(row.uploaded_by),
+            "token": str(row.token) if row.token else None,
         }
         for row in rows.order_by("window_end", "pk")
     ]
@@ -156,11 +164,13 @@ def _coverage(counted: dict[int, list[Reading]], months: list[str]) -> dict[str,
     }
 
 
-def _monitor(row: Monitor, readings: list[Reading], counted: list[Reading], months: list[str]) -> dict[str, Any]:
+def _monitor(
+    row: Monitor, readings: list[Reading], counted: list[Reading], silent: Silence, months: list[str]
+) -> dict[str, Any]:
     by_month: dict[str, list[Reading]] = {month: [] for month in months}
     for reading in counted:
         by_month.setdefault(f"{day_of(reading):%Y-%m}", []).append(reading)
-    last = _standings(row, readings)[-1:]
+    last = [one.level for one in _standings(row, readings)[-1:]] + [Level.ALERT] * silent.is_alarm
     kind = monitor_kinds.find(row.key)
     return {
         "monitor": row.key,
@@ -174,7 +184,10 @@ def _monitor(row: Monitor, readings: list[Reading], counted: list[Reading], mont
         "severity": row.get_severity_display(),
         "every_days": row.every_days,
         "reference": row.reference.file.sha256 if row.reference else None,
-        "alarm": last[0].level.in_words if last else None,
+        "unanswered_after": row.unanswered_after,
+        "outcomes_within_days": row.outcomes_within_days,
+        "alarm": max(last).in_words if last else None,
+        "unanswered": {"windows": [day.isoformat() for day in silent.days], "outcomes_only": silent.of_outcomes},
         "months": [_month(name, of_month) for name, of_month in by_month.items()],
     }
 
@@ -201,13 +214,16 @@ def _standings(row: Monitor, readings: Iterable[Reading]) -> tuple[Any, ...]:
     return trajectory(marks, after=row.after, clears_after=row.clears_after)
 
 
-def _alarms(row: Monitor, readings: list[Reading], start: date) -> list[dict[str, str]]:
-    """Every change of the alarm's level, in the order of windows."""
+def _alarms(row: Monitor, readings: list[Reading], silent: Silence, start: date) -> list[dict[str, str]]:
+    """Every change of the alarm's level, in the order of windows; last that nothing is known of the newest ones."""
     found, before = [], Level.CALM
     for standing in _standings(row, readings):
         if standing.level != before and standing.day >= start:
             found.append({"monitor": row.key, "on": standing.day.isoformat(), "level": standing.level.in_words})
         before = standing.level
+    if silent.raised_on is not None:
+        level = f"{Level.ALERT.in_words}: {silent.how_long}"
+        found.append({"monitor": row.key, "on": silent.raised_on.isoformat(), "level": level})
     return found
 
 

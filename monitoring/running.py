@@ -54,9 +54,8 @@ def execute(reading_id: int) -> bool:
     token = claim(reading_id, now=timezone.now())
     if token is None:
         return False
-    row = Reading.objects.select_related("monitor__version__model", "monitor__reference__file", "batch__file").get(
-        pk=reading_id
-    )
+    needed = ("monitor__version__model", "monitor__reference__file", "reference__file", "batch__file")
+    row = Reading.objects.select_related(*needed).get(pk=reading_id)
     kind = monitors.find(row.monitor.key)
     if kind is None:
         sentence = f"This portal has no monitor “{row.monitor.key}”."
@@ -86,7 +85,7 @@ def _kept_name(reading_id: int) -> str:
 
 
 def _looked_at(row: Reading, kind: type[MonitorKind]) -> list[Any]:
-    files = [piece.file.sha256 if piece else "" for piece in (row.monitor.reference, row.batch)]
+    files = [piece.file.sha256 if piece else "" for piece in (row.compared_with, row.batch)]
     asked = [row.monitor.parameters, row.monitor.thresholds]
     return [row.monitor.key, kind.version, *asked, files, row.outcomes_digest, inputs.SEED]
 

@@ -31,6 +31,7 @@ from monitoring.monitors._splitting import Splitting
 from monitoring.monitors.base import BATCH
 from monitoring.source_windows import MOST, window_of
 from portal.errors import BadInput, Refused
+from portal.models import AccessToken
 from portal.texts import require_storable
 
 LIMITS = Limits(memory_mb=2048, cpu_seconds=120, wall_seconds=90, file_mb=4096)
@@ -74,7 +75,7 @@ class _Piece:
     rows: int
 
 
-def receive(
+def receive(  # noqa: PLR0913  (a delivery is that many facts)
     *,
     version_id: int,
     actor: User,
@@ -83,6 +84,7 @@ def receive(
     time_column: str,
     pace: str,
     description: str = "",
+    token: AccessToken | None = None,
     now: datetime | None = None,
 ) -> Delivered:
     """Store a batch for every window that is over, and queue its readings. Errors as `batches.receive`, all or none.
@@ -107,7 +109,9 @@ def receive(
                 with transaction.atomic():
                     version = batches.locked(version_id)
                     batches.require_may_deliver(version, actor)
-                    return _kept(version, actor, pieces, left_out, (name.strip(), source, description.strip()), now)
+                    texts = (name.strip(), source, description.strip())
+                    new, there = _kept(version, (actor, token), pieces, texts, now)
+                    return Delivered(new, there, left_out)
 
 
 def _judge(version: ModelVersion, upload: files.Upload, name: str) -> None:
@@ -174,14 +178,16 @@ def _measured(job: JobDescription) -> dict[str, Any]:
 
 def _kept(
     version: ModelVersion,
-    actor: User,
+    sender: tuple[User, AccessToken | None],
     pieces: list[_Piece],
-    left_out: LeftOut | None,
     said: tuple[str, str, str],
     now: datetime,
-) -> Delivered:
-    """Every window as a batch. What is wrong with one of them is found before the first is stored."""
-    name, source, description = said
+) -> tuple[tuple[Batch, ...], tuple[Batch, ...]]:
+    """Every window as a batch: the new ones, and those that were there.
+
+    What is wrong with one of them is found before the first is stored.
+    """
+    (actor, token), (name, source, description) = sender, said
     there = [batches.known(version, piece.upload) for piece in pieces]
     for piece, batch in zip(pieces, there, strict=True):
         if batch is not None and (batch.window_start, batch.window_end) != (piece.first, piece.last):
@@ -195,7 +201,6 @@ def _kept(
         if batch is None:
             window = f"{piece.first} to {piece.last}"
             texts = f"{name[:170]}, {window}", f"{source}: {piece.rows:,} rows of {window}. {description}".strip()
-            new.append(
-                batches.keep(version, actor, piece.upload, said=texts, window=(piece.first, piece.last), now=now)
-            )
-    return Delivered(tuple(new), tuple(batch for batch in there if batch is not None), left_out)
+            days = (piece.first, piece.last)
+            new.append(batches.keep(version, actor, piece.upload, said=texts, window=days, token=token, now=now))
+    return tuple(new), tuple(batch for batch in there if batch is not None)

@@ -13,15 +13,13 @@ from datetime import UTC, date, datetime
 from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, RowNumber, TruncDate
 
-from approvals.models.checks import RunStatus
-from monitoring import monitors, staleness
+from monitoring import staleness
 from monitoring.alarms import Level, Mark, Standing, trajectory
-from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading, ReadingVerdict
+from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading
+from monitoring.silences import ENDED, NO_ANSWER, Silence, reads_batches, silences_of
 
 FIRST_LOOK = 8
 LOOKS_FURTHER = 8
-ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
-NO_ANSWER = (ReadingVerdict.NOT_COMPUTABLE, ReadingVerdict.ERROR)
 
 
 _LATER = Reading.objects.filter(
@@ -33,24 +31,59 @@ _LATER = Reading.objects.filter(
 class AlarmState:
     """The alarm of a monitor now; `known` is False while no reading has said anything.
 
-    `unanswered` says that the newest batch was read without an answer: an earlier calm reading says nothing about it.
+    `measured` is the level that readings say, `level` that or the alert of too many windows without an answer.
+    `unanswered` says that a window, the newest or one whose outcomes are overdue, has no answer: an earlier calm
+    reading says nothing about it.
 
-    `acknowledged` and `incident` are notes on this alarm, `muted` a mute that still holds; None where nobody spoke.
+    `acknowledged` and `incident` are notes on this alarm as bad as it is now, `muted` a mute that still holds; None
+    where nobody spoke. `mute` is the newest mute, whether it holds or not. `outgrown` is the newest note on this alarm
+    when it was milder: it answers nothing any more.
     """
 
     level: Level
+    measured: Level
     since: date | None
     in_a_row: int
     known: bool
     unanswered: bool
+    silence: Silence
     acknowledged: AlarmNote | None
     muted: AlarmNote | None
     incident: AlarmNote | None
+    mute: AlarmNote | None
+    mute_ended: bool
+    outgrown: AlarmNote | None
 
     @property
     def in_words(self) -> str | None:
         """The level in words; None where nobody knows it."""
         return self.level.in_words if self.level or (self.known and not self.unanswered) else None
+
+    @property
+    def how_long(self) -> str:
+        """How many readings or windows make the alarm."""
+        found = [f"{self.in_a_row} reading{'' if self.in_a_row == 1 else 's'} in a row"] if self.measured else []
+        return ", ".join([*found, self.silence.how_long] if self.silence.is_alarm else found)
+
+    @property
+    def mute_in_words(self) -> str:
+        """Until when nobody is told, or why people are told again; empty where nobody muted."""
+        if self.mute is None:
+            return ""
+        if self.muted is not None:
+            return f"notices are muted through {self.mute.until:%d %b %Y}"
+        if self.mute_ended:
+            return f"the mute of notices ended on {self.mute.until:%d %b %Y}"
+        return "notices were muted before it became critical, and are sent again"
+
+    @property
+    def why_not_known(self) -> str:
+        """What there is no answer on; empty where the newest window has one."""
+        if not self.unanswered:
+            return ""
+        if self.silence.of_outcomes:
+            return f"waits for outcomes for more than {self.silence.within} days"
+        return "gave no answer on the newest batch"
 
 
 def changed_by(row: Reading) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
@@ -73,15 +106,16 @@ def alarms_of(rows: Iterable[Monitor], *, now: datetime) -> dict[int, AlarmState
     chosen = list(rows)
     overdue = staleness.overdue_of(chosen)
     readings = _deciding(chosen)
-    missed, unanswered = _missed(chosen, overdue), _unanswered(chosen)
+    missed, unanswered, silences = _missed(chosen, overdue), _unanswered(chosen), silences_of(chosen, now=now)
     notes: dict[int, dict[str, AlarmNote]] = {row.pk: {} for row in chosen}
     for note in AlarmNote.objects.filter(monitor__in=chosen).select_related("by").order_by("pk"):
         notes[note.monitor_id][note.kind] = note
     found = {}
     for row in chosen:
         last = _last(row, readings[row.pk], missed.get(row.pk), now)
-        said = {"known": bool(readings[row.pk]), "unanswered": row.pk in unanswered}
-        found[row.pk] = _state(last, notes[row.pk], **said, now=now)
+        silent = silences[row.pk]
+        said = {"known": bool(readings[row.pk]), "unanswered": row.pk in unanswered or bool(silent.days)}
+        found[row.pk] = _state(last, silent, notes[row.pk], **said, now=now)
     return found
 
 
@@ -158,7 +192,7 @@ def _is_settled(monitor: Monitor, readings: Iterable[Reading]) -> bool:
 
 def _missed(rows: Iterable[Monitor], overdue: Mapping[int, datetime]) -> dict[int, Reading]:
     """Of the monitors that are read on the clock, the reading that says that a batch is overdue now."""
-    clocks = [row for row in rows if not _needs_batch(row)]
+    clocks = [row for row in rows if not reads_batches(row)]
     wanted = _readings(clocks).filter(overdue_since__in={overdue[row.pk] for row in clocks}, level__gt=Level.CALM)
     return {row.monitor_id: row for row in wanted if row.overdue_since == overdue[row.monitor_id]}
 
@@ -167,7 +201,7 @@ def _unanswered(rows: Iterable[Monitor]) -> set[int]:
     """Monitors whose newest batch has no reading that says something, and not because outcomes are waited for."""
     said = Reading.objects.filter(monitor=OuterRef("monitor"), batch=OuterRef("batch"), level__isnull=False)
     newest_first = Window(RowNumber(), partition_by=F("monitor"), order_by=[F("day").desc(), F("pk").desc()])
-    of_batches = _readings(row for row in rows if _needs_batch(row)).exclude(Q(level__isnull=True) & Exists(said))
+    of_batches = _readings(row for row in rows if reads_batches(row)).exclude(Q(level__isnull=True) & Exists(said))
     newest_ones = of_batches.annotate(place=newest_first).filter(place=1)
     return {
         monitor
@@ -176,36 +210,49 @@ def _unanswered(rows: Iterable[Monitor]) -> set[int]:
     }
 
 
-def _needs_batch(monitor: Monitor) -> bool:
-    kind = monitors.find(monitor.key)
-    return kind is None or kind.needs_batch
-
-
 def _trajectory(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ...]:
     marks = [Mark(day_of(row), None if row.level is None else Level(row.level)) for row in newest(rows)]
     return trajectory(marks, after=monitor.after, clears_after=monitor.clears_after)
 
 
 def _state(
-    last: Standing, notes: Mapping[str, AlarmNote], *, known: bool, unanswered: bool, now: datetime
+    last: Standing, silent: Silence, notes: Mapping[str, AlarmNote], *, known: bool, unanswered: bool, now: datetime
 ) -> AlarmState:
+    level = max(last.level, Level.ALERT) if silent.raised_on else last.level
+    begun = [day for day in (last.since, silent.raised_on) if day is not None]
+    since = min((day for day in (last.since, silent.days[0] if silent.raised_on else None) if day), default=None)
+    of_this = {kind: note for kind, note in notes.items() if begun and note.at.date() >= max(begun)}
+    equal = {kind: note for kind, note in of_this.items() if level_of(note) >= level}
     muted = notes.get(AlarmNoteKind.MUTED)
-    of_this = {kind: note for kind, note in notes.items() if last.since is not None and note.at.date() >= last.since}
+    # What was muted before is silent up to an alert; a critical alarm only where it was muted as one.
+    holds = muted is not None and muted.until is not None and muted.until >= now.date()
+    silenced = holds and (level < Level.CRITICAL or AlarmNoteKind.MUTED in equal)
+    milder = [note for kind, note in of_this.items() if kind not in equal and not (silenced and note is muted)]
     return AlarmState(
-        level=last.level,
-        since=last.since,
+        level=level,
+        measured=last.level,
+        since=since,
         in_a_row=last.in_a_row,
         known=known,
         unanswered=unanswered,
-        acknowledged=of_this.get(AlarmNoteKind.ACKNOWLEDGED),
-        muted=muted if muted and muted.until is not None and muted.until >= now.date() else None,
-        incident=of_this.get(AlarmNoteKind.INCIDENT),
+        silence=silent,
+        acknowledged=equal.get(AlarmNoteKind.ACKNOWLEDGED),
+        muted=muted if silenced else None,
+        mute=muted,
+        mute_ended=muted is not None and not holds,
+        incident=equal.get(AlarmNoteKind.INCIDENT),
+        outgrown=max(milder, key=lambda note: note.pk, default=None),
     )
+
+
+def level_of(note: AlarmNote) -> Level:
+    """How bad the alarm was when somebody spoke; notes of earlier releases do not say it and count as on an alert."""
+    return Level.ALERT if note.level is None else Level(note.level)
 
 
 def _last(monitor: Monitor, readings: Iterable[Reading], missed: Reading | None, now: datetime) -> Standing:
     calm = Standing(now.date(), Level.CALM, None, 0)
-    if _needs_batch(monitor):
+    if reads_batches(monitor):
         return next(reversed(_trajectory(monitor, readings)), calm)
     # A batch that came ends the alarm of the clock, without a reading of its own.
     return Standing(day_of(missed), Level(missed.level or 0), day_of(missed), 1) if missed else calm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitoring import batches, drawing, outcomes, running, sources, staleness, watching
+from monitoring import alarm_clock, batches, drawing, outcomes, running, sources, staleness, watching
 from portal import hints
 
 
@@ -60,6 +60,12 @@ def sweep() -> int:
 def check_staleness() -> int:
     """Order readings for versions that nobody feeds."""
     return len(staleness.check())
+
+
+@shared_task(name="monitoring.tasks.look_at_alarms")
+def look_at_alarms() -> int:
+    """Act on outcomes that did not come in time and on mutes that ended."""
+    return alarm_clock.look()
 
 
 @shared_task(name="monitoring.tasks.look_into_folders")

@@ -19,6 +19,7 @@ from approvals.models.policies import PolicyStatus
 from approvals.stages import Stage
 from monitoring import monitors
 from monitoring.alarms import Level
+from monitoring.events import Event as MonitoringEvent
 from monitoring.models import Monitor, Reading, ReadingVerdict
 from monitoring.panels import title_of
 from monitoring.series import ReadingFacts, Series, Watch, series_of
@@ -133,11 +134,12 @@ LETTERS = {
     Event.RESTRICTED: ("L", "use restricted"),
     Event.RESTRICTION_LIFTED: ("L", "restriction lifted"),
 }
-IN_ORDER = "DSRXVLPO"
+REFERENCE_CHANGED = MonitoringEvent.REFERENCE_CHANGED.value
+IN_ORDER = "DSRXVELPO"
 
 
 def marks_of(version: ModelVersion) -> tuple[Mark, ...]:
-    """Deployments, suspensions, restrictions, revalidations, policy changes, and days on which a batch was overdue."""
+    """Moves, restrictions, revalidations, other references and policies, and days on which a batch was overdue."""
     found = [*_moves(version), *_overdue(version)]
     deployed = min((mark.day for mark in found if mark.letter == "D"), default=None)
     if deployed is not None:
@@ -149,11 +151,14 @@ def _moves(version: ModelVersion) -> Iterable[Mark]:
     entries = LedgerEntry.objects.filter(
         object_type="approvals.modelversion",
         object_id=str(version.pk),
-        event__in=(Event.VERSION_ADVANCED, *LETTERS),
+        event__in=(Event.VERSION_ADVANCED, REFERENCE_CHANGED, *LETTERS),
     ).order_by("seq")
     for event, at, by, payload in entries.values_list("event", "at", "actor_name", "payload"):
         who = f" by {by}" if by else ""
-        if event in LETTERS:
+        if event == REFERENCE_CHANGED:
+            name = json.loads(payload)["facts"]["name"]
+            yield Mark(at.date(), "E", f"compared with the evaluation table {name} from then on")
+        elif event in LETTERS:
             letter, words = LETTERS[Event(event)]
             yield Mark(at.date(), letter, f"{words}{who}")
         elif json.loads(payload)["facts"].get("to") == Stage.MONITORING:

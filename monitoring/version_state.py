@@ -15,12 +15,13 @@ from approvals.models import Finding, ModelVersion
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.models.revalidations import pass_under_way
 from approvals.stages import Stage
-from monitoring import alarm_notes, batches, monitors, staleness
+from monitoring import alarm_notes, batches, staleness
 from monitoring.alarms import Level
 from monitoring.consequences import rollback
 from monitoring.models import Monitor, Reading, ReadingVerdict
 from monitoring.panels import standing_reading, title_of
-from monitoring.standing import AlarmState, alarms_of
+from monitoring.silences import reads_batches
+from monitoring.standing import AlarmState, alarms_of, level_of
 
 SHOWN_ALARMS = 6
 
@@ -33,7 +34,7 @@ class RaisedAlarm:
     level: str
     tone: str
     since: date | None
-    in_a_row: int
+    how_long: str
     sentence: str
     answered: str
     url: str
@@ -109,40 +110,67 @@ def _of_alarms(rows: list[Monitor], raised: list[AlarmState], states: Mapping[in
         since = min((state.since for state in raised if state.since), default=None)
         when = f" since {since:%d %b %Y}" if since else ""
         several = "s" if len(rows) != 1 else ""
-        words = f"{level.in_words.capitalize()}{when}: {len(raised)} of {len(rows)} monitor{several} beyond the limits"
+        kinds = ["beyond the limits"] if any(state.measured for state in raised) else []
+        kinds += ["without an answer for too long"] if any(state.silence.is_alarm for state in raised) else []
+        which = f"{len(raised)} of {len(rows)} monitor{several} {' or '.join(kinds)}"
+        words = f"{level.in_words.capitalize()}{when}: {which}"
         return ("warn" if level == Level.WARN else "bad"), words
-    silent = [row for row in rows if not states[row.pk].known and _needs_batch(row)]
+    silent = [row for row in rows if not states[row.pk].known and reads_batches(row)]
     if silent:
-        some = "Nothing is" if len(silent) == sum(_needs_batch(row) for row in rows) else "Not everything is"
+        some = "Nothing is" if len(silent) == sum(reads_batches(row) for row in rows) else "Not everything is"
         return "unknown", f"{some} known yet: {', '.join(title_of(row) for row in silent)} had no reading that says it"
-    unanswered = [title_of(row) for row in rows if states[row.pk].unanswered]
-    if unanswered:
-        return "unknown", f"Not everything is known: {', '.join(unanswered)} gave no answer on the newest batch"
+    if why := unanswered_in_words((title_of(row), states[row.pk]) for row in rows):
+        return "unknown", f"Not everything is known: {why}"
     return "ok", "All monitors are within their limits"
 
 
-def _needs_batch(row: Monitor) -> bool:
-    kind = monitors.find(row.key)
-    return kind is None or kind.needs_batch
+def unanswered_in_words(watched: Iterable[tuple[str, AlarmState]]) -> str:
+    """Which monitors (by title) left the newest windows without an answer, and why; empty if none did."""
+    reasons: dict[str, list[str]] = {}
+    for title, state in watched:
+        if state.unanswered:
+            reasons.setdefault(state.why_not_known, []).append(title)
+    return "; ".join(f"{', '.join(titles)} {why}" for why, titles in reasons.items())
 
 
 def _alarm(row: Monitor, state: AlarmState) -> RaisedAlarm:
-    reading = standing_reading(row)
-    said = [note for note in (state.acknowledged, state.incident, state.muted) if note is not None]
-    notes = "; ".join(
-        f"{note.get_kind_display().lower()}{f' {note.incident}' if note.incident else ''} by {name_of(note.by)}"
-        for note in said
-    )
     return RaisedAlarm(
         title=title_of(row),
         level=state.level.in_words,
         tone="warn" if state.level == Level.WARN else "bad",
         since=state.since,
-        in_a_row=state.in_a_row,
-        sentence=str(reading.sentences[0]) if reading and reading.sentences else "",
-        answered=notes or "answered by nobody yet",
+        how_long=state.how_long,
+        sentence=" ".join(_why(row, state)),
+        answered=_answered(state),
         url=reverse("admin:monitoring_monitor_change", args=[row.pk]),
     )
+
+
+def _why(row: Monitor, state: AlarmState) -> Iterable[str]:
+    if state.silence.is_alarm:
+        yield state.silence.in_words
+    reading = standing_reading(row)
+    if reading is not None and reading.sentences and (state.measured or not state.silence.of_outcomes):
+        yield str(reading.sentences[0])
+
+
+def _answered(state: AlarmState) -> str:
+    """What people said about the alarm as bad as it is now."""
+    said = [note for note in (state.acknowledged, state.incident, state.muted) if note is not None]
+    notes = [
+        f"{note.get_kind_display().lower()}{f' {note.incident}' if note.incident else ''} by {name_of(note.by)}"
+        for note in said
+    ]
+    return "; ".join(notes) or f"answered by nobody yet{outgrown_in_words(state)}"
+
+
+def outgrown_in_words(state: AlarmState) -> str:
+    """That somebody answered while the alarm was milder; empty if nobody did."""
+    note = state.outgrown
+    if note is None:
+        return ""
+    was = level_of(note).in_words
+    return f" since it became {state.level.in_words} ({note.get_kind_display().lower()} as {was} by {name_of(note.by)})"
 
 
 def _due(watched: Iterable[Monitor]) -> datetime | None:

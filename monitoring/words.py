@@ -44,8 +44,16 @@ def _noted(facts: Facts) -> str:
     return f"{said}: {_title(str(facts.get('monitor', '')))}. {facts.get('reason', '')}"
 
 
+def _unanswered(facts: Facts) -> str:
+    windows = f", {facts['windows']} windows in a row" if facts.get("windows") else ""
+    return f"Alarm because nothing is known: {_title(str(facts.get('monitor', '')))}{windows}"
+
+
 WORDS: dict[str, Words] = {
     Event.MONITORS_STARTED.value: _started,
+    Event.REFERENCE_CHANGED.value: lambda facts: (
+        f"Monitors compare with another approved table: {facts.get('name', '')}"
+    ),
     Event.BATCH_RECEIVED.value: _received,
     Event.BATCH_VIEWED.value: lambda facts: f"Batch read: {facts.get('name', '')}",
     Event.OUTCOMES_RECEIVED.value: lambda facts: f"Outcomes received: {facts.get('name', '')}",
@@ -59,5 +67,7 @@ WORDS: dict[str, Words] = {
     Event.READING_FINISHED.value: _reading("Monitor read"),
     Event.READING_RESULT_REFUSED.value: _reading("Late reading refused"),
     Event.ALARM_NOTED.value: _noted,
+    Event.MUTE_ENDED.value: lambda facts: f"Mute ended: {_title(str(facts.get('monitor', '')))}",
     Event.MONITOR_BREACHED.value: _reading("Limit breached"),
+    Event.MONITOR_UNANSWERED.value: _unanswered,
 }

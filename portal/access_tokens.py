@@ -12,14 +12,13 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
-from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Q, TextChoices
+from django.db.models import F, Q, TextChoices
 from django.utils import timezone
 
 from portal import ledger
 from portal.errors import BadInput, DomainError, NotPermitted, Refused
-from portal.models import AccessToken
+from portal.models import AccessToken, WrongTokens
 from portal.tasks import PortalEvent
 from portal.texts import require_storable
 
@@ -118,7 +117,7 @@ def identified(secret: str, *, address: str, now: datetime | None = None) -> Acc
     # The secret has 256 random bits, so a plain hash of it gives nothing away.
     row = AccessToken.objects.select_related("owner").filter(digest=_digest(secret)).first()
     if row is None or not hmac.compare_digest(row.digest, _digest(secret)):
-        _count_wrong(address)
+        _count_wrong(address, now)
         raise NotIdentified("This token is not known; make one under “Access tokens” and send it whole.")
     if row.revoked_at is not None:
         raise NotIdentified(f"The token {row.prefix}… was revoked on {row.revoked_at:%d %b %Y}.")
@@ -137,14 +136,24 @@ def require_act(token: AccessToken, act: TokenAct) -> None:
         raise NotPermitted(f"The token {token.prefix}… may not: {act.label.lower()}.")
 
 
-def _count_wrong(address: str) -> None:
-    key = f"wrong-tokens-{hashlib.sha256(address.encode()).hexdigest()}"
-    cache.add(key, 0, PAUSE.total_seconds())
-    try:
-        tries = cache.incr(key)
-    except ValueError:  # forgotten this very moment
-        tries = 1
-    if tries > WRONG_TRIES:
+def facts_of(token: AccessToken | None) -> dict[str, str]:
+    """What the ledger says of the token that an act came by: its beginning and its name, never the secret."""
+    return {} if token is None else {"token": token.prefix, "token_name": token.name}
+
+
+def authentication_of(token: AccessToken | None) -> str:
+    """How whoever acted was identified; empty for a person who was signed in."""
+    return "" if token is None else f"access token {token.prefix}"
+
+
+def _count_wrong(address: str, now: datetime) -> None:
+    """Counted in the database, so that every process sees the same. Counts that are over go with the next wrong one."""
+    key = hashlib.sha256(address.encode()).hexdigest()
+    WrongTokens.objects.filter(since__lte=now - PAUSE).delete()
+    row, _ = WrongTokens.objects.get_or_create(address=key, defaults={"tries": 0, "since": now})
+    mine = WrongTokens.objects.filter(pk=row.pk)
+    mine.update(tries=F("tries") + 1)
+    if (mine.values_list("tries", flat=True).first() or 1) > WRONG_TRIES:
         minutes = int(PAUSE.total_seconds() // 60)
         raise TooManyTries(f"Too many wrong tokens came from this address; try again in {minutes} minutes.")
 

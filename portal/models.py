@@ -140,3 +140,17 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class WrongTokens(models.Model):
+    """How many tokens from one address were wrong since a moment. No record: it is forgotten after the pause."""
+
+    address = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the address.")
+    tries = models.PositiveIntegerField()
+    since = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.tries} since {self.since}"

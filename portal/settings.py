@@ -272,6 +272,7 @@ CELERY_BEAT_SCHEDULE = {
     "revalidations": {"task": "approvals.tasks.look_at_revalidations", "schedule": timedelta(minutes=15)},
     "kept-results": {"task": "approvals.tasks.forget_kept_results", "schedule": timedelta(hours=1)},
     "staleness": {"task": "monitoring.tasks.check_staleness", "schedule": timedelta(hours=1)},
+    "alarms": {"task": "monitoring.tasks.look_at_alarms", "schedule": timedelta(minutes=15)},
     "watched-folders": {
         "task": "monitoring.tasks.look_into_folders",
         "schedule": 60.0,

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from approvals import permissions
 from approvals.admin.forms import ActForm
 from approvals.models import ModelVersion
 from portal.errors import DomainError, NotPermitted, Unavailable
+
+CAME_FROM = "came_from"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class Act:
     anchor: str = ""
     danger: bool = False
     template: str = "approvals/act.html"
+    returns: bool = False
+    """Go back to the page that the form was opened from, instead of the version page."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,8 +70,10 @@ def status_of(error: DomainError | None) -> int:
 
 
 def serve(request: HttpRequest, version: ModelVersion, act: Act, form: ActForm) -> HttpResponseBase:
-    """Show the form, or act and go back to the version page."""
+    """Show the form, or act and go back to the version page, or to where the person came from if the act returns."""
     error: DomainError | None = None
+    came_from = _came_from(request) if act.returns else ""
+    back = came_from or f"{version.get_absolute_url()}{act.anchor}"
     if request.method == "POST" and form.is_valid():
         try:
             act.run(form)
@@ -73,16 +82,33 @@ def serve(request: HttpRequest, version: ModelVersion, act: Act, form: ActForm) 
             form.refuse(failure)
         else:
             messages.success(request, act.done)
-            return HttpResponseRedirect(f"{version.get_absolute_url()}{act.anchor}")
+            return HttpResponseRedirect(back)
     context = {
         **admin.site.each_context(request),
         "title": act.title,
         "version": version,
         "act": act,
         "form": form,
+        "came_from": came_from,
+        "back": back,
         **act.extra,
     }
     return render(request, act.template, context, status=status_of(error))
+
+
+def _came_from(request: HttpRequest) -> str:
+    """The page of this portal that led to the form, with what was chosen there; empty for any other.
+
+    A browser tells it once, when the form is opened; the form brings it along.
+    """
+    told = request.POST.get(CAME_FROM, "") if request.method == "POST" else request.META.get("HTTP_REFERER", "")
+    hosts, secure = {request.get_host()}, request.is_secure()
+    if not told or not url_has_allowed_host_and_scheme(told, allowed_hosts=hosts, require_https=secure):
+        return ""
+    place = urlsplit(told)  # "//" would begin the name of another host
+    if place.path[:2] in ("", "//") or place.path in (request.path, reverse("admin:login")):
+        return ""
+    return urlunsplit(("", "", place.path, place.query, ""))
 
 
 def do(request: HttpRequest, version: ModelVersion, run: Callable[[], str], *, anchor: str = "") -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,6 +17,24 @@ from approvals.models.checks import Verdict
 from approvals.models.findings import FindingStatus
 from approvals.policy_document import parse
 from approvals.stages import Role
+
+
+@dataclass(frozen=True)
+class SourcePage:
+    """The page of what a finding is about, and where this person answers it; empty where there is nothing to answer."""
+
+    url: str
+    answer: str = ""
+
+
+SOURCE_PAGES: dict[str, Callable[[Finding, User], SourcePage | None]] = {}
+"""By source of findings, told by the app that writes such findings."""
+
+
+def source_page(row: Finding, user: User) -> SourcePage | None:
+    """The page of what a finding is about; None where there is none."""
+    page = SOURCE_PAGES.get(row.source)
+    return page(row, user) if page is not None else None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from approvals import checks, dossier, evidence, findings, permissions, timeline
 from approvals.admin.acting import person
+from approvals.admin.finding_lines import source_page
 from approvals.admin.run_comparison import compared
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
 from approvals.measures.references import MEDIA_TYPE
@@ -274,6 +275,10 @@ class FindingAdmin(VersionRecordAdmin):
     search_fields = ("title", "description", "version__model__name")
     list_select_related = ("version__model", "owner")
     empty_sentence = "No finding that you may see."
+
+    def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Where its source is, if that has a page."""
+        return {"source_page": source_page(row, person(request))}
 
 
 @admin.register(MitigationPlan)

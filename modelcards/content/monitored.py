@@ -36,7 +36,11 @@ def record(row: Evidence | None) -> c.MonitoringRecord | None:
         months_without_data=tuple(coverage["months_without_data"]),
         monitors=tuple(_history(one) for one in found["monitors"]),
         alarms=tuple(f"{one['on']}: {words(one['monitor'])}, {one['level']}" for one in found["alarms"]),
-        notes=(*map(_note, found["notes"]), *map(_correction, found.get("corrections", ()))),
+        notes=(
+            *map(_note, found["notes"]),
+            *map(_correction, found.get("corrections", ())),
+            *map(_reference, found.get("references", ())),
+        ),
     )
 
 
@@ -67,4 +71,10 @@ def _note(found: Mapping[str, Any]) -> str:
 
 def _correction(found: Mapping[str, Any]) -> str:
     used = "corrected outcomes" if found["verdict"] == IN_USE else "tried to correct outcomes"
-    return f"{found['at'][:10]}, {found['by']}: {used} by “{found['name']}”. {found['reason']}"
+    by = f"{found['by']} by the access token {found['token']}" if found.get("token") else found["by"]
+    return f"{found['at'][:10]}, {by}: {used} by “{found['name']}”. {found['reason']}"
+
+
+def _reference(found: Mapping[str, Any]) -> str:
+    name, digest = found["name"], found["sha256"]
+    return f"{found['since'][:10]}: compared with the evaluation table “{name}” from then on, SHA-256 {digest}."

@@ -225,10 +225,20 @@ def _monitors(document: PolicyDocument) -> Iterator[c.MonitorPlan]:
             title=words(str(entry["monitor"])),
             measure=words(str(entry["monitor"])),
             thresholds="; ".join(f"{limit_words(name)} {plain(limit)}" for name, limit in thresholds.items()),
-            every=f"every {days} days" if days else "as the portal's default",
+            every=f"{f'every {days} days' if days else _DEFAULT}{_patience(entry)}",
             severity=words(str(entry.get("severity", ""))),
             consequence=_consequence(entry),
         )
+
+
+_DEFAULT = "as the portal's default"
+
+
+def _patience(entry: Mapping[str, Any]) -> str:
+    """How long an answer is waited for, where the policy says it."""
+    windows, days = entry.get("unanswered_after"), entry.get("outcomes_within_days")
+    found = f"; {windows} windows without an answer are an alert" if windows else ""
+    return f"{found}; outcomes within {days} days" if days else found
 
 
 def _consequence(entry: Mapping[str, Any]) -> str:

@@ -212,7 +212,7 @@ def test_a_calm_reading_says_nothing_of_a_later_batch_without_an_answer(client, 
     assert row.verdict == "not_computable"
     assert alarm_of(monitor(), now=timezone.now()).in_words is None
     overview, page = (client.get(address).content.decode() for address in addresses)
-    assert "Not known: no answer of Feature drift on the newest batch" in overview
+    assert "Not known: Feature drift gave no answer on the newest batch" in overview
     assert "Not everything is known: Feature drift gave no answer on the newest batch" in page
     read(deliver(cast, version, tiny_table(rows=600, seed=4), **month(5)), "feature_drift")
     assert alarm_of(monitor(), now=timezone.now()).in_words == "within limits"

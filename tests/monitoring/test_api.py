@@ -1,18 +1,20 @@
 """The API: nobody without a token, nobody beyond their rights or the token's scope, and each act the same use case."""
 
+import json
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from approvals.models import StoredFile
-from monitoring import running
+from monitoring import records, running
 from monitoring.models import Batch, OutcomeDelivery, Reading
 from portal import access_tokens
-from portal.models import LedgerEntry
+from portal.models import AccessToken, LedgerEntry
 from tests.monitoring.deliveries import WAITING, as_csv, match, rows_of, unlabelled
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -167,6 +169,27 @@ def test_a_batch_and_its_outcomes_are_delivered_read_and_delivered_again_without
     assert (get("")["stage"], get("")["alarm"]) == ("monitoring", "within limits")
     (listed,) = browser.get("/api/v1/versions", headers=header).json()
     assert listed == get("")
+
+
+def test_the_ledger_the_record_and_the_pages_name_the_token_and_never_its_secret(browser, client, cast, version):
+    header, token = token_for(cast.submitter), AccessToken.objects.get()
+    secret = header["Authorization"].removeprefix("Bearer ")
+    browser.post(address(version, "/batches"), batch_form(), headers=header)
+    browser.post(address(version, "/outcomes"), outcomes_form(), headers=header)
+    assert browser.post(address(version, "/batches"), batch_form(b""), headers=header).status_code == 422
+    entries = LedgerEntry.objects.filter(event__in=("monitoring.batch.received", "monitoring.outcomes.received"))
+    for payload in map(json.loads, entries.values_list("payload", flat=True)):
+        assert payload["authentication"] == f"access token {token.prefix}"
+        assert (payload["facts"]["token"], payload["facts"]["token_name"]) == (token.prefix, "Job")
+        assert payload["actor"]["id"] == cast.submitter.pk
+    assert entries.count() == 2
+    record = records.document(version, since=timezone.now() - timedelta(days=400), now=timezone.now())
+    assert record["batches"][0]["token"] == f"Job ({token.prefix}…)"
+    assert secret not in json.dumps(record) + "".join(LedgerEntry.objects.values_list("payload", flat=True))
+    client.force_login(cast.auditor, backend=BACKEND)
+    for row in (Batch.objects.get(), OutcomeDelivery.objects.get()):
+        page = client.get(reverse(f"admin:monitoring_{row._meta.model_name}_change", args=[row.pk]))
+        assert f"by the access token Job ({token.prefix}…)" in page.content.decode()
 
 
 def test_the_description_is_for_people_who_are_signed_in(client, cast):

@@ -2,7 +2,9 @@
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
+from approvals.models import Finding
 from monitoring import running
 from monitoring.models import Batch, Reading
 from portal.models import LedgerEntry
@@ -85,3 +87,30 @@ def test_a_monitor_page_says_its_plan_in_words_and_lists_its_readings(client, ca
     assert f"<h1>Feature drift of {version}</h1>" in page
     client.force_login(cast.outsider, backend=BACKEND)
     assert client.get(url).status_code == 404
+
+
+def test_an_answer_leads_back_to_where_the_person_came_from_and_never_out_of_the_portal(client, cast, deploy):
+    version = deploy([{"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}}])
+    client.force_login(cast.submitter, backend=BACKEND)
+    client.post(reverse("admin:monitoring_batch_deliver", args=[version.pk]), form())
+    row = Reading.objects.get()
+    token = running.claim(row.pk, now=timezone.now())
+    assert running.finish(row.pk, token, result=running.Result("breach", ("Why.",), level=2), now=timezone.now())
+    finding = reverse("admin:approvals_finding_change", args=[Finding.objects.get().pk])
+    url = reverse("admin:monitoring_monitor_note", args=[row.monitor_id, "acknowledged"])
+    client.force_login(cast.auditor, backend=BACKEND)
+    assert url not in client.get(finding).content.decode(), "who may not answer is not asked to"
+    client.force_login(cast.owner, backend=BACKEND)
+    assert f'href="{url}"' in client.get(finding).content.decode()
+    said = {"reason": "The income feed was repaired on Monday."}
+    for place in ("https://elsewhere.example/a", "http://testserver//elsewhere.example/a", "", "//elsewhere.example"):
+        page = client.get(url, HTTP_REFERER=place).content.decode()
+        assert "elsewhere" not in page
+        answer = client.post(url, {**said, "came_from": place})
+        assert answer["Location"] == f"{version.get_absolute_url()}#monitoring"
+    overview = f"{reverse('admin:monitoring_monitor_overview')}?state=red"
+    for place in (finding, overview):
+        page = client.get(url, HTTP_REFERER=f"http://testserver{place}").content.decode()
+        assert f'name="came_from" value="{place}"' in page
+        assert f'value="{place}"' in client.post(url, {"reason": "ok", "came_from": place}).content.decode()
+        assert client.post(url, {**said, "came_from": place})["Location"] == place

@@ -4,13 +4,14 @@ import json
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.urls import reverse
 from django.utils import timezone
 
 from portal import access_tokens
 from portal.access_tokens import NotIdentified, TooManyTries
 from portal.errors import BadInput, NotPermitted, Refused
-from portal.models import AccessToken, LedgerEntry
+from portal.models import AccessToken, LedgerEntry, WrongTokens
 from tests.cast import PASSWORD
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -79,10 +80,16 @@ def test_many_wrong_tokens_are_slowed_down_and_right_ones_are_not(cast):
     for _ in range(access_tokens.WRONG_TRIES):
         with pytest.raises(NotIdentified):
             access_tokens.identified("guess", address="there")
+    cache.clear()  # as another process, which shares nothing but the database
     with pytest.raises(TooManyTries):
         access_tokens.identified("guess", address="there")
     with pytest.raises(NotIdentified):
         access_tokens.identified("guess", address="elsewhere")
+    later = timezone.now() + access_tokens.PAUSE
+    with pytest.raises(NotIdentified):
+        access_tokens.identified("guess", address="there", now=later)
+    assert WrongTokens.objects.get().tries == 1, "counts that are over are forgotten"
+    assert "there" not in WrongTokens.objects.get().address
     assert access_tokens.identified(secret, address="there")
 
 
