@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from approvals.measures.intervals import Interval, fisher_each, katz_log, newcombe, z_test
@@ -64,15 +64,28 @@ def ratio_measure(
     return with_interval(name, (k1 * n2) / (k2 * n1), n1 + n2, interval, counts=behind, slice=where)
 
 
+def exact_tests(good: Mapping[Key, tuple[int, int]], reference: Key) -> list[float | None]:
+    """Fisher's p of every group but the reference against it, in order; see `compare_each`."""
+    return fisher_each([(*counts, *good[reference]) for key, counts in good.items() if key != reference])
+
+
 def compare_each(
-    good: Mapping[Key, tuple[int, int]], reference: Key, *, small_group: int, level: float
+    good: Mapping[Key, tuple[int, int]],
+    reference: Key,
+    *,
+    small_group: int,
+    level: float,
+    exact: Sequence[float | None] | None = None,
 ) -> tuple[Comparison, ...]:
-    """Every group but the reference against it; `good` has the favourable outcomes and the rows of every group."""
+    """Every group but the reference against it; `good` has the favourable outcomes and the rows of every group.
+
+    `exact` is what `exact_tests` says of them, if that is known already.
+    """
+    tests = exact_tests(good, reference) if exact is None else exact
     pairs = {key: (*counts, *good[reference]) for key, counts in good.items() if key != reference}
-    exact = fisher_each(list(pairs.values()))
     return tuple(
         _compare(key, reference, counts, p, small_group, level)
-        for (key, counts), p in zip(pairs.items(), exact, strict=True)
+        for (key, counts), p in zip(pairs.items(), tests, strict=True)
     )
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ import numpy as np
 
 from approvals.measures.kinds import Kind
 from approvals.measures.reading import TableError
+from approvals.measures.steps import Floats
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Engine(ABC):
     def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The same, of few enough rows that the engine may hold them once more, where that is faster."""
         return self.arrays(sql, parameters)
+
+    def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[[Floats], None]) -> None:
+        """Give a query's only column, of doubles of which none is missing, to `take`, which it does not outlive."""
+        take(np.asarray(self.block(sql, parameters)["x"], dtype=np.float64))
 
     identity = ""
     """Tells this table from others of the same run, where what it answers is remembered; empty where it is not."""

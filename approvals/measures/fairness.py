@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from approvals.measures.calibration import calibration_measures
-from approvals.measures.comparisons import Comparison, compare_each, ratio_measure
+from approvals.measures.comparisons import Comparison, compare_each, exact_tests, ratio_measure
 from approvals.measures.disparities import Among, disparities, missing_reference
+from approvals.measures.garbage import collected_seldom
 from approvals.measures.group_cells import (
     EMPTY,
     Key,
@@ -129,16 +131,17 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     settings = _Settings(several or same_value(positive, favourable), small_group, level, draws, seed)
     found = []
     sets = ScoreSets(table, score, label, positive=positive, sets=wanted, name=group_text) if score else None
-    for names, cells in read_groups(table, wanted, columns, label, prediction):
-        if several:
-            confusions = against_the_rest(cells, label, prediction, positive)
-        else:
-            positive_level(prediction, dict.fromkeys(key[-1] for key in cells), favourable)
-            confusions = of_two(cells, label, prediction, positive)
-        margin = with_empty_groups(confusions)
-        scored = _scored(sets, names, level) if sets else {}
-        asked = _asked(reference_group, names, margin)
-        found.append(_group_table(names, margin, scored, asked, settings))
+    with collected_seldom():
+        for names, cells in read_groups(table, wanted, columns, label, prediction):
+            if several:
+                confusions = against_the_rest(cells, label, prediction, positive)
+            else:
+                positive_level(prediction, dict.fromkeys(key[-1] for key in cells), favourable)
+                confusions = of_two(cells, label, prediction, positive)
+            margin = with_empty_groups(confusions)
+            scored = _scored(sets, names, level) if sets else {}
+            asked = _asked(reference_group, names, margin)
+            found.append(_group_table(names, margin, scored, asked, settings))
     return tuple(found)
 
 
@@ -180,21 +183,25 @@ def _group_table(
     known = {key: cell for key, cell in margin.items() if UNKNOWN not in key and cell.n}
     large = {key: cell for key, cell in known.items() if cell.n >= settings.small_group}
     reference = asked or _highest(large, settings)
-    groups = _groups(names, margin, scored, margin[reference] if reference and len(known) > 1 else None, settings)
-    judged, shown = _disparities(known, large, asked, settings)
+    good = {key: (_favourable(cell, settings), cell.n) for key, cell in known.items()}
+    # Draws and exact tests are made beside the many small measures; no number depends on which is done first.
+    with ThreadPoolExecutor(1) as beside:
+        exact = beside.submit(exact_tests, good, reference) if reference else None
+        drawn = beside.submit(_disparities, known, large, asked, settings)
+        groups = _groups(names, margin, scored, margin[reference] if reference and len(known) > 1 else None, settings)
+        tests = exact.result() if exact else []
+        comparisons = (
+            compare_each(good, reference, small_group=settings.small_group, level=settings.level, exact=tests)
+            if reference
+            else ()
+        )
+        judged, shown = drawn.result()
     return GroupTable(
         attributes=names,
         groups=groups,
         disparities=judged,
         all_groups=shown,
-        comparisons=compare_each(
-            {key: (_favourable(cell, settings), cell.n) for key, cell in known.items()},
-            reference,
-            small_group=settings.small_group,
-            level=settings.level,
-        )
-        if reference
-        else (),
+        comparisons=comparisons,
         reference=reference,
         unknown_rows=sum(cell.n for key, cell in margin.items() if UNKNOWN in key),
         rows_left_out=sum(cell.left_out for cell in margin.values()),

@@ -7,6 +7,8 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import numpy as np
+
 from approvals.measures.labels import UNKNOWN, Value, coded_alike, group_text, positive_level, same_value, value_text
 from approvals.measures.multiclass import read_classes
 from approvals.measures.performance import Confusion
@@ -34,22 +36,49 @@ def read_groups(
         every: Cells | None = table.counts(*columns, label, prediction) if columns else {}
     except TableError:
         every = None  # too many values of all columns together, which no single comparison needs to have
+    whole = _Cells(every, len(columns)) if every is not None else None
     for names in wanted:
-        if every is None:
+        if whole is None:
             refuse_too_many(table, names)
             yield names, table.counts(*names, label, prediction)
             continue
         positions = [columns.index(name) for name in names]
-        cells: dict[tuple[Value, ...], int] = {}
-        for values, rows in every.items():
-            key = (*(values[position] for position in positions), *values[-2:])
-            cells[key] = cells.get(key, 0) + rows
-        sizes = {name: len({key[i] for key in cells}) for i, name in enumerate(names)}
+        sizes = {name: len(whole.values[position]) for name, position in zip(names, positions, strict=True)}
         for name, size in sizes.items():
             if size > MAX_LEVELS:
                 table.levels(name, limit=MAX_LEVELS)  # says so in its own words
         _refuse_size(names, math.prod(sizes.values()))
-        yield names, cells
+        yield names, whole.of(positions)
+
+
+class _Cells:
+    """Rows per combination of values, as the numbers of these values in the order in which they first come."""
+
+    def __init__(self, cells: Cells, width: int) -> None:
+        """Of `width` columns, label and prediction."""
+        columns = list(zip(*cells, strict=True)) or [()] * (width + 2)
+        self.values = [list(dict.fromkeys(column)) for column in columns]
+        numbers = [{value: i for i, value in enumerate(known)} for known in self.values]
+        self._codes = [
+            np.fromiter(map(number.__getitem__, column), dtype=np.int64, count=len(cells))
+            for number, column in zip(numbers, columns, strict=True)
+        ]
+        self._rows = np.fromiter(cells.values(), dtype=np.int64, count=len(cells))
+
+    def of(self, positions: Sequence[int]) -> Cells:
+        """Rows per combination of some columns, label and prediction, in the order in which they first come."""
+        chosen = [*positions, len(self.values) - 2, len(self.values) - 1]
+        code = np.zeros(self._rows.size, dtype=np.int64)
+        for position in chosen:
+            code *= len(self.values[position])
+            code += self._codes[position]
+        _, first, group = np.unique(code, return_index=True, return_inverse=True)
+        rows = np.zeros(first.size, dtype=np.int64)
+        np.add.at(rows, group, self._rows)
+        order = np.argsort(first)
+        places = first[order]
+        columns = [[self.values[position][i] for i in self._codes[position][places].tolist()] for position in chosen]
+        return dict(zip(zip(*columns, strict=True), rows[order].tolist(), strict=True))
 
 
 def refuse_repeated(names: Key) -> None:

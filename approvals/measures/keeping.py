@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from approvals.measures.engine import Engine
 from approvals.measures.kept_values import UNREADABLE, NotKeptError, as_plain, from_plain, state_of
+from approvals.measures.steps import Floats
 
 MOST_BYTES, MOST_FILES = 256_000_000, 10_000
 """Of all that one run keeps."""
@@ -194,6 +195,10 @@ class Remembering(Engine):
     def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         self._undertaking.asked()
         return self._engine.block(sql, parameters)
+
+    def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[[Floats], None]) -> None:
+        self._undertaking.asked()
+        self._engine.each_piece(sql, parameters, take)
 
     def rows_by(self, cells: Sequence[str]) -> str:
         return self._engine.rows_by(cells)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from approvals.measures.steps import Floats, SingleSteps, Steps
+
 THREADS = min(2, os.cpu_count() or 1)
 """Threads that sort and measure; no number depends on it."""
 _SLICE = 15_000
@@ -29,55 +30,16 @@ the process holds already."""
 _SORTED_AT_ONCE = 1 << 18
 _ONE = np.uint64(1)
 _Found = TypeVar("_Found")
-
-
-@dataclass(frozen=True, eq=False)
-class Steps:
-    """Different numbers, rising, and how many rows of the first and of the second sample are at or below each.
-
-    `first_below` and `second_below` rows are below all of them; `following` is the next number, None after the last.
-    """
-
-    values: Floats
-    first: Integers
-    second: Integers
-    first_below: int
-    second_below: int
-    following: float | None
-
-    @property
-    def widths(self) -> Floats:
-        """How far it is from each number to the next; 0 after the last."""
-        found = np.empty_like(self.values)
-        np.subtract(self.values[1:], self.values[:-1], out=found[:-1])
-        found[-1] = 0.0 if self.following is None else self.following - self.values[-1]
-        return found
-
-    @property
-    def first_rows(self) -> Integers:
-        """Rows of each number in the first sample."""
-        return _differences(self.first, self.first_below)
-
-    @property
-    def second_rows(self) -> Integers:
-        """Rows of each number in the second sample."""
-        return _differences(self.second, self.second_below)
-
-
-def _differences(through: Integers, below: int) -> Integers:
-    found = through.copy()
-    found[1:] -= through[:-1]
-    found[0] -= below
-    return found
+AnySteps = Steps | SingleSteps
 
 
 class Merging(Generic[_Found]):
     """Takes block after block of rising numbers and hands out what `measure` finds in each slice, in order."""
 
-    def __init__(self, measure: Callable[[Steps], _Found]) -> None:
+    def __init__(self, measure: Callable[[AnySteps], _Found]) -> None:
         self._measure = measure
         self._first = self._second = 0
-        self._open: list[Steps] = []
+        self._open: list[AnySteps] = []
         self._place = -1
 
     def block(self, merged: Merged) -> Iterator[_Found]:
@@ -181,27 +143,46 @@ class _Keys:
         second = self._seconds_before[whole] + self.seconds(whole * _SLICE, place)
         return place - second, second
 
-    def steps(self, start: int, stop: int, first_below: int, second_below: int) -> Steps:
+    def steps(self, start: int, stop: int, first_below: int, second_below: int) -> AnySteps:
         """The different numbers of these rows, which are all the rows of these numbers."""
-        second = np.cumsum((self.keys[start:stop] & _ONE).view(np.int64))
-        second += second_below
+        seconds = (self.keys[start:stop] & _ONE).view(np.int64)
         values = self.values(start, stop)
-        first = np.arange(first_below + second_below + 1, first_below + second_below + 1 + values.size)
-        differs = values[1:] != values[:-1]
-        if not differs.all():
-            last = np.append(np.flatnonzero(differs), values.size - 1)
-            values, second, first = values[last], second[last], first[last]
-        first -= second
         following = self.value(stop) if stop < self.size else None
-        return Steps(values, first, second, first_below, second_below, following)
+        differs = values[1:] != values[:-1]
+        if differs.all():
+            return SingleSteps(values, seconds, first_below, second_below, following)
+        last = np.append(np.flatnonzero(differs), values.size - 1)
+        second = np.cumsum(seconds)[last]
+        second += second_below
+        first = last + (first_below + second_below + 1)
+        first -= second
+        return Steps(values[last], first, second, first_below, second_below, following)
+
+
+class Spare:
+    """Memory that one column after the other is merged in: to touch new memory costs as much as to sort it."""
+
+    def __init__(self) -> None:
+        self._free: NDArray[np.uint64] | None = None
+
+    def take(self, room: int, user: object) -> NDArray[np.uint64]:
+        """Room for so many keys until `user`, who hands out no part of it, is gone."""
+        held, self._free = self._free, None
+        if held is None or held.size < room:
+            held = np.empty(room, dtype=np.uint64)
+        weakref.finalize(user, self._give_back, held)
+        return held[:room]
+
+    def _give_back(self, held: NDArray[np.uint64]) -> None:
+        self._free = held
 
 
 class Merged:
     """Numbers of two samples in memory, in rising order; 8 bytes each."""
 
-    def __init__(self, room: int) -> None:
-        """Room for so many numbers."""
-        self._keys = np.empty(room, dtype=np.uint64)
+    def __init__(self, room: int, spare: Spare | None = None) -> None:
+        """Room for so many numbers, taken from `spare` and given back to it in the end, if it is there."""
+        self._keys = spare.take(room, self) if spare else np.empty(room, dtype=np.uint64)
         self._sizes = [0, 0]  # from the front those that are not negative, from the back the negative ones
 
     def add(self, values: Floats, *, second: bool) -> None:
@@ -229,7 +210,7 @@ class Merged:
             _sort(part.keys)
         return found
 
-    def steps(self) -> Iterator[Steps]:
+    def steps(self) -> Iterator[AnySteps]:
         """The different numbers, rising, some after the others."""
         first = second = 0
         for part in self.parts:

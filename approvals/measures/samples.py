@@ -128,11 +128,21 @@ class CountedSample(Sample):
 class MergedSample(Sample):
     """Numbers that are in memory, merged with those that they are compared with."""
 
-    def __init__(self, merged: Merged, numbers: Sample, *, second: bool) -> None:
-        self.n, self.missing, self.low, self.high = numbers.n, numbers.missing, numbers.low, numbers.high
+    def __init__(self, merged: Merged, table: Table, column: str, *, second: bool) -> None:
+        """Reads the column, piece after piece, into the room that `merged` has for it. TableError as `sample_of`."""
         self.merged, self._second = merged, second
-        if self.low is not None and self.high is not None:
-            merged.add(numbers.values(self.low, self.high), second=second)
+        self.n = 0
+        self.low = self.high = None
+        table.each_piece(f"SELECT x FROM ({_rows_of(table, column)}) AS r WHERE {FINITE}", self._take)
+        self.missing = table.rows - self.n
+
+    def _take(self, values: Floats) -> None:
+        if values.size:
+            low, high = float(values.min()), float(values.max())
+            self.low = low if self.low is None else min(low, self.low)
+            self.high = high if self.high is None else max(high, self.high)
+            self.n += values.size
+            self.merged.add(values, second=self._second)
 
     def values(self, low: float, high: float) -> Floats:
         return self.merged.values(low, high, second=self._second)
@@ -239,9 +249,10 @@ def samples_of(first: Sample | Source, second: Sample | Source, column: str) -> 
         return few, other
     if max(first.rows, second.rows) > SAMPLE_ROWS:
         return sample_of(first, column), sample_of(second, column)
-    merged = Merged(first.rows + second.rows)
-    before = MergedSample(merged, sample_of(first, column), second=False)
-    return before, MergedSample(merged, sample_of(second, column), second=True)
+    if not all(source.column(column).kind in NUMBERS for source in (first, second)):
+        return sample_of(first, column), sample_of(second, column)
+    merged = Merged(first.rows + second.rows, first.spare)
+    return MergedSample(merged, first, column, second=False), MergedSample(merged, second, column, second=True)
 
 
 def _few(table: Table, column: str) -> CountedSample | None:

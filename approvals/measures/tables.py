@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import cached_property
@@ -22,6 +22,7 @@ from approvals.measures.column_counts import ColumnCounts, NumberSummary, column
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
+from approvals.measures.merging import Spare
 from approvals.measures.reading import Format, TableError
 from approvals.measures.references import Window
 from approvals.measures.repetition import repeated_rows, shared_rows
@@ -58,6 +59,8 @@ class Table:
         self.format = format
         self.columns = columns
         self._counted: dict[str, ColumnCounts] = {}
+        self.spare = Spare()
+        """Memory for columns that are compared with those of another table, one after the other."""
         self._repetition: dict[tuple[str, ...], tuple[int, int]] = {}
         self.rows = int(self.fetch("SELECT COUNT(*) FROM t")[0][0])
 
@@ -207,6 +210,10 @@ class Table:
     def block(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
         """The same of few enough rows that they may be held twice."""
         return self.engine.block(sql, parameters)
+
+    def each_piece(self, sql: str, take: Callable[[Floats], None], parameters: Sequence[Any] = ()) -> None:
+        """A query's only column, of doubles of which none is missing, given to `take` piece after piece."""
+        self.engine.each_piece(sql, parameters, take)
 
 
 @contextmanager

@@ -37,6 +37,10 @@ class Measure:
 
     def __post_init__(self) -> None:
         value, low, high = self.value, self.low, self.high
+        if value is not None and low is not None and high is not None and not self.reason and not self.bounds:
+            total = value + low + high
+            if total - total == 0.0:  # so all three are finite, as nearly always: thousands are made at a time
+                return
         if (value is None) != bool(self.reason):
             raise ValueError(f"The measure “{self.name}” needs a value or a reason for having none, and not both.")
         if (low is None) != (high is None):

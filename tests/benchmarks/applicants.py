@@ -11,6 +11,7 @@ def make_table(path: Path, rows: int, *, shifted: bool) -> None:
 
     seed, shift = (2, 0.15) if shifted else (1, 0.0)
     connection = duckdb.connect(config={"threads": "2"})
+    connection.execute("SET enable_progress_bar=false")
     connection.execute(f"SELECT setseed({seed / 10})")
     connection.execute(
         f"""

@@ -1,36 +1,37 @@
 """Wall time, processor time and memory of our measures beside the libraries that people would use, on the same table.
 
-Run `make benchmark-measures`, or `python -m tests.benchmarks.measures [--tasks fairness,profile] [--limited] [ROWS …]`;
-`--limited` also runs checks in a worker of 2 GiB. What is timed is in `peers`. Rounds are ours, peer, ours, so that a
-busy machine favours nobody; a ratio of 10 means that the peer takes ten times what we take around it (the median of
-the rounds). Goals are met or not by wall time; the ratio of processor times stands beside it.
+Run `make benchmark-measures`, or `python -m tests.benchmarks.measures [--tasks fairness,profile] [--limited]
+[--to FILE] [ROWS …]`. What is printed is Markdown, ready for docs/benchmarks.md; it is written to FILE as well, line by
+line. `--limited` also runs checks in a worker of 2 GiB. What is timed is in `peers`. Rounds are ours, peer, ours, so
+that a busy machine favours nobody; a ratio of 10 means that the peer takes ten times what we take around it (the median
+of the rounds). Goals are met or not by wall time and by all memory; other ratios stand beside them. A peer that fails
+is named with what it said, and the run goes on.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import limited
 from tests.benchmarks.applicants import make_table
-from tests.benchmarks.peers import ATTRIBUTES, BESIDE, ENVIRONMENTS, MORE_ATTRIBUTES
+from tests.benchmarks.goals import SCAN, unmeasured, verdict
+from tests.benchmarks.peers import ATTRIBUTES, MORE_ATTRIBUTES
+from tests.benchmarks.running import Compared, Spent, compare, median_of, run
 
-ROOT = Path(__file__).resolve().parents[2]
 SIZES = (100_000, 1_000_000, 10_000_000)
-SLOWEST = {"fairlearn": 1_000_000, "evidently": 10_000_000, "ydata-profiling": 10_000_000, "aequitas": 10_000_000}
-"""Beyond this many rows a peer takes longer or more memory than anybody has."""
-MINUTES, ROUNDS, LONG_SECONDS = 30, 3, 60.0
-SCAN = "bare scan"
+MOST_ROWS = 10_000_000
+FEWER_ROWS = {"fairlearn": 1_000_000}
+"""Beyond so many rows a peer takes longer or more memory than anybody has."""
+SECONDS = {100_000: 8.0, 1_000_000: 25.0}
+LONGEST_SECONDS = 45.0
+"""After so long, starting included, a peer gets no further round; of a small table most of it is spent starting."""
 TASKS = {
     "fairness": (SCAN, "ours, no draws", "fairlearn", "aequitas", "aif360"),
     "performance": (SCAN, "scikit-learn"),
@@ -45,202 +46,123 @@ TITLES = {
     "profile": "profile of twelve columns, exact",
     "overlap": "rows of one table in another",
 }
+HEAD = (
+    "| task | who | wall s | processor s | peak MiB | own MiB | wall | processor | peak | own | goal | rounds |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Goal:
-    """At so many rows: the peer takes at least `times` our time (at most, for the bare scan), `memory` our memory."""
-
-    rows: int
-    times: float
-    memory: float | None = None
+def _cost(spent: Spent) -> str:
+    return f"{spent.wall:.2f} | {spent.processor:.2f} | {spent.peak_mib:,.0f} | {spent.own_mib:,.0f}"
 
 
-GOALS = {
-    ("fairness", "fairlearn"): Goal(1_000_000, 150, 10),
-    ("fairness", "aequitas"): Goal(10_000_000, 30, 10),
-    ("fairness", "aif360"): Goal(10_000_000, 20, 10),
-    ("fairness", SCAN): Goal(10_000_000, 1 / 5),
-    ("performance", "scikit-learn"): Goal(10_000_000, 6, 3),
-    ("drift", "scipy"): Goal(10_000_000, 15),
-    ("drift", "evidently"): Goal(10_000_000, 40),
-    ("profile", "ydata-profiling"): Goal(10_000_000, 60),
-    ("profile", "evidently"): Goal(10_000_000, 60),
-    ("profile", "pandera"): Goal(10_000_000, 6),
-    ("overlap", "pandas"): Goal(10_000_000, 20),
-}
+def _ratios(peer: str, times: Spent) -> str:
+    found = (times.wall, times.processor, times.peak_mib, times.own_mib)
+    if peer == SCAN:  # here it is what we take of its time
+        return " | ".join(f"we: {1 / one:.1f}" for one in found)
+    return " | ".join(f"{one:.1f}" for one in found)
 
 
-@dataclass(frozen=True)
-class Spent:
-    """What one run of one task took."""
-
-    wall: float
-    processor: float
-    peak_mib: float
-
-
-@dataclass(frozen=True)
-class Round:
-    """A peer's run and the mean of ours right before and after it."""
-
-    peer: Spent
-    ours: Spent
-
-
-def run(peer: str, task: str, path: Path, other: Path) -> Spent | str:
-    """One run in a process of its own, or why there is none."""
-    command = [sys.executable, "-m", "tests.benchmarks.peers"]
-    if peer in ENVIRONMENTS:
-        needed = (ENVIRONMENTS[peer], "duckdb", "pyarrow", "pandas", *BESIDE.get(peer, ()))
-        environment = [word for name in needed for word in ("--with", name)]
-        uv = [str(ROOT / ".tools/bin/uv"), "run", "--no-project", "--quiet", *environment, "python"]
-        command = [*uv, str(ROOT / "tests/benchmarks/peers.py")]
-    try:
-        done = subprocess.run(
-            [*command, peer, task, str(path), str(other)],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            timeout=60 * MINUTES,
-            check=True,
-        )
-    except subprocess.TimeoutExpired:
-        return f"stopped after {MINUTES} minutes"
-    except subprocess.CalledProcessError as failed:
-        return f"failed: {failed.stderr.strip().splitlines()[-1][:120] if failed.stderr.strip() else failed.returncode}"
-    return Spent(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def rounds(peer: str, task: str, path: Path, other: Path) -> list[Round] | str:
-    """Ours, peer, ours, …: up to ROUNDS rounds, fewer of a peer that takes long."""
-    before = _ours(task, path, other)
-    found: list[Round] = []
-    while len(found) < ROUNDS and sum(one.peer.wall for one in found) < LONG_SECONDS:
-        peers = run(peer, task, path, other)
-        if isinstance(peers, str):
-            return peers
-        after = _ours(task, path, other)
-        mean = Spent(
-            (before.wall + after.wall) / 2,
-            (before.processor + after.processor) / 2,
-            max(before.peak_mib, after.peak_mib),
-        )
-        found.append(Round(peers, mean))
-        before = after
-    return found
-
-
-def _ours(task: str, path: Path, other: Path) -> Spent:
-    found = run("ours", task, path, other)
-    if isinstance(found, str):
-        raise SystemExit(f"Our own {task} {found}.")
-    return found
-
-
-def _middle(found: list[Round]) -> tuple[Spent, Spent, tuple[float, float, float]]:
-    """The peer's and our medians, and the medians of the ratios of wall, processor and memory."""
-    sides = [[getattr(one, side) for one in found] for side in ("peer", "ours")]
-    peer, ours = (
-        Spent(*(statistics.median(getattr(one, name) for one in side) for name in ("wall", "processor", "peak_mib")))
-        for side in sides
-    )
-    ratios = [
-        statistics.median(getattr(one.peer, name) / getattr(one.ours, name) for one in found)
-        for name in ("wall", "processor", "peak_mib")
-    ]
-    return peer, ours, (ratios[0], ratios[1], ratios[2])
-
-
-def _cost(name: str, spent: Spent) -> str:
-    return f"    {name:<16}{spent.wall:9.2f} s wall {spent.processor:9.2f} s processor {spent.peak_mib:8,.0f} MiB"
-
-
-def _against(task: str, peer: str, rows: int, ratios: tuple[float, float, float]) -> str:
-    wall, processor, memory = ratios
-    goal = GOALS.get((task, peer))
-    if peer == SCAN:
-        line = f"   we take {1 / wall:5.1f} x its time, {1 / processor:.1f} x its processor"
-        if goal and goal.rows == rows:
-            line += f"   goal at most {1 / goal.times:.0f} x: {'met' if wall >= goal.times else 'NOT MET'}"
-        return line
-    line = f"   {wall:6.1f} x our time, {processor:6.1f} x our processor, {memory:5.1f} x our memory"
-    if goal and goal.rows == rows:
-        line += f"   goal {goal.times:g} x: {'met' if wall >= goal.times else 'NOT MET'}"
-        if goal.memory:
-            line += f", memory {goal.memory:g} x: {'met' if memory >= goal.memory else 'NOT MET'}"
-    return line
-
-
-def _compare(task: str, rows: int, path: Path, other: Path) -> Iterator[tuple[str, Spent | None]]:
-    """A line per peer; ours comes first, from the rounds with the bare scan, with what it spent."""
+def _lines(task: str, rows: int, path: Path, other: Path) -> Iterator[tuple[str, str, Compared | None]]:
+    """A peer, its line, and what it is made of; the line of ours comes first, from the rounds with the bare scan."""
     for peer in TASKS[task]:
-        if rows > SLOWEST.get(peer, rows):
-            yield f"    {peer:<16}not tried beyond {SLOWEST[peer]:,} rows", None
+        most = FEWER_ROWS.get(peer, MOST_ROWS)
+        if rows > most and peer != SCAN and not peer.startswith("ours"):
+            yield peer, f"| {task} | {peer} | not tried beyond {most:,} rows | | | | | | | | | |", None
             continue
-        found = rounds(peer, task, path, other)
+        found = compare(peer, task, path, other, seconds=SECONDS.get(rows, LONGEST_SECONDS))
         if isinstance(found, str):
-            yield f"    {peer:<16}{found}", None
+            yield peer, f"| {task} | {peer} | {found.replace('|', '/')} | | | | | | | | | |", None
             continue
-        spent, ours, ratios = _middle(found)
         if peer == SCAN:
-            yield _cost("ours", ours), ours
-        yield _cost(peer, spent) + _against(task, peer, rows, ratios) + f"   ({len(found)} rounds)", None
+            yield "ours", f"| {task} | **ours** | {_cost(found.ours)} | | | | | | |", found
+        goal = verdict(task, peer, rows, found)
+        line = f"{_cost(found.peer)} | {_ratios(peer, found.times)} | {goal} | {found.rounds}"
+        yield peer, f"| {task} | {peer} | {line} |", found
 
 
-def _growth(path: Path, rows: int) -> Iterator[str]:
-    """Our time by the number of attributes, and so of groups; the median of three runs, in the same process order."""
-    yield f"  growth with attributes and groups at {rows:,} rows (seconds of wall, of processor)"
+def _growth(path: Path, rows: int, say: Say) -> None:
+    """Our time by the number of attributes, and so of groups; the median of three runs."""
+    say(f"\nGrowth with attributes and groups at {rows:,} rows (wall s, processor s):\n")
+    say("| attributes | counting only | whole fairness of their intersection |\n|---|---|---|")
     for count in range(len(MORE_ATTRIBUTES) + 1):
         asked = [f"counting by {count}"] + ([f"intersection of {count}"] if 0 < count <= len(ATTRIBUTES) else [])
-        line = f"    {count} attributes"
-        for task in asked:
-            spent = [one for _ in range(3) if isinstance(one := run("ours", task, path, path), Spent)]
-            if spent:
-                wall, processor = (
-                    statistics.median(getattr(one, name) for one in spent) for name in ("wall", "processor")
-                )
-                line += f"   {task}: {wall:.3f}, {processor:.3f}"
-        yield line
+        found = [median_of(task, path, runs=3) for task in asked]
+        cells = [f"{one.wall:.3f}, {one.processor:.3f}" if isinstance(one, Spent) else one for one in found]
+        say(f"| {count} | {' | '.join((*cells, '')[:2])} |")
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def _rows(rows: int, tasks: tuple[str, ...], path: Path, other: Path, say: Say) -> dict[tuple[str, str], Compared]:
+    say(f"\n{rows:,} rows:\n\n{HEAD}")
+    every = {}
+    for task in tasks:
+        for peer, line, found in _lines(task, rows, path, other):
+            say(line)
+            if found:
+                every[task, peer] = found
+    return every
 
 
-def main(sizes: tuple[int, ...], tasks: tuple[str, ...], *, in_a_worker: bool) -> None:
+def main(sizes: tuple[int, ...], tasks: tuple[str, ...], say: Say, *, in_a_worker: bool) -> None:
     """Make tables, run every task by everybody, print."""
-    _say(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} processors, Python {platform.python_version()}")
-    perrow: dict[str, list[str]] = {task: [] for task in tasks}
+    start = time.monotonic()
+    say(
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, Python "
+        f"{platform.python_version()}. Ratios are the peer's multiples of ours; own MiB are without mapped files."
+    )
+    say("".join(f"\n- {task}: {TITLES[task]}" for task in tasks))
+    measured: dict[tuple[str, str, int], Compared] = {}
     with tempfile.TemporaryDirectory() as folder:
         path, other = Path(folder, "reference.parquet"), Path(folder, "current.parquet")
         for rows in sizes:
             make_table(path, rows, shifted=False)
             make_table(other, rows, shifted=True)
-            _say(f"{rows:,} rows")
-            for task in tasks:
-                _say(f"  {TITLES[task]}")
-                for line, ours in _compare(task, rows, path, other):
-                    _say(line)
-                    if ours:
-                        each = (1e9 * ours.wall / rows, 1e9 * ours.processor / rows)
-                        perrow[task].append(f"{rows:,}: {each[0]:,.0f} wall, {each[1]:,.0f} processor")
-            if "fairness" in tasks and rows == max(size for size in sizes if size <= max(SIZES)):
-                for line in _growth(path, rows):
-                    _say(line)
-        _say("growth with rows (nanoseconds per row)")
-        for task, found in perrow.items():
-            _say(f"  {task:<12} {'   '.join(found)}")
+            run("ours", tasks[0], path, other)  # brings programs and tables into memory; nobody counts it
+            found = _rows(rows, tasks, path, other, say)
+            measured |= {(*names, rows): one for names, one in found.items()}
+            if "fairness" in tasks and rows == max((size for size in sizes if size <= MOST_ROWS), default=0):
+                _growth(path, rows, say)
+        say("\nGrowth with rows (ours, nanoseconds per row: wall, processor):\n")
+        say(f"| task | {' | '.join(f'{rows:,}' for rows in sizes)} |\n|---|{'---|' * len(sizes)}")
+        for task in tasks:
+            say(f"| {task} | {' | '.join(_per_row(measured.get((task, 'ours', rows)), rows) for rows in sizes)} |")
+        for lacking in unmeasured(sizes, tasks, set(measured)):
+            say(f"\n**NOT MET**, because nothing was measured: {lacking}.")
+        say(f"\nTook {(time.monotonic() - start) / 60:.0f} minutes; load at the end {os.getloadavg()[0]:.1f}.")
         if in_a_worker:
+            from tests.benchmarks import limited  # noqa: PLC0415 - loads the whole portal
+
+            say("\n```")
             for line in limited.lines(path, other, max(sizes)):
-                _say(line)
+                say(line)
+            say("```")
+
+
+def _per_row(found: Compared | None, rows: int) -> str:
+    return f"{1e9 * found.ours.wall / rows:,.0f}, {1e9 * found.ours.processor / rows:,.0f}" if found else ""
+
+
+def _saying(to: Path | None) -> Say:
+    if to:
+        to.write_text("", encoding="utf-8")
+
+    def say(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+        if to:
+            with to.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
+
+    return say
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--limited", action="store_true")
+    parser.add_argument("--to", type=Path)
     parser.add_argument("rows", nargs="*", type=int)
     asked = parser.parse_args()
-    main(tuple(asked.rows) or SIZES, tuple(asked.tasks.split(",")), in_a_worker=asked.limited)
+    chosen = tuple(asked.rows) or SIZES
+    main(chosen, tuple(asked.tasks.split(",")), _saying(asked.to), in_a_worker=asked.limited)

@@ -1,0 +1,62 @@
+"""What our measures must reach beside other libraries, and whether they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.benchmarks.running import Compared
+
+SCAN = "bare scan"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """At so many rows: the peer takes at least `times` our time by the clock, and `memory` our memory at the peak.
+
+    For the bare scan, that reads the same columns and no more, `times` is the most that we take of its time.
+    """
+
+    rows: int
+    times: float
+    memory: float | None = None
+
+
+GOALS = {
+    ("fairness", "fairlearn"): Goal(1_000_000, 150, 10),
+    ("fairness", "aequitas"): Goal(10_000_000, 30, 10),
+    ("fairness", "aif360"): Goal(10_000_000, 20, 10),
+    ("fairness", SCAN): Goal(10_000_000, 5),
+    ("performance", "scikit-learn"): Goal(10_000_000, 6, 3),
+    ("drift", "scipy"): Goal(10_000_000, 15),
+    ("drift", "evidently"): Goal(10_000_000, 40),
+    ("profile", "ydata-profiling"): Goal(10_000_000, 60),
+    ("profile", "evidently"): Goal(10_000_000, 60),
+    ("profile", "pandera"): Goal(10_000_000, 6),
+    ("overlap", "pandas"): Goal(10_000_000, 20),
+}
+
+
+def verdict(task: str, peer: str, rows: int, found: Compared) -> str:
+    """The goal of this comparison and whether it is met; empty where there is none."""
+    goal = GOALS.get((task, peer))
+    if goal is None or goal.rows != rows:
+        return ""
+    if peer == SCAN:
+        return f"at most {goal.times:g}: {_met(1 / found.times.wall <= goal.times)}"
+    said = f"{goal.times:g}: {_met(found.times.wall >= goal.times)}"
+    if goal.memory:
+        said += f"; memory {goal.memory:g}: {_met(found.times.peak_mib >= goal.memory)}"
+    return said
+
+
+def unmeasured(rows: tuple[int, ...], tasks: tuple[str, ...], measured: set[tuple[str, str, int]]) -> list[str]:
+    """Goals of this run that nothing was measured for, which are not met."""
+    return [
+        f"{task} beside {peer} at {goal.rows:,} rows"
+        for (task, peer), goal in GOALS.items()
+        if task in tasks and goal.rows in rows and (task, peer, goal.rows) not in measured
+    ]
+
+
+def _met(is_met: bool) -> str:  # noqa: FBT001 - the only thing that it is about
+    return "met" if is_met else "**NOT MET**"
