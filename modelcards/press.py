@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
-from modelcards import told_text
+from modelcards import table_headers, told_text
 
 SECONDS = 240
 MEMORY = 2 * 1024**3
@@ -101,12 +101,13 @@ def _print(order: dict[str, Any]) -> bytes:
 
 
 def _declare(pdf: Any, order: dict[str, Any]) -> None:
-    """State in the metadata that this is PDF/UA-1 as well, and the digest of card.json; list each attachment once."""
+    """State PDF/UA-1 and the digest of card.json in the metadata, connect tables, list each attachment once."""
     metadata = pdf.objects[int(pdf.catalog["Metadata"].split()[0])]
     text = b"".join(metadata.stream).decode()
     described = XMP.format(namespace=NAMESPACE, digest=order["digest"], number=escape(order["number"]))
     metadata.stream = [text.replace("</rdf:RDF>", described + "</rdf:RDF>").encode()]
     metadata.compress = False
+    table_headers.connect(pdf)
     listed = pdf.catalog.get("AF", [])
     listed[:] = dict.fromkeys(listed)
 

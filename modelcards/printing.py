@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 from django.template import Library
 from django.utils.html import format_html
@@ -24,6 +26,28 @@ HEXADECIMAL = re.compile(r"[0-9a-f]{64}")
 THOUSAND = 1000
 SHORT_TABLE = 9
 SHOUTED = frozenset("auc roc ks ece mce mcc tpr fpr fnr tnr tp fp tn fn npv psi f1 pr id n js".split())  # noqa: SIM905
+SMALLEST = 1e-6
+"""Below it a number is written by its power of ten."""
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SIGNED = re.compile(r"-?[\d.,]+%?( to -?[\d.,]+%?)?")
+EXPONENT = re.compile(r"\d+(\.\d+)?e-\d{1,2}")
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+LABELS = {"Inputs": "SHA-256 of the inputs", "Reading": "SHA-256 of the reading"}
+SPELLED = {
+    **{word: word.upper() for word in SHOUTED if len(word) > 2},
+    "sha256": "SHA-256",
+    "duckdb": "DuckDB",
+    "numpy": "NumPy",
+    "scipy": "SciPy",
+    "onnxruntime": "ONNX Runtime",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "mse": "MSE",
+    "r2": "R²",
+    "url": "URL",
+    "csv": "CSV",
+}
+"""Abbreviations and names in labels that are made of keys."""
 MARKS = {
     "passed": ("✓", "Passed", "good"),
     "warning": ("!", "Warning", "caution"),
@@ -83,15 +107,70 @@ def decimal(value: Cell) -> str:
         return whole(value)
     if value == 0:
         return "0"
-    digits = f"{value:.4f}" if 0.001 <= abs(value) < 10 else f"{value:.4g}"
+    if abs(value) < SMALLEST:
+        mantissa, _, exponent = f"{value:.2e}".partition("e")
+        return f"{mantissa.replace('-', MINUS)}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{superscript(int(exponent))}"
+    small = f"{value:.{3 - math.floor(math.log10(abs(value)))}f}".rstrip("0") if abs(value) < 0.001 else ""
+    digits = small or (f"{value:.4f}" if abs(value) < 10 else f"{value:.4g}")
     return digits.replace("-", MINUS)
+
+
+def superscript(exponent: int) -> str:
+    """A whole number in raised digits."""
+    return str(exponent).translate(RAISED)
 
 
 @register.filter
 def cell(content: Cell) -> str:
     """What stands in a cell: a digest in groups, a number to four digits, text as it is."""
     is_digest = isinstance(content, str) and HEXADECIMAL.fullmatch(content)
-    return digest(str(content)) if is_digest else decimal(content)
+    return digest(str(content)) if is_digest else printed(content)
+
+
+def printed(content: Cell) -> str:
+    """A number to four digits, or a text; one that is a number has the sign of one."""
+    if isinstance(content, str) and SIGNED.fullmatch(content):
+        return content.replace("-", MINUS)
+    return decimal(content)
+
+
+@register.filter
+def label(name: str) -> str:
+    """A key or setting as words, with names and abbreviations as their owners write them."""
+    told = LABELS.get(name, name)
+    return WORD.sub(lambda found: SPELLED.get(found[0].lower(), found[0]), told)
+
+
+@register.filter
+def limit(value: str) -> str:
+    """The value of a threshold: small numbers without an exponent, members of a list with commas."""
+    plain = f"{Decimal(value):f}" if EXPONENT.fullmatch(value) else value
+    return plain.replace("; ", ", ")
+
+
+@register.filter
+def fact(value: str) -> str:
+    """The value of a fact on one line of a table: a digest in groups, else the text without doubled marks."""
+    return digest(value) if HEXADECIMAL.fullmatch(value) else value.replace(".; ", ". ")
+
+
+@register.filter
+def together(sentences: Iterable[str]) -> str:
+    """Sentences after each other; what is no sentence is set apart."""
+    texts = list(sentences)
+    return "".join(
+        f"{text}{'' if not rest else ' ' if text.endswith('.') else '; '}" for text, rest in _with_rest(texts)
+    )
+
+
+def _with_rest(texts: list[str]) -> Iterable[tuple[str, int]]:
+    return zip(texts, range(len(texts) - 1, -1, -1), strict=True)
+
+
+@register.filter
+def more(count: int, noun: str) -> str:
+    """How many more of something there are, with its verb."""
+    return f"{whole(count)} more {noun} stands" if count == 1 else f"{whole(count)} more {noun}s stand"
 
 
 @register.filter
@@ -125,8 +204,15 @@ def confidence(number: Number) -> str:
 
 @register.filter
 def title(number: Number) -> str:
-    """The number's title, or its name in words."""
-    return number.title or wording(number.name)
+    """The number's title, or its name in words, as a heading of its row."""
+    return capital(number.title or wording(number.name))
+
+
+@register.filter
+def capital(text: str) -> str:
+    """The text with a large first letter, where its first word is an ordinary one."""
+    first = text.split(" ", 1)[0].rstrip(",")
+    return f"{text[0].upper()}{text[1:]}" if first.isalpha() and first.islower() and len(first) > 1 else text
 
 
 @register.filter

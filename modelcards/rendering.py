@@ -18,6 +18,7 @@ from modelcards.card import Card, Finding, Passage, Questionnaire, SignOff
 from modelcards.long_words import breakable
 from modelcards.printable import printable_document
 from modelcards.shortening import shortened
+from modelcards.tall_rows import loosened
 
 CONTENTS = (
     ("model", "Model details"),
@@ -116,7 +117,7 @@ def html(card: Card, *, cautious: bool = False) -> str:
     template = _engine().get_template("modelcards/card.html")
     coded, shown = shown != card, shortened(shown)
     page = _page(shown, card.digest(), coded=coded)
-    return breakable(template.render(Context({"card": shown, "page": page})))
+    return breakable(loosened(template.render(Context({"card": shown, "page": page}))))
 
 
 @cache

@@ -20,13 +20,15 @@ from modelcards.card import (
     Table,
     Threshold,
 )
-from modelcards.printing import HEXADECIMAL, confidence, rows_of
+from modelcards.column_widths import percentages
+from modelcards.law_tables import LawSheet, law_sheet
+from modelcards.printing import HEXADECIMAL, confidence, printed, rows_of
 
 LAW = "local_law_144"
 LONGEST, FIRST_ROWS = 40, 15
 """Rows that are printed of a table by group or of the law, and of any other table."""
-FEW, MANY, LONG = 3, 8, 18
-"""Columns that share the width alike, or that leave little of it, and characters that fit into such a column."""
+HALF_A_DIGEST = "0" * 32
+"""A digest takes two lines of a table."""
 CLAIMS = "Claimed and measured"
 NUMBERS = ("Measure", "Value", "Interval")
 """How a table begins that says the numbers of the check once more."""
@@ -57,22 +59,11 @@ class TableSheet:
         return any(_is_digest(cell) for row in self.rows for cell, _ in row)
 
     @property
-    def widths(self) -> tuple[str, ...]:
-        """The class of each column's width, empty for its share: long names and digests need more than theirs."""
-        is_digest = [
-            any(len(row) > place and _is_digest(row[place][0]) for row in self.rows)
-            for place in range(len(self.columns))
-        ]
-        if len(self.columns) <= FEW + 1 and sum(is_digest) in {1, 2}:
-            return tuple("w30" if one else "" for one in is_digest)
-        long = len(self.columns) > FEW and any(len(str(row[0][0])) > LONG for row in self.rows)
-        first = "" if not long else "w30" if len(self.columns) < MANY else "w20"
-        return (first, *[""] * (len(self.columns) - 1))
-
-    @property
-    def headings(self) -> tuple[tuple[str, bool, str], ...]:
-        """Each column's name, whether it holds numbers, and its width."""
-        return tuple((*column, width) for column, width in zip(self.columns, self.widths, strict=True))
+    def headings(self) -> tuple[tuple[str, bool, float], ...]:
+        """Each column's name, whether it holds numbers, and its part of the width in percent."""
+        texts = [[HALF_A_DIGEST if _is_digest(cell) else printed(cell) for cell, _ in row] for row in self.rows]
+        widths = percentages([name for name, _ in self.columns], texts)
+        return tuple((*column, width) for column, width in zip(self.columns, widths, strict=True))
 
 
 @dataclass(frozen=True)
@@ -110,6 +101,7 @@ class CheckSheet:
     methods: tuple[tuple[str, str], ...]
     judged: bool
     tables: tuple[TableSheet, ...]
+    law_tables: tuple[LawSheet, ...]
     charts: tuple[ChartSheet, ...]
 
 
@@ -136,11 +128,10 @@ def check_sheet(check: CheckResult) -> CheckSheet:
         numbers=tuple(lines),
         methods=tuple((letter, method) for method, letter in letters.items()),
         judged=any(number.verdict for number in check.numbers),
-        tables=tuple(
-            table_sheet(table, longest=LONGEST if check.key == LAW else FIRST_ROWS)
-            for table in check.tables
-            if not _said_elsewhere(table)
-        ),
+        tables=()
+        if check.key == LAW
+        else tuple(table_sheet(table, longest=FIRST_ROWS) for table in check.tables if not _said_elsewhere(table)),
+        law_tables=tuple(law_sheet(table, longest=LONGEST) for table in check.tables) if check.key == LAW else (),
         charts=tuple(ChartSheet(chart, table_sheet(chart.table) if chart.table else None) for chart in check.charts),
     )
 

@@ -20,12 +20,14 @@ from approvals.checks._evaluation import (
     opened,
 )
 from approvals.checks._fairness_turning import RATE, Cell, turning_of_groups
+from approvals.checks._law_layout import heading, layout, named
 from approvals.checks._verdicts import Rule, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.local_law_144 import Category, LawTable, scoring_tables, selection_tables
 from approvals.measures.values import Measure, not_computable
 
 BASES = ("selection", "scoring")
+APPLICANTS = "# of Applicants"
 RATIO = "lowest impact ratio by {}"
 UNKNOWN = "share of rows of unknown {}"
 
@@ -171,36 +173,31 @@ def _looked_at(table: LawTable, rows: int) -> str:
 
 
 def _printed(table: LawTable) -> NumberTable:
-    """Heading and columns as in the examples of 6 RCNY 5-301, and the note that the rule asks for below.
+    """Headings, columns, order and note as in the examples of 6 RCNY 5-301.
 
-    Where the rule nests the columns of an intersection, each attribute has one.
+    The columns before “# of Applicants” are headings that stand inside each other; an empty cell among them belongs to
+    the heading before it.
     """
     selection = table.basis == "selection"
-    columns = ("# of Applicants", "# Selected", "Selection Rate") if selection else ("# of Applicants", "Scoring Rate")
-    unknown = f"{table.unknown_rows:,} individuals with an unknown {' or '.join(table.attributes)} category"
+    columns = (APPLICANTS, "# Selected", "Selection Rate") if selection else (APPLICANTS, "Scoring Rate")
+    unknown = f"{table.unknown_rows:,} individuals with an unknown {named(table.attributes)} category"
     left_out = "Data on those individuals was not included in the calculations above."
     notes = [f"The AEDT was also used to assess {unknown}. {left_out}"]
     if table.median is not None:
         notes.append(f"The scoring rate is the share of scores above the median, {number(table.median)}.")
     if any(category.excluded for category in table.categories):
         notes.append(f"Categories of under 2 % of the data are left out of the impact ratios: {table.justification}")
+    laid_out = layout(table.attributes, table.categories)
     return NumberTable(
-        title=_heading(table.attributes),
-        columns=(*(table.attributes if len(table.attributes) > 1 else ("Category",)), *columns, "Impact Ratio"),
-        rows=tuple(_line(category, selection=selection) for category in table.categories),
+        title=heading(table.attributes, table.categories),
+        columns=(*laid_out.columns, *columns, "Impact Ratio"),
+        rows=tuple((*line.headings, *_line(line.category, selection=selection)) for line in laid_out.lines),
         note=" ".join(notes),
     )
-
-
-def _heading(attributes: Sequence[str]) -> str:
-    """One attribute gives “Sex Categories”, several give “Intersectional Categories (sex and ethnicity)”."""
-    if len(attributes) > 1:
-        return f"Intersectional Categories ({' and '.join(attributes)})"
-    return f"{attributes[0][:1].upper()}{attributes[0][1:].replace('_', ' ')} Categories"
 
 
 def _line(category: Category, *, selection: bool) -> tuple[Any, ...]:
     rate, ratio = category.rate, category.impact_ratio
     shown = reason_of(rate) if rate.value is None else f"{100 * rate.value:.1f}%"  # as the rule prints rates
     counted = (category.n, category.k) if selection else (category.n,)
-    return (*category.values, *counted, shown, number(ratio.value) if ratio.computable else reason_of(ratio))
+    return (*counted, shown, number(ratio.value) if ratio.computable else reason_of(ratio))

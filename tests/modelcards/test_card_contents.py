@@ -25,6 +25,19 @@ LAW = c.CheckResult(
             (("female", 120, 60, "50.0%", "0.833"), ("male", 100, 60, "60.0%", "1.000")),
             "7 individuals with an unknown category are not included.",
         ),
+        c.Table(
+            "Intersectional Categories (race/ethnicity and sex)",
+            ("Ethnicity", "Sex", "Race", "# of Applicants", "# Selected", "Selection Rate", "Impact Ratio"),
+            (
+                ("Hispanic or Latino", "Male", "", 205, 90, "43.9%", "0.841"),
+                ("Hispanic or Latino", "Female", "", 190, 82, "43.2%", "0.827"),
+                ("Non-Hispanic or Latino", "Male", "White", 412, 215, "52.2%", "1.000"),
+                ("Non-Hispanic or Latino", "Male", "Asian", 321, 167, "52.0%", "0.997"),
+                ("Non-Hispanic or Latino", "Female", "White", 385, 197, "51.2%", "0.981"),
+                ("Non-Hispanic or Latino", "Female", "Asian", 295, 135, "45.8%", "0.877"),
+            ),
+            "The AEDT was also used to assess 250 individuals with an unknown sex or race/ethnicity category.",
+        ),
     ),
 )
 
@@ -103,9 +116,18 @@ def test_thresholds_stand_together_with_who_fixed_them_and_when_the_run_was_fini
 
 def test_the_tables_of_the_law_keep_its_columns_and_its_note():
     law = sections(with_every_answer())["law"]
-    for column in LAW.tables[0].columns:
+    for column in LAW.tables[0].columns[1:]:
         assert f">{column}</th>" in law
     assert "7 individuals with an unknown category are not included." in law
+
+
+def test_the_headings_of_the_intersections_stand_inside_each_other():
+    law = sections(with_every_answer())["law"]
+    assert '<th scope="rowgroup" rowspan="2">Hispanic or Latino</th><th scope="row" colspan="2">Male</th>' in law
+    assert (
+        '<th scope="rowgroup" rowspan="4">Non-Hispanic or Latino</th><th scope="rowgroup" rowspan="2">Male</th>' in law
+    )
+    assert law.count(">Asian</th>") == 2
 
 
 def test_exceptions_are_red_and_say_who_granted_them_until_when():

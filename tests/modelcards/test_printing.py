@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from approvals.measures.values import bounded
-from modelcards import printing
+from modelcards import column_widths, printing
 from modelcards.card import Chart, Number
 
 
@@ -16,6 +16,8 @@ from modelcards.card import Chart, Number
         (0.0, "0"),
         (18442, "18\u2009442"),
         (1234.5678, "1235"),
+        (0.0000891, "0.0000891"),
+        (4.993e-07, "4.99\u00a0×\u00a010⁻⁷"),
         (None, "\u2013"),
         ("text", "text"),
     ],
@@ -44,6 +46,46 @@ def test_a_number_that_was_only_bounded_is_between_its_bounds():
 )
 def test_names_from_code_are_worded(name, text):
     assert printing.wording(name) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Roc auc, at least", "ROC AUC, at least"),
+        ("Training table sha256", "Training table SHA-256"),
+        ("Duckdb", "DuckDB"),
+        ("Inputs", "SHA-256 of the inputs"),
+        ("Sensitive attributes", "Sensitive attributes"),
+    ],
+)
+def test_labels_made_of_keys_are_spelled_as_their_owners_do(name, text):
+    assert printing.label(name) == text
+
+
+def test_values_of_thresholds_have_no_exponent():
+    assert [printing.limit(value) for value in ("1e-05", "0.8", "sex; age_group")] == [
+        "0.00001",
+        "0.8",
+        "sex, age_group",
+    ]
+
+
+def test_cells_that_are_numbers_have_the_sign_of_one():
+    assert printing.cell("-0.159 to 0.027") == "\u22120.159 to 0.027"
+    assert printing.cell("2026-11-28") == "2026-11-28"
+
+
+def test_sentences_stand_after_each_other_and_other_texts_apart():
+    assert printing.together(["All rows.", "One column.", "No more"]) == "All rows. One column. No more"
+    assert printing.together(["sex", "age"]) == "sex; age"
+    assert printing.more(1, "row") == "1 more row stands"
+
+
+def test_columns_are_as_wide_as_their_words_need():
+    wide, narrow = column_widths.percentages(["Licence", "No."], [["BSD-3-Clause AND 0BSD AND MIT AND Zlib", "1"]])
+    assert wide > 5 * narrow
+    assert wide + narrow == pytest.approx(100, abs=0.2)
+    assert column_widths.percentages([], []) == ()
 
 
 def test_times_carry_their_zone():

@@ -12,6 +12,7 @@ from approvals.checks.decision_cost import DecisionCost
 from approvals.checks.local_law_144 import LocalLaw144
 from approvals.checks.slice_performance import SlicePerformance
 from approvals.checks.stability_over_time import StabilityOverTime
+from tests.approvals.checks.conftest import REFERENCE
 
 DECLARED = {"label": "y", "prediction": "p", "score": "s", "groups": ["region"], "features": ["age"]}
 ROWS = 1200
@@ -189,20 +190,47 @@ class TestLocalLaw144:
         reading = measured(LocalLaw144, piece("evaluation_table", "\n".join(lines) + "\n", details=details))
         by_sex, _, both = reading.tables
         assert by_sex.columns == ("Category", "# of Applicants", "# Selected", "Selection Rate", "Impact Ratio")
-        assert by_sex.rows == (("f", 100, 40, "40.0%", "0.769"), ("m", 98, 51, "52.0%", "1.000"))
+        assert by_sex.rows == (("m", 98, 51, "52.0%", "1.000"), ("f", 100, 40, "40.0%", "0.769"))
         assert by_sex.note == (
             "The AEDT was also used to assess 2 individuals with an unknown sex category. "
             "Data on those individuals was not included in the calculations above."
         )
         assert "2 individuals with an unknown sex or race category." in both.note
-        assert both.columns[:3] == ("sex", "race", "# of Applicants")
+        assert both.columns[:3] == ("Sex", "Race", "# of Applicants")
         assert (by_sex.title, both.title) == ("Sex Categories", "Intersectional Categories (sex and race)")
-        assert [row[:2] for row in both.rows] == [("f", "x"), ("f", "y"), ("m", "x"), ("m", "y")]
-        assert both.rows[1][4] == "the category has no rows."
+        assert [row[:2] for row in both.rows] == [("m", "x"), ("m", "y"), ("f", "x"), ("f", "y")]
+        assert both.rows[3][4] == "the category has no rows."
         assert judged(LocalLaw144, reading, min_impact_ratio=0.8).verdict == "failed"
         assert judged(LocalLaw144, reading, min_impact_ratio=0.01).verdict == "passed"
         assert judged(LocalLaw144, reading).verdict == "not_computable"
         assert judged(LocalLaw144, reading, min_impact_ratio=0.01, max_unknown_share=0.001).verdict == "failed"
+
+    def test_the_example_of_the_rule_comes_out_in_its_order_under_its_headings(self, measured, piece):
+        details = {"label": "y", "prediction": "selected", "groups": ["sex", "race_ethnicity"]}
+        first, *people = (REFERENCE / "p06_dcwp_selection_rows.csv").read_text("utf-8").splitlines()
+        rows = "\n".join([f"{first},y", *(f"{person},1" for person in people)]) + "\n"
+        by_sex, by_race, both = measured(LocalLaw144, piece("evaluation_table", rows, details=details)).tables
+        assert [row[0] for row in by_sex.rows] == ["Male", "Female"]
+        assert by_race.title == "Race/Ethnicity Categories"
+        assert by_race.rows[0][0] == "Hispanic or Latino"
+        assert both.columns[:3] == ("Ethnicity", "Sex", "Race")
+        hispanic, others = "Hispanic or Latino", "Non-Hispanic or Latino"
+        assert both.rows[:4] == (
+            (hispanic, "Male", "", 205, 90, "43.9%", "0.841"),
+            (hispanic, "Female", "", 190, 82, "43.2%", "0.827"),
+            (others, "Male", "White", 412, 215, "52.2%", "1.000"),
+            (others, "Male", "Black or African American", 226, 95, "42.0%", "0.806"),
+        )
+        assert both.rows[-1] == (others, "Female", "Two or More Races", 98, 44, "44.9%", "0.860")
+        assert both.note.startswith("The AEDT was also used to assess 250 individuals with an unknown sex or race/ethn")
+
+    def test_ethnicity_in_a_column_of_its_own_stands_outside(self, measured, piece):
+        people = [("f", "Hispanic or Latino", "a"), ("m", "Not Hispanic or Latino", "b")]
+        lines = ["sex,ethnicity,race,p,y", *(f"{s},{e},{r},{n % 2},1" for s, e, r in people for n in range(9))]
+        details = {"label": "y", "prediction": "p", "groups": ["sex", "ethnicity", "race"]}
+        *_, both = measured(LocalLaw144, piece("evaluation_table", "\n".join(lines) + "\n", details=details)).tables
+        assert both.columns[:3] == ("Ethnicity", "Sex", "Race")
+        assert both.rows[0][:3] == ("Hispanic or Latino", "m", "a")
 
     def test_scores_are_compared_with_the_median(self, measured, evaluation):
         reading = measured(LocalLaw144, evaluation(), basis="scoring")

@@ -189,7 +189,7 @@ class TestTheToldStory:
             assert 8 <= len(opened.pages) <= 30
         printed = rendering.html(Card.from_json(card))
         assert [words for words in says if words not in printed] == []
-        assert "Nothing is recorded here." not in printed.partition('id="rules"')[0]
+        assert "Not stated." not in printed.partition('id="rules"')[0]
 
     def test_models_are_pinned_to_the_policy_of_their_kind_and_new_ones_to_that_of_the_tier(self, told):
         assert version(other_texts.DEMAND).policy.name == "low-tier-numbers"
