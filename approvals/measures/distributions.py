@@ -6,6 +6,13 @@ scipy has them no longer, scipy.stats is loaded after all.
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
+import math
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -68,6 +75,63 @@ def chi_square_sf(value: float, freedom: int) -> float:
     return float(_special().chdtrc(freedom, value))
 
 
+def chi_square_isf(share: float, freedom: int) -> float:
+    """The value that a chi-square law of so many degrees of freedom goes beyond with the probability `share`."""
+    return float(_special().chdtri(freedom, share))
+
+
+def noncentral_chi_square_sf(value: float, freedom: int, noncentrality: float) -> float:
+    """P(X > value) of a noncentral chi-square law; the value is above 0, the noncentrality 0 or more."""
+    if noncentrality == 0:
+        return chi_square_sf(value, freedom)
+    asked = _compiled("_ncx2_sf") or _stats().ncx2.sf
+    with np.errstate(over="ignore"):
+        return float(asked(value, freedom, noncentrality))
+
+
+def kolmogorov_isf(share: float) -> float:
+    """The value that Kolmogorov's limit law goes beyond with the probability `share`."""
+    return float(_special().kolmogi(share))
+
+
+def smirnov_p(first: Floats, second: Floats) -> float | None:
+    """Two-sided exact p of the Kolmogorov-Smirnov distance of two samples of at least one value each.
+
+    None where floats cannot say it (scipy takes the limit law there), and for a release of scipy that counts otherwise.
+    """
+    n, m = first.size, second.size
+    common = math.gcd(n, m)
+    places = np.concatenate([first, second])
+    in_first, in_second = (np.searchsorted(np.sort(side), places, side="right") for side in (first, second))
+    steps = int(np.max(np.abs(in_first * (m // common) - in_second * (n // common))))
+    if steps == 0:
+        return 1.0
+    counted = getattr(_counted_paths(), "_compute_outer_prob_inside_method", None)
+    if n == m:
+        p = _outside_of_square(n, steps)
+    elif counted is not None:
+        p = float(counted(n, m, common, steps))
+    else:
+        return None
+    return p if 0.0 <= p <= 1.0 else None
+
+
+def _outside_of_square(n: int, steps: int) -> float:
+    """2 (C(2n, n - h) - C(2n, n - 2h) + ...) / C(2n, n) for h steps (Gnedenko and Korolyuk, 1951), by Horner's rule."""
+    p = 0.0
+    for start in range(n // steps * steps, -1, -steps):
+        ratio = 1.0
+        for place in range(start, start + steps):
+            ratio = ratio * (n - place) / (n + place + 1)
+        p = ratio * (1.0 - p)
+    return 2.0 * p
+
+
+def normal_cdf(value: float) -> float:
+    """P(X <= value) of a standard normal law."""
+    return float(_special().ndtr(value))
+
+
 def normal_quantile(share: float) -> float:
     """The value that a standard normal law stays below with the probability `share`."""
     return float(_special().ndtri(share))
@@ -93,6 +157,22 @@ def _compiled(name: str) -> Any:
     from scipy.special import _ufuncs  # noqa: PLC0415 - see `_special`
 
     return getattr(_ufuncs, name, None)
+
+
+@cache
+def _counted_paths() -> ModuleType | None:
+    """The compiled module in which scipy.stats counts paths, without loading scipy.stats around it."""
+    name = "_stats_pythran"
+    if (loaded := sys.modules.get(f"scipy.stats.{name}")) is not None:
+        return loaded
+    package = importlib.util.find_spec("scipy")
+    places = [str(Path(place) / "stats") for place in (package and package.submodule_search_locations) or ()]
+    found = importlib.machinery.PathFinder.find_spec(name, places)
+    if found is None or found.loader is None:
+        return None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def _special() -> Any:

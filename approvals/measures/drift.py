@@ -16,7 +16,7 @@ from approvals.measures.bins import (
     count,
     reference_bins,
 )
-from approvals.measures.distributions import chi_square_sf
+from approvals.measures.distributions import chi_square_sf, smirnov_p
 from approvals.measures.exactness import Exactness, decided
 from approvals.measures.histograms import METHOD, Bounds, outward
 from approvals.measures.scores import Floats
@@ -153,10 +153,12 @@ def _is_small(pair: TwoSamples) -> bool:
 def _ks_p(pair: TwoSamples, distance: float) -> float:
     sizes = (pair.reference.n, pair.current.n)
     if _is_small(pair):
-        sides = (side.values(side.low or 0.0, side.high or 0.0) for side in (pair.reference, pair.current))
+        first, second = (side.values(side.low or 0.0, side.high or 0.0) for side in (pair.reference, pair.current))
+        if (exact := smirnov_p(first, second)) is not None:
+            return exact
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # where the exact p fails, scipy takes its asymptotic one
-            return float(_stats().ks_2samp(*sides).pvalue)
+            return float(_stats().ks_2samp(first, second).pvalue)
     return _asymptotic(distance, sizes)
 
 

@@ -17,6 +17,13 @@ from typing import Any
 import numpy as np
 
 from approvals.measures.bins import Counted, ReferenceBins, Source, count
+from approvals.measures.distributions import (
+    chi_square_isf,
+    chi_square_sf,
+    kolmogorov_isf,
+    noncentral_chi_square_sf,
+    normal_cdf,
+)
 from approvals.measures.intervals import fisher, z_test
 from approvals.measures.values import Counts, Measure, not_computable
 
@@ -54,7 +61,7 @@ def shares_p(reference: ReferenceBins, current: Source | Counted) -> Measure:
     expected = groups.sum(axis=1, keepdims=True) * groups.sum(axis=0) / groups.sum()
     statistic = float(((groups - expected) ** 2 / expected).sum())
     freedom = groups.shape[1] - 1
-    p = float(_stats().chi2.sf(statistic, freedom))
+    p = chi_square_sf(statistic, freedom)
     method = f"chi-square over {freedom + 1} groups of values of at least {FEWEST_EXPECTED:g} expected rows"
     counts = (*counts, ("degrees_of_freedom", freedom), ("values_or_bins", before.size))
     return Measure(name, p, reference.n + counted.n, method=method, slice=where, counts=counts)
@@ -155,8 +162,8 @@ def power_of_ks(size: float, per_row: float, freedom: int, level: float) -> floa
     """
     del freedom
     spread = math.sqrt(per_row)
-    edge = float(_stats().kstwobign.isf(level)) * spread
-    return float(_stats().norm.cdf((size - edge) / (0.5 * spread)))
+    edge = kolmogorov_isf(level) * spread
+    return normal_cdf((size - edge) / (0.5 * spread))
 
 
 def power_of_shift(size: float, per_row: float, freedom: int, level: float) -> float:
@@ -164,14 +171,13 @@ def power_of_shift(size: float, per_row: float, freedom: int, level: float) -> f
 
     As if a normal distribution had moved by it: the distance between both is then 2 Phi(size / 2) - 1.
     """
-    return power_of_ks(2.0 * float(_stats().norm.cdf(size / 2.0)) - 1.0, per_row, freedom, level)
+    return power_of_ks(2.0 * normal_cdf(size / 2.0) - 1.0, per_row, freedom, level)
 
 
 @lru_cache(maxsize=4096)
 def _chi_square_power(strength: float, per_row: float, freedom: int, level: float) -> float:
-    stats = _stats()
     strength = min(strength / per_row, _CERTAIN * freedom)
-    return float(stats.ncx2.sf(stats.chi2.isf(level, freedom), freedom, strength))
+    return noncentral_chi_square_sf(chi_square_isf(level, freedom), freedom, strength)
 
 
 @lru_cache(maxsize=4096)
@@ -188,10 +194,3 @@ def rows_needed(power: Power, size: float, *, reference: int, freedom: int, leve
         low, high = (middle, high) if power(size, middle, freedom, level) >= least else (low, middle)
     left = low - 1.0 / reference
     return math.ceil(1.0 / left) if left > 0.0 else None
-
-
-def _stats() -> Any:
-    # Loading scipy.stats takes seconds, and most processes never ask for it.
-    from scipy import stats  # noqa: PLC0415
-
-    return stats
