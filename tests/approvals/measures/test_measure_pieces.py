@@ -30,11 +30,12 @@ def write(path, cell, rows=ROWS):
 def test_numbers_that_occur_once_are_measured_with_the_bits_of_any_others(numbers, seed, below, share):
     values = np.unique(np.array(numbers) + 0.0)
     seconds = (np.random.default_rng(seed).random(values.size) < share).astype(np.int64)
-    single = SingleSteps(values, seconds, *below, None)
-    plain = Steps(values, single.first, single.second, *below, None)
+    first_below, second_below = below
+    single = SingleSteps(values, seconds, first_below, second_below, None)
+    plain = Steps(values, single.first, single.second, first_below, second_below, None)
     assert single.first_rows.tolist() == plain.first_rows.tolist()
     for rows in (1_000, 2**33):  # products of rows that fit in 64 bits, and that do not
-        reading = _Reading(below[0] + values.size + rows, below[1] + values.size + rows, SHARES)
+        reading = _Reading(first_below + values.size + rows, second_below + values.size + rows, SHARES)
         assert repr(reading.of(single)) == repr(reading.of(plain))
 
 
