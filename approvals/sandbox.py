@@ -59,7 +59,8 @@ class Kept:
 @dataclass(frozen=True)
 class JobDescription:
     """What a measurement looks at. Facts, parameters and thresholds are plain JSON values, the latter two as the policy
-    says them; without thresholds every number is computed exactly. `output` is a folder for files that are asked for.
+    says them; without thresholds every number is computed exactly. `further_thresholds` are what they will be
+    compared with besides. `output` is a folder for files that are asked for.
     """
 
     inputs: Mapping[str, Input]
@@ -69,6 +70,7 @@ class JobDescription:
     kept: Kept | None = None
     thresholds: Mapping[str, Any] | None = None
     output: Path | None = None
+    further_thresholds: tuple[Mapping[str, Any], ...] = ()
 
 
 class SandboxError(Exception):
@@ -161,6 +163,7 @@ def _order(check: type[Check], job: JobDescription, limits: Limits, scratch: Pat
         "seed": job.seed,
         "kept": {**asdict(job.kept), "folder": str(job.kept.folder.resolve())} if job.kept else None,
         "thresholds": None if job.thresholds is None else dict(job.thresholds),
+        "further_thresholds": [dict(given) for given in job.further_thresholds],
         "output": None if job.output is None else str(job.output.resolve()),
         "limits": asdict(limits),
         "work": str(scratch),

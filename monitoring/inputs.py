@@ -59,6 +59,7 @@ def of_reading(row: Reading, kind: type[MonitorKind]) -> JobDescription:
         parameters=row.monitor.parameters,
         seed=SEED,
         thresholds=row.monitor.thresholds,
+        further_thresholds=tuple(given for given in (row.monitor.warn, row.monitor.critical) if given),
     )
 
 

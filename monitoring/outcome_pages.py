@@ -124,6 +124,7 @@ def of_version(request: HttpRequest, version_id: int) -> HttpResponse:
         "version": version,
         "coverage": coverage(version, now=timezone.now()),
         "deliveries": [(row, *state_of(row.matching)) for row in rows],
+        "why_not": outcomes.why_not_joined(version),
         "may_deliver": version.stage in batches.DEPLOYED and batches.may_deliver(user, version),
     }
     return render(request, "monitoring/outcomes.html", context)

@@ -86,7 +86,8 @@ def _kept_name(reading_id: int) -> str:
 
 def _looked_at(row: Reading, kind: type[MonitorKind]) -> list[Any]:
     files = [piece.file.sha256 if piece else "" for piece in (row.compared_with, row.batch)]
-    asked = [row.monitor.parameters, row.monitor.thresholds]
+    levels = [row.monitor.thresholds, row.monitor.warn, row.monitor.critical]
+    asked = [row.monitor.parameters, *levels]
     return [row.monitor.key, kind.version, *asked, files, row.outcomes_digest, inputs.SEED]
 
 

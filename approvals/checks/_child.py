@@ -50,7 +50,8 @@ def _run(order: Mapping[str, Any], progress: Progress) -> dict[str, Any]:
     parameters = build(check.Parameters, order["parameters"], owner=f"Check {check.title}")
     thresholds = _thresholds(check, order["thresholds"])
     output = Path(order["output"]) if order["output"] else None
-    job = Job(inputs, order["facts"], parameters, order["seed"], work, thresholds, output)
+    further = tuple(_thresholds(check, given) for given in order["further_thresholds"])
+    job = Job(inputs, order["facts"], parameters, order["seed"], work, thresholds, output, further)
     verified = () if check.hashes_inputs_itself else inputs.values()
     with under_way(Undertaking(keeper, progress.told, progress.asked)):
         reading = measured_unchanged(verified, progress, lambda report: check.measure(job, report))

@@ -194,10 +194,11 @@ def with_inapplicable(reading: Reading, kinds: Mapping[str, Container[str]]) -> 
     return replace(reading, measures=(*reading.measures, *lacking))
 
 
-def limits_of(thresholds: Any) -> dict[str, list[float]]:
+def limits_of(job: Job) -> dict[str, list[float]]:
     """What each measure is compared with: the thresholds that are set, by their names without min_ and max_."""
     found: dict[str, list[float]] = {}
-    for item in fields(thresholds) if thresholds is not None else ():
+    given = [each for each in (job.thresholds, *job.further_thresholds) if each is not None]
+    for thresholds, item in ((each, item) for each in given for item in fields(each)):
         limit = getattr(thresholds, item.name)
         if limit is not None and item.name[:4] in {"min_", "max_"}:
             found.setdefault(item.name[4:], []).append(limit)

@@ -78,6 +78,8 @@ class Job:
     """What the numbers will be judged by, so that none is computed more exactly than that needs; None: not known."""
     output: Path | None = None
     """Where files go that whoever ordered the measurement takes; None: no files are asked for."""
+    further_thresholds: tuple[Any, ...] = ()
+    """What the same numbers will be compared with besides: the limits of other levels."""
 
     def input(self, kind: str) -> Input:
         """The attached piece of that kind. Raises CheckInputError if there is none."""

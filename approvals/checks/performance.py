@@ -214,7 +214,7 @@ def _binary(table: Table, declared: Declaration, job: Job) -> Performed:
 
 def _compared_with(declared: Declaration, job: Job) -> dict[str, list[float]]:
     """What each measure of the score is compared with: its thresholds, and how far its claim may be off."""
-    found = limits_of(job.thresholds)
+    found = limits_of(job)
     for key, claimed in declared.claims.items():
         found.setdefault(key, []).extend((claimed - job.parameters.tolerance, claimed + job.parameters.tolerance))
     return found

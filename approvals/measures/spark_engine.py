@@ -71,12 +71,14 @@ class SparkEngine(Engine):
 
 
 def load(url: str, relation: str, window: Window | None = None) -> tuple[SparkEngine, tuple[Column, ...]]:
-    """A relation of the catalogue, `table`, `schema.table` or `catalogue.schema.table`, or its rows of a window.
+    """A relation of the catalogue, `table`, `schema.table` or `catalogue.schema.table`, or its rows of a window
+    (days of UTC).
 
     `spark://host:port` names a cluster, `spark-local://2` two threads of this machine. TableError if there is no Spark
     or no such relation.
     """
     session = _session(url, relation)
+    session.conf.set("spark.sql.session.timeZone", "UTC")  # days of a window are those of UTC, wherever Spark runs
     session.conf.set("spark.sql.runSQLOnFiles", "false")  # csv.`/etc/passwd` would be a relation, too
     quoted = ".".join(f"`{part.replace('`', '``')}`" for part in relation.split("."))
     schema = _asked(session, f"SELECT * FROM {quoted} LIMIT 0", relation, {}).dtypes

@@ -74,7 +74,7 @@ class DriftMonitor(MonitorKind):
 
     def reading_of(self, job: Job, report: Report, pair: Pair, columns: Sequence[str], binning: Binning) -> Reading:
         """Measures, table, charts and distributions of some columns."""
-        exactness = Exactness(job.parameters.exact_rows, limits_of(job.thresholds))
+        exactness = Exactness(job.parameters.exact_rows, limits_of(job))
         found = []
         for place, column in enumerate(steps((), columns, noun="column", is_only=True)):
             report(place / len(columns), f"Comparing {column}")

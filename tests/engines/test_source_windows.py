@@ -1,4 +1,4 @@
-"""Batches out of a relation of a real PostgreSQL, window by window: each once, and compared when it is read."""
+"""Batches out of relations of real engines, window by window: each once, and compared when it is read."""
 
 import os
 from datetime import UTC, date, datetime
@@ -12,11 +12,15 @@ from approvals.measures.tables import open_relation
 from monitoring import running, sources
 from monitoring.models import Batch, Reading, SourceWindow
 from portal.table_places import TablePlace
+from tests.engines.conftest import REFERENCE
 from tests.monitoring.conftest import deploy
 from tests.monitoring.deliveries import rows_of
 
 __all__ = ["deploy"]
-pytestmark = pytest.mark.engines
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 NAMES = ("id", "sex", "age_group", "amount", "y_score", "y_pred")
 MONITORS = [{"monitor": "score_drift", "thresholds": {"max_psi": 5}}]
@@ -52,6 +56,30 @@ def test_a_window_is_exactly_its_days(warehouse):
         with (
             pytest.raises(TableError, match="of dates or times"),
             open_relation(url, "public.windowed", Window(column, date(2026, 2, 1), date(2026, 2, 2))),
+        ):
+            pass
+
+
+def test_a_window_on_spark_is_exactly_its_days(spark):
+    from pyspark.sql import SparkSession  # noqa: PLC0415  (it is not in the environment of the other tests)
+
+    spark(REFERENCE / "p11_dq_toy.csv")  # begins the session
+    moments = [
+        f"2026-{day} {time}Z" for day in ("02-27", "02-28", "03-01", "03-02") for time in ("00:00:00", "23:59:59.999")
+    ]
+    session = SparkSession.getActiveSession()
+    session.conf.set("spark.sql.session.timeZone", "Pacific/Auckland")  # days are those of UTC all the same
+    values = ", ".join(f"('{place}', TIMESTAMP'{moment}', {place})" for place, moment in enumerate(moments))
+    session.sql(f"CREATE OR REPLACE TEMPORARY VIEW windowed AS SELECT * FROM VALUES {values} AS t(id, `d%y`, amount)")
+    first, last = date(2026, 2, 28), date(2026, 3, 1)
+    with open_relation("spark-local://2", "windowed", Window("d%y", first, last)) as table:
+        assert set(table.texts("id")) == {"2", "3", "4", "5"}
+    with open_relation("spark-local://2", "windowed", Window("d%y", last, last)) as table:
+        assert (table.rows, set(table.texts("id"))) == (2, {"4", "5"})
+    for column in ("amount", "nothing", "`; DROP VIEW windowed; --"):
+        with (
+            pytest.raises(TableError, match="of dates or times"),
+            open_relation("spark-local://2", "windowed", Window(column, first, last)),
         ):
             pass
 

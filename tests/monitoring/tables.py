@@ -23,7 +23,7 @@ class Bench:
     def __init__(self, folder):
         self.folder = folder
 
-    def job(self, key, reference, batch, details, parameters=None, thresholds=None, facts=None):
+    def job(self, key, reference, batch, details, parameters=None, thresholds=None, facts=None, levels=()):
         """The job that a worker would hand over."""
         kind = monitors.find(key)
         inputs = {}
@@ -35,7 +35,8 @@ class Bench:
             inputs[name] = Input(name, path, f"{name}.csv", digest, details=details)
         limits = build(kind.Thresholds, thresholds or {}, owner="the test")
         asked = build(kind.Parameters, parameters or {}, owner="the test")
-        return Job(inputs, facts or {}, asked, 1, self.folder, limits)
+        further = tuple(build(kind.Thresholds, given, owner="the test") for given in levels)
+        return Job(inputs, facts or {}, asked, 1, self.folder, limits, further_thresholds=further)
 
     def measure(self, key, *given, **more):
         """The reading."""

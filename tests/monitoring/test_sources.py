@@ -1,21 +1,24 @@
 """Batches from a relation of a connection: who declares, which windows, what is told when one cannot be taken."""
 
+import io
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 
+from approvals import files
 from approvals.measures import references
 from approvals.measures.reading import TableError
-from monitoring import sources
+from monitoring import batches, sources
 from monitoring.models import Batch, BatchSource, SourceWindow
 from monitoring.source_windows import windows_over
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from portal.table_places import TablePlace
-from tests.monitoring.deliveries import WAITING
+from tests.monitoring.deliveries import WAITING, as_csv, deliver, report, rows_of, unlabelled
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
@@ -168,3 +171,26 @@ def test_a_source_does_not_begin_so_long_ago_that_it_orders_thousands_of_windows
             declare(cast, version, schedule="daily", starts_on=starts_on)
     declare(cast, version, schedule="daily", starts_on=date(2026, 4, 8))
     assert sources.order_due(now=NOW) == 2
+
+
+def test_outcomes_that_would_reach_no_row_are_refused_where_they_are_entered(client, cast, version):
+    rows = rows_of("a")
+    content = as_csv(rows, "id", "y_true")
+    source = declare(cast, version)
+    with pytest.raises(Refused, match=r"rows of a database \(public.scores of warehouse\)"):
+        report(cast, version, content)
+    client.force_login(cast.submitter, backend=BACKEND)
+    page = reverse("admin:monitoring_outcomedelivery_version", args=[version.pk])
+    link = reverse("admin:monitoring_outcomedelivery_deliver", args=[version.pk])
+    found = client.get(page).content.decode()
+    assert ("outcomes are not joined afterwards" in found, link in found) == (True, False)
+    sources.end(source_id=source.pk, actor=cast.submitter)
+    relation = references.RelationReference("warehouse", "public.scores", 3, "postgresql-1:" + "0" * 64)
+    with files.incoming(io.BytesIO(references.document(relation))) as upload, transaction.atomic():
+        keep = {"said": ("March", ""), "window": (date(2026, 3, 1), date(2026, 3, 31)), "token": None, "now": NOW}
+        batches.keep(version, cast.submitter, upload, **keep)
+    with pytest.raises(Refused, match="rows of a database, to which"):
+        report(cast, version, content)
+    deliver(cast, version, unlabelled(rows))
+    assert link in client.get(page).content.decode()
+    assert report(cast, version, content).pk
