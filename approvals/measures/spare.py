@@ -37,6 +37,11 @@ class Spare:
         weakref.finalize(user, self._give_back, held)
         return held[:room]
 
+    def forget(self) -> None:
+        """Give the memory back to the machine."""
+        with self._turn:
+            self._free.clear()
+
     def _held(self, room: int) -> Words:
         with self._turn:
             for place, words in enumerate(self._free):

@@ -143,6 +143,7 @@ class Table:
         with ThreadPoolExecutor(self.engine.at_once) as threads:
             found = threads.map(lambda name: column_counts(self, name, is_long=name in many), left)
             self._counted |= dict(zip(left, found, strict=True))
+        self.spare.forget()
 
     def summary(self, column: str) -> NumberSummary:
         """Range, mean and spread of a number column, over its finite values, and how many values are different.
