@@ -16,6 +16,7 @@ import numpy as np
 from approvals.measures.moments import Moments
 from approvals.measures.ranges import FINITE, histogram_parameters, histogram_query, plan
 from approvals.measures.scores import Floats, Integers
+from approvals.measures.spare import Words
 
 if TYPE_CHECKING:
     from approvals.measures.tables import Table
@@ -133,7 +134,8 @@ def _parts(table: Table, cell: str, part_rows: int) -> Iterator[tuple[Floats, In
     """The values that are there, each in one part; one value that fills a part comes once, with its rows."""
     rows = f"SELECT CAST({cell} AS DOUBLE) + 0.0 AS x FROM t WHERE {cell} IS NOT NULL"
     if table.rows <= part_rows:
-        yield _plain(table.block(rows)["x"]), None
+        with table.spare.lent(table.rows) as room:
+            yield _read(table, rows, (), room), None
         return
     infinite = table.fetch(f"SELECT x, COUNT(*) FROM ({rows}) AS r WHERE NOT ({FINITE}) GROUP BY x ORDER BY x")
     for value, times in infinite:
@@ -151,13 +153,21 @@ def _parts(table: Table, cell: str, part_rows: int) -> Iterator[tuple[Floats, In
             times = table.fetch(f"SELECT COUNT(*) FROM ({rows}) AS r WHERE x = ?", (start,))[0][0]
             yield np.array([start]), np.array([times], dtype=np.int64)
         else:
-            found = table.block(f"SELECT x FROM ({rows}) AS r WHERE x BETWEEN ? AND ?", (start, end))
-            yield _plain(found["x"]), None
+            with table.spare.lent(part_rows) as room:
+                yield _read(table, f"SELECT x FROM ({rows}) AS r WHERE x BETWEEN ? AND ?", (start, end), room), None
 
 
-def _plain(found: Any) -> Floats:
-    """The numbers as an array of our own to sort, without a copy where the engine gives it away."""
-    return np.require(np.ma.getdata(found), dtype=np.float64, requirements=("C", "W", "O"))
+def _read(table: Table, sql: str, parameters: Sequence[Any], room: Words) -> Floats:
+    """The numbers of a query, put where there is room for them, as an array to sort."""
+    found, n = room.view(np.float64), 0
+
+    def take(piece: Floats) -> None:
+        nonlocal n
+        found[n : n + piece.size] = piece
+        n += piece.size
+
+    table.each_piece(sql, take, parameters)
+    return found[:n]
 
 
 def _blocks(values: Floats) -> Iterator[Floats]:

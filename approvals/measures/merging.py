@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.measures.spare import Spare
 from approvals.measures.steps import Floats, SingleSteps, Steps
 
 THREADS = min(2, os.cpu_count() or 1)
@@ -159,30 +159,12 @@ class _Keys:
         return Steps(values[last], first, second, first_below, second_below, following)
 
 
-class Spare:
-    """Memory that one column after the other is merged in: to touch new memory costs as much as to sort it."""
-
-    def __init__(self) -> None:
-        self._free: NDArray[np.uint64] | None = None
-
-    def take(self, room: int, user: object) -> NDArray[np.uint64]:
-        """Room for so many keys until `user`, who hands out no part of it, is gone."""
-        held, self._free = self._free, None
-        if held is None or held.size < room:
-            held = np.empty(room, dtype=np.uint64)
-        weakref.finalize(user, self._give_back, held)
-        return held[:room]
-
-    def _give_back(self, held: NDArray[np.uint64]) -> None:
-        self._free = held
-
-
 class Merged:
     """Numbers of two samples in memory, in rising order; 8 bytes each."""
 
     def __init__(self, room: int, spare: Spare | None = None) -> None:
         """Room for so many numbers, taken from `spare` and given back to it in the end, if it is there."""
-        self._keys = spare.take(room, self) if spare else np.empty(room, dtype=np.uint64)
+        self._keys = spare.taken(room, self) if spare else np.empty(room, dtype=np.uint64)
         self._sizes = [0, 0]  # from the front those that are not negative, from the back the negative ones
 
     def add(self, values: Floats, *, second: bool) -> None:

@@ -22,13 +22,13 @@ from approvals.measures.column_counts import ColumnCounts, NumberSummary, column
 from approvals.measures.engine import Column, Engine
 from approvals.measures.kinds import Kind
 from approvals.measures.labels import Value
-from approvals.measures.merging import Spare
 from approvals.measures.reading import Format, TableError
 from approvals.measures.references import Window
 from approvals.measures.repetition import repeated_rows, shared_rows
 from approvals.measures.score_reading import read_scores
 from approvals.measures.scores import Floats, ScoreCounts, Scores
 from approvals.measures.sources import plain_source
+from approvals.measures.spare import Spare
 
 __all__ = ["Column", "Kind", "NumberSummary", "Table", "TableError", "open_relation", "open_table"]
 
@@ -60,7 +60,7 @@ class Table:
         self.columns = columns
         self._counted: dict[str, ColumnCounts] = {}
         self.spare = Spare()
-        """Memory for columns that are compared with those of another table, one after the other."""
+        """Memory for columns that are read one after the other."""
         self._repetition: dict[tuple[str, ...], tuple[int, int]] = {}
         self.rows = int(self.fetch("SELECT COUNT(*) FROM t")[0][0])
 
@@ -143,6 +143,7 @@ class Table:
         with ThreadPoolExecutor(self.engine.at_once) as threads:
             found = threads.map(lambda name: column_counts(self, name, is_long=name in many), left)
             self._counted |= dict(zip(left, found, strict=True))
+        self.spare.forget()
 
     def summary(self, column: str) -> NumberSummary:
         """Range, mean and spread of a number column, over its finite values, and how many values are different.

@@ -13,7 +13,7 @@ Counts = tuple[tuple[str, int], ...]
 Slice = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measure:
     """A number about `n` rows; `value` is None exactly when `reason` says why it cannot be computed.
 

@@ -69,18 +69,28 @@ class Profile(_Measured):
         return Reading(measures=(), looked_at=())
 
 
+COMPARED = {"attributes": [*([name] for name in ATTRIBUTES), list(ATTRIBUTES)]}
+CHECKS: tuple[tuple[type[Check], dict[str, Any]], ...] = (
+    (GroupFairness, COMPARED),
+    (Performance, {}),
+    (Drift, {}),
+    (Profile, {}),
+)
+
+
 def lines(path: Path, other: Path, rows: int) -> Iterator[str]:
     """One line per check."""
     yield f"in a worker of {LIMITS.memory_mb:,} MiB, {rows:,} rows"
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    digests = []
+    for place in (path, other):
+        with place.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
     details = {"label": "label", "prediction": "prediction", "score": "score", "groups": list(ATTRIBUTES)}
     inputs = {
-        "evaluation_table": Input("evaluation_table", path, path.name, digest, details=details),
-        "training_table": Input("training_table", other, other.name, digest),
+        "evaluation_table": Input("evaluation_table", path, path.name, digests[0], details=details),
+        "training_table": Input("training_table", other, other.name, digests[1]),
     }
-    compared = {"attributes": [*([name] for name in ATTRIBUTES), list(ATTRIBUTES)]}
-    for check, parameters in ((GroupFairness, compared), (Performance, {}), (Drift, {}), (Profile, {})):
+    for check, parameters in CHECKS:
         start = time.perf_counter()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         try:
