@@ -8,6 +8,8 @@ IN_VENV := .venv/bin/python -m
 # One process more than cores, because many tests wait for others.
 PROCESSES := $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$(( cores < 8 ? cores + 1 : 8 )))
 TESTS := $(IN_VENV) pytest --numprocesses $(PROCESSES)
+# Every process imports every file it is given, with all that the file compares with.
+BOTH_ENGINES = $$(grep --recursive --files-with-matches --include='test_*.py' both_engines tests)
 SPARK := pyspark==4.1.1
 DEBIAN_PACKAGES := chromium poppler-utils libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core \
     qpdf softhsm2 openssl libnss3-tools default-jre-headless libjaxb-java
@@ -21,10 +23,12 @@ run:
 	@$(PYTHON) .ci/prepare run
 	@exec .venv/bin/python manage.py up
 
+# Byte code of tests is kept, whatever the machine is set to: rewriting their assertions takes each process 6 seconds.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: debian-packages
 	@$(PYTHON) .ci/prepare dev
 	@$(TESTS) --validation=docs/validation.md
-	@.venv/bin/python tests/postgresql.py -- $(TESTS) -m both_engines
+	@.venv/bin/python tests/postgresql.py -- $(TESTS) -m both_engines $(BOTH_ENGINES)
 
 # Spark stays out of the environment of everything else: it is larger than all of that together.
 test-engines: DEBIAN_PACKAGES := default-jre-headless

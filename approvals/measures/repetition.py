@@ -57,7 +57,10 @@ def _alike(table: Table, key: str, part_rows: int) -> NDArray[np.uint64]:
 
 def shared_rows(table: Table, other: Table, columns: Sequence[str], *, part_rows: int = PART_ROWS) -> int:
     """Rows of `table` that also occur in `other`, over columns of both; 1 equals 1.0, but not the text "1"."""
-    first, second = (", ".join(_comparable(side, name) for name in columns) for side in (table, other))
+    first, second = (
+        ", ".join(_comparable(side, name, beside) for name in columns)
+        for side, beside in ((table, other), (other, table))
+    )
     parts = steps((), _parts(max(table.rows, other.rows), part_rows))
     return sum(_shared_in(part, (table, first), (other, second)) for part in parts)
 
@@ -121,9 +124,10 @@ def _hashes(table: Table, key: str, part: str, wanted: str = "k") -> NDArray[np.
     return np.require(found, dtype=np.uint64, requirements=("W", "O"))
 
 
-def _comparable(table: Table, name: str) -> str:
+def _comparable(table: Table, name: str, beside: Table) -> str:
     cell = table.cell(name)
     if table.column(name).kind != "number":
-        return f"CAST({cell} AS VARCHAR)"
+        # Beside a number, of which two things are compared, a missing one is missing twice.
+        return f"CAST({cell} AS VARCHAR){', NULL' if beside.column(name).kind == 'number' else ''}"
     whole = f"CASE WHEN ABS({cell}) >= {_EXACT_DOUBLE} THEN TRY_CAST({cell} AS DECIMAL(38, 0)) END"
     return f"CAST({cell} AS DOUBLE), {whole}"

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -180,6 +180,8 @@ def leaking(labels, values):
 
 @SETTINGS
 @given(st.lists(cells, min_size=1, max_size=15), st.lists(cells, min_size=1, max_size=15))
+@example([("north", 1, 0.5, 0), ("north", 1, 0.5, None)], [("north", 1, 0.5, None)])
+@example([("north", 1, 0.5, None)], [("north", 1, 0.5, 0), ("north", 1, 0.5, None)])
 def test_the_overlap_of_any_two_files_is_that_of_their_rows(write_csv, rows, others):
     with open_table(write_csv(names, rows)) as table, open_table(write_csv(names, others, "others.csv")) as other:
         found = quality.row_overlap(table, other)
