@@ -7,15 +7,41 @@ from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
-from modelcards import detached, envelopes, offline, packs, pdf_objects, revisions, sealed_part, standing, timestamps
+from modelcards import (
+    continuations,
+    countersignatures,
+    detached,
+    envelopes,
+    file_states,
+    increments,
+    offline,
+    packs,
+    pdf_objects,
+    permitted,
+    proofs,
+    revisions,
+    revocation,
+    sealed_part,
+    standing,
+    timestamps,
+    trust,
+)
 from portal import merkle
 
 SCRIPT_NAME = "verify_card.py"
 PARTS: tuple[ModuleType, ...] = (
     detached,
     pdf_objects,
+    trust,
     timestamps,
     revisions,
+    increments,
+    file_states,
+    permitted,
+    continuations,
+    revocation,
+    proofs,
+    countersignatures,
     standing,
     sealed_part,
     merkle,

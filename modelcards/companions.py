@@ -22,7 +22,7 @@ from modelcards.envelopes import (
 )
 from modelcards.inspection import inspect
 from modelcards.packs import CARD_JSON, CARD_PDF, EXTRACT, ZIP_START, PackError, pack_entry, pack_findings
-from modelcards.standing import Trust, trust_of
+from modelcards.trust import Trust, trust_of
 from modelcards.verification import CardReport, Fact
 from portal.errors import BadInput
 from portal.merkle import read_bundle
@@ -120,6 +120,7 @@ def verify_pack(
     keys: Sequence[str],
     timestamp_roots: Sequence[bytes] | None = None,
     revoked: Sequence[bytes] = (),
+    signer_roots: Sequence[bytes] = (),
 ) -> PackReport:
     """The report on a pack and on the card in it. What the manifest does not vouch for is not looked at."""
     vkey = _key_for(path, keys)
@@ -128,7 +129,9 @@ def verify_pack(
     if any(fact.holds is False for fact in facts):
         return PackReport(tuple(facts), "")
     pdf, document = pack_entry(path, CARD_PDF), pack_entry(path, CARD_JSON)
-    report = inspect(pdf, roots=roots, keys=keys, timestamp_roots=timestamp_roots, revoked=revoked).report
+    report = inspect(
+        pdf, roots=roots, keys=keys, timestamp_roots=timestamp_roots, revoked=revoked, signer_roots=signer_roots
+    ).report
     same = report.card is not None and report.card.canonical() == document
     facts.append(Fact("Same card", same, f"card.json inside the PDF is {'' if same else 'not '}the one in the pack."))
     number = report.card.number if report.card else ""

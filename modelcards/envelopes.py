@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from modelcards.standing import Seal, Trust, revocation_fact
+from modelcards.standing import Seal, revocation_fact
+from modelcards.trust import Trust
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 STATEMENT_TYPE = "application/vnd.in-toto+json"
@@ -149,7 +150,7 @@ def key_findings(certificate: x509.Certificate, trust: Trust, moment: datetime |
     words = f"The certificate of the key is valid from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}"
     yield "Attestation validity", valid, f"{words}." if valid else f"{words}, and not now."
     if trust.roots is not None:
-        revoked = revocation_fact(Seal(certificate, b"", b"", 0), trust, None, moment)
+        revoked = revocation_fact(Seal(certificate, b"", b""), trust, None, moment)
         yield "Attestation revocation", revoked.holds, revoked.sentence
 
 

@@ -52,6 +52,7 @@ def inspect(
     keys: Sequence[str],
     timestamp_roots: Sequence[bytes] | None = None,
     revoked: Sequence[bytes] = (),
+    signer_roots: Sequence[bytes] = (),
 ) -> Inspection:
     """Verify a card's PDF or card.json: against roots, lists of revoked certificates, and the key of its checkpoint.
 
@@ -62,6 +63,7 @@ def inspect(
         "keys": list(keys),
         "timestamp_roots": _text(timestamp_roots),
         "revoked": _text(revoked),
+        "signer_roots": _text(signer_roots),
     }
     try:
         with tempfile.TemporaryDirectory(prefix="inspection-") as scratch:
@@ -121,6 +123,7 @@ def _verified(pdf: bytes, order: dict[str, Any]) -> CardReport:
         "roots": _bytes(order["roots"]),
         "timestamp_roots": _bytes(order["timestamp_roots"]),
         "revoked": _bytes(order["revoked"]) or (),
+        "signer_roots": _bytes(order["signer_roots"]) or (),
     }
     return _with_its_key(order["keys"], lambda key: verify_card(pdf, vkey=key, **trusted))
 

@@ -12,6 +12,7 @@ import sys
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from modelcards.countersignatures import FURTHER, further_facts
 from modelcards.detached import Signature
 from modelcards.envelopes import (
     ENVELOPE_KEYS,
@@ -34,9 +36,11 @@ from modelcards.envelopes import (
 )
 from modelcards.packs import CARD_JSON, CARD_PDF, ZIP_START, PackError, pack_entry, pack_findings
 from modelcards.pdf_objects import PdfObject, PdfReference, attachments, pdf_objects, stream_of
+from modelcards.proofs import whole_stamps
 from modelcards.sealed_part import sealed_part
-from modelcards.standing import Fact, Seal, Standing, Trust, standing, trust_of
+from modelcards.standing import Seal, Standing, standing
 from modelcards.timestamps import issued
+from modelcards.trust import Fact, Trust, trust_of
 from portal.merkle import read_bundle, verify_bundle
 
 LISTED = "signed by"
@@ -54,7 +58,16 @@ NOT_BY_ITS_KEY = "The signature was not made with the key of the certificate tha
 UNREAD = "The content was not looked at, because the signature does not vouch for it."
 
 
-def signature_facts(pdf: bytes, trust: Trust, moment: datetime) -> tuple[list[Fact], Standing | None]:
+@dataclass(frozen=True)
+class Sealed:
+    """How a seal stands, the part of the file that it covers, and facts about what others signed behind it."""
+
+    standing: Standing
+    part: bytes
+    further: tuple[Fact, ...]
+
+
+def signature_facts(pdf: bytes, trust: Trust, moment: datetime) -> tuple[list[Fact], Sealed | None]:
     """Whether one seal covers the whole file, holds, comes from the authority given, and how it stands at a moment."""
     part = sealed_part(pdf)
     if isinstance(part, Fact):
@@ -76,12 +89,12 @@ def signature_facts(pdf: bytes, trust: Trust, moment: datetime) -> tuple[list[Fa
         certificate=signature.certificate,
         value=signature.value,
         token=signature.timestamp,
-        end=part.end,
         stated_at=_stated_time(found),
         lists=_lists(found),
+        stamps=whole_stamps(pdf, part.additions),
     )
-    stands = standing(pdf, seal, trust, moment)
-    return [*facts, *stands.facts], stands
+    stands = standing(seal, trust, moment)
+    return [*facts, *stands.facts], Sealed(stands, sealed, further_facts(pdf, part.additions, trust, moment))
 
 
 def _stated_time(found: dict[int, PdfObject]) -> datetime | None:
@@ -220,18 +233,17 @@ def pack_facts(path: Path, trust: Trust, vkey: str | None) -> Iterator[Fact]:
 def pdf_facts(pdf: bytes, *, trust: Trust, vkey: str | None, moment: datetime | None = None) -> list[Fact]:
     """Everything about a card."""
     try:
-        facts, stands = signature_facts(pdf, trust, moment or datetime.now(UTC))
+        facts, seal = signature_facts(pdf, trust, moment or datetime.now(UTC))
     except UNREADABLE as problem:
-        facts, stands = [Fact("Signature", False, f"The signature cannot be read: {problem}")], None
-    if any(fact.holds is False for fact in facts):
+        facts, seal = [Fact("Signature", False, f"The signature cannot be read: {problem}")], None
+    if seal is None or any(fact.holds is False for fact in facts):
         return [*facts, Fact("Document", None, UNREAD)]
     try:
-        attached = attachments(pdf)
+        attached = attachments(seal.part)
         card = json.loads(attached["card.json"], object_pairs_hook=_each_once, parse_constant=_no_number)
         facts += card_facts(card, attached, vkey)
         facts += embedded_facts(card, attached, trust)
-        if stands is not None:
-            facts.append(_level_fact(card, stands))
+        facts.append(_level_fact(card, seal.standing))
     except UNREADABLE as problem:
         facts.append(Fact("Document", False, f"card.json cannot be read out of the file: {problem}"))
         return facts
@@ -239,6 +251,7 @@ def pdf_facts(pdf: bytes, *, trust: Trust, vkey: str | None, moment: datetime | 
     facts.append(
         Fact("Since then", None, "Whether it was superseded or withdrawn since, only its portal knows; ask it.")
     )
+    facts += seal.further
     for signed in card.get("sign_offs", ()):
         if signed.get("current"):
             said = (signed[name] for name in ("printed_name", "role_title", "decision_title", "signed_at"))
@@ -267,6 +280,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--ledger-key", help="public key of the ledger, got elsewhere")
     parser.add_argument("--revoked", type=Path, help="the authority's list of revoked certificates (CRL), got lately")
     parser.add_argument("--timestamp-authority", type=Path, help="certificates of the timestamp authority (PEM)")
+    parser.add_argument("--signer-authority", type=Path, help="certificates that vouch for who signed further (PEM)")
     given = parser.parse_args(list(arguments))
     try:
         facts = list(file_facts(given.file, _trusted(given), given.ledger_key))
@@ -344,12 +358,14 @@ def _trusted(given: argparse.Namespace) -> Trust:
         roots=[given.authority.read_bytes()] if given.authority else None,
         timestamp_roots=[given.timestamp_authority.read_bytes()] if given.timestamp_authority else None,
         lists=[given.revoked.read_bytes()] if given.revoked else [],
+        signer_roots=[given.signer_authority.read_bytes()] if given.signer_authority else [],
     )
 
 
 def report(facts: Sequence[Fact]) -> int:
     """One line in words, the facts below."""
-    failed = [fact for fact in facts if fact.holds is False]
+    broken = [fact for fact in facts if fact.holds is False and fact.name.startswith(FURTHER)]
+    failed = [fact for fact in facts if fact.holds is False and fact not in broken]
     unknown = [fact.name.lower() for fact in facts if fact.holds is None and fact.name not in NEVER_KNOWN]
     if failed:
         bottom = "NOT GENUINE: " + failed[0].sentence
@@ -359,10 +375,12 @@ def report(facts: Sequence[Fact]) -> int:
         bottom = f"GENUINE, but not all is known: {', '.join(unknown)}."
     else:
         bottom = "GENUINE."
+    if broken:
+        bottom += f" That is said of the card, not of who signed it further: {broken[0].sentence}"
     marks = {True: "holds", False: "DOES NOT HOLD", None: "not known"}
     lines = (f"  {LISTED if one.name == LISTED else marks[one.holds]:<13}  {_words(one)}" for one in facts)
     sys.stdout.write("\n".join(map(_shown, [bottom, *lines])) + "\n")
-    return 1 if failed else 0
+    return 1 if failed or broken else 0
 
 
 def _shown(line: str) -> str:

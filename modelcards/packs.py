@@ -24,7 +24,7 @@ from modelcards.envelopes import (
     read_envelopes,
     signature_findings,
 )
-from modelcards.standing import Trust
+from modelcards.trust import Trust
 from portal.merkle import read_bundle, verify_bundle
 
 README, MANIFEST, SIGNED_MANIFEST = "README.txt", "MANIFEST", "MANIFEST.dsse.json"

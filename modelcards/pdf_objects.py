@@ -20,6 +20,7 @@ STREAM = re.compile(rb"[\0\t\n\f\r ]*stream\r?\n")
 STRING_PART = re.compile(rb"[()\\]")
 ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
 OCTAL = re.compile(rb"[0-7]{1,3}")
+NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)")
 OBJECTS_NEST = 40
 LARGEST_CONTENT = 100_000_000
 
@@ -66,7 +67,7 @@ def pdf_objects(pdf: bytes) -> Iterator[tuple[int, PdfObject]]:
     """The objects of a file by their number, also those inside object streams. Raises NotReadable."""
     position = 0
     while match := OBJECT.search(pdf, position):
-        one, position = _object(pdf, match.end())
+        one, position = object_at(pdf, match.end())
         yield int(match.group(1)), one
         if one.entry("Type") == "ObjStm" and one.raw is not None:
             yield from _inner(one)
@@ -92,8 +93,8 @@ def text_of_string(text: bytes) -> str:
     return text.decode("utf-16") if text.startswith((b"\xfe\xff", b"\xff\xfe")) else text.decode("latin-1")
 
 
-def _object(pdf: bytes, start: int) -> tuple[PdfObject, int]:
-    """The object that begins here, and where it ends."""
+def object_at(pdf: bytes, start: int) -> tuple[PdfObject, int]:
+    """The object that begins here, behind its number, and where it ends. Raises NotReadable."""
     value, end = _value(pdf, start, 0)
     stream = STREAM.match(pdf, end) if isinstance(value, dict) else None
     if stream is None:
@@ -122,6 +123,8 @@ def _value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
     at = _after_blanks(data, at)
     match = REFERENCE.match(data, at)
     if match:
+        if int(match[2]):
+            raise NotReadable("An object of the file names another generation of one than there is.")
         return PdfReference(int(match[1])), match.end()
     if data.startswith((b"<<", b"["), at):
         compound = _dictionary if data.startswith(b"<<", at) else _list
@@ -144,6 +147,8 @@ def _dictionary(data: bytes, at: int, depth: int) -> tuple[dict[str, Any], int]:
         if data[at : at + 1] != b"/":
             raise NotReadable("An object of the file cannot be read.")
         name, at = _name(data, at + 1)
+        if name in found:
+            raise NotReadable("An object of the file says one thing twice.")
         found[name], at = _value(data, at, depth + 1)
 
 
@@ -170,10 +175,9 @@ def _word(data: bytes, at: int) -> tuple[int | float | bool | None, int]:
     known = {b"true": True, b"false": False, b"null": None}
     if word in known:
         return known[word], at + len(word)
-    try:
-        return (float(word) if b"." in word else int(word)), at + len(word)
-    except ValueError as problem:
-        raise NotReadable("An object of the file cannot be read.") from problem
+    if not NUMBER.fullmatch(word):
+        raise NotReadable("An object of the file cannot be read.")
+    return (float(word) if b"." in word else int(word)), at + len(word)
 
 
 def _hexadecimal(data: bytes, at: int) -> tuple[bytes, int]:

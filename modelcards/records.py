@@ -104,10 +104,16 @@ def _record_facts(content: bytes, card: Card) -> Iterator[Fact]:
         of = f" of the digest {card.digest()}" if is_document(content) else ""
         yield Fact("Records", False, f"This portal has no finished card {card.number}{of}.")
         return
-    same_file = is_document(content) or row.pdf.sha256 == hashlib.sha256(content).hexdigest()
-    same = same_file and row.digest == card.digest()
-    held = f"The file is, byte for byte, the card {card.number} in the records."
-    yield Fact("Records", same, held if same else f"The records hold another file or document as {card.number}.")
+    begins = is_document(content) or row.pdf.sha256 == hashlib.sha256(content[: row.pdf.size]).hexdigest()
+    same = begins and row.digest == card.digest()
+    held = f"The file is, byte for byte, the card {card.number} in the records"
+    # That nothing but signatures and timestamps follows, the verifier has said before: else the card is not read.
+    more = (
+        "" if is_document(content) or len(content) == row.pdf.size else ", with more signatures or timestamps behind it"
+    )
+    yield Fact(
+        "Records", same, f"{held}{more}." if same else f"The records hold another file or document as {card.number}."
+    )
     recorded = _recorded_issue(row)
     held = "The ledger records that this file was issued."
     yield Fact("Issue", recorded, held if recorded else "The ledger does not record that this file was issued.")

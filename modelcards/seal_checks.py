@@ -21,9 +21,13 @@ from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverage
 from pyhanko_certvalidator import ValidationContext
 
 from modelcards import additions
-from modelcards.revisions import timestamp_after
+from modelcards.continuations import NotContinued
+from modelcards.continuations import additions as what_follows
+from modelcards.countersignatures import further_facts
+from modelcards.proofs import whole_stamps
 from modelcards.sealed_part import CHANGED, SealedPart, sealed_part, signed_ranges
-from modelcards.standing import Fact, Seal, Standing, Trust, standing
+from modelcards.standing import Seal, Standing, standing
+from modelcards.trust import Fact, Trust
 
 FIELD = "PortalSeal"
 SUBFILTER = "/ETSI.CAdES.detached"
@@ -36,12 +40,16 @@ logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True)
 class SealReport:
-    """The facts about a seal; `sealed` is the part of the file that it covers, the only part to read."""
+    """The facts about a seal; `sealed` is the part of the file that it covers, the only part to read.
+
+    `further` are facts about signatures of others behind it, which make the seal neither better nor worse.
+    """
 
     facts: tuple[Fact, ...]
     sealed: bytes = b""
     standing: Standing | None = None
     fingerprint: str = ""
+    further: tuple[Fact, ...] = ()
 
 
 def check_seal(pdf: bytes, trust: Trust, moment: datetime) -> SealReport:
@@ -65,12 +73,14 @@ def check_seal(pdf: bytes, trust: Trust, moment: datetime) -> SealReport:
         certificate=certificate,
         value=read.value,
         token=read.timestamp,
-        end=part.end,
         stated_at=signatures[0].self_reported_timestamp,
         lists=_lists_in(sealed),
+        stamps=whole_stamps(pdf, part.additions),
     )
-    stands = standing(pdf, seal, trust, moment)
-    return SealReport((*facts, *stands.facts), sealed, stands, certificate.fingerprint(hashes.SHA256()).hex())
+    stands = standing(seal, trust, moment)
+    fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
+    further = further_facts(pdf, part.additions, trust, moment)
+    return SealReport((*facts, *stands.facts), sealed, stands, fingerprint, further)
 
 
 def _explained(fact: Fact, pdf: bytes) -> Fact:
@@ -78,14 +88,17 @@ def _explained(fact: Fact, pdf: bytes) -> Fact:
     ranges = signed_ranges(pdf)
     if fact.name != "Whole file" or not ranges or sum(ranges[0][1:]) >= len(pdf):
         return fact
-    what = additions.named(_issued_part(pdf, ranges, sum(ranges[0][1:])), pdf)
+    what = additions.named(_good_part(pdf, sum(ranges[0][1:])), pdf)
     return Fact(fact.name, False, f"{fact.sentence[:-1]}; they change {what}." if what else fact.sentence)
 
 
-def _issued_part(pdf: bytes, ranges: list[tuple[int, int, int]], end: int) -> bytes:
-    """The seal and its timestamp, if that is what follows first: what was issued, before anything was added."""
-    stamped = sum(ranges[1][1:]) if len(ranges) > 1 else end
-    return pdf[:stamped] if timestamp_after(pdf[:end], pdf[end:stamped]) is not None else pdf[:end]
+def _good_part(pdf: bytes, end: int) -> bytes:
+    """The file up to the first thing that may not follow the seal."""
+    try:
+        what_follows(pdf, end)
+    except NotContinued as problem:
+        return pdf[: problem.good]
+    return pdf
 
 
 def _facts(part: SealedPart, signature: EmbeddedPdfSignature, trust: Trust, moment: datetime) -> tuple[Fact, ...]:
@@ -136,12 +149,12 @@ def _certification(signature: EmbeddedPdfSignature) -> Fact:
     permissions = signature.reader.root.get("/Perms", {})
     names_it = "/DocMDP" in permissions and permissions.raw_get("/DocMDP") == signature.sig_field.raw_get("/V")
     right = (
-        signature.docmdp_level == MDPPerm.NO_CHANGES
+        signature.docmdp_level in (MDPPerm.NO_CHANGES, MDPPerm.FILL_FORMS)
         and names_it
         and signature.field_name == FIELD
         and signature.sig_object.get("/SubFilter") == SUBFILTER
     )
-    held = "The signature certifies the document and allows no change."
+    held = "The signature certifies the document; nothing may follow it but signatures and timestamps."
     return Fact("Certification", right, held if right else "The signature does not certify the document as final.")
 
 

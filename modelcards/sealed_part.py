@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from modelcards.continuations import Addition, NotContinued, additions
 from modelcards.detached import NotReadable, Signature, read_signature
-from modelcards.revisions import timestamp_after
-from modelcards.standing import Fact
+from modelcards.increments import NO_UPDATE
+from modelcards.trust import Fact
 
 BYTE_RANGE = re.compile(rb"\n/ByteRange\s*\[\s*0\s+(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s*\]")
 HEXADECIMAL = re.compile(rb"<[0-9A-Fa-f]+>")
@@ -27,12 +28,13 @@ FOREIGN = "Something was put or changed beside the signature's own bytes."
 class SealedPart:
     """Where the hole for the signature begins and ends, where the sealed part does, and the signature.
 
-    Nothing is said yet of whose it is.
+    Nothing is said yet of whose it is. `additions` is what follows, of which nothing changes what the seal covers.
     """
 
     hole: tuple[int, int]
     end: int
     signature: Signature
+    additions: tuple[Addition, ...] = ()
 
 
 def sealed_part(pdf: bytes) -> SealedPart | Fact:
@@ -44,21 +46,30 @@ def sealed_part(pdf: bytes) -> SealedPart | Fact:
     end = after + rest
     if end > len(pdf):
         return Fact("Whole file", False, f"{end - len(pdf)} bytes are missing at the end of the file.")
-    if end < len(pdf) and timestamp_after(pdf[:end], pdf[end:]) is None:
-        return Fact("Whole file", False, f"{len(pdf) - end} bytes were added after the signature.")
     if len(signed_ranges(pdf[:end])) != 1:
         return Fact("Signature", False, SEVERAL)
-    return _sealed(pdf, before, after, end)
+    try:
+        added = additions(pdf, end)
+    except NotContinued as problem:
+        return Fact("Whole file", False, _added(len(pdf) - problem.good, str(problem)))
+    return _sealed(pdf, (before, after), end, added)
 
 
-def _sealed(pdf: bytes, before: int, after: int, end: int) -> SealedPart | Fact:
+def _added(count: int, cause: str) -> str:
+    added = f"{count} bytes were added after the signature"
+    told = cause[:1].lower() + cause[1:].rstrip(".")
+    return f"{added} that are no further signature: {told}." if cause not in ("", NO_UPDATE) else f"{added}."
+
+
+def _sealed(pdf: bytes, hole: tuple[int, int], end: int, added: tuple[Addition, ...]) -> SealedPart | Fact:
+    before, after = hole
     try:
         signature = read_signature(_hole(pdf[before + 1 : after - 1]))
     except (ValueError, TypeError, LookupError, StopIteration, x509.InvalidVersion):
         return Fact("Container", False, FOREIGN)
     if hashlib.sha256(pdf[:before] + pdf[after:end]).digest() != signature.message_digest:
         return Fact("Signature", False, CHANGED)
-    return SealedPart((before, after), end, signature)
+    return SealedPart(hole, end, signature, added)
 
 
 def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:

@@ -29,7 +29,7 @@ from modelcards import authority
 from modelcards.authority import DOCUMENT_SIGNING, root_path
 from modelcards.card import SealFacts
 from modelcards.hardware import Token, TokenKey
-from modelcards.revisions import STAMP_FIELD, revision
+from modelcards.revisions import COUNTER_FIELDS, STAMP_FIELDS, prepared, revision
 from modelcards.timestamping import Clock, TimestampFailed
 from modelcards.timestamps import Stamp
 from portal.errors import Refused, Unavailable
@@ -228,8 +228,8 @@ def _certificate_in(path: Path) -> tuple[str, x509.Certificate]:
 def sign_pdf(pdf: bytes, *, identity: SigningIdentity, reason: str, plan: Plan | None = None) -> bytes:
     """The PDF with one certifying PAdES signature over all of it, at the level of the plan.
 
-    DocMDP allows no change at all: a card has no form to fill, and a correction is a new card with a new number. What
-    may follow, after ISO 32000-2 and at level B-LTA, is one timestamp over the whole. Raises TimestampFailed.
+    The fields for those who sign further and for timestamps of the whole are in the file before, so that the seal
+    covers them: DocMDP 2 allows to fill them, and the verifiers allow nothing else. Raises TimestampFailed.
     """
     plan = plan or Plan()
     writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
@@ -237,14 +237,16 @@ def sign_pdf(pdf: bytes, *, identity: SigningIdentity, reason: str, plan: Plan |
         raise Refused("This document is signed already; a card is signed once.", code="card-signed")
     if plan.lists:
         _add_lists(writer, identity, plan)
-    if plan.level is Level.B_LTA:
-        fields.append_signature_field(writer, _field(STAMP_FIELD, "Timestamp of the whole card"))
+    for number, name in enumerate(COUNTER_FIELDS, start=1):
+        fields.append_signature_field(writer, _field(name, f"Room for further signature {number}"))
+    for name in STAMP_FIELDS if plan.level is Level.B_LTA else ():
+        fields.append_signature_field(writer, _field(name, "Timestamp of the whole card"))
     metadata = signers.PdfSignatureMetadata(
         field_name=FIELD,
         md_algorithm="sha256",
         subfilter=fields.SigSeedSubFilter.PADES,
         certify=True,
-        docmdp_permissions=fields.MDPPerm.NO_CHANGES,
+        docmdp_permissions=fields.MDPPerm.FILL_FORMS,
         reason=reason,
         name=authority.common_name(identity.certificate),
     )
@@ -278,7 +280,7 @@ def _stamped(sealed: bytes, plan: Plan) -> bytes:
     if plan.clock is None:
         raise TimestampFailed("The plan names no timestamp authority.")
     try:
-        text, start, end = revision(sealed, 2 * len(plan.token) + 512)
+        text, start, end = revision(sealed, 2 * len(plan.token) + 512, prepared(sealed))
     except ValueError as problem:
         raise TimestampFailed(f"The card cannot carry a timestamp of the whole: {problem}") from problem
     whole = sealed + text

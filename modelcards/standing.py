@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 
 from modelcards.detached import NotReadable
-from modelcards.revisions import timestamp_after
-from modelcards.timestamps import Stamp, distrust, is_valid, issued, read_stamp
+from modelcards.proofs import WholeStamp, judged, judged_in_turn
+from modelcards.timestamps import Stamp, is_valid, issued, read_stamp
+from modelcards.trust import Fact, Trust
 
 LEVELS = ("PAdES B-B", "PAdES B-T", "PAdES B-LT", "PAdES B-LTA")
 CLOCKS_MAY_DIFFER = timedelta(hours=1)
@@ -23,36 +24,18 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class Fact:
-    """One thing that was checked: it holds, it does not, or (None) it could not be checked."""
-
-    name: str
-    holds: bool | None
-    sentence: str
-
-
-@dataclass(frozen=True)
 class Seal:
     """A seal as it was read, whether it holds or not, and what stands around it in the file.
 
-    `end` is where the sealed part of the file ends, `lists` are revocation lists (DER) that the seal covers.
+    `lists` are revocation lists (DER) that the seal covers, `stamps` the portal's timestamps over the whole file.
     """
 
     certificate: x509.Certificate
     value: bytes
     token: bytes
-    end: int
     stated_at: datetime | None = None
     lists: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True)
-class Trust:
-    """Whom the reader trusts: roots of seals and of timestamps (None: not given), and lists of revoked certificates."""
-
-    roots: tuple[x509.Certificate, ...] | None
-    timestamp_roots: tuple[x509.Certificate, ...] | None = None
-    lists: tuple[x509.CertificateRevocationList, ...] = ()
+    stamps: tuple[WholeStamp, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,102 +47,34 @@ class Standing:
     proven: datetime | None = field(default=None)
 
 
-def trust_of(
-    *,
-    roots: Sequence[bytes] | None,
-    timestamp_roots: Sequence[bytes] | None = None,
-    lists: Sequence[bytes] = (),
-) -> Trust:
-    """Certificates and lists out of PEM or DER. Raises ValueError for what is none."""
-    return Trust(
-        None if roots is None else tuple(one for data in roots for one in certificates_in(data)),
-        None if timestamp_roots is None else tuple(one for data in timestamp_roots for one in certificates_in(data)),
-        tuple(_list_in(data) for data in lists),
-    )
-
-
-def certificates_in(data: bytes) -> list[x509.Certificate]:
-    """The certificates in PEM or DER. Raises ValueError."""
-    is_pem = data.lstrip().startswith(b"-----BEGIN")
-    return x509.load_pem_x509_certificates(data) if is_pem else [x509.load_der_x509_certificate(data)]
-
-
-def _list_in(data: bytes) -> x509.CertificateRevocationList:
-    return x509.load_pem_x509_crl(data) if data.lstrip().startswith(b"-----BEGIN") else x509.load_der_x509_crl(data)
-
-
-def standing(pdf: bytes, seal: Seal, trust: Trust, moment: datetime) -> Standing:
+def standing(seal: Seal, trust: Trust, moment: datetime) -> Standing:
     """How the seal stands at a moment: what timestamps prove, whether it was revoked, whether it is too old."""
-    facts: list[Fact] = []
-    archive, fact = _archive(pdf, seal, trust, moment)
-    facts += [fact] if fact else []
+    trusted, facts = judged_in_turn(seal.stamps, trust, moment)
+    archive = next((stamp for stamp in trusted if stamp), None)
     proof, fact = _signature_stamp(seal, trust, archive.moment if archive else moment)
-    facts += [fact] if fact else []
+    facts = [*facts[:1], *([fact] if fact else []), *facts[1:]]
     proven = min((stamp.moment for stamp in (proof, archive) if stamp), default=None)
-    stamps = [stamp for stamp in _stamps_in(seal.token, pdf, seal) if stamp]
+    stamps = [stamp for stamp in _stamps_in(seal) if stamp]
     kept = _lists_cover(seal, stamps)
     facts += [revocation_fact(seal, trust, proven, moment), validity_fact(seal, proven, moment)]
     level = LEVELS[0] if not seal.token else LEVELS[1] if not kept else LEVELS[2]
-    level = LEVELS[3] if level == LEVELS[2] and len(pdf) > seal.end else level
+    level = LEVELS[3] if level == LEVELS[2] and seal.stamps else level
     return Standing(tuple(facts), level, proven)
 
 
-def _stamps_in(token: bytes, pdf: bytes, seal: Seal) -> Iterator[Stamp | None]:
-    for one in (token, archive_token(pdf, seal.end)):
+def _stamps_in(seal: Seal) -> Iterator[Stamp | None]:
+    """The timestamps that the card was issued with."""
+    for one in (seal.token, *(stamp.token for stamp in seal.stamps[:1])):
         try:
             yield read_stamp(one) if one else None
         except NotReadable:
             yield None
 
 
-def archive_token(pdf: bytes, end: int) -> bytes:
-    """The token of the timestamp that follows the seal; empty if nothing or anything else follows."""
-    digits = timestamp_after(pdf[:end], pdf[end:]) if len(pdf) > end else None
-    raw = bytes.fromhex(digits.decode()) if digits and len(digits) % 2 == 0 else b""
-    return _without_filling(raw)
-
-
-def _without_filling(raw: bytes) -> bytes:
-    """The DER element at the beginning, if nothing but zeros follows; else nothing."""
-    if len(raw) < 4 or raw[0] != 0x30 or raw[1] != 0x82:
-        return b""
-    size = 4 + int.from_bytes(raw[2:4], "big")
-    return b"" if raw[size:].strip(b"\0") else raw[:size]
-
-
-def _archive(pdf: bytes, seal: Seal, trust: Trust, moment: datetime) -> tuple[Stamp | None, Fact | None]:
-    if len(pdf) == seal.end:
-        return None, None
-    token = archive_token(pdf, seal.end)
-    start = pdf.find(b"/Contents <", seal.end) + len(b"/Contents ")
-    signed = pdf[:start] + pdf[pdf.find(b">", start) + 1 :]
-    return _judged("Timestamp of the whole", token, signed, "the whole file existed", trust, moment)
-
-
 def _signature_stamp(seal: Seal, trust: Trust, moment: datetime) -> tuple[Stamp | None, Fact | None]:
     if not seal.token:
         return None, None
-    return _judged("Timestamp", seal.token, seal.value, "the seal existed", trust, moment)
-
-
-def _judged(
-    name: str, token: bytes, data: bytes, proves: str, trust: Trust, moment: datetime
-) -> tuple[Stamp | None, Fact]:
-    try:
-        stamp = read_stamp(token)
-    except NotReadable as problem:
-        return None, Fact(name, False, str(problem) or "The timestamp cannot be read.")
-    if not stamp.is_of(data):
-        return None, Fact(name, False, "The timestamp belongs to something else, or this was changed after it.")
-    says = f"{stamp.by} says that {proves} on {stamp.moment:%Y-%m-%d %H:%M} UTC"
-    if trust.timestamp_roots is None:
-        return None, Fact(name, None, f"{says}; no certificate of a timestamp authority was given to check that.")
-    if reason := distrust(stamp, trust.timestamp_roots):
-        return None, Fact(name, False, f"{says}, but {reason}.")
-    ended = stamp.chain[0].not_valid_after_utc
-    if moment > ended:
-        return None, Fact(name, None, f"{says}; its certificate ended on {ended:%Y-%m-%d}, so it proves nothing now.")
-    return stamp, Fact(name, True, f"{says}, and the authority that you trust vouches for it.")
+    return judged("Timestamp", seal.token, seal.value, "the seal existed", trust, moment)
 
 
 def _lists_cover(seal: Seal, stamps: Sequence[Stamp]) -> bool:

@@ -125,8 +125,9 @@ def _taken_apart(token: bytes) -> _Token:
     return _Token(info, certificates, parts[1].raw, parts[2].raw, parts[3].content, parts[4].raw, parts[5].content)
 
 
-def _signer(parts: _Token) -> x509.Certificate:
-    for one in parts.certificates:
+def signer_among(certificates: Sequence[x509.Certificate], named: bytes) -> x509.Certificate | None:
+    """The certificate that a signature names by issuer and number, or by key."""
+    for one in certificates:
         serial = one.serial_number
         number = written(0x02, serial.to_bytes(serial.bit_length() // 8 + 1, "big"))
         names = [written(0x30, one.issuer.public_bytes() + number)]
@@ -135,9 +136,16 @@ def _signer(parts: _Token) -> x509.Certificate:
             names.append(written(0x80, key))
         except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
             pass
-        if parts.named in names:
+        if named in names:
             return one
-    raise NotReadable("The timestamp does not hold the certificate of its signer.")
+    return None
+
+
+def _signer(parts: _Token) -> x509.Certificate:
+    found = signer_among(parts.certificates, parts.named)
+    if found is None:
+        raise NotReadable("The timestamp does not hold the certificate of its signer.")
+    return found
 
 
 def _chain(parts: _Token) -> tuple[x509.Certificate, ...]:

@@ -21,8 +21,9 @@ from pyhanko.pdf_utils.misc import PdfError
 
 from modelcards import agreement, embedded, pages
 from modelcards.card import SCHEMA, Card, CardFormatError
+from modelcards.countersignatures import FURTHER
 from modelcards.seal_checks import LARGEST, SealReport, check_seal
-from modelcards.standing import Fact, Trust, trust_of
+from modelcards.trust import Fact, Trust, trust_of
 from portal import merkle
 from portal.errors import BadInput
 
@@ -77,18 +78,24 @@ class CardReport:
     @property
     def bottom_line(self) -> str:
         """The one sentence to act on."""
-        wrong = [fact for fact in self.facts if fact.holds is False]
+        wrong = [fact for fact in self.facts if fact.holds is False and not fact.name.startswith(FURTHER)]
         unknown = [fact for fact in self.facts if fact.holds is None]
         if wrong and (self.card is None or any(fact.name != SINCE for fact in wrong)):
             return f"Do not rely on this file. {next(fact.sentence for fact in wrong if fact.name != SINCE)}"
         if unknown or self.card is None:
             names = ", ".join(fact.name.lower() for fact in unknown) or "the card itself"
-            return f"Nothing contradicts this card, but this could not be checked: {names}."
+            return f"Nothing contradicts this card, but this could not be checked: {names}.{self._broken}"
         issued = (
             f"This is card {self.card.number} as issued: {self.card.model.name} {self.card.version.number}, "
             f"{self.card.summary.verdict.lower()}. Nothing was changed since"
         )
-        return f"{issued}, but it no longer stands. {wrong[0].sentence}" if wrong else f"{issued}."
+        said = f"{issued}, but it no longer stands. {wrong[0].sentence}" if wrong else f"{issued}."
+        return said + self._broken
+
+    @property
+    def _broken(self) -> str:
+        broken = [fact.sentence for fact in self.facts if fact.holds is False and fact.name.startswith(FURTHER)]
+        return f" That is said of the card, not of who signed it further: {broken[0]}" if broken else ""
 
 
 def verify_card(
@@ -99,14 +106,16 @@ def verify_card(
     moment: datetime | None = None,
     timestamp_roots: Sequence[bytes] | None = None,
     revoked: Sequence[bytes] = (),
+    signer_roots: Sequence[bytes] = (),
 ) -> CardReport:
     """Check a card against what you trust: root certificates (PEM or DER) of seals and of timestamps, a ledger key.
 
-    `revoked` are lists (CRL) of the root. `moment` is when the certificate must be valid, now unless you know that the
-    file existed at an earlier time. Raises BadInput if a root or list is none.
+    `revoked` are lists (CRL) of the root; `signer_roots` vouch for those who signed the card further. `moment` is when
+    the certificate must be valid, now unless you know that the file existed at an earlier time. Raises BadInput if a
+    root or list is none.
     """
     try:
-        trust = trust_of(roots=roots, timestamp_roots=timestamp_roots, lists=revoked)
+        trust = trust_of(roots=roots, timestamp_roots=timestamp_roots, lists=revoked, signer_roots=signer_roots)
     except ValueError as problem:
         raise BadInput(
             "A root is not a certificate in PEM or DER form, or a list of revoked ones is none.", field="roots"
@@ -124,7 +133,7 @@ def verify_card(
     except UNREADABLE as problem:
         unreadable = Fact("Content", False, f"The content cannot be read ({type(problem).__name__}).")
         return CardReport((*seal.facts, unreadable))
-    return CardReport((*seal.facts, *facts), card)
+    return CardReport((*seal.facts, *facts, *seal.further), card)
 
 
 def is_document(content: bytes) -> bool:

@@ -21,7 +21,7 @@ from modelcards.envelopes import SUMMARY, TESTS, attestation_findings
 from modelcards.exporters import load
 from modelcards.exporters.in_toto import statements
 from modelcards.signing import ensure_signing_identity
-from modelcards.standing import trust_of
+from modelcards.trust import trust_of
 from tests.modelcards.cards import ARTIFACT, POLICY_DIGEST, card, smallest_card
 from tests.modelcards.test_verify_command import verify
 

@@ -27,7 +27,7 @@ from modelcards.exporters.base import Piece
 from modelcards.exporters.in_toto import statements
 from modelcards.packs import pack_findings
 from modelcards.signing import ensure_signing_identity, root_path
-from modelcards.standing import trust_of
+from modelcards.trust import trust_of
 from portal import checkpoints
 from portal.errors import NotPermitted, Unavailable
 from portal.models import Checkpoint, LedgerEntry

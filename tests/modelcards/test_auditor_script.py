@@ -20,7 +20,7 @@ from modelcards import offline
 from modelcards.auditor_script import auditor_script
 from modelcards.exporters.pdf import PdfExporter
 from modelcards.signing import SigningIdentity, ensure_signing_identity, sign_pdf
-from modelcards.standing import trust_of
+from modelcards.trust import trust_of
 from modelcards.verification import verify_card
 from tests.modelcards.cards import card
 from tests.modelcards.ledgers import OTHER_KEY, vkey

@@ -87,9 +87,9 @@ def test_a_card_is_signed_once(sealed, identity):
         sign_pdf(sealed, identity=identity, reason="again")
 
 
-def test_the_signature_certifies_and_allows_no_change(sealed):
+def test_the_signature_certifies_and_allows_only_further_signatures(sealed):
     (signature,) = PdfFileReader(io.BytesIO(sealed)).embedded_signatures
-    assert signature.docmdp_level == MDPPerm.NO_CHANGES
+    assert signature.docmdp_level == MDPPerm.FILL_FORMS
     assert signature.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
     assert signature.sig_object["/Reason"] == "Issued as MC-2026-0007"
 

@@ -22,9 +22,9 @@ from modelcards.auditor_script import auditor_script
 from modelcards.exporters.pdf import PdfExporter
 from modelcards.revisions import prepared, revision
 from modelcards.signing import Level, Plan, ensure_signing_identity, sign_pdf
-from modelcards.standing import trust_of
 from modelcards.timestamping import TimestampFailed
 from modelcards.timestamps import read_stamp, without_ballast
+from modelcards.trust import trust_of
 from modelcards.verification import verify_card
 from tests.modelcards.cards import card
 from tests.modelcards.ledgers import vkey
@@ -330,11 +330,11 @@ def test_the_revision_of_a_timestamp_is_written_again_to_the_letter(stamped, pri
     pdf = stamped[Level.B_LTA]
     sealed = pdf[: pdf.index(b"%%EOF\n", pdf.index(b"/ByteRange")) + 6]
     assert prepared(sealed) is not None
-    text, start, end = revision(sealed, 100)
+    text, start, end = revision(sealed, 100, prepared(sealed))
     assert (sealed + text)[start:end] == b"<" + b"0" * 100 + b">"
     assert prepared(printed.pdf) is None
     with pytest.raises(ValueError, match="no field for a timestamp"):
-        revision(printed.pdf, 100)
+        revision(printed.pdf, 100, prepared(printed.pdf))
 
 
 def test_every_part_of_the_timestamps_revision_counts(check, stamped):

@@ -2,6 +2,7 @@
 
 import io
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from approvals import checking, running
 from approvals.stages import Role
 from modelcards import issuing, seals
+from modelcards.countersigning import countersigned, read_key
 from modelcards.models import ModelCard
 from tests.approvals.checks.conftest import DIABETES, REFERENCE, WINE
 from tests.cast import TABLE, tiny_table
+from tests.modelcards.signers import PASSPHRASE, by_pyhanko, signer
 from tests.modelcards.timestamp_server import served
 from tests.modelcards.validators import all_verdicts, verapdf
 
@@ -104,6 +107,19 @@ def test_everybody_agrees_on_the_card(cast, own_var, settings, tsa, tmp_path, ki
     _said.append((kind, level, verdicts))
     assert [verdict for verdict in verdicts if not verdict.passed] == []
     assert len(verdicts) == {"B-B": 9, "B-LTA": 11}[level]
+    if kind == "classification":
+        further = signed_further(tmp_path / "further", row.pdf.path.read_bytes(), [seals.identity().root, tsa.root])
+        _said.append((f"{kind}, signed further by two", level, further))
+        assert [verdict for verdict in further if not verdict.passed] == []
+        assert len(further) == {"B-B": 11, "B-LTA": 13}[level]
+
+
+def signed_further(folder, pdf, roots):
+    """Verdicts on a card that two people signed, one with our command and one with pyHanko's own signer."""
+    auditor, regulator = signer("Auditor"), signer("Regulator", kind="rsa")
+    key = read_key(auditor.p12, PASSPHRASE, now=datetime.now(UTC))
+    pdf = by_pyhanko(countersigned(pdf, key, reason="Seen")[0], regulator, "CounterSignature2")
+    return all_verdicts(folder, pdf, [*roots, auditor.root, regulator.root], signatures=3)
 
 
 @pytest.mark.timeout(200)

@@ -14,8 +14,8 @@ from pyhanko.sign.validation import validate_pdf_signature, validate_pdf_timesta
 from pyhanko.version import __version__ as pyhanko_version
 from pyhanko_certvalidator import ValidationContext
 
-from modelcards.sealed_part import signed_ranges
-from modelcards.standing import archive_token
+from modelcards.proofs import whole_stamps
+from modelcards.sealed_part import SealedPart, sealed_part, signed_ranges
 from modelcards.timestamps import read_stamp
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -36,11 +36,12 @@ def run(*command, cwd):
     return subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def all_verdicts(folder, pdf, roots):
+def all_verdicts(folder, pdf, roots, *, signatures=1):
     """Every program on a file that is written into the folder; `roots` are certificates to trust."""
+    folder.mkdir(exist_ok=True)
     (folder / "card.pdf").write_bytes(pdf)
     return [
-        *pdfsig(folder, roots),
+        *pdfsig(folder, roots, signatures=signatures),
         qpdf(folder),
         *pyhanko(pdf, roots),
         openssl_signature(folder, pdf, roots),
@@ -49,7 +50,7 @@ def all_verdicts(folder, pdf, roots):
     ]
 
 
-def pdfsig(folder, roots):
+def pdfsig(folder, roots, *, signatures=1):
     """poppler, with a database of NSS that trusts the roots; its exit code says nothing, so its words count."""
     store = f"sql:{folder / 'nss'}"
     (folder / "nss").mkdir()
@@ -61,13 +62,17 @@ def pdfsig(folder, roots):
     # Told not to ask for revocation (-no-ocsp) it trusts no certificate; ours name no address, so nothing is asked.
     said = run("pdfsig", "-nssdir", store, "card.pdf", cwd=folder).stdout
     version = run("pdfsig", "-v", cwd=folder).stderr.splitlines()[0]
+    each = "the signature is" if signatures == 1 else f"all {signatures} signatures are"
     wanted = {
-        "Signature Validation: Signature is Valid.": "the signature is valid",
-        "Certificate Validation: Certificate is Trusted.": "the certificate is trusted",
-        "\n  - Total document signed": "the total document is signed",
+        "Signature Validation: Signature is Valid.": (f"{each} valid", signatures),
+        "Certificate Validation: Certificate is Trusted.": (
+            f"{each.replace('signature', 'certificate')} trusted",
+            signatures,
+        ),
+        "\n  - Total document signed": ("the total document is signed", 1),
     }
-    for words, question in wanted.items():
-        yield Verdict(version, question, said.count(words) == 1, "" if said.count(words) == 1 else said)
+    for words, (question, count) in wanted.items():
+        yield Verdict(version, question, said.count(words) == count, "" if said.count(words) == count else said)
 
 
 def qpdf(folder):
@@ -87,8 +92,11 @@ def pyhanko(pdf, roots):
         yield Verdict(name, "the signature is valid and trusted", status.bottom_line, status.summary())
     for one in reader.embedded_timestamp_signatures:
         stamp = validate_pdf_timestamp(one, context)
-        fine = stamp.intact and stamp.valid and stamp.trusted and stamp.coverage.name == "ENTIRE_FILE"
-        yield Verdict(name, "the timestamp is trusted and covers the whole file", fine, stamp.summary())
+        last = one is reader.embedded_signatures[-1]
+        whole = stamp.coverage.name == ("ENTIRE_FILE" if last else "ENTIRE_REVISION")
+        says = "the whole file" if last else "all before it"
+        fine = stamp.intact and stamp.valid and stamp.trusted and whole
+        yield Verdict(name, f"the timestamp is trusted and covers {says}", fine, stamp.summary())
 
 
 def openssl_signature(folder, pdf, roots):
@@ -107,18 +115,16 @@ def _openssl(folder):
 
 
 def openssl_timestamp(folder, pdf, roots):
-    """OpenSSL on the timestamp over the whole, where there is one."""
-    _, after, rest = signed_ranges(pdf)[0]
-    token = archive_token(pdf, after + rest)
-    if not token:
-        return
-    start, end, _ = signed_ranges(pdf)[-1]
-    (folder / "whole").write_bytes(pdf[:start] + pdf[end:])
-    (folder / "token.der").write_bytes(token)
-    command = ("ts", "-verify", "-data", "whole", "-in", "token.der", "-token_in", "-CAfile", "roots.pem")
-    done = run("openssl", *command, cwd=folder)
-    says = f"the timestamp of {read_stamp(token).by} holds (ts -verify)"
-    yield Verdict(_openssl(folder), says, done.returncode == 0, done.stderr)
+    """OpenSSL on each timestamp over the whole, where there is one."""
+    part = sealed_part(pdf)
+    assert isinstance(part, SealedPart), part
+    for stamp in whole_stamps(pdf, part.additions):
+        (folder / "whole").write_bytes(stamp.signed)
+        (folder / "token.der").write_bytes(stamp.token)
+        command = ("ts", "-verify", "-data", "whole", "-in", "token.der", "-token_in", "-CAfile", "roots.pem")
+        done = run("openssl", *command, cwd=folder)
+        says = f"the timestamp of {read_stamp(stamp.token).by} holds (ts -verify)"
+        yield Verdict(_openssl(folder), says, done.returncode == 0, done.stderr)
 
 
 def verapdf(folder):

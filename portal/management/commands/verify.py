@@ -40,6 +40,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--timestamp-root", type=Path, help="certificates of timestamp authorities, instead of this portal's"
         )
+        parser.add_argument(
+            "--signer-root", type=Path, help="certificates that you trust to vouch for who signed the card further"
+        )
         parser.add_argument("--key", help="the public ledger key that you trust, instead of this portal's")
         parser.add_argument("--ledger", action="store_true", help="also compare with the database of this portal")
 
@@ -90,6 +93,7 @@ def _trusted(given: dict[str, Any]) -> dict[str, Any]:
         "keys": [given["key"]] if given["key"] else records.trusted_keys(),
         "timestamp_roots": [_read(stamps)] if stamps else records.trusted_timestamp_roots(),
         "revoked": [_read(given["revoked"])] if given["revoked"] else own_list,
+        "signer_roots": [_read(given["signer_root"])] if given["signer_root"] else [],
     }
 
 
