@@ -42,6 +42,7 @@ from modelcards.facts import (
     MonitorPlan,
     Passage,
     Questionnaire,
+    RetirementItem,
     Training,
     VersionFacts,
 )
@@ -96,6 +97,7 @@ __all__ = [
     "Questionnaire",
     "RequiredSignOff",
     "Requirement",
+    "RetirementItem",
     "Risk",
     "SealFacts",
     "SignOff",
@@ -184,6 +186,7 @@ class Card:
     ledger: LedgerFacts | None = None
     seal: SealFacts | None = None
     previous: PreviousVersion | None = field(default=None, metadata=ADDED)
+    retirement: tuple[RetirementItem, ...] = field(default=(), metadata=ADDED)
     schema: str = SCHEMA
 
     @property

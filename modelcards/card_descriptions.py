@@ -40,6 +40,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "ledger": "The ledger when the card was made, with the proof of the sign-offs; null in a draft.",
         "seal": "The certificate that the PDF is signed under; null in a draft.",
         "previous": "What differs from the version that was approved before; absent where none was.",
+        "retirement": "The decommission checklist of the policy, once somebody has answered it; absent before.",
         "schema": "The schema of this document.",
     },
     "PreviousVersion": {

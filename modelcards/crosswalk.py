@@ -31,8 +31,9 @@ ENTRIES: tuple[Entry, ...] = (
         MITCHELL,
         ("Model details: person or organisation", "model", "Developed by", "registration of model and version"),
         ("Model details: date, version", "model", "Version", "registration, approval"),
+        ("Model details: type", "model", "Type", "training_record; declaration of the evaluation table"),
         (
-            "Model details: type, algorithm, parameters, fairness constraints",
+            "Model details: algorithm, parameters, fairness constraints",
             "training",
             "Training record",
             "evidence training_record",
@@ -98,6 +99,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     *_of(
         SR,
+        ("Inventory: number", "model", "Inventory number", "registration"),
         ("Inventory: owner, developer, purpose, users", "model", "Owner", "registration; answers intended_use"),
         (
             "Materiality: exposure and purpose, tier with reason",
@@ -129,6 +131,8 @@ ENTRIES: tuple[Entry, ...] = (
             "Monitoring after approval",
             "monitors of the policy; evidence monitoring_plan",
         ),
+        ("Next review", "monitoring", "Next review", "end of the approval; monitors of the policy; conditions"),
+        ("Retirement", "monitoring", "Retirement", "answers to the decommission checklist"),
         (
             "Change log",
             "changes",
@@ -189,7 +193,7 @@ ENTRIES: tuple[Entry, ...] = (
         (
             "8: EU declaration of conformity",
             "rules",
-            "Rules, oversight and law",
+            "EU declaration of conformity",
             "answers declaration_of_conformity, where the policy asks them",
         ),
         (
@@ -226,6 +230,12 @@ ENTRIES: tuple[Entry, ...] = (
             "answers bias_audit",
         ),
         ("5-303, 5-304: publication, distribution date, notice", "law", "Audit and publication", "answers publication"),
+        (
+            "An audit counts for one year; publication until six months after the last use",
+            "law",
+            "one year after",
+            "the law",
+        ),
     ),
 )
 

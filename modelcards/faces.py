@@ -6,6 +6,7 @@ fonts than it needs. Knows no PDF engine.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -85,6 +86,9 @@ FACES: tuple[Face, ...] = (
 )
 COMPLEX: Ranges = ((0x0900, 0x0DFF), (0x0F00, 0x109F), (0x1700, 0x1CFF), (0xA800, 0xABFF))
 """Blocks whose letters, written from left to right, are drawn in another order or number than they are written in."""
+TURNED: Ranges = ((0x07C0, 0x07FF), (0x1E900, 0x1E95F))
+"""N'Ko and Adlam, written from right to left, which programs that read pages take for scripts from left to right."""
+FROM_THE_RIGHT = frozenset({"R", "AL"})
 
 FONTCONFIG = """<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>
 {folders}<cachedir>{cache}</cachedir>
@@ -129,8 +133,16 @@ def fontconfig(text: str, *, cache: Path) -> str:
 
 
 def reorders(text: str) -> bool:
-    """Whether a text is drawn in another order than it is written in, so that its letters must be told besides."""
-    return not text.isascii() and any(_within(ord(character), COMPLEX) for character in text)
+    """Whether a text is drawn in another order than it is written in, so that its letters must be told besides.
+
+    Text from right to left is told where vowel signs stand over its letters: the order of the shapes is then no guide.
+    """
+    if text.isascii():
+        return False
+    if any(_within(ord(character), COMPLEX) or _within(ord(character), TURNED) for character in text):
+        return True
+    has_marks = any(unicodedata.category(character) == "Mn" for character in text)
+    return has_marks and any(unicodedata.bidirectional(character) in FROM_THE_RIGHT for character in text)
 
 
 def _within(code: int, ranges: Ranges) -> bool:

@@ -170,6 +170,19 @@ class MonitoringRecord:
 
 
 @dataclass(frozen=True)
+class RetirementItem:
+    """One item of the decommission checklist, and who said on what evidence that it is done or does not apply."""
+
+    text: str
+    asked_of: str
+    applies: bool = True
+    evidence: str = ""
+    printed_name: str = ""
+    role_title: str = ""
+    answered_at: str = ""
+
+
+@dataclass(frozen=True)
 class MonitoringPlan:
     """What is watched after approval and, on a card that is issued again, what was read so far."""
 

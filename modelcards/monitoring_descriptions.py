@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 MONITORING: dict[str, dict[str, str]] = {
+    "RetirementItem": {
+        "": "One item of the decommission checklist.",
+        "text": "What has to be done.",
+        "asked_of": "The roles that may answer it.",
+        "applies": "Whether it applies; if not, `evidence` says why.",
+        "evidence": "What shows that it is done; empty while nobody has answered.",
+        "printed_name": "Who answered.",
+        "role_title": "The role that they answered in.",
+        "answered_at": "When.",
+    },
     "MonitoringPlan": {
         "": "What is watched after approval.",
         "monitors": "The monitors of the policy.",

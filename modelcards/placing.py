@@ -37,6 +37,8 @@ PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("regulation", "explanation"),
         ("regulation", "complaints"),
         ("regulation", "record_keeping"),
+    ),
+    "conformity": (
         ("declaration_of_conformity", "declaration"),
         ("declaration_of_conformity", "changes"),
     ),
@@ -44,6 +46,15 @@ PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
     + tuple(("publication", key) for key in ("address", "notice", "retention")),
 }
 """Place, and the questions (section of the policy's questionnaires, key) whose answers stand there, in this order."""
+AUDIT = {
+    "auditor": "the auditor and what shows their independence",
+    "audited_on": "the day of the audit, and the source, kind and period of its data",
+    "unknown": "people of unknown category and categories left out, with the justification",
+    "address": "where summary and distribution date are published",
+    "notice": "the notice to candidates",
+    "retention": "which data are kept and for how long",
+}
+"""What Local Law 144 wants told besides the tables, by the question that asks it."""
 
 
 def answers(questionnaires: Iterable[Questionnaire]) -> dict[str, tuple[Passage, ...]]:
@@ -69,3 +80,9 @@ def others(questionnaires: Iterable[Questionnaire]) -> tuple[Questionnaire, ...]
         for one in questionnaires
     ]
     return tuple(one for one in left if one.answers)
+
+
+def audit_facts_missing(placed: Mapping[str, tuple[Passage, ...]]) -> tuple[str, ...]:
+    """What the law wants told of audit and publication, and nobody answered."""
+    told = {passage.key for passage in placed.get("audit", ())}
+    return tuple(words for key, words in AUDIT.items() if key not in told)

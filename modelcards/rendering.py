@@ -12,7 +12,7 @@ from pathlib import Path
 from django.template import Context, Engine
 from django.utils.safestring import SafeString, mark_safe
 
-from modelcards import placing, sheets
+from modelcards import placing, sheets, stated
 from modelcards.agreement import Quorum, quorums
 from modelcards.card import Card, Finding, Passage, Questionnaire, SignOff
 from modelcards.long_words import breakable
@@ -93,7 +93,10 @@ class Page:
     overrides: bool
     coded: bool
     answers: Mapping[str, tuple[Passage, ...]]
+    audit_missing: tuple[str, ...]
     others: tuple[Questionnaire, ...]
+    algorithm: str
+    task: str
     stages: tuple[StageSheet, ...]
     quorums: tuple[Quorum, ...]
     checks: tuple[sheets.CheckSheet, ...]
@@ -132,6 +135,7 @@ def style(*, draft: bool = False) -> SafeString:
 
 def _page(card: Card, digest: str, *, coded: bool) -> Page:
     label = f"Model card {card.number}" if card.issued else "DRAFT, not an approval"
+    answers = placing.answers(card.questionnaires)
     return Page(
         digest=digest,
         label=_short(label),
@@ -142,7 +146,10 @@ def _page(card: Card, digest: str, *, coded: bool) -> Page:
         contents=CONTENTS,
         coded=coded,
         overrides=any(waiver.is_override for waiver in card.waivers),
-        answers=placing.answers(card.questionnaires),
+        answers=answers,
+        audit_missing=placing.audit_facts_missing(answers),
+        algorithm=stated.algorithm(card) or "",
+        task=stated.TASKS.get(stated.kind(card) or "", ""),
         others=placing.others(card.questionnaires),
         stages=tuple(_stages(card)),
         quorums=quorums(card),

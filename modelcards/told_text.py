@@ -1,7 +1,7 @@
 """Text that is drawn in another order than it is written in, told letter by letter beside its shapes (ActualText).
 
-Without it a reader's program guesses the letters of Bengali, Khmer or Tibetan from places on the page, and guesses
-wrong. Works on WeasyPrint's stream, which it is handed: WeasyPrint has no setting for it.
+Without it a reader's program guesses the letters of Bengali, Khmer, Tibetan or Thaana from places on the page, and
+guesses wrong. Works on WeasyPrint's stream, which it is handed: WeasyPrint has no setting for it.
 """
 
 from __future__ import annotations

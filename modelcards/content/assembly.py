@@ -7,11 +7,11 @@ from datetime import datetime
 
 from django.conf import settings
 
-from approvals import dossier, restricting, timeline, workflow
+from approvals import decommissioning, dossier, restricting, timeline, workflow
 from approvals.models import Evidence, EvidenceKind, Finding, ModelVersion
 from approvals.policy_document import parse
 from modelcards import card as c
-from modelcards.content import approval, changes, measured, subject
+from modelcards.content import approval, changes, measured, retiring, subject
 from modelcards.content.texts import name_of
 from portal.models import Checkpoint
 
@@ -71,6 +71,7 @@ def build(
         monitoring=subject.monitoring(document, rows),
         timeline=approval.history(version),
         ledger=approval.ledger_facts(version, checkpoint) if checkpoint else None,
+        retirement=retiring.retirement(decommissioning.checklist(version)),
         seal=seal,
     )
     return replace(made, previous=changes.previous(version, document, made))
