@@ -281,12 +281,11 @@ def test_drift_beyond_the_limit_of_rows_is_judged_by_bounds(bench):
 @pytest.mark.parametrize("setting", ["max_ks", "max_wasserstein_normalised"])
 def test_bounds_that_leave_a_level_open_are_refined_so_that_no_warning_looks_calm(bench, level, setting):
     tables = numbers(4000, 1), numbers(4000, 4, 0.4)
-    kind, name = (
-        monitors.find("feature_drift"),
-        {"max_ks": "KS distance of x"}.get(setting, "Wasserstein distance in standard deviations of x"),
-    )
+    kind = monitors.find("feature_drift")
+    name = "KS distance of x" if setting == "max_ks" else "Wasserstein distance in standard deviations of x"
     exactly = by_name(bench.measure("feature_drift", *tables, DECLARED, thresholds={setting: 9.0}))[name].value
-    asked = {"parameters": {"exact_rows": 10}, "thresholds": {setting: 0.05 if level == "critical" else 9.0}}
+    thresholds = {setting: 0.05 if level == "critical" else 9.0}
+    asked = {"parameters": {"exact_rows": 10}, "thresholds": thresholds}
     low, high = by_name(bench.measure("feature_drift", *tables, DECLARED, **asked))[name].bounds
     assert low < exactly < high
     below, above = (low + exactly) / 2, (exactly + high) / 2
@@ -295,7 +294,7 @@ def test_bounds_that_leave_a_level_open_are_refined_so_that_no_warning_looks_cal
         reading = bench.measure("feature_drift", *tables, DECLARED, **asked, levels=({setting: limit},))
         assert by_name(reading)[name].value == pytest.approx(exactly)
         levels = {"warn": None, "critical": None, level: kind.Thresholds(**{setting: limit})}
-        judgement = kind().judge(reading, kind.Thresholds(**asked["thresholds"]))
+        judgement = kind().judge(reading, kind.Thresholds(**thresholds))
         graded[place] = kind().graded(reading, judgement, **levels).level
     expected = {"warn": (Level.WARN, Level.CALM), "critical": (Level.CRITICAL, Level.ALERT)}[level]
     assert (graded["beyond"], graded["within"]) == expected

@@ -187,8 +187,8 @@ def test_outcomes_that_would_reach_no_row_are_refused_where_they_are_entered(cli
     sources.end(source_id=source.pk, actor=cast.submitter)
     relation = references.RelationReference("warehouse", "public.scores", 3, "postgresql-1:" + "0" * 64)
     with files.incoming(io.BytesIO(references.document(relation))) as upload, transaction.atomic():
-        keep = {"said": ("March", ""), "window": (date(2026, 3, 1), date(2026, 3, 31)), "token": None, "now": NOW}
-        batches.keep(version, cast.submitter, upload, **keep)
+        march = (date(2026, 3, 1), date(2026, 3, 31))
+        batches.keep(version, cast.submitter, upload, said=("March", ""), window=march, token=None, now=NOW)
     with pytest.raises(Refused, match="rows of a database, to which"):
         report(cast, version, content)
     deliver(cast, version, unlabelled(rows))
