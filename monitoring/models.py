@@ -12,7 +12,27 @@ from approvals.models import Evidence, ModelVersion, Revalidation, StoredFile
 from approvals.models.checks import LeasedRun
 from approvals.models.findings import Severity
 from monitoring.alarms import Level
+from monitoring.source_models import BatchSource, FileState, Schedule, SourceWindow, WatchedFile
 from portal.models import AccessToken
+
+__all__ = [
+    "AlarmNote",
+    "AlarmNoteKind",
+    "Batch",
+    "BatchSource",
+    "FileState",
+    "MatchVerdict",
+    "Matching",
+    "Monitor",
+    "OutcomeDelivery",
+    "Picture",
+    "Reading",
+    "ReadingVerdict",
+    "ReferenceChange",
+    "Schedule",
+    "SourceWindow",
+    "WatchedFile",
+]
 
 
 class ReadingVerdict(models.TextChoices):
@@ -287,96 +307,6 @@ class Matching(LeasedRun):
 
     def __str__(self) -> str:
         return f"Matching of {self.delivery}"
-
-
-class FileState(models.TextChoices):
-    """What became of a file of a watched folder."""
-
-    SEEN = "seen", "Seen, not complete yet"
-    TAKEN = "taken", "Taken"
-    REFUSED = "refused", "Refused"
-
-
-class WatchedFile(models.Model):
-    """A file of a watched folder as it was last seen. A file that changes is another one, and is looked at again."""
-
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="watched_files")
-    folder = models.CharField(max_length=60)
-    name = models.CharField(max_length=255)
-    size = models.BigIntegerField()
-    changed_ns = models.BigIntegerField(help_text="When it was last written, as the file system says, in nanoseconds.")
-    seen_at = models.DateTimeField(help_text="Since when it looks like this.")
-    state = models.CharField(max_length=10, choices=FileState.choices, default=FileState.SEEN)
-    sha256 = models.CharField(max_length=64, blank=True, db_index=True)
-    sentence = models.TextField(blank=True, help_text="Why it was refused.")
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-pk"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["version", "folder", "name"], name="a_folder_has_each_file_once"),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Schedule(models.TextChoices):
-    """How long a window of a source is."""
-
-    DAILY = "daily", "Every day"
-    WEEKLY = "weekly", "Every week, Monday to Sunday"
-    MONTHLY = "monthly", "Every month"
-
-
-class BatchSource(models.Model):
-    """A relation of a named connection that a version's batches are taken from, one for each window that is over."""
-
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="batch_sources")
-    connection = models.CharField(max_length=60)
-    relation = models.CharField(max_length=200)
-    time_column = models.CharField(max_length=200)
-    schedule = models.CharField(max_length=10, choices=Schedule.choices)
-    starts_on = models.DateField(help_text="Windows that begin before this day are taken only when somebody asks.")
-    declared_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    declared_at = models.DateTimeField()
-    ended_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["-pk"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["version", "connection", "relation"],
-                condition=Q(ended_at__isnull=True),
-                name="a_relation_is_one_source_of_a_version",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.relation} of {self.connection}"
-
-
-class SourceWindow(models.Model):
-    """One window of a source: the batch that was taken, or why none could be. Each window is taken once."""
-
-    source = models.ForeignKey(BatchSource, on_delete=models.PROTECT, related_name="windows")
-    first_day = models.DateField()
-    last_day = models.DateField()
-    ordered_at = models.DateTimeField()
-    batch = models.ForeignKey(Batch, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
-    tried_at = models.DateTimeField(null=True, blank=True)
-    sentence = models.TextField(blank=True, help_text="Why there is no batch, when it was tried last.")
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["source", "first_day"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["source", "first_day"], name="a_source_gives_each_window_once"),
-            models.CheckConstraint(
-                condition=Q(last_day__gte=F("first_day")), name="a_window_of_a_source_ends_after_it_starts"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.first_day} to {self.last_day}"
 
 
 class AlarmNoteKind(models.TextChoices):

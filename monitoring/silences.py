@@ -41,7 +41,7 @@ class Silence:
     def how_long(self) -> str:
         """For people, after the name of an alarm."""
         what = "without outcomes in time" if self.of_outcomes else "without an answer"
-        return f"{_windows(len(self.days))} in a row {what}"
+        return f"{_in_a_row(len(self.days))} {what}"
 
     @property
     def in_words(self) -> str:
@@ -50,12 +50,12 @@ class Silence:
         which = f"ending {first:%d %b %Y}" if first == last else f"ending {first:%d %b %Y} to {last:%d %b %Y}"
         if self.of_outcomes:
             return (
-                f"Outcomes of {_windows(len(self.days))} in a row, {which}, did not come within {self.within} days: "
-                "nothing is known about them, whatever was read of earlier ones."
+                f"Outcomes of {_in_a_row(len(self.days))}, {which}, did not come within {self.within} days: "
+                "nothing is known there, whatever was read of earlier windows."
             )
         return (
-            f"No answer on {_windows(len(self.days))} in a row, {which}: nothing is known about them, whatever was "
-            "read of earlier ones."
+            f"No answer on {_in_a_row(len(self.days))}, {which}: nothing is known there, whatever was "
+            "read of earlier windows."
         )
 
 
@@ -113,5 +113,5 @@ def reads_batches(monitor: Monitor) -> bool:
     return kind is None or kind.needs_batch
 
 
-def _windows(count: int) -> str:
-    return f"{count} window{'' if count == 1 else 's'}"
+def _in_a_row(count: int) -> str:
+    return "1 window" if count == 1 else f"{count} windows in a row"

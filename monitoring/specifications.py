@@ -29,6 +29,7 @@ UNTOLD = ("circle", MUTED, 60)
 DASHES = {Level.WARN: [2, 3], Level.ALERT: [6, 3], Level.CRITICAL: [1, 0]}
 TONES = {Level.WARN: WARN, Level.ALERT: ALERT, Level.CRITICAL: CRITICAL}
 MOST_BINS = 40
+MONTHS_BETWEEN_TICKS = (1, 2, 3, 6, 12, 24, 60, 120)
 DAY = 86_400_000
 Record = dict[str, Any]
 
@@ -52,7 +53,7 @@ def _over_time(series: Series, marks: Sequence[Mark], *, title: str, width: int,
         "type": "temporal",
         "title": None,
         "scale": {"type": "utc", "domain": list(days)},
-        "axis": {"tickCount": 3 if small else 7, "labelOverlap": True, "format": "%b %Y", "grid": False},
+        "axis": {**_ticks(days, most=3 if small else 7), "labelOverlap": True, "grid": False},
     }
     y = {
         "field": "value",
@@ -120,6 +121,15 @@ def _days(series: Series, marks: Sequence[Mark]) -> tuple[int, int]:
     room = max((last - first).days // 4, 31)
     near = [m.day for m in marks if first - timedelta(days=room) <= m.day <= last + timedelta(days=2 * room)]
     return _moment(min([first, *near])) - DAY, _moment(max([last, *near])) + 2 * DAY
+
+
+def _ticks(days: tuple[int, int], *, most: int) -> Record:
+    """No two ticks say the same: one for so many months, or days where the axis is short."""
+    months = (days[1] - days[0]) / DAY / 30.4
+    if months < 2:
+        return {"tickCount": most, "format": "%d %b"}
+    step = next((step for step in MONTHS_BETWEEN_TICKS if months / step <= most), MONTHS_BETWEEN_TICKS[-1])
+    return {"tickCount": {"interval": "month", "step": step}, "format": "%b %Y"}
 
 
 def _domain(series: Series) -> tuple[float, float]:

@@ -134,3 +134,17 @@ def test_distributions_of_earlier_readings_are_found_in_their_chart():
     numbers = {"details": {}, "charts": [{"specification": chart}]}
     assert distribution_of(numbers, "income") == (("low", 0.5, 0.25),)
     assert distribution_of(numbers, "age") == ()
+
+
+@pytest.mark.parametrize(
+    ("points", "axis"),
+    [
+        ([month(1, 0.1), month(3, 0.2)], ({"interval": "month", "step": 1}, "%b %Y")),
+        ([month(n, 0.1) for n in range(1, 13)], ({"interval": "month", "step": 2}, "%b %Y")),
+        ([Point(n, "b", date(2026, 3, n), date(2026, 3, n), 0.1) for n in range(1, 21)], (7, "%d %b")),
+    ],
+)
+def test_no_two_ticks_say_the_same(points, axis):
+    (line,) = layers(series(*points), kind="line")
+    found = line["encoding"]["x"]["axis"]
+    assert (found["tickCount"], found["format"]) == axis

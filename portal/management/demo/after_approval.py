@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from portal.management.demo.batches import Batch as Month
 from portal.management.demo.cast import ADA, LEILANI, SAMIRA, user
 from portal.management.demo.scenes import Scene
 from portal.management.demo.steps import Step
-from portal.management.demo.training import SEED, train_mitigated
+from portal.management.demo.training import SEED, train_first, train_mitigated
 from portal.management.demo.work import Queue, StoryError
 
 WINDOWS = "Its dates are those of a month in the year before the demonstration was made."
@@ -37,6 +38,11 @@ QUARTERS = {
 }
 IN_BRIEF = {"the turn alone": range(DRIFTS_FROM - 1, DRIFTS_FROM + 1)}
 """The last month before the drift and its first one."""
+SHADOW = "0.9.0"
+SHADOW_SUMMARY = (
+    "The artifact as it was before the mitigation. It runs in shadow beside version 1.0.0: it scores every application "
+    "and decides none, so that it is seen month by month what the mitigation costs. It is not proposed for approval."
+)
 WHY_AGAIN = "Applications have drifted since month 8; we look again before the year is over."
 
 
@@ -44,12 +50,21 @@ def steps(scene: Scene) -> list[Step]:
     """What happens once the version is in monitoring."""
     return [
         Step("The portal issues and signs the model card", partial(issued_card, scene)),
+        Step("Ada registers version 0.9.0, which runs in shadow and decides nothing", partial(_shadow, scene)),
         *(
             Step(f"Leilani delivers the months of {name}", partial(_months, scene, numbers))
             for name, numbers in (IN_BRIEF if scene.house.brief else QUARTERS).items()
         ),
         Step("Samira, risk officer, has the credit score revalidated", partial(_revalidated, scene)),
     ]
+
+
+def _shadow(scene: Scene) -> None:
+    """The artifact before the mitigation, as a version of its own, to see month by month what the mitigation costs."""
+    first, text = train_first(), replace(scene.text, number=SHADOW, summary=SHADOW_SUMMARY)
+    beside = replace(scene, text=text)
+    beside.register_version(code_revision=first.code_revision)
+    beside.attach("artifact", first.artifact, first.artifact_name)
 
 
 def draft_card(scene: Scene) -> None:
@@ -95,7 +110,7 @@ def _waiting(version_id: int) -> list[int]:
 
 def _months(scene: Scene, numbers: range) -> str:
     """Deliver months; nothing is found before the drift begins, and from its first month on it is."""
-    months = monthly_batches(SEED, train_mitigated())
+    months = monthly_batches(SEED, train_mitigated(), shadow=train_first())
     for number in numbers:
         _deliver(scene, number, months[number - 1])
     version = scene.version()

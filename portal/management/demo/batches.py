@@ -20,6 +20,8 @@ DRIFTS_FROM = 8
 """The first month, counted from one, whose applications are drawn otherwise; all later ones are, too."""
 AMOUNT_WEIGHT, DURATION_WEIGHT, YOUNG_WEIGHT = 0.45, 0.3, 4.0
 JITTER = 0.01
+SHADOW_PREDICTION, SHADOW_SCORE = "shadow_pred", "shadow_score"
+"""What the version in shadow said of the same applications."""
 
 _ORIGIN = (
     "Simulated for the demonstration by bootstrap from the held-out rows of the public data set Statlog German Credit: "
@@ -37,6 +39,11 @@ SHIFTED = _ORIGIN + (
     f"standardised duration, and y is {YOUNG_WEIGHT:g} for applicants of 25 or under, else 1."
 )
 
+IN_SHADOW = (
+    f"The columns {SHADOW_PREDICTION} and {SHADOW_SCORE} are what the frozen artifact of version 0.9.0 says of the "
+    "same applications: it runs in shadow and decides nothing."
+)
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -47,10 +54,24 @@ class Batch:
     table: bytes
 
 
-def monthly_batches(seed: int, model: TrainedModel) -> tuple[Batch, ...]:
-    """Twelve months: like the evaluation data, until amounts, durations and ages shift all at once and stay so."""
+def monthly_batches(seed: int, model: TrainedModel, *, shadow: TrainedModel | None = None) -> tuple[Batch, ...]:
+    """Twelve months: like the evaluation data, until amounts, durations and ages shift all at once and stay so.
+
+    With what a version in shadow says of the same applications, if there is one.
+    """
     reference = rows_of(model.evaluation_csv)
-    return tuple(_month(number, seed, model, reference) for number in range(1, MONTHS + 1))
+    months = tuple(_month(number, seed, model, reference) for number in range(1, MONTHS + 1))
+    return months if shadow is None else tuple(_with_shadow(month, shadow) for month in months)
+
+
+def _with_shadow(month: Batch, shadow: TrainedModel) -> Batch:
+    rows = rows_of(month.table)
+    said = score(thaw(shadow.artifact), rows, shadow.features)
+    names = (*rows[0], SHADOW_PREDICTION, SHADOW_SCORE)
+    both = with_columns(
+        rows, **{SHADOW_PREDICTION: [row["y_pred"] for row in said], SHADOW_SCORE: [row["y_score"] for row in said]}
+    )
+    return Batch(month.name, f"{month.description} {IN_SHADOW}", as_csv(both, names))
 
 
 def _month(number: int, seed: int, model: TrainedModel, reference: Sequence[Row]) -> Batch:

@@ -20,6 +20,17 @@ from portal.management.demo.story import credit_score
 
 TEMPLATES = Path(settings.BASE_DIR) / "approvals" / "policy_templates"
 OF_THE_DEMO = Path(__file__).parent
+MORE_MONITORS = {
+    "high_tier": """\
+  # Of the demonstration: the version in shadow is compared with the deployed one on the same applications.
+  - monitor: challenger
+    parameters: {other: "0.9.0", other_prediction: shadow_pred, other_score: shadow_score}
+    thresholds: {min_roc_auc_difference_low: -0.05}
+    severity: low
+    every_days: 31
+"""
+}
+"""What the demonstration watches beyond the templates, at the end of a policy."""
 
 
 def whole_story(house: House) -> list[Step]:
@@ -49,6 +60,7 @@ def _policy(template: str, named: str) -> Step:
 def _publish(template: str) -> None:
     folder = TEMPLATES if (TEMPLATES / f"{template}.yaml").is_file() else OF_THE_DEMO
     text = (folder / f"{template}.yaml").read_text(encoding="utf-8")
+    text += MORE_MONITORS.get(template, "")
     row = Policy.objects.filter(name=parse(text).name, text=text).first()
     if row is None:
         row = publishing.draft(actor=user(CLARA), text=text)
