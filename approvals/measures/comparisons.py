@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from approvals.measures.intervals import Interval, fisher_each, katz_log, newcombe, z_test
+from approvals.measures.distributions import Start, at_once
+from approvals.measures.intervals import Interval, fisher_started, katz_log, newcombe, z_test
 from approvals.measures.performance import with_interval
 from approvals.measures.values import Counts, Measure, Slice, not_computable
 
@@ -64,51 +65,48 @@ def ratio_measure(
     return with_interval(name, (k1 * n2) / (k2 * n1), n1 + n2, interval, counts=behind, slice=where)
 
 
-def exact_tests(good: Mapping[Key, tuple[int, int]], reference: Key) -> list[float | None]:
-    """Fisher's p of every group but the reference against it, in order; see `compare_each`."""
-    return fisher_each([(*counts, *good[reference]) for key, counts in good.items() if key != reference])
-
-
 def compare_each(
-    good: Mapping[Key, tuple[int, int]],
-    reference: Key,
-    *,
-    small_group: int,
-    level: float,
-    exact: Sequence[float | None] | None = None,
+    good: Mapping[Key, tuple[int, int]], reference: Key, *, small_group: int, level: float
 ) -> tuple[Comparison, ...]:
-    """Every group but the reference against it; `good` has the favourable outcomes and the rows of every group.
+    """Every group but the reference against it; `good` has the favourable outcomes and the rows of every group."""
+    return compare_started(good, reference, small_group=small_group, level=level, start=at_once)()
 
-    `exact` is what `exact_tests` says of them, if that is known already.
-    """
-    tests = exact_tests(good, reference) if exact is None else exact
+
+def compare_started(
+    good: Mapping[Key, tuple[int, int]], reference: Key, *, small_group: int, level: float, start: Start
+) -> Callable[[], tuple[Comparison, ...]]:
+    """What hands out `compare_each`; `start` may let another thread do the longest part of the exact tests."""
     pairs = {key: (*counts, *good[reference]) for key, counts in good.items() if key != reference}
-    return tuple(
-        _compare(key, reference, counts, p, small_group, level)
-        for (key, counts), p in zip(pairs.items(), tests, strict=True)
-    )
+    exact = fisher_started(list(pairs.values()), start)
+    measures = [_quick(counts, level) for counts in pairs.values()]
+
+    def found() -> tuple[Comparison, ...]:
+        return tuple(
+            Comparison(
+                key,
+                reference,
+                *counts,
+                *quick,
+                p_fisher=_compared("p_fisher", p, None, counts),
+                adverse=four_fifths(*counts),
+                small=min(counts[1], counts[3]) < small_group,
+            )
+            for (key, counts), quick, p in zip(pairs.items(), measures, exact(), strict=True)
+        )
+
+    return found
 
 
-def _compare(
-    key: Key, reference: Key, counts: FourCounts, exact: float | None, small_group: int, level: float
-) -> Comparison:
+def _quick(counts: FourCounts, level: float) -> tuple[Measure, Measure, Measure, Measure]:
+    """Difference, ratio, z and its p."""
     k1, n1, k2, n2 = counts
     z, p = z_test(*counts) or (None, None)
     gap = k1 / n1 - k2 / n2
-    return Comparison(
-        values=key,
-        reference=reference,
-        k1=k1,
-        n1=n1,
-        k2=k2,
-        n2=n2,
-        difference=_compared("difference", gap, newcombe(*counts, level), counts),
-        ratio=ratio_measure("ratio", counts, level),
-        z=_compared("z", z, None, counts),
-        p_z=_compared("p_z", p, None, counts),
-        p_fisher=_compared("p_fisher", exact, None, counts),
-        adverse=four_fifths(*counts),
-        small=min(n1, n2) < small_group,
+    return (
+        _compared("difference", gap, newcombe(*counts, level), counts),
+        ratio_measure("ratio", counts, level),
+        _compared("z", z, None, counts),
+        _compared("p_z", p, None, counts),
     )
 
 

@@ -10,6 +10,7 @@ import importlib.machinery
 import importlib.util
 import math
 import sys
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -30,24 +31,44 @@ def hypergeometric_pmf(k: Integers, rows: Integers, good: Integers, drawn: Integ
     return np.where((k < least) | (k > most), 0.0, np.clip(found, 0.0, 1.0))
 
 
+Start = Callable[..., Callable[[], Any]]
+"""Takes a compiled function and its arguments, and gives what hands out its result."""
+
+
+def at_once(function: Callable[..., Any], *arguments: Any) -> Callable[[], Any]:
+    """Start a function and wait for it."""
+    found = function(*arguments)
+    return lambda: found
+
+
 def hypergeometric_cdf(k: Integers, rows: Integers, good: Integers, drawn: Integers) -> Floats:
     """P(K <= k); see `hypergeometric_pmf`."""
-    asked = _compiled("_hypergeom_cdf")
-    if asked is None:
-        return np.asarray(_stats().hypergeom.cdf(k, rows, good, drawn), dtype=np.float64)
-    least, most = _support(rows, good, drawn)
-    found = np.clip(asked(np.clip(k, least, most), good, drawn, rows), 0.0, 1.0)
-    return np.where(k < least, 0.0, np.where(k >= most, 1.0, found))
+    return started_cdf(k, rows, good, drawn, at_once)()
 
 
 def hypergeometric_sf(k: Integers, rows: Integers, good: Integers, drawn: Integers) -> Floats:
     """P(K > k); see `hypergeometric_pmf`."""
+    return started_sf(k, rows, good, drawn, at_once)()
+
+
+def started_cdf(k: Integers, rows: Integers, good: Integers, drawn: Integers, start: Start) -> Callable[[], Floats]:
+    """What hands out `hypergeometric_cdf`; only what takes long, all of it compiled, is started."""
+    asked = _compiled("_hypergeom_cdf")
+    if asked is None:
+        return start(_stats().hypergeom.cdf, k, rows, good, drawn)
+    least, most = _support(rows, good, drawn)
+    found = start(asked, np.clip(k, least, most), good, drawn, rows)
+    return lambda: np.where(k < least, 0.0, np.where(k >= most, 1.0, np.clip(found(), 0.0, 1.0)))
+
+
+def started_sf(k: Integers, rows: Integers, good: Integers, drawn: Integers, start: Start) -> Callable[[], Floats]:
+    """The same of `hypergeometric_sf`."""
     asked = _compiled("_hypergeom_sf")
     if asked is None:
-        return np.asarray(_stats().hypergeom.sf(k, rows, good, drawn), dtype=np.float64)
+        return start(_stats().hypergeom.sf, k, rows, good, drawn)
     least, most = _support(rows, good, drawn)
-    found = np.clip(asked(np.clip(k, least, most), good, drawn, rows), 0.0, 1.0)
-    return np.where(k < least, 1.0, np.where(k >= most, 0.0, found))
+    found = start(asked, np.clip(k, least, most), good, drawn, rows)
+    return lambda: np.where(k < least, 1.0, np.where(k >= most, 0.0, np.clip(found(), 0.0, 1.0)))
 
 
 def beta_quantile(share: float, a: Integers, b: Integers) -> Floats:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from approvals.measures.calibration import calibration_measures
-from approvals.measures.comparisons import Comparison, compare_each, exact_tests, ratio_measure
+from approvals.measures.comparisons import Comparison, compare_started, ratio_measure
 from approvals.measures.disparities import Among, disparities, missing_reference
 from approvals.measures.garbage import collected_seldom
 from approvals.measures.group_cells import (
@@ -184,18 +184,22 @@ def _group_table(
     large = {key: cell for key, cell in known.items() if cell.n >= settings.small_group}
     reference = asked or _highest(large, settings)
     good = {key: (_favourable(cell, settings), cell.n) for key, cell in known.items()}
-    # Draws and exact tests are made beside the many small measures; no number depends on which is done first.
+    # Exact tests are made beside the many small measures, and draws, which take both processors, after them.
     with ThreadPoolExecutor(1) as beside:
-        exact = beside.submit(exact_tests, good, reference) if reference else None
-        drawn = beside.submit(_disparities, known, large, asked, settings)
-        groups = _groups(names, margin, scored, margin[reference] if reference and len(known) > 1 else None, settings)
-        tests = exact.result() if exact else []
-        comparisons = (
-            compare_each(good, reference, small_group=settings.small_group, level=settings.level, exact=tests)
+        compared = (
+            compare_started(
+                good,
+                reference,
+                small_group=settings.small_group,
+                level=settings.level,
+                start=lambda function, *arguments: beside.submit(function, *arguments).result,
+            )
             if reference
-            else ()
+            else tuple
         )
-        judged, shown = drawn.result()
+        groups = _groups(names, margin, scored, margin[reference] if reference and len(known) > 1 else None, settings)
+        comparisons = compared()
+    judged, shown = _disparities(known, large, asked, settings)
     return GroupTable(
         attributes=names,
         groups=groups,

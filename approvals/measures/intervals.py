@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.distributions import (
-    hypergeometric_cdf,
+    Start,
+    at_once,
     hypergeometric_pmf,
-    hypergeometric_sf,
     log_factorial,
+    started_cdf,
+    started_sf,
 )
+from approvals.measures.quantiles import Places
 from approvals.measures.scores import Floats, Integers, Scores
 
 Statistic = Callable[[Floats], Floats]
@@ -204,8 +207,11 @@ def percentile_interval(values: Floats, draws: int, seed: int, level: float) -> 
         return None
     if defined.min() == defined.max():  # no draw differs from another, which says nothing about uncertainty
         return None
-    low, high = np.quantile(defined, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Interval(float(low), float(high), level, f"percentile bootstrap of counts, {draws} draws, seed {seed}")
+    # As numpy.quantile, to the bit, in a tenth of the time that it takes to find out what it is asked for.
+    places = Places(defined.size, ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
+    found = np.partition(defined, places.ranks)[places.ranks]
+    low, high = places.between(dict(zip(places.ranks.tolist(), found.tolist(), strict=True)))
+    return Interval(low, high, level, f"percentile bootstrap of counts, {draws} draws, seed {seed}")
 
 
 def z_test(k1: int, n1: int, k2: int, n2: int) -> tuple[float, float] | None:
@@ -230,16 +236,22 @@ def fisher(k1: int, n1: int, k2: int, n2: int) -> float | None:
 
 def fisher_each(comparisons: Sequence[tuple[int, int, int, int]]) -> list[float | None]:
     """Fisher's exact test of each (k1, n1, k2, n2), all at once; see `fisher`."""
-    found: list[float | None] = [None] * len(comparisons)
+    return fisher_started(comparisons, at_once)()
+
+
+def fisher_started(comparisons: Sequence[tuple[int, int, int, int]], start: Start) -> Callable[[], list[float | None]]:
+    """What hands out `fisher_each`; `start` may let the longest part be done by another thread."""
     defined = [i for i, (k1, n1, k2, n2) in enumerate(comparisons) if min(n1, n2) > 0 and 0 < k1 + k2 < n1 + n2]
-    if defined:
-        exact = _two_sided(np.array([comparisons[i] for i in defined], dtype=np.int64).T)
-        for i, p in zip(defined, exact, strict=True):
-            found[i] = float(p)
+    exact = _two_sided(np.array([comparisons[i] for i in defined], dtype=np.int64).reshape(-1, 4).T, start)
+
+    def found() -> list[float | None]:
+        known = dict(zip(defined, exact().tolist(), strict=True))
+        return [known.get(i) for i in range(len(comparisons))]
+
     return found
 
 
-def _two_sided(counts: Integers) -> Floats:
+def _two_sided(counts: Integers, start: Start) -> Callable[[], Floats]:
     k1, n1, k2, n2 = counts
     law = (n1 + n2, k1 + k2, n1)
     lowest, highest = np.maximum(0, k1 - n2 + k2), np.minimum(n1, k1 + k2)
@@ -253,10 +265,10 @@ def _two_sided(counts: Integers) -> Floats:
         unlikely = is_unlikely(middle)
         far = np.where(apart & unlikely, middle, far)
         near = np.where(apart & ~unlikely, middle, near)
-    below = hypergeometric_cdf(np.where(is_low, k1, far), *law)
-    above = hypergeometric_sf(np.where(is_low, far, k1) - 1, *law)
     whole = is_unlikely(mode)  # the observed table is as likely as any
-    return np.where(whole, 1.0, np.minimum(1.0, below + above))
+    below = started_cdf(np.where(is_low, k1, far), *law, start)
+    above = started_sf(np.where(is_low, far, k1) - 1, *law, start)
+    return lambda: np.where(whole, 1.0, np.minimum(1.0, below() + above()))
 
 
 def _less_likely(counts: Integers, lowest: Integers, highest: Integers) -> Callable[[Integers], NDArray[np.bool_]]:

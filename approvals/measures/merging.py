@@ -23,7 +23,7 @@ from approvals.measures.spare import Spare
 from approvals.measures.steps import Floats, SingleSteps, Steps
 
 THREADS = min(2, os.cpu_count() or 1)
-"""Threads that sort and measure; no number depends on it."""
+"""Threads that sort; no number depends on it."""
 _SLICE = 15_000
 """Rows of a slice: its arrays fit in the fast memory of a processor, and are small enough to be taken from memory that
 the process holds already."""
@@ -69,26 +69,22 @@ class Merging(Generic[_Found]):
         yield self._measure(Steps(values, first, second, parts[0].first_below, parts[0].second_below, following))
 
     def _add(self, keys: _Keys) -> Iterator[_Found]:
+        # One thread measures: two of them would wait for each other at every small step, which took twice as long.
         rows = self._first + self._second
         edges = [0, *map(keys.begin, range(_SLICE - rows % _SLICE, keys.size, _SLICE)), keys.size]
-        numbered = enumerate(itertools.pairwise(edges), rows // _SLICE)
-        parts = [(place, start, stop) for place, (start, stop) in numbered if start < stop]
-        with ThreadPoolExecutor(THREADS) as threads:
-            seconds = [0, *itertools.accumulate(threads.map(lambda part: keys.seconds(*part[1:]), parts))]
-            below = [
-                (self._first + start - second, self._second + second)
-                for (_, start, _), second in zip(parts, seconds, strict=False)
-            ]
-            if parts[0][0] != self._place:
-                yield from self._close(keys.value(0))
-            self._open.append(keys.steps(*parts[0][1:], *below[0]))
-            if len(parts) > 1:
-                yield from self._close(keys.value(parts[1][1]))
-                whole = [(*part[1:], *under) for part, under in zip(parts[1:-1], below[1:-1], strict=True)]
-                yield from list(threads.map(lambda part: self._measure(keys.steps(*part)), whole))
-                self._open.append(keys.steps(*parts[-1][1:], *below[-1]))
-        self._place = parts[-1][0]
-        self._first, self._second = self._first + keys.size - seconds[-1], self._second + seconds[-1]
+        for place, (start, stop) in enumerate(itertools.pairwise(edges), rows // _SLICE):
+            if start == stop:
+                continue
+            if place != self._place:
+                yield from self._close(keys.value(start))
+            steps = keys.steps(start, stop, self._first, self._second)
+            second = keys.seconds(start, stop)
+            self._first, self._second = self._first + stop - start - second, self._second + second
+            if start and stop < keys.size:
+                yield self._measure(steps)
+            else:
+                self._open.append(steps)
+            self._place = place
 
 
 _ARRAYS = ("values", "first", "second")
