@@ -212,7 +212,11 @@ def title(number: Number) -> str:
 def capital(text: str) -> str:
     """The text with a large first letter, where its first word is an ordinary one."""
     first = text.split(" ", 1)[0].rstrip(",")
-    return f"{text[0].upper()}{text[1:]}" if first.isalpha() and first.islower() and len(first) > 1 else text
+    return (
+        f"{text[0].upper()}{text[1:]}"
+        if first.replace("-", "").isalpha() and first.islower() and len(first) > 1
+        else text
+    )
 
 
 @register.filter
@@ -241,6 +245,12 @@ def verdict(name: str) -> SafeString:
 def badge(word: str, tone: str, sign: str = "") -> SafeString:
     """A word in a frame, with the sign of its tone."""
     return format_html('<span class="badge {}"><b>{}</b> {}</span>', tone, sign or SIGNS.get(tone, ""), word)
+
+
+@register.filter
+def sign(tone: str) -> str:
+    """The sign of a tone, where it says more than a number does."""
+    return SIGNS.get(tone, "") if tone != "neutral" else ""
 
 
 @register.filter

@@ -27,7 +27,7 @@ from modelcards.printing import HEXADECIMAL, confidence, printed, rows_of
 LAW = "local_law_144"
 LONGEST, FIRST_ROWS = 40, 15
 """Rows that are printed of a table by group or of the law, and of any other table."""
-HALF_A_DIGEST = "0" * 32
+HALF_A_DIGEST = "0" * 39
 """A digest takes two lines of a table."""
 CLAIMS = "Claimed and measured"
 NUMBERS = ("Measure", "Value", "Interval")

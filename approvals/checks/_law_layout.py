@@ -6,15 +6,14 @@ by sex and then by race. Columns of other meanings are nested in the order in wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from approvals.measures.law_categories import ANY_RACE, apart, is_hispanic
 from approvals.measures.local_law_144 import Category
 
 HISPANIC, OTHERS = "Hispanic or Latino", "Non-Hispanic or Latino"
 SEX = frozenset({"sex", "gender"})
-NOT_HISPANIC = re.compile(r"\b(non|not)\b|^no$", re.IGNORECASE)
 SEXES = ("male", "man", "men", "m", "female", "woman", "women", "f")
 RACES = ("white", "black", "native hawaiian", "asian", "native american", "american indian", "two or more")
 """The order of the rule's examples, by how a category begins."""
@@ -42,6 +41,8 @@ def layout(attributes: Sequence[str], categories: Sequence[Category]) -> Layout:
     A column of which one value is Hispanic or Latino and others are races is race and ethnicity in one, as in the
     categories of the EEO-1 report: with it, ethnicity stands outside, then sex, then race.
     """
+    if _are_race_and_ethnicity(attributes):
+        return Layout(("Category",), _sorted(Line((_in_one(attributes, one),), one) for one in categories))
     values = [{one.values[place] for one in categories} for place in range(len(attributes))]
     joined = [place for place, found in enumerate(values) if _is_race_and_ethnicity(found)]
     if len(attributes) == 1 or len(joined) != 1:
@@ -59,14 +60,10 @@ def layout(attributes: Sequence[str], categories: Sequence[Category]) -> Layout:
     return Layout(("Ethnicity", *(_word(attributes[place]) for place in others), "Race"), _sorted(lines))
 
 
-def is_hispanic(value: str) -> bool:
-    """Whether a value says Hispanic or Latino, and not the contrary."""
-    said = value.lower()
-    return ("hispanic" in said or "latin" in said) and not NOT_HISPANIC.search(said)
-
-
 def heading(attributes: Sequence[str], categories: Iterable[Category]) -> str:
     """The heading of a table: “Sex Categories”, “Race/Ethnicity Categories”, “Intersectional Categories”."""
+    if _are_race_and_ethnicity(attributes):
+        return "Race/Ethnicity Categories"
     if len(attributes) > 1:
         return f"Intersectional Categories ({' and '.join(_word(name).lower() for name in attributes)})"
     if _is_race_and_ethnicity({one.values[0] for one in categories}):
@@ -85,6 +82,17 @@ def _is_race_and_ethnicity(values: set[str]) -> bool:
     return len(others) < len(values) and any("hispanic" not in value.lower().split("(")[0] for value in others)
 
 
+def _are_race_and_ethnicity(attributes: Sequence[str]) -> bool:
+    return len(attributes) == 2 and apart(attributes) is not None
+
+
+def _in_one(attributes: Sequence[str], category: Category) -> str:
+    """Race and ethnicity of a category as the rule names them in one."""
+    ethnicity, race = apart(attributes) or (0, 1)
+    said = category.values[ethnicity]
+    return said if is_hispanic(said) else f"{category.values[race]} (Not Hispanic or Latino)"
+
+
 def _nesting(name: str, values: set[str]) -> int:
     if any(is_hispanic(value) for value in values):
         return 0
@@ -92,7 +100,7 @@ def _nesting(name: str, values: set[str]) -> int:
 
 
 def _picked(category: Category, order: Iterable[int]) -> tuple[str, ...]:
-    return tuple(category.values[place] for place in order)
+    return tuple("" if category.values[place] == ANY_RACE else category.values[place] for place in order)
 
 
 def _word(name: str) -> str:

@@ -23,6 +23,7 @@ from approvals.checks._fairness_turning import RATE, Cell, turning_of_groups
 from approvals.checks._law_layout import heading, layout, named
 from approvals.checks._verdicts import Rule, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
+from approvals.measures.law_categories import apart
 from approvals.measures.local_law_144 import Category, LawTable, scoring_tables, selection_tables
 from approvals.measures.values import Measure, not_computable
 
@@ -35,6 +36,8 @@ UNKNOWN = "share of rows of unknown {}"
 @dataclass(frozen=True)
 class Parameters:
     """Which tables (none named: the declared groups, alone and together), and on which basis.
+
+    Ethnicity and race in columns of their own are one table of race/ethnicity, as the rule has it.
 
     Basis "selection" takes the prediction, "scoring" the score. A justification leaves categories of under 2 % out of
     the ratios, as the rule allows an auditor; it is printed below the tables.
@@ -130,8 +133,12 @@ def _turning(reading: Reading, by: str, limit: float | None) -> Callable[[Measur
 def _declared(declared: Declaration, name: str) -> tuple[tuple[str, ...], ...]:
     if not declared.groups:
         raise CheckInputError(f"{name} declares no group columns, so there are no categories; declare them.")
-    together = (tuple(declared.groups),) if len(declared.groups) > 1 else ()
-    return (*((group,) for group in declared.groups), *together)
+    groups = tuple(declared.groups)
+    places = apart(groups)
+    pair = () if places is None else (tuple(groups[place] for place in places),)
+    alone = tuple((group,) for place, group in enumerate(groups) if places is None or place not in places)
+    together = (groups,) if len(groups) > 1 and (groups,) != pair else ()
+    return (*alone, *pair, *together)
 
 
 def _measures(table: LawTable, rows: int) -> tuple[Measure, ...]:

@@ -1,7 +1,7 @@
 """The tables of New York City's Local Law 144: rates and impact ratios by category. Judges nothing.
 
 Source: 6 RCNY 5-300 and 5-301 (final rule of April 2023). Sex, race/ethnicity and their intersection are asked; any
-columns may be named here.
+columns may be named here. Race and ethnicity in columns of their own are counted as in law_categories.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from approvals.measures.comparisons import four_fifths
 from approvals.measures.group_cells import MAX_GROUPS
 from approvals.measures.intervals import wilson
 from approvals.measures.labels import UNKNOWN, Value, group_label, group_text, positive_level, same_value
+from approvals.measures.law_categories import is_a_category, of_any_race
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats
 from approvals.measures.tables import Table, TableError
@@ -146,13 +147,15 @@ def _table(
 ) -> LawTable:
     if not names or len(set(names)) < len(names):
         raise TableError("A table of categories needs one or more different columns.")
+    cells = of_any_race(names, cells)
     sizes: Counter[Key] = Counter()
     for (key, _), rows in cells.items():
         sizes[key] += rows
     levels = [sorted({key[place] for key in sizes} - {UNKNOWN}) for place in range(len(names))]
     if np.prod([len(level) for level in levels]) > MAX_GROUPS:
         raise TableError(f"{' by '.join(names)} makes more than {MAX_GROUPS:,} categories.")
-    known = {key: (cells.get((key, True), 0), sizes[key]) for key in itertools.product(*levels)}
+    possible = (key for key in itertools.product(*levels) if is_a_category(names, key))
+    known = {key: (cells.get((key, True), 0), sizes[key]) for key in possible}
     total = sum(n for _, n in known.values())
     excluded = {key for key, (_, n) in known.items() if justification and n and 50 * n < total}
     compared = {key: counts for key, counts in known.items() if counts[1] and key not in excluded}

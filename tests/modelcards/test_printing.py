@@ -75,6 +75,17 @@ def test_cells_that_are_numbers_have_the_sign_of_one():
     assert printing.cell("2026-11-28") == "2026-11-28"
 
 
+def test_a_tone_has_a_sign_beside_its_colour():
+    assert [printing.sign(tone) for tone in ("good", "caution", "bad", "neutral")] == ["✓", "!", "✗", ""]
+    assert [printing.capital(text) for text in ("held-out rows", "age 3", "ROC AUC", "n", "")] == [
+        "Held-out rows",
+        "Age 3",
+        "ROC AUC",
+        "n",
+        "",
+    ]
+
+
 def test_sentences_stand_after_each_other_and_other_texts_apart():
     assert printing.together(["All rows.", "One column.", "No more"]) == "All rows. One column. No more"
     assert printing.together(["sex", "age"]) == "sex; age"

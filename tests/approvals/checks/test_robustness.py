@@ -224,13 +224,33 @@ class TestLocalLaw144:
         assert both.rows[-1] == (others, "Female", "Two or More Races", 98, 44, "44.9%", "0.860")
         assert both.note.startswith("The AEDT was also used to assess 250 individuals with an unknown sex or race/ethn")
 
-    def test_ethnicity_in_a_column_of_its_own_stands_outside(self, measured, piece):
-        people = [("f", "Hispanic or Latino", "a"), ("m", "Not Hispanic or Latino", "b")]
-        lines = ["sex,ethnicity,race,p,y", *(f"{s},{e},{r},{n % 2},1" for s, e, r in people for n in range(9))]
+    def test_ethnicity_and_race_in_columns_of_their_own_give_the_three_tables_of_the_rule(self, measured, piece):
+        """People who are Hispanic or Latino are one category, of whatever race or of none that is known."""
+        people = [
+            *(("f", "Hispanic or Latino", "White", 8, 3), ("f", "Hispanic or Latino", "", 4, 2)),
+            *(("f", "Not Hispanic or Latino", "White", 10, 5), ("m", "Not Hispanic or Latino", "Asian", 10, 8)),
+            ("m", "Not Hispanic or Latino", "", 2, 0),
+        ]
+        lines = [
+            f"{sex},{ethnicity},{race},{int(n < k)},1" for sex, ethnicity, race, of, k in people for n in range(of)
+        ]
         details = {"label": "y", "prediction": "p", "groups": ["sex", "ethnicity", "race"]}
-        *_, both = measured(LocalLaw144, piece("evaluation_table", "\n".join(lines) + "\n", details=details)).tables
+        rows = "\n".join(["sex,ethnicity,race,p,y", *lines]) + "\n"
+        by_sex, by_race, both = measured(LocalLaw144, piece("evaluation_table", rows, details=details)).tables
+        assert by_sex.title == "Sex Categories"
+        assert by_race.title == "Race/Ethnicity Categories"
+        assert by_race.rows == (
+            ("Hispanic or Latino", 12, 5, "41.7%", "0.521"),
+            ("White (Not Hispanic or Latino)", 10, 5, "50.0%", "0.625"),
+            ("Asian (Not Hispanic or Latino)", 10, 8, "80.0%", "1.000"),
+        )
+        assert "assess 2 individuals" in by_race.note
         assert both.columns[:3] == ("Ethnicity", "Sex", "Race")
-        assert both.rows[0][:3] == ("Hispanic or Latino", "m", "a")
+        assert [row[:4] for row in both.rows if row[3]] == [
+            ("Hispanic or Latino", "f", "", 12),
+            ("Not Hispanic or Latino", "m", "Asian", 10),
+            ("Not Hispanic or Latino", "f", "White", 10),
+        ]
 
     def test_scores_are_compared_with_the_median(self, measured, evaluation):
         reading = measured(LocalLaw144, evaluation(), basis="scoring")
