@@ -1,6 +1,7 @@
 """What every test stands on: a private folder of its own, fast passwords, and no silent skips in CI."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -123,6 +124,17 @@ def pytest_collection_modifyitems(config, items):
     """Where processes share the tests, the files that take longest come first."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: rank(item.nodeid))
+
+
+def pytest_collection_finish():
+    """What is loaded by now stays to the end; looking for garbage in it again and again takes a tenth of all time."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure():
+    """Some libraries look at the end for what was never freed."""
+    gc.unfreeze()
 
 
 @pytest.hookimpl(wrapper=True)

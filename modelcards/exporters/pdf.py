@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -96,7 +95,8 @@ def _print_in_child(order: bytes, meanwhile: Callable[[], None] = _wait, *, seco
             "HOME": folder,
             "TMPDIR": folder,
             "LC_ALL": "C.UTF-8",
-            "PATH": os.environ.get("PATH", ""),
+            # A path to no program: on its way to Pango the engine asks compilers and linkers, for a fifth of a second.
+            "PATH": folder,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         command = [sys.executable, "-m", "modelcards.press"]
