@@ -112,6 +112,7 @@ def show(request: HttpRequest, row: ModelCard) -> HttpResponse:
         "title": row.number,
         "card": row,
         "version": row.version,
+        "renewals": row.renewals.select_related("pdf"),
         "formats": sorted(exporters.load().values(), key=lambda kind: (kind.key != "pdf", kind.title)),
         "may_retry": row.status == "crashed" and permissions.may_move(person(request), row.version.model),
     }

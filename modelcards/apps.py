@@ -17,12 +17,15 @@ class ModelcardsConfig(AppConfig):
         from approvals.signals import approval_renewed, version_moved  # noqa: PLC0415
         from modelcards import exporters, issuing, seals, words  # noqa: PLC0415
         from modelcards.events import Event  # noqa: PLC0415
-        from modelcards.models import ModelCard  # noqa: PLC0415
+        from modelcards.models import CardRenewal, ModelCard  # noqa: PLC0415
         from portal import guards, ledger  # noqa: PLC0415
 
         ledger.register_events(Event)
         ledger_words.WORDS.update(words.WORDS)
         guards.undeletable(ModelCard)
+        guards.undeletable(CardRenewal)
+        kept = "A renewed model card is never changed: the next renewal is another one."
+        guards.add(guards.Guard(CardRenewal, guards.Act.UPDATE, "kept", kept))
         finished = "A finished model card is never changed: a correction is a new card."
         guards.add(guards.Guard(ModelCard, guards.Act.UPDATE, "finished", finished, "OLD.\"status\" = 'finished'"))
         exporters.load()

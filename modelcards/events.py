@@ -14,6 +14,7 @@ class Event(StrEnum):
     CARD_FAILED = "modelcards.card.failed"
     CARD_RESULT_REFUSED = "modelcards.card.result_refused"
     CARD_DOWNLOADED = "modelcards.card.downloaded"
+    CARD_RENEWED = "modelcards.card.renewed"
     SEAL_ROTATED = "modelcards.seal.rotated"
     SEAL_REVOKED = "modelcards.seal.revoked"
     SEAL_NEEDS_CARE = "modelcards.seal.needs_care"

@@ -5,7 +5,6 @@ Every piece is authorised when it is reached, and opening one is recorded as if 
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Iterator
 
@@ -15,8 +14,8 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from approvals import evidence, permissions
-from approvals.models import Evidence, StoredFile
-from modelcards import attesting, seals
+from approvals.models import Evidence
+from modelcards import attesting, renewals, seals
 from modelcards.auditor_script import SCRIPT_NAME, auditor_script
 from modelcards.authority import list_path, root_path
 from modelcards.card import Card
@@ -38,10 +37,11 @@ class Holdings:
         self._row, self._card, self._actor = row, card, actor
 
     def pdf(self) -> bytes:
-        """The file that was made, unaltered. Raises Unavailable if it is not there."""
-        if self._row.pdf is None:
+        """The file with the newest timestamp, unaltered. Raises Unavailable if it is not there."""
+        pdf = renewals.current_file(self._row)
+        if pdf is None:
             raise Unavailable("This card has no file; tell an administrator.")
-        return _unaltered(self._row.pdf)
+        return renewals.unaltered(pdf)
 
     def attestations(self) -> bytes | None:
         """The signed statements, which lie inside the PDF."""
@@ -98,13 +98,3 @@ class Holdings:
     def signed(self, manifest: bytes) -> bytes:
         """An envelope around the manifest of a pack."""
         return attesting.attested_manifest(manifest, seals.identity())
-
-
-def _unaltered(pdf: StoredFile) -> bytes:
-    try:
-        found = pdf.path.read_bytes()
-    except OSError as failure:
-        raise Unavailable("The file of this card is not in the store; tell an administrator.") from failure
-    if hashlib.sha256(found).hexdigest() != pdf.sha256:
-        raise Unavailable("The stored file of this card was altered, so it is not handed out; tell an administrator.")
-    return found

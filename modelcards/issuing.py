@@ -26,7 +26,7 @@ from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.stages import REVIEW_STAGES, Stage
-from modelcards import attesting, content, exporters, seals, signing
+from modelcards import attesting, content, exporters, renewals, seals, signing
 from modelcards.card import Card, CardStatus
 from modelcards.events import Event
 from modelcards.exporters.in_toto import statements
@@ -353,8 +353,9 @@ def download(*, card_id: int, actor: User, exporter: str = "pdf") -> Download:
     card = Card.from_document(row.content.encode())
     parts = kind().handed_out(card, Holdings(row, card, actor))
     first = next(parts)  # what cannot be had is said now, before anything is recorded or sent
+    given = renewals.newest(row)
     with transaction.atomic():
-        _record(Event.CARD_DOWNLOADED, row, actor, format=exporter)
+        _record(Event.CARD_DOWNLOADED, row, actor, format=exporter, **({"renewed": given.pdf.sha256} if given else {}))
     return Download(f"{row.number}{kind.suffix}", kind.media_type, chain([first], parts), streamed=kind.streamed)
 
 

@@ -35,3 +35,18 @@ class ModelCard(LeasedRun):
     def get_absolute_url(self) -> str:
         """The page of the card."""
         return f"/modelcards/modelcard/{self.pk}/change/"
+
+
+class CardRenewal(models.Model):
+    """A card with one more timestamp: a file that begins with the one before. Never changed; the newest counts."""
+
+    card = models.ForeignKey(ModelCard, on_delete=models.PROTECT, related_name="renewals")
+    pdf = models.ForeignKey(StoredFile, on_delete=models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    stamped_until = models.DateTimeField(help_text="When the certificate of its newest timestamp ends.")
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.card.number}, renewed {self.made_at:%Y-%m-%d}"

@@ -148,7 +148,7 @@ def _judge_material(state: State, one: Any, reads: Any) -> None:
         raise NotReadable("it adds something else to what signatures are judged by")
     try:
         reads(stream_of(found))
-    except ValueError as problem:
+    except (ValueError, TypeError, x509.InvalidVersion) as problem:
         raise NotReadable("it adds material that is no certificate, list or answer") from problem
 
 

@@ -108,9 +108,7 @@ def _record_facts(content: bytes, card: Card) -> Iterator[Fact]:
     same = begins and row.digest == card.digest()
     held = f"The file is, byte for byte, the card {card.number} in the records"
     # That nothing but signatures and timestamps follows, the verifier has said before: else the card is not read.
-    more = (
-        "" if is_document(content) or len(content) == row.pdf.size else ", with more signatures or timestamps behind it"
-    )
+    more = "" if is_document(content) or len(content) == row.pdf.size else _what_follows(row, content)
     yield Fact(
         "Records", same, f"{held}{more}." if same else f"The records hold another file or document as {card.number}."
     )
@@ -122,6 +120,19 @@ def _record_facts(content: bytes, card: Card) -> Iterator[Fact]:
     yield Fact("Ledger today", not problems, " ".join(problems) or held)
     yield _seal_in_ledger(card)
     yield _since(row)
+
+
+def _what_follows(row: ModelCard, content: bytes) -> str:
+    """What the records know of what stands behind the issued file."""
+    found = [
+        one
+        for one in row.renewals.select_related("pdf")
+        if one.pdf.sha256 == hashlib.sha256(content[: one.pdf.size]).hexdigest()
+    ]
+    if not found:
+        return ", with more signatures or timestamps behind it"
+    others = " and more signatures" if len(content) > found[0].pdf.size else ""
+    return f", with its timestamp renewed on {found[0].made_at:%Y-%m-%d}{others} behind it"
 
 
 def _seal_in_ledger(card: Card) -> Fact:

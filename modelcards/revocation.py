@@ -39,7 +39,7 @@ def _by_list(
     try:
         found = x509.load_der_x509_crl(content)
         signed = any(found.is_signature_valid(one.public_key()) for one in issuers)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, x509.InvalidVersion):
         return None
     if not signed or not covers(found, certificate):
         return None
@@ -51,7 +51,11 @@ def _by_list(
 
 def covers(found: x509.CertificateRevocationList, certificate: x509.Certificate) -> bool:
     """Whether a list is a whole one for certificates of this kind: no change to another list, not for some reasons."""
-    for extension in found.extensions:
+    try:
+        extensions = found.extensions
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return False
+    for extension in extensions:
         point = extension.value
         if isinstance(point, x509.IssuingDistributionPoint):
             other = point.indirect_crl or point.only_contains_attribute_certs or point.only_some_reasons is not None
@@ -82,7 +86,7 @@ def by_answer(
         due = singles[0].next_update_utc
         fresh = due is not None and singles[0].this_update_utc <= moment <= due
         return True if fresh and singles[0].certificate_status is ocsp.OCSPCertStatus.GOOD else None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         return None
 
 

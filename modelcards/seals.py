@@ -250,6 +250,8 @@ def check_settings(**_: object) -> list[checks.CheckMessage]:
         found.append(checks.Error("TIMESTAMP_ABSENT is refuse or issue.", id="modelcards.E002"))
     if not named["SECONDS"].replace(".", "", 1).isdigit() or not 0 < float(named["SECONDS"]) <= 60:
         found.append(checks.Error("TIMESTAMP_SECONDS is a number up to 60.", id="modelcards.E003"))
+    if not named["RENEW_DAYS"].isdigit():
+        found.append(checks.Error("TIMESTAMP_RENEW_DAYS is a whole number of days.", id="modelcards.E008"))
     if named["URL"] and urlsplit(named["URL"]).scheme not in ("http", "https"):
         found.append(checks.Error("TIMESTAMP_URL begins with https:// or http://.", id="modelcards.E004"))
     if named["URL"] and not named["CA"]:

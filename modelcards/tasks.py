@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from modelcards import issuing, seals
+from modelcards import issuing, renewals, seals
 from portal import hints
 
 
@@ -27,3 +27,9 @@ def sweep() -> int:
 def look_after_seal() -> int:
     """Make the list of revoked certificates anew, and tell administrators what ends soon."""
     return seals.look_after()
+
+
+@shared_task(name="modelcards.tasks.renew_timestamps")
+def renew_timestamps() -> int:
+    """Renew the timestamps of cards whose certificate ends soon; gives how many were renewed."""
+    return sum(one.done for one in renewals.renew_due())

@@ -21,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from modelcards.detached import NotReadable, elements, written
+from modelcards.revocation import is_unrevoked
 from modelcards.timestamps import Stamp, distrust, issued, read_stamp, without_ballast
 from portal.errors import Unavailable
 
@@ -94,6 +95,18 @@ class TimestampAuthority:
     def revocation_lists(self, stamp: Stamp) -> tuple[bytes, ...]:
         """The lists given with the settings, or those at the addresses that the certificates name."""
         return tuple(self._list_for(one, stamp) for one in stamp.chain)
+
+    def revocation_material(self, stamp: Stamp, now: datetime) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """Lists and answers (CRL, OCSP; DER) by which the token will be judged later. Raises TimestampFailed.
+
+        Each is good now: one that is too old would not say that the certificate was not revoked until now.
+        """
+        lists = self.revocation_lists(stamp)
+        above = [*stamp.chain[1:], *self.roots]
+        for one in stamp.chain:
+            if is_unrevoked(one, above, lists, (), now) is not True:
+                raise self._failed("the revocation list for its certificate is too old (TIMESTAMP_CRLS).")
+        return tuple(dict.fromkeys(lists)), ()
 
     def _list_for(self, certificate: x509.Certificate, stamp: Stamp) -> bytes:
         above = [one for one in (*stamp.chain[1:], *self.roots) if issued(certificate, one)]

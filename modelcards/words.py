@@ -26,6 +26,7 @@ WORDS: dict[str, Words] = {
     Event.CARD_FAILED.value: _card("Model card could not be made"),
     Event.CARD_RESULT_REFUSED.value: _card("Late model card refused"),
     Event.CARD_DOWNLOADED.value: _downloaded,
+    Event.CARD_RENEWED.value: _card("Timestamp of the model card renewed"),
     Event.SEAL_ROTATED.value: lambda _: "Key of the card seal replaced",
     Event.SEAL_REVOKED.value: lambda _: "Certificate of the card seal revoked",
     Event.SEAL_NEEDS_CARE.value: lambda _: "The card seal needs care",

@@ -199,7 +199,7 @@ TIMESTAMPS = {
     name: os.environ.get(f"TIMESTAMP_{name}", default)
     for name, default in (
         ("URL", ""), ("USER", ""), ("PASSWORD", ""), ("CA", ""), ("CRLS", ""),
-        ("LEVEL", "B-LTA"), ("SECONDS", "10"), ("ABSENT", "refuse"),
+        ("LEVEL", "B-LTA"), ("SECONDS", "10"), ("ABSENT", "refuse"), ("RENEW_DAYS", "180"),
     )
 }  # fmt: skip
 
@@ -281,6 +281,7 @@ CELERY_BEAT_SCHEDULE = {
     "sources": {"task": "monitoring.tasks.take_from_sources", "schedule": 300.0, "options": {"expires": 300.0}},
     "decisions": {"task": "portal.tasks.sign_decisions", "schedule": 60.0, "options": {"expires": 60.0}},
     "seal": {"task": "modelcards.tasks.look_after_seal", "schedule": crontab(hour=0, minute=45)},
+    "timestamps": {"task": "modelcards.tasks.renew_timestamps", "schedule": crontab(hour=1, minute=15)},
     "checkpoint": {"task": "portal.tasks.nightly_checkpoint", "schedule": crontab(hour=0, minute=30)},
 }
 

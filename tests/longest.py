@@ -22,6 +22,8 @@ LONGEST = (
     "tests/modelcards/test_inspection.py",
     "tests/approvals/checks/test_hostile_tables.py",
     "tests/modelcards/test_timestamps.py",
+    "tests/modelcards/test_countersignatures.py",
+    "tests/modelcards/test_renewals.py",
     "tests/modelcards/test_pdf.py",
     "tests/modelcards/test_tampering.py",
     "tests/modelcards/test_downloads.py",

@@ -59,10 +59,11 @@ def issue(subject, key, issuer, issuer_key, *, ca=False, years=40, stamps=True):
     return builder.sign(issuer_key, hashes.SHA256())
 
 
-def crl(issuer, key, revoked=()):
+def crl(issuer, key, revoked=(), until=None):
     now = datetime.now(UTC)
     builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.subject)
-    builder = builder.last_update(now - timedelta(hours=1)).next_update(now + YEAR)
+    builder = builder.last_update(now - 30 * timedelta(days=1) if until else now - timedelta(hours=1))
+    builder = builder.next_update(until or now + YEAR)
     builder = builder.add_extension(x509.CRLNumber(1), critical=False)
     for one in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(one.serial_number).revocation_date(now).build()
@@ -94,6 +95,7 @@ def make_authority(folder, *, stamps=True, years=40):
         signer=signer,
         lists=lists,
         revoking=revoking,
+        issuers=((middle, keys[1]), (root, keys[0])),
         fault="",
         asked=0,
         sound=0,
