@@ -134,12 +134,12 @@ LETTERS = {
     Event.RESTRICTED: ("L", "use restricted"),
     Event.RESTRICTION_LIFTED: ("L", "restriction lifted"),
 }
-REFERENCE_CHANGED = MonitoringEvent.REFERENCE_CHANGED.value
-IN_ORDER = "DSRXVELPO"
+REFERENCE_CHANGED, UNANSWERED = MonitoringEvent.REFERENCE_CHANGED.value, MonitoringEvent.MONITOR_UNANSWERED.value
+IN_ORDER = "DSRXVELPOU"
 
 
 def marks_of(version: ModelVersion) -> tuple[Mark, ...]:
-    """Moves, restrictions, revalidations, other references and policies, and days on which a batch was overdue."""
+    """Moves, restrictions, revalidations, other references and policies, and days of batches or answers that lacked."""
     found = [*_moves(version), *_overdue(version)]
     deployed = min((mark.day for mark in found if mark.letter == "D"), default=None)
     if deployed is not None:
@@ -151,13 +151,18 @@ def _moves(version: ModelVersion) -> Iterable[Mark]:
     entries = LedgerEntry.objects.filter(
         object_type="approvals.modelversion",
         object_id=str(version.pk),
-        event__in=(Event.VERSION_ADVANCED, REFERENCE_CHANGED, *LETTERS),
+        event__in=(Event.VERSION_ADVANCED, REFERENCE_CHANGED, UNANSWERED, *LETTERS),
     ).order_by("seq")
+    titles = {row.key: title_of(row) for row in Monitor.objects.filter(version=version)}
     for event, at, by, payload in entries.values_list("event", "at", "actor_name", "payload"):
         who = f" by {by}" if by else ""
         if event == REFERENCE_CHANGED:
             name = json.loads(payload)["facts"]["name"]
             yield Mark(at.date(), "E", f"compared with the evaluation table {name} from then on")
+        elif event == UNANSWERED:
+            facts = json.loads(payload)["facts"]
+            title = titles.get(facts["monitor"], facts["monitor"])
+            yield Mark(at.date(), "U", f"{title} in alarm: {facts['windows']} windows in a row had no answer")
         elif event in LETTERS:
             letter, words = LETTERS[Event(event)]
             yield Mark(at.date(), letter, f"{words}{who}")

@@ -15,6 +15,7 @@ from monitoring import alarm_clock, alarm_notes, batches, records, running
 from monitoring.alarms import Level
 from monitoring.models import Monitor, Reading
 from monitoring.standing import alarm_of
+from monitoring.timelines import marks_of
 from portal.errors import BadInput
 from portal.models import LedgerEntry, Notification
 from tests.cast import tiny_table
@@ -87,6 +88,8 @@ def test_three_windows_without_an_answer_are_an_alert_with_a_finding_that_one_an
     assert "1 of 1 monitor without an answer for too long" in page
     overview = client.get(reverse("admin:monitoring_monitor_overview")).content.decode()
     assert "Feature drift: alert, 4 windows in a row without an answer" in overview
+    words = [mark.words for mark in marks_of(version) if mark.letter == "U"]
+    assert words == ["Feature drift in alarm: 3 windows in a row had no answer"]
     record = records.document(version, since=datetime(2026, 1, 1, tzinfo=UTC), now=timezone.now())
     assert record["monitors"][0]["alarm"] == "alert"
     assert record["alarms"][-1]["level"] == "alert: 4 windows in a row without an answer"
