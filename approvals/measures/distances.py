@@ -56,16 +56,20 @@ def _measured(name: Sequence[Any], samples: Sequence[Sample], quantiles: Sequenc
     n = sum(sample.n for sample in samples)
     room = n if all(sample.in_memory for sample in samples) else min(n, block_rows)
     for low, high in steps(name, _ranges(samples, room), reading, merging):
-        if low < high:
-            found = merging.block(merged_values(samples, low, high, room))
-        else:
-            rows = [sample.rows_at(low) for sample in samples]
-            found = merging.run(low, rows[0], rows[1] if len(samples) > 1 else 0)
-        for part in found:
+        for part in _parts(merging, samples, (low, high), room):
             reading.add(part)
     for part in merging.end():
         reading.add(part)
     return reading.done()
+
+
+def _parts(merging: Merging[_Part], samples: Sequence[Sample], ends: tuple[float, float], room: int) -> Iterator[_Part]:
+    """What the numbers of one range add; they are gone from memory when all of it was taken."""
+    low, high = ends
+    if low < high:
+        return merging.block(merged_values(samples, low, high, room))
+    rows = [sample.rows_at(low) for sample in samples]
+    return merging.run(low, rows[0], rows[1] if len(samples) > 1 else 0)
 
 
 def _ranges(samples: Sequence[Sample], room: int) -> Iterator[tuple[float, float]]:

@@ -17,6 +17,7 @@ from approvals.measures.histograms import BinRow, bins_parameters, bins_query
 from approvals.measures.merging import Merged
 from approvals.measures.ranges import FINITE, histogram_parameters, histogram_query
 from approvals.measures.scores import Floats
+from approvals.measures.spare import Spare
 from approvals.measures.tables import Table, TableError
 
 NUMBERS = {"number", "boolean"}
@@ -46,6 +47,10 @@ class Sample(ABC):
     @abstractmethod
     def values(self, low: float, high: float) -> Floats:
         """The numbers from low to high, in any order; not to be changed."""
+
+    def put(self, merged: Merged, low: float, high: float, *, second: bool) -> None:
+        """Add the numbers from low to high to those of another sample."""
+        merged.add(self.values(low, high), second=second)
 
     @abstractmethod
     def rows_at(self, value: float) -> int:
@@ -181,9 +186,21 @@ class ColumnSample(Sample):
         n, low, high = self._table.fetch(f"SELECT COUNT(*), MIN(x), MAX(x) FROM ({self._rows}) AS r WHERE {FINITE}")[0]
         return int(n), low, high
 
+    @property
+    def spare(self) -> Spare:
+        """Memory that one range after the other may be put in."""
+        return self._table.spare
+
     def values(self, low: float, high: float) -> Floats:
-        found = self._table.block(f"SELECT x FROM ({self._rows}) AS r WHERE x BETWEEN ? AND ?", (low, high))
+        found = self._table.block(self._between, (low, high))
         return np.asarray(found["x"], dtype=np.float64)
+
+    def put(self, merged: Merged, low: float, high: float, *, second: bool) -> None:
+        self._table.each_piece(self._between, lambda piece: merged.add(piece, second=second), (low, high))
+
+    @property
+    def _between(self) -> str:
+        return f"SELECT x FROM ({self._rows}) AS r WHERE x BETWEEN ? AND ?"
 
     def rows_at(self, value: float) -> int:
         return int(self._table.fetch(f"SELECT COUNT(*) FROM ({self._rows}) AS r WHERE x = ?", [value])[0][0])
@@ -273,9 +290,10 @@ def merged_values(samples: Sequence[Sample], low: float, high: float, room: int)
     ours = [sample.merged for sample in samples if isinstance(sample, MergedSample)]
     if len(ours) == 2 and ours[0] is ours[1]:
         return ours[0]
-    merged = Merged(room)
+    spares = [sample.spare for sample in samples if isinstance(sample, ColumnSample)]
+    merged = Merged(room, spares[0] if spares else None)
     for place, sample in enumerate(samples):
-        merged.add(sample.values(low, high), second=place > 0)
+        sample.put(merged, low, high, second=place > 0)
     return merged
 
 

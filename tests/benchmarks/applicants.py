@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+LEVELS = {"sex": 3, "race": 5, "age_band": 6, "region": 12, "purpose": 40}
+"""Different values of the columns that make groups."""
+
 
 def make_table(path: Path, rows: int, *, shifted: bool) -> None:
     """Twelve columns of applicants: skewed groups, scores that go with labels, some amounts missing."""

@@ -11,6 +11,7 @@ is named with what it said, and the run goes on.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import sys
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks.applicants import make_table
+from tests.benchmarks.applicants import LEVELS, make_table
 from tests.benchmarks.goals import SCAN, unmeasured, verdict
 from tests.benchmarks.peers import ATTRIBUTES, MORE_ATTRIBUTES
 from tests.benchmarks.running import Compared, Spent, compare, median_of, run
@@ -85,12 +86,13 @@ def _lines(task: str, rows: int, path: Path, other: Path) -> Iterator[tuple[str,
 def _growth(path: Path, rows: int, say: Say) -> None:
     """Our time by the number of attributes, and so of groups; the median of three runs."""
     say(f"\nGrowth with attributes and groups at {rows:,} rows (wall s, processor s):\n")
-    say("| attributes | counting only | whole fairness of their intersection |\n|---|---|---|")
+    say("| attributes | groups | counting only | whole fairness of their intersection |\n|---|---|---|---|")
     for count in range(len(MORE_ATTRIBUTES) + 1):
         asked = [f"counting by {count}"] + ([f"intersection of {count}"] if 0 < count <= len(ATTRIBUTES) else [])
         found = [median_of(task, path, runs=3) for task in asked]
         cells = [f"{one.wall:.3f}, {one.processor:.3f}" if isinstance(one, Spent) else one for one in found]
-        say(f"| {count} | {' | '.join((*cells, '')[:2])} |")
+        groups = math.prod(LEVELS[name] for name in MORE_ATTRIBUTES[:count])
+        say(f"| {count} | {groups:,} | {' | '.join((*cells, '')[:2])} |")
 
 
 def _rows(rows: int, tasks: tuple[str, ...], path: Path, other: Path, say: Say) -> dict[tuple[str, str], Compared]:

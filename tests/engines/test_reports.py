@@ -1,5 +1,6 @@
 """Reports of the reference tables say the same wherever the table lies: counts to the last digit, numbers to 1e-9."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -56,7 +57,9 @@ REPORTS = {
 def differing(found, expected, place=""):
     """Places at which two reports differ."""
     if hasattr(expected, "__dataclass_fields__"):
-        found, expected = vars(found), vars(expected)
+        found, expected = (
+            {field.name: getattr(side, field.name) for field in dataclasses.fields(side)} for side in (found, expected)
+        )
     if isinstance(expected, dict):
         if found.keys() != expected.keys():
             return [f"{place}: {sorted(map(str, found.keys() ^ expected.keys()))}"]
