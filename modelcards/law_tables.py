@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from modelcards.card import Cell, Table
+from modelcards.column_widths import NUMBER, percentages
+from modelcards.printing import printed
 
 APPLICANTS = "# of Applicants"
 """The first column that counts; those before it are headings."""
@@ -27,19 +29,23 @@ class Heading:
 
 @dataclass(frozen=True)
 class Line:
-    """One category: the headings that begin with it, and its numbers."""
+    """One category: the headings that begin with it, and its cells with whether each is a number."""
 
     headings: tuple[Heading, ...]
-    cells: tuple[Cell, ...]
+    cells: tuple[tuple[Cell, bool], ...]
 
 
 @dataclass(frozen=True)
 class LawSheet:
-    """A table with its lines in groups by their outermost heading, and how many lines are not printed."""
+    """A table with its lines in groups by their outermost heading, and how many lines are not printed.
+
+    `widths` are those of all columns, of headings too, in percent.
+    """
 
     title: str
     headings: int
     columns: tuple[str, ...]
+    widths: tuple[float, ...]
     groups: tuple[tuple[Line, ...], ...]
     note: str
     left_out: int
@@ -55,11 +61,14 @@ def law_sheet(table: Table, *, longest: int) -> LawSheet:
     depth = max(table.columns.index(APPLICANTS) if APPLICANTS in table.columns else 1, 1)
     shown = table.rows[:longest]
     keys = [tuple("" if cell is None else str(cell) for cell in row[:depth]) for row in shown]
-    lines = [Line(_headings(keys, place), row[depth:]) for place, row in enumerate(shown)]
+    cells = [tuple((cell, NUMBER.fullmatch(printed(cell)) is not None) for cell in row[depth:]) for row in shown]
+    lines = [Line(_headings(keys, place), numbers) for place, numbers in enumerate(cells)]
+    texts = [[*key, *(printed(cell) for cell, _ in numbers)] for key, numbers in zip(keys, cells, strict=True)]
     return LawSheet(
         title=table.title,
         headings=depth,
         columns=table.columns[depth:],
+        widths=percentages([*[""] * depth, *table.columns[depth:]], texts),
         groups=tuple(_groups(keys, lines)),
         note=table.note,
         left_out=len(table.rows) - len(shown),

@@ -193,7 +193,10 @@ def _printed(table: LawTable) -> NumberTable:
     if table.median is not None:
         notes.append(f"The scoring rate is the share of scores above the median, {number(table.median)}.")
     if any(category.excluded for category in table.categories):
-        notes.append(f"Categories of under 2 % of the data are left out of the impact ratios: {table.justification}")
+        notes.append(
+            f"Categories of under 2 % of the data are left out of the impact ratios: {table.justification}".rstrip(".")
+            + "."
+        )
     laid_out = layout(table.attributes, table.categories)
     return NumberTable(
         title=heading(table.attributes, table.categories),

@@ -77,7 +77,8 @@ def test_an_attack_makes_no_element_and_no_attribute_of_the_page(name):
         elements_of(rendering.html(document)) for document in (smallest_card(), poisoned(smallest_card(), poison))
     )
     made_by_markdown = {(tag, ()) for tag in printable.TAGS}
-    assert after.found - before.found <= made_by_markdown
+    for_long_texts = {("tr", ("class",))}
+    assert after.found - before.found <= made_by_markdown | for_long_texts
     assert [address for address in after.addresses if not address.startswith(("#", "data:image/svg+xml;base64,"))] == []
 
 

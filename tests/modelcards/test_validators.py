@@ -55,8 +55,8 @@ def document(said):
     lines = [
         "# What other programs say about the cards",
         "",
-        "Written by `make cards-validation`: a card of each kind of model is issued by the portal's use cases, and",
-        "these programs judge it. `tests/modelcards/test_validators.py` demands the same at each run of the tests.",
+        "Written by `make cards-validation`: a card of each kind of model is issued through the portal's use cases,",
+        "and these programs judge it. `tests/modelcards/test_validators.py` demands the same at each run of the tests.",
         "B-B is what a portal without a timestamp authority makes, B-LTA what one with an authority makes (here one of",
         "the tests' own). `pdfsig` ends with 0 for a changed file, too, so its words are read.",
     ]
