@@ -38,6 +38,7 @@ from approvals.requirements.base import (
     WaiverFact,
 )
 from approvals.stages import Stage
+from portal import ledger
 
 
 def load(version: ModelVersion) -> Case:
@@ -138,7 +139,7 @@ def _nested(flat: Mapping[tuple[str, str], str]) -> dict[str, dict[str, str]]:
 
 
 def _name(user: Any) -> str:
-    return str(user.get_full_name() or user.get_username())
+    return ledger.printed_name(user)
 
 
 def _evidence(version: ModelVersion) -> dict[str, EvidenceFact]:

@@ -152,7 +152,7 @@ def _thresholds_fixed(version: ModelVersion) -> dict[str, Any]:
     return {
         "policy": str(policy),
         "digest": policy.digest,
-        "by": (by.get_full_name() or by.get_username()) if by else "",
+        "by": ledger.printed_name(by) if by else "",
         "at": policy.published_at.isoformat() if policy.published_at else "",
     }
 
@@ -283,7 +283,7 @@ def stop(*, run_id: int, actor: User, now: datetime | None = None) -> CheckRun:
             raise Refused("The run is over; there is nothing to stop.")
         with voiding.watched(version, actor=actor):
             run.status, run.verdict, run.token, run.finished_at = RunStatus.CRASHED, Verdict.ERROR, None, now
-            by = actor.get_full_name() or actor.get_username()
+            by = ledger.printed_name(actor)
             run.sentences = [f"{by} stopped the run at {run.progress} %; it says nothing about the model."]
             run.save()
         ledger.record(

@@ -73,7 +73,7 @@ def delegate(
                 "delegation": row.pk,
                 "role": row.role,
                 "delegate": to.pk,
-                "name": to.get_full_name() or to.get_username(),
+                "name": ledger.printed_name(to),
                 "starts_on": starts_on.isoformat(),
                 "ends_on": ends_on.isoformat(),
             },

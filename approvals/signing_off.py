@@ -168,7 +168,7 @@ def _why_not(  # noqa: PLR0911  (one sentence each)
 
 
 def _name(user: User) -> str:
-    return user.get_full_name() or user.get_username()
+    return ledger.printed_name(user)
 
 
 def _open_stages(case: Case) -> tuple[Stage, ...]:

@@ -180,9 +180,7 @@ def in_words(model: RegisteredModel) -> str:
     override = assessment.overrides.filter(confirmed_at__isnull=False).order_by("-confirmed_at").first()
     if override is None or override.confirmed_by is None:
         return words
-    names = " and ".join(
-        one.get_full_name() or one.get_username() for one in (override.asked_by, override.confirmed_by)
-    )
+    names = " and ".join(ledger.printed_name(one) for one in (override.asked_by, override.confirmed_by))
     return f"{words} Overridden by {names}: {override.reason}"
 
 

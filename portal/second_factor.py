@@ -85,7 +85,7 @@ def remove(*, person: User, by: User) -> None:
         removed, _ = TOTPDevice.objects.filter(user=person).delete()
         if not removed:
             raise Refused("No one-time codes are set up.")
-        who = "You" if by == person else (by.get_full_name() or by.get_username())
+        who = "You" if by == person else ledger.printed_name(by)
         _tell(
             person,
             PortalEvent.CODES_REMOVED,

@@ -29,7 +29,7 @@ django.setup()
 
 from tests.cast import cast
 from tests.databases import committed_database
-from tests.longest import rank
+from tests.longest import rank, together
 from tests.validation import Validation
 
 __all__ = ["cast", "committed_database"]
@@ -96,8 +96,8 @@ def _emptying_tables_between_tests():
         yield
 
 
-class ByFileAndPortal(LoadFileScheduling):  # type: ignore[misc]  # no types there
-    """Where processes share the tests, each file stays in one; so do all tests that look at the served portal.
+class ByFileAndWhatIsShared(LoadFileScheduling):  # type: ignore[misc]  # no types there
+    """Where processes share the tests, each file stays in one; so do files that share what takes long to make.
 
     Files are handed out in the order of collection, the longest first, so that the processes end together.
     """
@@ -107,7 +107,7 @@ class ByFileAndPortal(LoadFileScheduling):  # type: ignore[misc]  # no types the
         super().__init__(config, log)
 
     def _split_scope(self, nodeid):
-        return "tests/browser" if nodeid.startswith("tests/browser/") else super()._split_scope(nodeid)
+        return together(nodeid) or super()._split_scope(nodeid)
 
 
 def pytest_xdist_setupnodes():
@@ -117,7 +117,7 @@ def pytest_xdist_setupnodes():
 
 def pytest_xdist_make_scheduler(config, log):
     """Called only where the tests run in several processes."""
-    return ByFileAndPortal(config, log)
+    return ByFileAndWhatIsShared(config, log)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -130,6 +130,7 @@ def pytest_collection_finish():
     """What is loaded by now stays to the end; looking for garbage in it again and again takes a tenth of all time."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_unconfigure():

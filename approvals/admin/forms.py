@@ -20,6 +20,7 @@ from approvals.models.signoffs import SignOffDecision
 from approvals.plain_yaml import plain_yaml
 from approvals.signing_off import Condition
 from approvals.stages import REVIEW_STAGES, Role, Stage
+from portal import ledger
 from portal.errors import BadInput, DomainError
 
 CONDITIONS = 3
@@ -41,7 +42,7 @@ class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]  # takes no
 
     def label_from_instance(self, obj: Any) -> str:
         """Full name with user name."""
-        return f"{obj.get_full_name() or obj.get_username()} ({obj.get_username()})"
+        return f"{ledger.printed_name(obj)} ({obj.get_username()})"
 
 
 def people_of(model: RegisteredModel) -> Any:

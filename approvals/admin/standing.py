@@ -22,6 +22,7 @@ from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import parse
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Blocker, Stage, Tier, Transition, in_sentence, stages_up_to
+from portal import ledger
 from portal.models import LedgerHead
 
 Found = TypeVar("Found")
@@ -125,7 +126,7 @@ def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
                     stage=state.stage.label,
                     role=role.label,
                     tier=Tier(version.model.risk_tier).label,
-                    submitted_by=version.submitted_by.get_full_name() or version.submitted_by.get_username(),
+                    submitted_by=ledger.printed_name(version.submitted_by),
                     since=version.stage_entered_at,
                     others_open=others,
                     due=time.in_words if time else again,

@@ -18,7 +18,7 @@ from approvals.admin.acting import person, sent, status_of
 from approvals.admin.forms import ActForm, code_field, long_text, password_field
 from approvals.models import RegisteredModel, TierOverride
 from approvals.stages import Tier
-from portal import reauthentication
+from portal import ledger, reauthentication
 from portal.errors import DomainError
 
 
@@ -119,7 +119,7 @@ def confirm_override(request: HttpRequest, model_id: int, override_id: int) -> H
         tier_assessment.confirm_override(override_id=row.pk, actor=user, proof=proof, http_request=request)
         return f"The model is in the {row.get_tier_display().lower()} tier now."
 
-    by = row.asked_by.get_full_name() or row.asked_by.get_username()
+    by = ledger.printed_name(row.asked_by)
     intro = f"{row}, asked by {by}: {row.reason}"
     why = tier_assessment.why_not_confirm(row, user)
     return _serve(request, model, form, run, title=f"Confirm the tier of {model}", intro=intro, why=why, button="Sign")
@@ -179,10 +179,8 @@ def panel_of(model: RegisteredModel, user: Any) -> dict[str, Any]:
             {
                 "row": row,
                 "may_confirm": not tier_assessment.why_not_confirm(row, user),
-                "by": row.asked_by.get_full_name() or row.asked_by.get_username(),
-                "confirmed": (row.confirmed_by.get_full_name() or row.confirmed_by.get_username())
-                if row.confirmed_by
-                else "",
+                "by": ledger.printed_name(row.asked_by),
+                "confirmed": ledger.printed_name(row.confirmed_by) if row.confirmed_by else "",
             }
             for row in overrides
         ],

@@ -22,6 +22,7 @@ from approvals.requirements.evidence import EvidenceRequirement
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Role, Stage, in_sentence
 from approvals.timeline import standing_sign_offs
+from portal import ledger
 
 OK, BAD, WAIT, UNKNOWN = "ok", "bad", "wait", "unknown"
 VERDICTS = {
@@ -320,7 +321,7 @@ def _missing(
 
 def name_of(user: User | None) -> str:
     """A person's name for reading; the portal itself where nobody acted."""
-    return "The portal" if user is None else (user.get_full_name() or user.get_username())
+    return "The portal" if user is None else ledger.printed_name(user)
 
 
 def requirements_of(document: PolicyDocument) -> list[tuple[Stage, Any]]:

@@ -120,7 +120,7 @@ class PersonAdmin(Recorded, UserAdmin):  # type: ignore[type-arg]
                 notify.notify(
                     recipients=[obj],
                     event=PortalEvent.PASSWORD_SET,
-                    text=f"{user.get_full_name() or user.get_username()} set a new password for your account. "
+                    text=f"{ledger.printed_name(user)} set a new password for your account. "
                     "Change it before you sign anything, and object if you did not ask for it.",
                     link="/password_change/",
                     asks_for_act=True,

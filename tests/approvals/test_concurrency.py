@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 
 from approvals import permissions
 from approvals.models import ModelVersion, SignOff
@@ -16,7 +17,9 @@ from tests.databases import at_once
 
 pytestmark = pytest.mark.both_engines
 GATES = {"scoping": [{"signoffs": {"role": "business_analyst", "people": 2}}]}
-THREADS, VERSIONS = 16, 60
+THREADS = 16
+# SQLite has one writer for all, and the queue must hold for long; PostgreSQL locks the row of each version by itself.
+VERSIONS = {"sqlite": 60, "postgresql": 20}
 
 
 def attempt(act):
@@ -44,11 +47,11 @@ def analysts(cast, model, count):
     return people
 
 
-@pytest.mark.timeout(600)  # only for what is broken: it is a thousand signatures
+@pytest.mark.timeout(600)  # only for what is broken: on SQLite it is a thousand signatures
 def test_g1_sixteen_people_sign_many_versions_at_once_and_each_signature_counts_once(crowd):
     model = crowd.model()
     people = analysts(crowd, model, THREADS)
-    versions = [crowd.version(model, number=f"1.{number}") for number in range(VERSIONS)]
+    versions = [crowd.version(model, number=f"1.{number}") for number in range(VERSIONS[connection.vendor])]
     requests = {version.pk: crowd.request(version, Role.BUSINESS_ANALYST) for version in versions}
 
     def work(place):
