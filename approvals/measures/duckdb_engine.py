@@ -107,7 +107,8 @@ class Workbench:
         columns = self.load(source, relation)
         if source.header is None:
             cells = ", ".join(f"c{place}" for place in range(len(columns)))
-            rows = f"(SELECT * FROM read_parquet({_listed(source.files)}{_NO_FOLDERS}))"
+            types = _parquet_columns(self._connection, source)[1]
+            rows = f"(SELECT * FROM read_parquet({_listed(source.files)}{_NO_FOLDERS}{types}))"
             self.run(f"CREATE OR REPLACE VIEW {relation} AS SELECT * FROM {rows} AS s({cells})", about=source.name)
         return columns
 
@@ -177,24 +178,28 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: s
     width = len(header.names)
     # Named as no folder's key can be.
     types = ", ".join(f"'{position}': 'VARCHAR'" for position in range(width))
-    missing = ", ".join(_literal(text) for text in MISSING_TEXTS)
-    cells = ", ".join(
-        f'CASE WHEN TRIM("{position}") IN ({missing}) THEN NULL ELSE "{position}" END AS c{position}'
-        for position in range(width)
-    )
     keys = _folder_keys(source, header.names)
-    cells = ", ".join([cells, *(f"{_quoted(key)} AS c{width + i}" for i, key in enumerate(keys))])
-    rows = (
-        f"(SELECT {cells} FROM read_csv({_listed(source.files)}, auto_detect=false, header=true, compression='none', "
+    missing = _literal("|".join(re.escape(text) for text in MISSING_TEXTS))
+    # A pattern and not a list, which the engine would make a join of its own for each column.
+    cells = [
+        f'CASE WHEN regexp_full_match(TRIM("{position}"), {missing}) THEN NULL ELSE "{position}" END AS c{position}'
+        for position in range(width)
+    ]
+    cells += [f"{_quoted(key)} AS c{width + i}" for i, key in enumerate(keys)]
+    file = (
+        f"read_csv({_listed(source.files)}, auto_detect=false, header=true, compression='none', "
         f"delim={_literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
-        f"null_padding=false, ignore_errors=false{_FOLDERS if keys else _NO_FOLDERS})) AS s"
+        f"null_padding=false, ignore_errors=false{_FOLDERS if keys else _NO_FOLDERS})"
     )
-    width += len(keys)
-    tests = ", ".join(csv_tests(f"c{position}") for position in range(width))
-    found = connection.execute(f"SELECT {tests} FROM {rows}").fetchall()[0]
+    found: list[int] = []
+    for start in range(0, len(cells), _TESTED_AT_ONCE):
+        part = cells[start : start + _TESTED_AT_ONCE]
+        tests = ", ".join(csv_tests(f"c{position}") for position in range(start, start + len(part)))
+        found += connection.execute(f"SELECT {tests} FROM (SELECT {', '.join(part)} FROM {file}) AS s").fetchall()[0]
+    rows = f"(SELECT {', '.join(cells)} FROM {file}) AS s"
     columns, stored = [], []
     for position, name in enumerate((*header.names, *keys)):
-        kind, type_name = csv_kind(*(int(count) for count in found[TESTS * position : TESTS * (position + 1)]))
+        kind, type_name = csv_kind(*found[TESTS * position : TESTS * (position + 1)])
         columns.append(Column(name=name, kind=kind))
         cell = f"LOWER(TRIM(c{position}))" if type_name != "VARCHAR" else f"c{position}"
         stored.append(f"CAST({cell} AS {type_name}) AS c{position}")
@@ -203,15 +208,9 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: s
 
 
 def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> _Loaded:
-    names = _parquet_names(connection, source.files[0])
-    for file in source.files[1:]:
-        if _parquet_names(connection, file) != names:
-            raise TableError(
-                f"The files of “{source.name}” do not have the same columns: “{file.name}” differs from "
-                f"“{source.files[0].name}”."
-            )
+    names, types = _parquet_columns(connection, source)
     keys = _folder_keys(source, names)
-    rows = f"read_parquet({_listed(source.files)}{_FOLDERS if keys else _NO_FOLDERS})"
+    rows = f"read_parquet({_listed(source.files)}{_FOLDERS if keys else _NO_FOLDERS}{types})"
     check_names(source.name, (*names, *keys))
     described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
     # DuckDB gives what folders say by the alphabet, and of folders around the table, too.
@@ -239,19 +238,49 @@ _Loaded = tuple[tuple[Column, ...], Mapping[str, str]]
 """Columns, and what makes the text of a cell out of that of the view `raw`, where there is one."""
 
 
-def _parquet_names(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[str, ...]:
-    rows = connection.execute("SELECT name, num_children FROM parquet_schema(?)", [str(path)]).fetchall()
+def _parquet_columns(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[tuple[str, ...], str]:
+    """The names of all columns, which every file must have, and how to read files that store them in other types.
+
+    DuckDB would cast every file to the types of the first, and so round 0.5 to a whole number without a word.
+    """
+    schemas = [_parquet_schema(connection, file) for file in source.files]
+    names = _names(schemas[0])
+    for place, schema in zip(source.places, schemas, strict=True):
+        if _names(schema) != names:
+            raise TableError(
+                f"The files of “{source.name}” do not have the same columns: “{place}” differs from "
+                f"“{source.places[0]}”."
+            )
+    return names, "" if len(set(schemas)) == 1 else _WIDEST_TYPES
+
+
+def _parquet_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[tuple[Any, ...], ...]:
+    return tuple(
+        connection.execute(
+            "SELECT name, num_children, type, type_length, converted_type, scale, precision, logical_type "
+            "FROM parquet_schema(?)",
+            [str(path)],
+        ).fetchall()
+    )
+
+
+def _names(schema: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
     names: list[str] = []
     position = 1
-    while position < len(rows):
-        names.append(str(rows[position][0]))
+    while position < len(schema):
+        names.append(str(schema[position][0]))
         open_nodes = 1
         while open_nodes:
-            open_nodes += int(rows[position][1] or 0) - 1
+            open_nodes += int(schema[position][1] or 0) - 1
             position += 1
     return tuple(names)
 
 
+_WIDEST_TYPES = ", union_by_name=true"
+_TESTED_AT_ONCE = 100
+"""Columns of a CSV whose kinds are counted in one reading: what a reading needs grows faster than their number."""
+_TESTED_AT_ONCE = 100
+"""Columns of a CSV whose kinds are counted in one reading: what planning it takes grows with their square."""
 _FOLDERS = ", hive_partitioning=true, hive_types_autocast=false"
 _NO_FOLDERS = ", hive_partitioning=false"
 

@@ -59,8 +59,8 @@ def plain_source(
         else:
             plain = named
         found = formats.pop()
-        header = _common_header(path, plain) if found == "csv" else None
         places = tuple(_place(file, path) for file in named)
+        header = _common_header(path, plain, places) if found == "csv" else None
         yield Source(path.name, found, tuple(file.resolve() for file in plain), header, places)
 
 
@@ -119,12 +119,11 @@ def _unpacked(packed: Path, plain: Path) -> Path:
     return plain
 
 
-def _common_header(path: Path, files: list[Path]) -> Header:
+def _common_header(path: Path, files: list[Path], places: Sequence[Path]) -> Header:
     headers = [read_header(file) for file in files]
-    for file, header in zip(files, headers, strict=True):
+    for place, header in zip(places, headers, strict=True):
         if header != headers[0]:
             raise TableError(
-                f"The files of “{path.name}” do not have the same columns: “{file.name}” differs from "
-                f"“{files[0].name}”."
+                f"The files of “{path.name}” do not have the same columns: “{place}” differs from “{places[0]}”."
             )
     return headers[0]

@@ -5,6 +5,7 @@ import gzip
 import duckdb
 import pytest
 
+from approvals.measures.reading import MISSING_TEXTS
 from approvals.measures.sources import ALWAYS_UNPACKED
 from approvals.measures.tables import TableError, open_table
 
@@ -156,3 +157,46 @@ def test_words_in_a_table_are_not_taken_for_what_the_machine_says(tmp_path):
     path.write_text("a,b\n1,2\n3,4,No such file or directory: Permission denied\n")
     with pytest.raises(TableError, match="3 instead of 2 columns in line 3"):
         open_table(path).__enter__()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind", "levels"),
+    [
+        ("BIGINT '1'", "DOUBLE '0.5'", "number", {0.5: 1, 1: 1}),
+        ("DOUBLE '0.5'", "BIGINT '1'", "number", {0.5: 1, 1: 1}),
+        ("REAL '0.5'", "DOUBLE '0.1'", "number", {0.1: 1, 0.5: 1}),
+        ("TINYINT '1'", "BIGINT '9007199254740993'", "number", {1: 1, 9007199254740993: 1}),
+        ("CAST(NULL AS INTEGER)", "'a'", "text", {"a": 1, None: 1}),
+        ("1", "'a'", "text", {"1": 1, "a": 1}),
+    ],
+)
+def test_files_that_store_a_column_in_other_types_lose_no_digit(tmp_path, first, second, kind, levels):
+    _parquet(tmp_path / "t" / "1.parquet", f"SELECT {first} AS x, 7 AS y")
+    _parquet(tmp_path / "t" / "2.parquet", f"SELECT {second} AS x, 7 AS y")
+    with open_table(tmp_path / "t") as table:
+        assert table.column("x").kind == kind
+        assert table.levels("x") == levels
+        assert table.levels("y") == {7: 2}
+
+
+def test_files_with_other_columns_are_named_by_their_folders(tmp_path):
+    _parquet(tmp_path / "t" / "d=1" / "part.parquet", "SELECT 7 AS x")
+    _parquet(tmp_path / "t" / "d=2" / "part.parquet", "SELECT 7 AS y")
+    with pytest.raises(TableError, match=r"“d=2/part\.parquet” differs from “d=1/part\.parquet”"):
+        open_table(tmp_path / "t").__enter__()
+
+
+def test_many_columns_need_no_more_memory_than_their_cells(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"c{i}" for i in range(150)) + "\n" + ",".join(["NA", "1.5", "x"] * 50) + "\n")
+    with open_table(path, memory_limit_mb=64) as table:
+        assert [column.kind for column in table.columns[147:]] == ["other", "number", "text"]
+        assert sum(table.missing().values()) == 50
+
+
+@pytest.mark.parametrize("text", MISSING_TEXTS)
+def test_every_way_to_write_no_value_is_missing(tmp_path, text):
+    path = tmp_path / "t.csv"
+    path.write_text(f"x,y\n{text},1\n {text} ,1\nx{text},1\n")
+    with open_table(path) as table:
+        assert table.missing() == {"x": 2, "y": 0}
