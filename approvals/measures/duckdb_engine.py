@@ -172,8 +172,8 @@ def _raw(relation: str) -> str:
 
 
 def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> _Loaded:
-    for file in source.files:
-        refuse_zero_bytes(file)
+    for path in source.files:
+        refuse_zero_bytes(path)
     header = source.header or read_header(source.files[0])
     width = len(header.names)
     # Named as no folder's key can be.
