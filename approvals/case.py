@@ -249,7 +249,9 @@ def _findings(version: ModelVersion) -> tuple[FindingFact, ...]:
 
 
 def _mitigations(version: ModelVersion) -> tuple[MitigationFact, ...]:
-    rows = MitigationPlan.objects.filter(version=version).select_related("owner", "failed_run").order_by("pk")
+    # Of a run, its key is looked at; its drawings and readings are most of a database.
+    beside = ("failed_run__charts", "failed_run__log", "failed_run__reading")
+    rows = MitigationPlan.objects.filter(version=version).select_related("owner", "failed_run").defer(*beside)
     return tuple(
         MitigationFact(
             id=row.pk,
@@ -263,7 +265,7 @@ def _mitigations(version: ModelVersion) -> tuple[MitigationFact, ...]:
             recorded_by=row.recorded_by_id,
             recorded_at=row.recorded_at,
         )
-        for row in rows
+        for row in rows.order_by("pk")
     )
 
 

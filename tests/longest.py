@@ -25,6 +25,8 @@ TOGETHER = (
         "tests/modelcards/test_signing.py",
         "tests/modelcards/test_hardware.py",
         "tests/modelcards/test_inspection.py",
+        "tests/modelcards/test_countersignatures.py",
+        "tests/modelcards/test_renewals.py",
     ),
 )
 """Files that share what takes long to make: one process has them all."""
@@ -45,8 +47,6 @@ LONGEST = (
     "tests/portal/test_processes.py",
     "tests/test_database_killed.py",
     "tests/approvals/checks/test_hostile_tables.py",
-    "tests/modelcards/test_countersignatures.py",
-    "tests/modelcards/test_renewals.py",
     "tests/monitoring/",
     "tests/test_access_matrix.py",
     "tests/modelcards/",
