@@ -103,8 +103,8 @@ def _different(table: Table, cell: str, part_rows: int) -> int:
 
 def _of_few(table: Table, cell: str) -> NumberSummary | None:
     """The summary from rows per value; nothing for too many values."""
-    counted = f"SELECT {cell} AS v, n FROM ({table.engine.rows_by([cell])}) AS r WHERE {cell} IS NOT NULL"
-    found = table.arrays(f"SELECT CAST(v AS DOUBLE) AS x, n FROM ({counted}) AS s ORDER BY x LIMIT {MANY + 1}")
+    by_value = f"({table.engine.rows_by([cell])}) AS r WHERE {cell} IS NOT NULL"
+    found = table.arrays(f"SELECT CAST({cell} AS DOUBLE) AS x, n FROM {by_value} ORDER BY x LIMIT {MANY + 1}")
     if len(found["x"]) > MANY:
         return None
     values, rows = np.asarray(found["x"], dtype=np.float64) + 0.0, np.asarray(found["n"], dtype=np.int64)

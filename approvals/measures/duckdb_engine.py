@@ -186,7 +186,7 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: s
         for position in range(width)
     ]
     cells += [f"{_quoted(key)} AS c{width + i}" for i, key in enumerate(keys)]
-    file = (
+    read = (
         f"read_csv({_listed(source.files)}, auto_detect=false, header=true, compression='none', "
         f"delim={_literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
         f"null_padding=false, ignore_errors=false{_FOLDERS if keys else _NO_FOLDERS})"
@@ -195,8 +195,8 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: s
     for start in range(0, len(cells), _TESTED_AT_ONCE):
         part = cells[start : start + _TESTED_AT_ONCE]
         tests = ", ".join(csv_tests(f"c{position}") for position in range(start, start + len(part)))
-        found += connection.execute(f"SELECT {tests} FROM (SELECT {', '.join(part)} FROM {file}) AS s").fetchall()[0]
-    rows = f"(SELECT {', '.join(cells)} FROM {file}) AS s"
+        found += connection.execute(f"SELECT {tests} FROM (SELECT {', '.join(part)} FROM {read}) AS s").fetchall()[0]
+    rows = f"(SELECT {', '.join(cells)} FROM {read}) AS s"
     columns, stored = [], []
     for position, name in enumerate((*header.names, *keys)):
         kind, type_name = csv_kind(*found[TESTS * position : TESTS * (position + 1)])
@@ -336,6 +336,11 @@ def _sentence(name: str, message: str) -> str:
         return f"The table “{name}” has a line longer than two megabytes{where}; no table of values has."
     if "unterminated quote" in message:
         return f"The table “{name}” has a quotation mark that never closes{where}; correct that line."
+    if "invalid state" in message:
+        return (
+            f"The table “{name}” is not written as CSV is: some lines end in another way than others (CR LF, LF), or "
+            "something stands behind a closing quotation mark; save it anew."
+        )
     return f"The table “{name}” cannot be read{where}: it is damaged or not a well-formed CSV or Parquet file."
 
 

@@ -49,7 +49,9 @@ def parquet_cell(cell: str, type_name: str) -> tuple[Kind, str]:
         return "number", cell
     if type_name in {"FLOAT", "DOUBLE"} or type_name.startswith("DECIMAL"):
         number = f"CAST({cell} AS DOUBLE)"
-        return "number", f"CASE WHEN isnan({number}) THEN NULL ELSE {number} END"
+        # Not by isnan: where a file's statistics name the least and the greatest number, which NaN is never among,
+        # DuckDB takes it that there is none.
+        return "number", f"CASE WHEN isfinite({number}) OR isinf({number}) THEN {number} END"
     if type_name == "BOOLEAN":
         return "boolean", cell
     if type_name == "DATE" or type_name.startswith("TIMESTAMP"):

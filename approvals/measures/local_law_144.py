@@ -21,6 +21,7 @@ from approvals.measures.intervals import wilson
 from approvals.measures.labels import UNKNOWN, Value, group_label, group_text, positive_level, same_value
 from approvals.measures.law_categories import is_a_category, of_any_race
 from approvals.measures.performance import with_interval
+from approvals.measures.rows import row_texts
 from approvals.measures.scores import Floats
 from approvals.measures.tables import Table, TableError
 from approvals.measures.values import Measure, not_computable
@@ -118,7 +119,7 @@ def scoring_tables(
     lower, median = _middle(values[scored])
     # No score lies between the two middle ones, so above their middle is above the lower, whatever rounding does.
     above = (values > lower).tolist()
-    texts = {name: table.texts(name) for name in dict.fromkeys(itertools.chain.from_iterable(names_of))}
+    texts = {name: _written(table, name) for name in dict.fromkeys(itertools.chain.from_iterable(names_of))}
     found = []
     for names in names_of:
         rows = zip(zip(*(texts[name] for name in names), strict=True), above, scored.tolist(), strict=True)
@@ -128,6 +129,13 @@ def scoring_tables(
             cells[_key(group), is_above] += count
         found.append(replace(_table(names, "scoring", cells, int((~scored).sum()), justification), median=median))
     return tuple(found)
+
+
+def _written(table: Table, column: str) -> list[str | None]:
+    """The column row by row, a number as it is written elsewhere: 1 and 1.0 are one category."""
+    rows = row_texts(table, column)
+    names = [*rows.texts, None]
+    return [names[position] for position in rows.positions.tolist()]
 
 
 def _middle(values: Floats) -> tuple[float, float]:

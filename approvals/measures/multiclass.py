@@ -106,7 +106,7 @@ def multiclass_performance(
     confusion = read_classes(cells, label=label, prediction=prediction)
     overall, by_class = confusion_measures(confusion, level=level, draws=draws, seed=seed)
     if named:
-        found = read_scores(table, label=label, columns=named)
+        found = read_scores(table, label=label, columns=_of_classes(named, confusion.classes))
         overall |= class_score_measures(found, level=level)
         for name, area in class_areas(found, confusion.classes, level=level).items():
             by_class[name]["roc_auc"] = area
@@ -149,6 +149,18 @@ def read_classes(cells: Mapping[tuple[Value, Value], int], *, label: str, predic
         cells=tuple(tuple(rows[one, other] for other in classes) for one in classes),
         left_out=sum(count for pair, count in rows.items() if None in pair),
     )
+
+
+def _of_classes(columns: Mapping[str, str], classes: Sequence[str]) -> dict[str, str]:
+    """The score columns by class as the table writes it: 1.0 and 01 are its 1, True is its true."""
+    found: dict[str, str] = {}
+    for name, column in columns.items():
+        meant = [one for one in classes if _means_the_same(one, name)] if name not in classes else []
+        chosen = meant[0] if len(meant) == 1 else name
+        if chosen in found:
+            raise TableError(f"The class “{chosen}” is given two score columns; name one.")
+        found[chosen] = column
+    return found
 
 
 def _means_the_same(one: str, other: str) -> bool:

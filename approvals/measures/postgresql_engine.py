@@ -38,6 +38,7 @@ _FRACTIONS = {"float4", "float8", "numeric"}
 _DATES = {"date", "timestamp", "timestamptz"}
 _TEXTS = {"text", "varchar", "bpchar", "char", "name"}
 _DOUBLE, _QUESTION = re.compile(r"\bAS DOUBLE\b"), re.compile(r"\?")
+_NUMBER = re.compile(r"\bCAST\(((?:t\.)?c[0-9]+) AS DOUBLE\)")
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,21 @@ class PostgreSQLEngine(Engine):
     has_hash = False
 
     def __init__(
-        self, connection: psycopg.Connection[Any], name: str, relation: str, raw: _Raw, *, of_system: bool
+        self,
+        connection: psycopg.Connection[Any],
+        name: str,
+        relation: str,
+        raw: _Raw,
+        *,
+        booleans: frozenset[str],
+        of_system: bool,
     ) -> None:
+        """`booleans` are the cells that hold such."""
         self._connection = connection
         self._name = name
         self._relation = relation.replace("%", "%%")
         self._raw = raw
+        self._booleans = booleans
         self.of_system = of_system
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -88,8 +98,16 @@ class PostgreSQLEngine(Engine):
         self._connection.close()
 
     def _answers(self, asked: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
-        translated = _QUESTION.sub("%s", _DOUBLE.sub("AS DOUBLE PRECISION", asked.replace("%", "%%")))
+        cast = _NUMBER.sub(self._number, asked.replace("%", "%%"))
+        translated = _QUESTION.sub("%s", _DOUBLE.sub("AS DOUBLE PRECISION", cast))
         return self._asked(f"WITH t AS ({self._relation}) {translated}", parameters)
+
+    def _number(self, cast: re.Match[str]) -> str:
+        """PostgreSQL makes whole numbers of booleans, but no others."""
+        cell = cast[1]
+        if cell.removeprefix("t.") not in self._booleans:
+            return cast[0]
+        return f"CAST(CAST({cell} AS INTEGER) AS DOUBLE)"
 
     def _asked(self, whole: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
@@ -136,7 +154,9 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
         columns.append(Column(name, kind))
         cells.append(f"{cell} AS c{position}")
     rows = f"SELECT {', '.join(cells)} FROM {raw.relation} AS s"
-    return PostgreSQLEngine(connection, relation, rows, raw, of_system=of_system), tuple(columns)
+    booleans = frozenset(f"c{position}" for position, column in enumerate(columns) if column.kind == "boolean")
+    engine = PostgreSQLEngine(connection, relation, rows, raw, booleans=booleans, of_system=of_system)
+    return engine, tuple(columns)
 
 
 def _within(quoted: sql.Composable, window: Window | None) -> sql.Composable:

@@ -230,7 +230,10 @@ def grouped_rows(table: Table, score: str, label: str, *, positive: Value, by: S
 def _chosen(table: Table, score: str, label: str, positive: Value) -> Value:
     table.require(score, label)
     if table.column(score).kind not in {"number", "boolean"}:
-        raise TableError(f"The score column “{score}” of “{table.name}” must hold numbers in every row.")
+        raise TableError(
+            f"The score column “{score}” of “{table.name}” must hold numbers in every row; "
+            "write them as 1234.5, without signs of thousands or per cent."
+        )
     return positive_level(label, table.levels(label), positive)
 
 

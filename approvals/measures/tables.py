@@ -107,7 +107,10 @@ class Table:
     def require_numbers(self, column: str) -> None:
         """TableError unless the column holds numbers or booleans, or nothing at all."""
         if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
-            raise TableError(f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row.")
+            raise TableError(
+                f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row; "
+                "write them as 1234.5, without signs of thousands or per cent."
+            )
 
     def texts(self, column: str) -> list[str | None]:
         """The column as text in file order, None where missing."""

@@ -98,6 +98,22 @@ def test_bounds_in_an_engine_are_those_of_the_file_to_the_bit(engine):
     assert found[1] == found[0]
 
 
+def test_booleans_in_an_engine_are_those_of_the_file(engine, tmp_path):
+    path = tmp_path / "booleans.csv"
+    rows = [f"{y},{p},{s},{g}" for y, p, s, g in zip("ttftff", "ttttff", "567234", "tftf f", strict=True)]
+    named = {"t": "true", "f": "false", " ": ""}
+    spelled = [",".join(named.get(cell, f"0.{cell}") for cell in row.split(",")) for row in rows]
+    path.write_text("y,p,s,g\n" + "\n".join(spelled) + "\n")
+    found: list[Any] = []
+    for opened in (open_table(path), open_relation(*engine(path))):
+        with opened as table:
+            columns: dict[str, Any] = {"label": "y", "prediction": "p"}
+            report = fairness_reports(table, attributes=[["g"]], draws=0, score="s", **columns)
+            found.append((performance_report(table, score="s", draws=0, **columns), report, profile_report(table)))
+            found[-1] += (performance_report(table, score="g", draws=0, **columns), table.numbers("g").tolist()[:4])
+    assert differing(*found) == []
+
+
 LEAKS = {
     "p05_wine_multiclass": (class_leakage, class_missingness_leakage, "y_true"),
     "p04_diabetes_regression": (number_leakage, number_missingness_leakage, "y_true"),

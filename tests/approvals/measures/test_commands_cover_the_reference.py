@@ -361,3 +361,30 @@ def test_p12(reference, compas):
     drawn, recorded = pair["bootstrap"]["fpr"]["ratio"], expected["compas fpr ratio AA/white"]
     assert [drawn["lo"], drawn["hi"]] == pytest.approx([recorded["lo"], recorded["hi"]], abs=0.02)
     assert drawn["se"] == pytest.approx(recorded["se"], rel=0.1)
+
+
+def test_p01_as_it_was_published(reference, compas):
+    expected = reference("p01_compas_two_years.expected.json")["expected"]["published_by_propublica"]
+    found = answer("measure", compas, *TWO, "--group", "race")
+    groups = {"All": {**found["performance"], "count": found["performance"]["n"]}, **found["fairness_race"]["by_group"]}
+    for name, line in expected.items():
+        ours = groups[name]
+        assert {cell: line[cell] for cell in ("tn", "fp", "fn", "tp")} == {c: ours[c] for c in ("tn", "fp", "fn", "tp")}
+        assert ours["count"] == line["n"]
+        recall, fpr = line["tp"] / (line["tp"] + line["fn"]), ours["fpr"]
+        rates = {"fpr_pct": 100 * fpr, "fnr_pct": 100 * ours["fnr"], "ppv": ours["precision"], "sensitivity": recall}
+        rates |= {"specificity": 1 - fpr, "lr_plus": recall / fpr, "lr_minus": ours["fnr"] / (1 - fpr)}
+        rates |= {"prevalence": ours["prevalence" if name == "All" else "base_rate"]}
+        rates |= {"npv": line["tn"] / (line["tn"] + line["fn"])}
+        assert {key: round(value, 2) for key, value in rates.items()} == {key: line[key] for key in rates}
+
+
+def test_p06_as_it_was_published(reference, write_csv):
+    """Of the counts, not of the rows, of which other ones are Hispanic."""
+    tables = reference("p06_dcwp_selection_rows.expected.json")["expected"]["published_tables_from_counts"]
+    lines_of = {line["category"]: line for line in tables["race_ethnicity_as_published"]}
+    table = applicants(write_csv, lines_of)
+    found = answer("measure", table, "--prediction", "selected", "--group", "group", "--draws", 0)
+    printed = lines(found["local_law_144"]["group"])
+    for name, line in lines_of.items():
+        agrees(printed[name], line, absent={"/published_rate", "/published_impact_ratio"})

@@ -68,6 +68,7 @@ REFUSED = {
     "no name": (b"y,p,,g\n1,1,.9,a\n", "no name for column 3"),
     "short line": (b"y,p,s,g\n1,1\n", "2 instead of 4 columns in line 2"),
     "quotation mark": (b'y,p,s,g\n1,1,.9,"a\n', "never closes"),
+    "line ends of two ways": (ROWS.encode() + b"1,1,0.5,a\r\n", "end in another way"),
     "latin-1": ("y,p,s,g\n1,1,.9,Zoë\n".encode("latin-1"), "not UTF-8"),
     "utf-16": (ROWS.encode("utf-16"), "UTF-16"),
     "zip": (b"PK\x03\x04rest", "zip archive"),
@@ -496,3 +497,33 @@ def test_a_cost_that_no_sum_can_hold_is_refused(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(ROWS)
     assert "is no cost" in refusal("measure", path, *TWO, "--score", "s", "--cost", "FP=1e308")
+
+
+@pytest.mark.parametrize("score", ["0,5", "10%", "1 000"])
+def test_numbers_in_a_local_spelling_are_said_to_be_none(tmp_path, score):
+    path = tmp_path / "t.csv"
+    path.write_text(f"y;p;s\n1;1;{score}\n0;0;0\n")
+    assert "write them as 1234.5" in refusal("measure", path, *TWO, "--score", "s")
+
+
+@pytest.mark.parametrize(
+    ("classes", "named"), [(("01", "02", "3"), ("01", "2", "3.0")), (("True", "False", "true"), ("True", "False"))]
+)
+def test_a_class_is_known_in_any_spelling_of_its_value(tmp_path, classes, named):
+    path = tmp_path / "t.csv"
+    scores = ",".join(f"s{place}" for place in range(len(named)))
+    shares = [",".join(["0.5", *["0.25"] * (len(named) - 2), f"{0.5 if len(named) < 3 else 0.25}"])] * len(classes)
+    path.write_text(f"y,p,{scores}\n" + "".join(f"{c},{c},{s}\n" for c, s in zip(classes, shares, strict=True)))
+    given = [part for place, name in enumerate(named) for part in ("--class-score", f"{name}=s{place}")]
+    several = (*TWO, "--task", "multiclass", *given)
+    found = answer("measure", path, *several)["performance"]
+    assert found["roc_auc_ovr_macro"] == 0.5
+    first = found["classes"][0]
+    assert "two" in refusal("measure", path, *several, "--class-score", f"{first}=p")
+
+
+def test_large_numbers_close_together_have_their_own_spread(write_csv):
+    rows = [[9007199254740990 + step] for step in (0, 1, 1, 4, 5, 5, 5, 9)]
+    found = answer("compare", *(write_csv(["x"], rows, name) for name in ("a.csv", "b.csv")))["columns"]["x"]
+    steps = np.array([int(float(row[0])) - rows[0][0] for row in rows])
+    assert found["std_ref_ddof1"] == pytest.approx(float(steps.std(ddof=1)), rel=1e-12)

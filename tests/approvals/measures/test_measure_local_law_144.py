@@ -151,3 +151,16 @@ def test_scoring_rates_are_the_shares_strictly_above_the_median(tmp_path_factory
         assert found.unknown_rows == len(rows) - len(known)
         levels = [sorted({row[place] for row in rows if row[place] is not None}) for place in places]
         assert len(found.categories) == len(list(itertools.product(*levels)))
+
+
+def test_numbers_name_the_same_categories_in_both_kinds_of_tables(write_csv):
+    rows = [["1.0", 1, 9], ["1", 0, 8], ["-0.0", 1, 1], ["0.0", 0, 2], ["2.5", 1, 7], [None, 1, 3]]
+    with open_table(write_csv(["code", "selected", "score"], rows)) as table:
+        asked = [("code",)]
+        found = (
+            selection_tables(table, selected="selected", attributes=asked),
+            scoring_tables(table, score="score", attributes=asked),
+        )
+    for (part,) in found:
+        assert {line.label: line.n for line in part.categories} == {"0": 2, "1": 2, "2.5": 1}
+        assert part.unknown_rows == 1

@@ -1,8 +1,11 @@
+import base64
+
 import duckdb
 import numpy as np
 import pytest
 
 from approvals.measures.labels import group_text
+from approvals.measures.quality import out_of_range
 from approvals.measures.score_reading import read_score_groups
 from approvals.measures.tables import Column, TableError, open_table
 
@@ -171,6 +174,28 @@ def test_parquet_kinds_nan_and_nested_columns(tmp_path):
         assert table.missing()["f"] == 1
         assert table.missing()["blank"] == 1
     assert kinds == ["number", "number", "number", "boolean", "date", "other", "text"]
+
+
+OF_ARROW = (
+    "UEFSMRUAFWwVbCwVDBUAFQYVBhwYCAAAAAAAAPB/GAgAAAAAAADQPxYAKAgAAAAAAADwfxgIAAAAAAAA0D8REQAAAAIAAAAMAQAA"
+    "AAAAAOA/AAAAAAAA+H8AAAAAAADQPwAAAAAAAPh/AAAAAAAA8H8AAAAAAADoPxUEGSw1ABgGc2NoZW1hFQIAFQolAhgBcwAWDBkc"
+    "GRwmABwVChklBgAZGAFzFQAWDBbqARbqASYIPBgIAAAAAAAA8H8YCAAAAAAAANA/FgAoCAAAAAAAAPB/GAgAAAAAAADQPxERABkc"
+    "FQAVABUCADwpBhkmAAwAAAAW6gEWDCYIFuoBACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZHBwAAACsAAAAUEFS"
+    "MQ=="
+)
+"""s: 0.5, NaN, 0.25, NaN, infinity, 0.75, without nulls, as pyarrow 26 writes it: its statistics name no NaN."""
+
+
+def test_nan_is_missing_in_a_file_whose_statistics_do_not_tell_of_it(tmp_path):
+    path = tmp_path / "t.parquet"
+    path.write_bytes(base64.b64decode(OF_ARROW))
+    with open_table(path) as table:
+        assert table.missing() == {"s": 2}
+        assert table.levels("s") == {0.25: 1, 0.5: 1, 0.75: 1, np.inf: 1, None: 2}
+        assert table.distinct("s") == 4
+        assert out_of_range(table, "s", high=0.5).value == 2
+        summary = table.summary("s")
+        assert (summary.n, summary.missing, summary.not_finite, summary.maximum) == (3, 2, 1, 0.75)
 
 
 def test_damaged_parquet_is_refused(tmp_path):
