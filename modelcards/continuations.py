@@ -16,6 +16,7 @@ from modelcards.permitted import judge_change, store_number, store_objects
 from modelcards.revisions import COUNTER_FIELDS, STAMP_FIELDS, Material, prepared, revision
 
 STAMP, SIGNATURE, MATERIAL = "timestamp", "signature", "material"
+MOST_ADDITIONS = 40
 HOLE = re.compile(rb"<[0-9A-Fa-f]*>")
 BEFORE_HOLE = re.compile(rb"/Contents[\t\n\r ]*\Z")
 OF_SIGNATURES = {
@@ -60,6 +61,8 @@ def additions(pdf: bytes, end: int) -> tuple[Addition, ...]:
         sealed = pdf[:end]
         state = state_of(sealed)
         while good < len(pdf):
+            if len(found) == MOST_ADDITIONS:
+                raise NotReadable("there are more updates than a card has room for")
             update = read_increment(pdf, good, state.table)
             found.append(_addition(pdf, sealed, state, update, found))
             good = found[-1].end
