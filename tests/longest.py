@@ -12,6 +12,7 @@ TOGETHER = (
         "tests/modelcards/test_odd_cards.py",
         "tests/modelcards/test_downloads.py",
         "tests/modelcards/test_changes.py",
+        "tests/modelcards/test_countersign_command.py",
     ),
     # One printed and sealed card.
     (
@@ -25,6 +26,9 @@ TOGETHER = (
         "tests/modelcards/test_signing.py",
         "tests/modelcards/test_hardware.py",
         "tests/modelcards/test_inspection.py",
+        "tests/modelcards/test_countersignatures.py",
+        "tests/modelcards/test_renewals.py",
+        "tests/modelcards/test_ocsp.py",
     ),
 )
 """Files that share what takes long to make: one process has them all."""
@@ -45,8 +49,6 @@ LONGEST = (
     "tests/portal/test_processes.py",
     "tests/test_database_killed.py",
     "tests/approvals/checks/test_hostile_tables.py",
-    "tests/modelcards/test_countersignatures.py",
-    "tests/modelcards/test_renewals.py",
     "tests/monitoring/",
     "tests/test_access_matrix.py",
     "tests/modelcards/",

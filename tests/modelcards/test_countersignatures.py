@@ -12,9 +12,11 @@ from pyhanko.sign import fields
 from pyhanko_certvalidator import ValidationContext
 
 from modelcards.continuations import continued_state
+from modelcards.countersignatures import further_facts
 from modelcards.countersigning import countersigned, read_key
 from modelcards.revisions import COUNTER_FIELDS, spelled
 from modelcards.sealed_part import SealedPart, sealed_part, signed_ranges
+from modelcards.trust import Trust
 from modelcards.verification import verify_card
 from portal.errors import BadInput, Refused
 from tests.modelcards.ledgers import vkey
@@ -234,6 +236,19 @@ def test_a_broken_further_signature_is_told_and_takes_nothing_from_the_seal(chec
     assert list(wrong(report)) == ["Further signature 1"]
     assert "the key of its certificate did not make it" in wrong(report)["Further signature 1"]
     assert check_alone(broken) == []
+
+
+def test_every_byte_of_a_further_signature_and_its_update_counts(countered, sealed):
+    """Another file, or a signature that does not hold; never the same statement."""
+    missed = []
+    for place in range(len(sealed), len(countered), 5):
+        damaged = bytearray(countered)
+        damaged[place] ^= 0x20 if place % 2 else 0x01
+        part = sealed_part(bytes(damaged))
+        if isinstance(part, SealedPart):
+            facts = further_facts(bytes(damaged), part.additions, Trust(None), datetime.now(UTC))
+            missed += [place - len(sealed)] if all(fact.holds for fact in facts) else []
+    assert missed == []
 
 
 def test_a_signature_taken_from_another_card_is_told(check, countered, stamped_card, auditor):
