@@ -5,6 +5,7 @@ by. All else is refused, whatever a reader of PDF would say of it. Part of the a
 """
 
 import re
+import zlib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +17,8 @@ from modelcards.permitted import judge_change, store_number, store_objects
 from modelcards.revisions import COUNTER_FIELDS, STAMP_FIELDS, Material, prepared, revision
 
 STAMP, SIGNATURE, MATERIAL = "timestamp", "signature", "material"
+MOST_ADDITIONS = 40
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError, zlib.error)
 HOLE = re.compile(rb"<[0-9A-Fa-f]*>")
 BEFORE_HOLE = re.compile(rb"/Contents[\t\n\r ]*\Z")
 OF_SIGNATURES = {
@@ -60,12 +63,14 @@ def additions(pdf: bytes, end: int) -> tuple[Addition, ...]:
         sealed = pdf[:end]
         state = state_of(sealed)
         while good < len(pdf):
+            if len(found) == MOST_ADDITIONS:
+                raise NotReadable("there are more updates than a card has room for")
             update = read_increment(pdf, good, state.table)
             found.append(_addition(pdf, sealed, state, update, found))
             good = found[-1].end
     except NotContinued:
         raise
-    except (ValueError, LookupError, TypeError, AttributeError) as problem:
+    except DAMAGED as problem:
         raise NotContinued(good, str(problem) if isinstance(problem, NotReadable) else "") from problem
     return tuple(found)
 
@@ -154,7 +159,9 @@ def _signed(pdf: bytes, update: Increment, number: int, name: str) -> Addition:
 
 
 def _is_hole(pdf: bytes, placed: Placed, start: int, end: int, contents: bytes) -> bool:
-    inside = placed.start < start < end < placed.end
+    inside, digits = placed.start < start < end < placed.end, pdf[start:end]
+    if digits not in (digits.upper(), digits.lower()):
+        return False
     if not inside or not HOLE.fullmatch(pdf, start, end) or not BEFORE_HOLE.search(pdf[placed.start : start]):
         return False
     return (end - start) % 2 == 0 and bytes.fromhex(pdf[start + 1 : end - 1].decode()) == contents

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from modelcards.continuations import MATERIAL, STAMP, Addition
 from modelcards.detached import (
     MESSAGE_DIGEST,
+    NO_CONTENT,
     SIGNATURE_TIMESTAMP,
     SIGNED_DATA,
     SIGNING_CERTIFICATE,
@@ -34,6 +35,8 @@ from modelcards.timestamps import (
     CONTENT_TYPE,
     HASHES,
     LONGEST_CHAIN,
+    NULL,
+    SIGNATURES,
     is_authority,
     is_valid,
     issued,
@@ -44,6 +47,7 @@ from modelcards.trust import Fact, Trust
 
 SIGNING_TIME = "1.2.840.113549.1.9.5"
 DATA = bytes.fromhex("06092a864886f70d010701")
+VERSIONS = (bytes.fromhex("020101"), bytes.fromhex("020103"))
 PSS = bytes.fromhex("06092a864886f70d01010a")
 FURTHER = "Further signature"
 LONGEST = 200
@@ -223,6 +227,7 @@ def _read_other(der: bytes) -> OtherSignature:
     hashed = _hash(parts[2].raw)
     if attributes[CONTENT_TYPE] != DATA or not _names(certificate, attributes):
         raise NotReadable("It was made for another certificate than the one in it (RFC 5035).")
+    _require_plain(der, signed, parts)
     digest = next(elements(attributes[MESSAGE_DIGEST]))
     return OtherSignature(
         certificate=certificate,
@@ -246,6 +251,26 @@ def _token_in(unsigned: Sequence[Element]) -> bytes:
     return b""
 
 
+def _require_plain(der: bytes, signed: Sequence[Element], parts: Sequence[Element]) -> None:
+    """The frame around what is protected is written again and compared: else two programs could read two signatures.
+
+    Certificates, lists and remarks beside the signature stay as they are; nothing rests on them alone.
+    """
+    beside = b"".join(written(one.tag, one.content) for one in signed[3:-1] if one.tag in (0xA0, 0xA1))
+    remarks = b"".join(written(0xA1, one.content) for one in parts[6:7])
+    version, protected = parts[0].raw, written(0xA0, parts[3].content)
+    signer = (
+        version + parts[1].raw + parts[2].raw + protected + parts[4].raw + written(0x04, parts[5].content) + remarks
+    )
+    content = signed[0].raw + written(0x31, parts[2].raw) + NO_CONTENT + beside + written(0x31, written(0x30, signer))
+    again = written(0x30, SIGNED_DATA + written(0xA0, written(0x30, content)))
+    fitting = [name for name, meaning in SIGNATURES.items() if meaning in ("", _hash(parts[2].raw))]
+    known = [written(0x30, name + end) for name in fitting for end in (b"", NULL)]
+    algorithm = parts[4].raw in known or (parts[4].tag == 0x30 and parts[4].content.startswith(PSS))
+    if again != der or {version, signed[0].raw} - set(VERSIONS) or not algorithm:
+        raise NotReadable("It is not written as signatures (CMS) are.")
+
+
 def _attributes(content: bytes) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for one in elements(content):
@@ -264,7 +289,7 @@ def _names(certificate: x509.Certificate, attributes: dict[str, bytes]) -> bool:
 
 def _hash(raw: bytes) -> str:
     for name, meaning in HASHES.items():
-        if raw in (written(0x30, name), written(0x30, name + bytes.fromhex("0500"))):
+        if raw in (written(0x30, name), written(0x30, name + NULL)):
             return meaning
     raise NotReadable("It is made with algorithms that are not known here.")
 

@@ -108,6 +108,8 @@ def read_increment(pdf: bytes, start: int, before: Table) -> Increment:
         raise NotReadable("its end does not name its table")
     if rows != {number: one.start for number, one in found.items()}:
         raise NotReadable("its table names other objects than stand in it")
+    if table_number and table_number < before.size:
+        raise NotReadable("its table stands in the place of an object that was there")
     if set(trailer) - allowed:
         raise NotReadable(f"its table has an entry {min(set(trailer) - allowed)[:40]}")
     table = _continued(_stated_table(trailer, place), trailer, before, max([table_number, *found]))

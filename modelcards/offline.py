@@ -90,7 +90,8 @@ def signature_facts(pdf: bytes, trust: Trust, moment: datetime) -> tuple[list[Fa
         value=signature.value,
         token=signature.timestamp,
         stated_at=_stated_time(found),
-        lists=_lists(found),
+        lists=_held(found, "CRLs"),
+        answers=_held(found, "OCSPs"),
         stamps=whole_stamps(pdf, part.additions),
     )
     stands = standing(seal, trust, moment)
@@ -104,11 +105,11 @@ def _stated_time(found: dict[int, PdfObject]) -> datetime | None:
     return datetime.strptime(match[1].decode() + "+0000", "%Y%m%d%H%M%S%z") if match else None
 
 
-def _lists(found: dict[int, PdfObject]) -> tuple[bytes, ...]:
-    """The lists of revoked certificates that the card carries, under the seal."""
+def _held(found: dict[int, PdfObject], kind: str) -> tuple[bytes, ...]:
+    """What the card carries of one kind to judge certificates by, under the seal."""
     stores = [one.entry("DSS") for one in found.values() if one.entry("Type") == "Catalog"]
     store = found.get(stores[-1].number) if stores and isinstance(stores[-1], PdfReference) else None
-    named = store.entry("CRLs") if store else None
+    named = store.entry(kind) if store else None
     numbers = [one.number for one in named if isinstance(one, PdfReference)] if isinstance(named, list) else []
     return tuple(stream_of(found[number]) for number in numbers)
 

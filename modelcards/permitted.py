@@ -65,8 +65,8 @@ def _judge_catalog(old: Any, now: PdfObject) -> None:
     different = sorted(key for key in keys if not same(old.get(key), now.value.get(key)))
     if different:
         raise NotReadable(f"it changes the entry {different[0][:40]} of the catalog")
-    if "DSS" in old and not isinstance(now.value.get("DSS"), PdfReference):
-        raise NotReadable("it takes away what signatures are judged by")
+    if ("DSS" in old or "DSS" in now.value) and not isinstance(now.value.get("DSS"), PdfReference):
+        raise NotReadable("it takes away what signatures are judged by, or puts it where it is not read")
 
 
 def _judge_information(old: Any, now: PdfObject) -> None:

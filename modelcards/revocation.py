@@ -135,3 +135,15 @@ def _signed_answer(found: ocsp.OCSPResponse, signer: x509.Certificate) -> bool:
     except InvalidSignature:
         return False
     return True
+
+
+def says_good(content: bytes, certificate: x509.Certificate) -> bool:
+    """Whether an answer calls the certificate of this number good; who signed it is not looked at."""
+    try:
+        found = ocsp.load_der_ocsp_response(content)
+        return any(
+            one.serial_number == certificate.serial_number and one.certificate_status is ocsp.OCSPCertStatus.GOOD
+            for one in found.responses
+        )
+    except (ValueError, TypeError):
+        return False

@@ -74,7 +74,8 @@ def check_seal(pdf: bytes, trust: Trust, moment: datetime) -> SealReport:
         value=read.value,
         token=read.timestamp,
         stated_at=signatures[0].self_reported_timestamp,
-        lists=_lists_in(sealed),
+        lists=_held_in(sealed, "/CRLs"),
+        answers=_held_in(sealed, "/OCSPs"),
         stamps=whole_stamps(pdf, part.additions),
     )
     stands = standing(seal, trust, moment)
@@ -175,11 +176,11 @@ def _trust(certificate: x509.Certificate, status: PdfSignatureStatus, trust: Tru
     )
 
 
-def _lists_in(sealed: bytes) -> tuple[bytes, ...]:
-    """The lists of revoked certificates that the card carries, under the seal."""
+def _held_in(sealed: bytes, kind: str) -> tuple[bytes, ...]:
+    """What the card carries of one kind to judge certificates by, under the seal."""
     with pikepdf.open(io.BytesIO(sealed)) as opened:
         store = opened.Root.get("/DSS")
         if not isinstance(store, pikepdf.Dictionary):
             return ()
-        found = store.get("/CRLs")
+        found = store.get(kind)
         return tuple(one.read_bytes() for one in found) if isinstance(found, pikepdf.Array) else ()

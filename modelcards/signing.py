@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from asn1crypto import cms, crl  # type: ignore[import-untyped]
+from asn1crypto import cms, crl, ocsp  # type: ignore[import-untyped]
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -99,6 +99,7 @@ class Plan:
     token: bytes = b""
     stamp: Stamp | None = None
     lists: tuple[bytes, ...] = ()
+    answers: tuple[bytes, ...] = ()
 
     @classmethod
     def of(cls, level: Level, clock: Clock, identity: SigningIdentity) -> Plan:
@@ -113,8 +114,8 @@ class Plan:
                 f"{level} needs the root's list of revoked certificates, card-root.crl, and there is none.",
                 code="card-root-key-missing",
             )
-        lists = (identity.revoked.public_bytes(Encoding.DER), *clock.revocation_lists(stamp))
-        return cls(level, clock, token, stamp, lists)
+        lists, answers = clock.revocation_material(stamp, datetime.now(UTC))
+        return cls(level, clock, token, stamp, (identity.revoked.public_bytes(Encoding.DER), *lists), answers)
 
 
 def ensure_signing_identity(
@@ -273,6 +274,7 @@ def _add_lists(writer: IncrementalPdfFileWriter, identity: SigningIdentity, plan
         None,
         certs=[translate_pyca_cryptography_cert_to_asn1(one) for one in (identity.certificate, identity.root, *chain)],
         crls=[crl.CertificateList.load(content) for content in plan.lists],
+        ocsps=[ocsp.OCSPResponse.load(content) for content in plan.answers],
     )
 
 

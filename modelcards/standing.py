@@ -11,6 +11,7 @@ from cryptography import x509
 
 from modelcards.detached import NotReadable
 from modelcards.proofs import WholeStamp, judged, judged_in_turn
+from modelcards.revocation import says_good
 from modelcards.timestamps import Stamp, is_valid, issued, read_stamp
 from modelcards.trust import Fact, Trust
 
@@ -27,7 +28,8 @@ REASONS = {
 class Seal:
     """A seal as it was read, whether it holds or not, and what stands around it in the file.
 
-    `lists` are revocation lists (DER) that the seal covers, `stamps` the portal's timestamps over the whole file.
+    `lists` and `answers` (CRL, OCSP; DER) are those that the seal covers, `stamps` the portal's timestamps over the
+    whole file.
     """
 
     certificate: x509.Certificate
@@ -36,6 +38,7 @@ class Seal:
     stated_at: datetime | None = None
     lists: tuple[bytes, ...] = ()
     stamps: tuple[WholeStamp, ...] = ()
+    answers: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def _signature_stamp(seal: Seal, trust: Trust, moment: datetime) -> tuple[Stamp 
 
 
 def _lists_cover(seal: Seal, stamps: Sequence[Stamp]) -> bool:
-    """Whether the card holds, for each certificate that it needs, a list that does not revoke it."""
+    """Whether the card holds, for each certificate that it needs, a list that does not revoke it, or an answer."""
     known = [one for stamp in stamps for one in stamp.chain]
     found = []
     for content in seal.lists:
@@ -90,6 +93,7 @@ def _lists_cover(seal: Seal, stamps: Sequence[Stamp]) -> bool:
     return bool(found) and all(
         any(one.issuer == needs.issuer and one.get_revoked_certificate_by_serial_number(needs.serial_number) is None
             for one in found)
+        or any(says_good(content, needs) for content in seal.answers)
         for needs in needed
     )  # fmt: skip
 

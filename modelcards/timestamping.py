@@ -18,7 +18,10 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from modelcards.detached import NotReadable, elements, written
 from modelcards.revocation import is_unrevoked
@@ -30,6 +33,8 @@ LARGEST_LIST = 10_000_000
 CLOCKS_DIFFER = timedelta(minutes=5)
 SHA256 = bytes.fromhex("300d06096086480165030402010500")
 GRANTED = (0, 1)
+Held = tuple[tuple[bytes, ...], tuple[bytes, ...]]
+"""Lists (CRL) and answers (OCSP), DER."""
 STATUS = {
     2: "it refused the request",
     3: "it is waiting for something",
@@ -52,8 +57,8 @@ class Clock(Protocol):
     def stamp(self, digest: bytes) -> tuple[bytes, Stamp]:
         """A token over this SHA-256, and what it says. Raises TimestampFailed."""
 
-    def revocation_lists(self, stamp: Stamp) -> tuple[bytes, ...]:
-        """Lists (CRL, DER) that say that the token's certificates were not revoked. Raises TimestampFailed."""
+    def revocation_material(self, stamp: Stamp, now: datetime) -> Held:
+        """What says that the token's certificates were not revoked until now. Raises TimestampFailed."""
 
 
 @dataclass(frozen=True)
@@ -92,34 +97,44 @@ class TimestampAuthority:
             raise self._failed(f"its clock says {stamp.moment:%Y-%m-%d %H:%M} UTC, ours does not.")
         return token, stamp
 
-    def revocation_lists(self, stamp: Stamp) -> tuple[bytes, ...]:
-        """The lists given with the settings, or those at the addresses that the certificates name."""
-        return tuple(self._list_for(one, stamp) for one in stamp.chain)
-
-    def revocation_material(self, stamp: Stamp, now: datetime) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-        """Lists and answers (CRL, OCSP; DER) by which the token will be judged later. Raises TimestampFailed.
+    def revocation_material(self, stamp: Stamp, now: datetime) -> Held:
+        """The lists given with the settings, or those at the addresses that the certificates name, or answers (OCSP).
 
         Each is good now: one that is too old would not say that the certificate was not revoked until now.
         """
-        lists = self.revocation_lists(stamp)
-        above = [*stamp.chain[1:], *self.roots]
-        for one in stamp.chain:
-            if is_unrevoked(one, above, lists, (), now) is not True:
-                raise self._failed("the revocation list for its certificate is too old (TIMESTAMP_CRLS).")
-        return tuple(dict.fromkeys(lists)), ()
+        found = [self._material_for(one, stamp, now) for one in stamp.chain]
+        lists = tuple(dict.fromkeys(content for content, is_list in found if is_list))
+        return lists, tuple(content for content, is_list in found if not is_list)
 
-    def _list_for(self, certificate: x509.Certificate, stamp: Stamp) -> bytes:
+    def _material_for(self, certificate: x509.Certificate, stamp: Stamp, now: datetime) -> tuple[bytes, bool]:
+        """What says that a certificate is not revoked, and whether that is a list."""
         above = [one for one in (*stamp.chain[1:], *self.roots) if issued(certificate, one)]
+        too_old = False
         for content in (*self.lists, *self._fetched(certificate)):
-            try:
-                found = x509.load_der_x509_crl(content)
-            except ValueError:
-                continue
-            if any(found.is_signature_valid(one.public_key()) for one in above):  # type: ignore[arg-type]
-                if found.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None:
-                    raise self._failed("its certificate was revoked.")
-                return content
+            if self._good(is_unrevoked(certificate, above, [content], (), now)):
+                return content, True
+            too_old = too_old or is_unrevoked(certificate, above, [content], (), _made_at(content, now)) is not None
+        for address in _addresses_of_answers(certificate):
+            content = self._asked(address, certificate, above[0])
+            if self._good(is_unrevoked(certificate, above, (), [content], now)):
+                return content, False
+            raise self._failed("its OCSP responder gave no answer about its certificate that is good now.")
+        if too_old:
+            raise self._failed("the revocation list for its certificate is too old (TIMESTAMP_CRLS).")
         raise self._failed("there is no revocation list for its certificate (TIMESTAMP_CRLS names files of such).")
+
+    def _good(self, state: bool | None) -> bool:  # noqa: FBT001  (an answer, not a switch)
+        if state is False:
+            raise self._failed("its certificate was revoked.")
+        return state is True
+
+    def _asked(self, address: str, certificate: x509.Certificate, issuer: x509.Certificate) -> bytes:
+        # RFC 5019: the digest that each responder knows; it names the certificate and proves nothing.
+        asked = ocsp.OCSPRequestBuilder().add_certificate(certificate, issuer, hashes.SHA1()).build()  # noqa: S303
+        headers = {"Content-Type": "application/ocsp-request", "Accept": "application/ocsp-response"}
+        data = asked.public_bytes(Encoding.DER)
+        request = urllib.request.Request(address, data=data, headers=headers, method="POST")  # noqa: S310
+        return self._opened(request, LARGEST_ANSWER)
 
     def _fetched(self, certificate: x509.Certificate) -> Iterator[bytes]:
         try:
@@ -160,6 +175,25 @@ class TimestampAuthority:
 
     def _failed(self, why: str) -> TimestampFailed:
         return TimestampFailed(f"The timestamp authority {self.name} gave no timestamp: {why}", code="timestamp")
+
+
+def _made_at(content: bytes, otherwise: datetime) -> datetime:
+    """When a list was made."""
+    try:
+        return x509.load_der_x509_crl(content).last_update_utc
+    except (ValueError, x509.InvalidVersion):
+        return otherwise
+
+
+def _addresses_of_answers(certificate: x509.Certificate) -> list[str]:
+    """Where a certificate says that its state is answered (OCSP)."""
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return []
+    ways = [one for one in named if one.access_method == AuthorityInformationAccessOID.OCSP]
+    addresses = [str(one.access_location.value) for one in ways]
+    return [one for one in addresses if one.startswith(("http://", "https://"))]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -12,6 +12,7 @@ TOGETHER = (
         "tests/modelcards/test_odd_cards.py",
         "tests/modelcards/test_downloads.py",
         "tests/modelcards/test_changes.py",
+        "tests/modelcards/test_countersign_command.py",
     ),
     # One printed and sealed card.
     (
@@ -27,6 +28,7 @@ TOGETHER = (
         "tests/modelcards/test_inspection.py",
         "tests/modelcards/test_countersignatures.py",
         "tests/modelcards/test_renewals.py",
+        "tests/modelcards/test_ocsp.py",
     ),
 )
 """Files that share what takes long to make: one process has them all."""

@@ -12,9 +12,11 @@ from pyhanko.sign import fields
 from pyhanko_certvalidator import ValidationContext
 
 from modelcards.continuations import continued_state
+from modelcards.countersignatures import further_facts
 from modelcards.countersigning import countersigned, read_key
 from modelcards.revisions import COUNTER_FIELDS, spelled
 from modelcards.sealed_part import SealedPart, sealed_part, signed_ranges
+from modelcards.trust import Trust
 from modelcards.verification import verify_card
 from portal.errors import BadInput, Refused
 from tests.modelcards.ledgers import vkey
@@ -147,6 +149,12 @@ def stores_another_thing(writer):
     writer.update_root()
 
 
+def stores_in_the_catalog(writer):
+    """A dictionary that no other object holds."""
+    writer.root["/DSS"] = generic.DictionaryObject({generic.pdf_name("/Any"): generic.pdf_string("thing")})
+    writer.update_root()
+
+
 ATTACKS = {
     draws: "gives it an appearance",
     moves: "gives it an appearance",
@@ -154,6 +162,7 @@ ATTACKS = {
     retitles: "changes the metadata",
     renames: "changes the entry Title of the information",
     hides_an_object: "adds an object that belongs to no signature",
+    stores_in_the_catalog: "puts it where it is not read",
     stores_another_thing: "material that is no certificate, list or answer",
 }
 
@@ -227,6 +236,19 @@ def test_a_broken_further_signature_is_told_and_takes_nothing_from_the_seal(chec
     assert list(wrong(report)) == ["Further signature 1"]
     assert "the key of its certificate did not make it" in wrong(report)["Further signature 1"]
     assert check_alone(broken) == []
+
+
+def test_every_byte_of_a_further_signature_and_its_update_counts(countered, sealed):
+    """Another file, or a signature that does not hold; never the same statement."""
+    missed = []
+    for place in range(len(sealed), len(countered), 5):
+        damaged = bytearray(countered)
+        damaged[place] ^= 0x20 if place % 2 else 0x01
+        part = sealed_part(bytes(damaged))
+        if isinstance(part, SealedPart):
+            facts = further_facts(bytes(damaged), part.additions, Trust(None), datetime.now(UTC))
+            missed += [place - len(sealed)] if all(fact.holds for fact in facts) else []
+    assert missed == []
 
 
 def test_a_signature_taken_from_another_card_is_told(check, countered, stamped_card, auditor):
@@ -306,6 +328,16 @@ def test_an_update_with_a_table_in_plain_text_is_read(check_alone, sealed, audit
 def test_an_update_that_two_readers_could_read_in_two_ways_is_named(check_alone, sealed, auditor, more, why):
     number, field, signature, body = plainly_signed(sealed, auditor)
     assert why in check_alone(with_table(sealed, {number: field, signature: body}, **more))[0]
+
+
+def test_a_table_that_takes_the_place_of_a_page_is_named(check_alone, countered, sealed):
+    """Its own number is that of an object that was there, which the table would not have to name."""
+    update = countered[len(sealed) :]
+    table = int(re.findall(rb"(\d+) 0 obj\n<<\n/Type /XRef", update)[-1])
+    page = int(re.findall(rb"\n(\d+) 0 obj\n<<\n/BleedBox", sealed)[-1])
+    moved = update.replace(b"%d 0 obj\n<<\n/Type /XRef" % table, b"%04d 0 obj\n<<\n/Type /XRef" % page)
+    moved = moved.replace(b" %d 2]" % (table - 1), b" %d 1 %d 1]" % (table - 1, page))
+    assert "its table stands in the place of an object that was there" in check_alone(sealed + moved)[0]
 
 
 def test_there_is_room_for_four(check, sealed, auditor):

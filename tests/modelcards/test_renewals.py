@@ -27,6 +27,7 @@ from tests.modelcards.approvals import issued
 from tests.modelcards.ledgers import vkey
 from tests.modelcards.signers import signer
 from tests.modelcards.test_countersignatures import key_of, part_of
+from tests.modelcards.test_downloads import BACKEND
 from tests.modelcards.test_seals import facts_of, kept, stamping
 from tests.modelcards.test_tampering import check_alone
 from tests.modelcards.test_timestamps import signed_at
@@ -182,7 +183,9 @@ def stale(authority):
     return tuple(crl(issuer, key, until=now - DAY) for issuer, key in authority.issuers)
 
 
-def test_the_nights_work_renews_what_ends_soon_and_the_portal_gives_the_renewed_file(cast, stamping, kept, own_var):
+def test_the_nights_work_renews_what_ends_soon_and_the_portal_gives_the_renewed_file(
+    cast, stamping, kept, own_var, client
+):
     with served(stamping):
         stamping.configure()
         row = issued(cast)
@@ -198,6 +201,10 @@ def test_the_nights_work_renews_what_ends_soon_and_the_portal_gives_the_renewed_
     assert issuing.download(card_id=row.pk, actor=cast.auditor).content == after
     given = LedgerEntry.objects.filter(event="modelcards.card.downloaded").latest("seq")
     assert json.loads(given.payload)["facts"]["renewed"] == made.pdf.sha256
+    client.force_login(cast.auditor, backend=BACKEND)
+    page = client.get(row.get_absolute_url()).content.decode()
+    assert "downloads give this file, which begins with the one above" in page
+    assert made.pdf.sha256 in page
     path = kept(row)
     assert verify(path, "--ledger")[0] == 0
     path.write_bytes(after)

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from modelcards.timestamping import TimestampAuthority
 
@@ -38,7 +38,7 @@ def name(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def issue(subject, key, issuer, issuer_key, *, ca=False, years=40, stamps=True):
+def issue(subject, key, issuer, issuer_key, *, ca=False, years=40, stamps=True, uses=None, responder=""):
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - YEAR).not_valid_after(now + years * YEAR)
@@ -46,9 +46,12 @@ def issue(subject, key, issuer, issuer_key, *, ca=False, years=40, stamps=True):
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     above = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     builder = builder.add_extension(above, critical=False)
+    if responder:
+        way = x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(responder))
+        builder = builder.add_extension(x509.AuthorityInformationAccess([way]), critical=False)
     if not ca:
         use = ExtendedKeyUsageOID.TIME_STAMPING if stamps else ExtendedKeyUsageOID.CODE_SIGNING
-        builder = builder.add_extension(x509.ExtendedKeyUsage([use]), critical=True)
+        builder = builder.add_extension(x509.ExtendedKeyUsage(uses or [use]), critical=True)
         builder = builder.add_extension(
             x509.KeyUsage(
                 digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
@@ -71,13 +74,15 @@ def crl(issuer, key, revoked=(), until=None):
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
-def make_authority(folder, *, stamps=True, years=40):
+def make_authority(folder, *, stamps=True, years=40, responder=""):
     """Keys, a root, an authority below it, the signer of timestamps, and lists that revoke nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
     root = issue(name("Time Root"), keys[0], name("Time Root"), keys[0], ca=True)
-    middle = issue(name("Time Authority"), keys[1], root.subject, keys[0], ca=True)
-    signer = issue(name("Time Signer"), keys[2], middle.subject, keys[1], years=years, stamps=stamps)
+    middle = issue(name("Time Authority"), keys[1], root.subject, keys[0], ca=True, responder=responder)
+    signer = issue(
+        name("Time Signer"), keys[2], middle.subject, keys[1], years=years, stamps=stamps, responder=responder
+    )
     pem = {one: one.public_bytes(Encoding.PEM) for one in (root, middle, signer)}
     (folder / "signer.pem").write_bytes(pem[signer])
     # The root is ballast in a token: whoever asks takes it out.
