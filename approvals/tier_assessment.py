@@ -171,13 +171,18 @@ def newest(model: RegisteredModel) -> TierAssessment | None:
     return TierAssessment.objects.filter(model=model).order_by("-pk").first()
 
 
+def standing_override(assessment: TierAssessment) -> TierOverride | None:
+    """The override that a second person signed last, if any."""
+    return assessment.overrides.filter(confirmed_at__isnull=False).order_by("-confirmed_at").first()
+
+
 def in_words(model: RegisteredModel) -> str:
     """Why the model is in its tier, for the card; empty if it was never assessed."""
     assessment = newest(model)
     if assessment is None:
         return ""
     words = f"{' '.join(assessment.reasons)} (formula {assessment.formula})"
-    override = assessment.overrides.filter(confirmed_at__isnull=False).order_by("-confirmed_at").first()
+    override = standing_override(assessment)
     if override is None or override.confirmed_by is None:
         return words
     names = " and ".join(ledger.printed_name(one) for one in (override.asked_by, override.confirmed_by))

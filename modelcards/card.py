@@ -42,7 +42,10 @@ from modelcards.facts import (
     MonitorPlan,
     Passage,
     Questionnaire,
+    RetentionEnd,
     RetirementItem,
+    TierAssessed,
+    TierOverridden,
     Training,
     VersionFacts,
 )
@@ -97,6 +100,7 @@ __all__ = [
     "Questionnaire",
     "RequiredSignOff",
     "Requirement",
+    "RetentionEnd",
     "RetirementItem",
     "Risk",
     "SealFacts",
@@ -104,6 +108,8 @@ __all__ = [
     "Summary",
     "Table",
     "Threshold",
+    "TierAssessed",
+    "TierOverridden",
     "TimelineEvent",
     "Tone",
     "Training",
@@ -187,6 +193,7 @@ class Card:
     seal: SealFacts | None = None
     previous: PreviousVersion | None = field(default=None, metadata=ADDED)
     retirement: tuple[RetirementItem, ...] = field(default=(), metadata=ADDED)
+    retention: tuple[RetentionEnd, ...] = field(default=(), metadata=ADDED)
     schema: str = SCHEMA
 
     @property

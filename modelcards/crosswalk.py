@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 MITCHELL = "Model Cards for Model Reporting (Mitchell et al. 2019)"
 SR = "SR 26-2, model risk management"
-ANNEX = "Regulation (EU) 2024/1689, Annex IV"
+ANNEX = "Regulation (EU) 2024/1689, Annex IV and the articles that it serves"
 LAW = "NYC Local Law 144, 6 RCNY 5-300 to 5-304"
 
 
@@ -107,6 +107,12 @@ ENTRIES: tuple[Entry, ...] = (
             "Risk tier",
             "tier assessment; answer classification.exposure",
         ),
+        (
+            "Tier: who set it, when, by which formula and answers",
+            "model",
+            "How the risk tier was set",
+            "tier assessment and override",
+        ),
         ("Approved uses and limits of use", "use", "Out-of-scope use", "answers intended_use"),
         ("Development evidence: data, method, testing", "training", "Training record", "evidence"),
         ("Assumptions and limitations", "caveats", "Assumptions", "answers intended_use.assumptions, .limitations"),
@@ -197,6 +203,18 @@ ENTRIES: tuple[Entry, ...] = (
             "answers declaration_of_conformity, where the policy asks them",
         ),
         (
+            "Articles 3, 16 and 26: provider or deployer",
+            "rules",
+            "Provider or deployer under the EU AI Act",
+            "answers classification.eu_role, classification.market_date",
+        ),
+        (
+            "Article 18: the day on which retention of the documentation ends",
+            "rules",
+            "Retention of the documentation",
+            "answer classification.market_date, and ten years; approval",
+        ),
+        (
             "9: post-market monitoring",
             "monitoring",
             "Monitoring after approval",
@@ -235,6 +253,12 @@ ENTRIES: tuple[Entry, ...] = (
             "law",
             "one year after",
             "the law",
+        ),
+        (
+            "The day on which retention ends, six months after the last use",
+            "rules",
+            "Retention of the documentation",
+            "move to retired, where the policy asks for local_law_144",
         ),
     ),
 )

@@ -25,6 +25,42 @@ class Issuer:
 
 
 @dataclass(frozen=True)
+class TierOverridden:
+    """Another tier than the formula gives, which a second person signed."""
+
+    tier: str
+    reason: str
+    asked_by: str
+    asked_at: str
+    confirmed_by: str
+    confirmed_at: str
+
+
+@dataclass(frozen=True)
+class TierAssessed:
+    """How the risk tier was set: who answered what, when, and the formula by which the tier followed."""
+
+    tier: str
+    formula: str
+    title: str
+    digest: str
+    assessed_by: str
+    assessed_at: str
+    answers: tuple[Fact, ...] = ()
+    overridden: TierOverridden | None = None
+
+
+@dataclass(frozen=True)
+class RetentionEnd:
+    """Until when one rule has the documentation kept, or why no day can be named."""
+
+    rule: str
+    until: str = ""
+    counted_from: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class ModelFacts:
     """The registered model: what the business owns."""
 
@@ -35,6 +71,7 @@ class ModelFacts:
     business_unit: str
     risk_tier: str
     risk_tier_reason: str = ""
+    risk_tier_assessment: TierAssessed | None = field(default=None, metadata=ADDED)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ A lease with a fencing token makes it happen once, whatever dies. A card that do
 from __future__ import annotations
 
 import io
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -181,14 +182,20 @@ def _to_nobody(_percent: int, _text: str) -> None:
     """Nobody watches."""
 
 
+def _printing(report: Callable[[int, str], None]) -> Callable[[], None]:
+    """Says that it is printed, now and whenever called, and for how long already."""
+    begun = time.monotonic()
+    report(20, "Printing")
+    return lambda: report(20, f"Printing, {time.monotonic() - begun:.0f} s so far")
+
+
 def make(row: ModelCard, report: Callable[[int, str], None] = _to_nobody) -> tuple[Card, bytes]:
     """The document and its file; an issued one is signed and has verified. Raises DomainError with the reason."""
-    now, printer = timezone.now(), PdfExporter()
+    now = timezone.now()
     report(5, "Collecting what the card says")
     if row.kind == CardStatus.DRAFT:
         card = content.build(row.version, number=row.number, status=CardStatus.DRAFT, now=now)
-        report(20, "Printing")
-        return card, printer.printed(card, meanwhile=lambda: report(20, "Printing"))
+        return card, PdfExporter().printed(card, meanwhile=_printing(report))
     if row.version.stage != Stage.MONITORING:
         raise Refused(f"The approval does not hold now: the version is {row.version.get_stage_display().lower()}.")
     if reviewed_again.has_changed(row.version):
@@ -223,9 +230,8 @@ class _Order:
             checkpoint=self.checkpoint,
             seal=seals.facts(self.identity, plan, note),
         )
-        self.report(20, "Printing")
         attestations = attesting.attested_statements(statements(card), self.identity)
-        printed = PdfExporter().printed(card, meanwhile=lambda: self.report(20, "Printing"), attestations=attestations)
+        printed = PdfExporter().printed(card, meanwhile=_printing(self.report), attestations=attestations)
         self.report(80, "Signing")
         reason = f"Issue of model card {card.number}"
         pdf = signing.sign_pdf(printed, identity=self.identity, reason=reason, plan=plan)

@@ -38,6 +38,7 @@ PLACES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("regulation", "complaints"),
         ("regulation", "record_keeping"),
     ),
+    "role": (("classification", "eu_role"), ("classification", "market_date")),
     "conformity": (
         ("declaration_of_conformity", "declaration"),
         ("declaration_of_conformity", "changes"),

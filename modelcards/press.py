@@ -1,7 +1,7 @@
 """The process that prints: an order as JSON on standard input, the PDF on standard output.
 
-Run as `python -m modelcards.press`, with limits on memory and time and nothing that it may fetch. Imports no more than
-printing needs, because it starts anew for each card.
+Run as `python -m modelcards.press SECONDS`, with limits on memory and processor time and nothing that it may fetch.
+Imports no more than printing needs, because it starts anew for each card.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import gc
 import json
 import logging
 import resource
+import signal
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -19,9 +20,12 @@ from xml.sax.saxutils import escape
 from modelcards import table_headers, told_text
 
 SECONDS = 240
+"""Of the processor, not of the clock: a busy machine must not fail a card that an idle one would print."""
 MEMORY = 2 * 1024**3
 NAMESPACE = "urn:model-approval-portal:card:1#"
 LACKS_A_LETTER = 3
+TOO_SLOW = -signal.SIGXCPU
+"""Exit code, as the parent sees it, of a printing that used up its processor time."""
 ALLOCATIONS = (200_000, 50, 50)
 
 XMP = """<rdf:Description rdf:about="" xmlns:pdfuaid="http://www.aiim.org/pdfua/ns/id/"><pdfuaid:part>1</pdfuaid:part>
@@ -112,10 +116,16 @@ def _declare(pdf: Any, order: dict[str, Any]) -> None:
     listed[:] = dict.fromkeys(listed)
 
 
-def main() -> int:
-    """Print one order; the exit code is 0, or LACKS_A_LETTER where the fonts draw nothing for a character of it."""
+def main(seconds: int) -> int:
+    """Print one order within so many seconds of the processor.
+
+    The exit code is 0, LACKS_A_LETTER where the fonts draw nothing for a character of it, or TOO_SLOW, by which the
+    kernel ends a process that used up its time.
+    """
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    # Before the hard limit, where the kernel kills as it does for any other reason, it says that it is about the time.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 2))
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The default walks through all boxes of the document again and again, for an eighth of the time, and frees little.
     gc.set_threshold(*ALLOCATIONS)
@@ -130,4 +140,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 
 from modelcards import issuing, renewals, seals
+from modelcards.exporters.pdf import PATIENCE_SECONDS
 from portal import hints
 
+# A card is printed at most four times: once more where a letter is missing, and all again without timestamps.
+LONGEST = 4 * PATIENCE_SECONDS + 300
 
-@shared_task(name=issuing.TASK)
+
+@shared_task(name=issuing.TASK, soft_time_limit=LONGEST, time_limit=LONGEST + 30)
 def issue(card_id: int) -> bool:
     """Make one card, if it still waits."""
     return issuing.execute(card_id)

@@ -61,7 +61,7 @@ class LocalLaw144(Check):
     """Selection or scoring rates and impact ratios by category, with the rows of unknown category stated."""
 
     title = "Local Law 144 tables"
-    version = "1"
+    version = "2"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

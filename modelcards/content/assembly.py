@@ -12,6 +12,7 @@ from approvals.models import Evidence, EvidenceKind, Finding, ModelVersion
 from approvals.policy_document import parse
 from modelcards import card as c
 from modelcards.content import approval, changes, measured, retiring, subject
+from modelcards.content.retention import retention
 from modelcards.content.texts import name_of
 from portal.models import Checkpoint
 
@@ -72,6 +73,7 @@ def build(
         timeline=approval.history(version),
         ledger=approval.ledger_facts(version, checkpoint) if checkpoint else None,
         retirement=retiring.retirement(decommissioning.checklist(version)),
+        retention=retention(version, document, texts.get("classification", ())),
         seal=seal,
     )
     return replace(made, previous=changes.previous(version, document, made))

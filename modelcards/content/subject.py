@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from approvals import files, tier_assessment
+from approvals import files, tier_assessment, tiering
 from approvals.evidence import reference_in_words, reference_of
-from approvals.models import Evidence, EvidenceKind, ModelVersion
+from approvals.models import Evidence, EvidenceKind, ModelVersion, RegisteredModel, TierOverride
 from approvals.policy_changes import slices_in_words
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
@@ -31,6 +31,45 @@ def model_facts(version: ModelVersion) -> c.ModelFacts:
         business_unit=model.business_unit,
         risk_tier=model.get_risk_tier_display(),
         risk_tier_reason=tier_assessment.in_words(model),
+        risk_tier_assessment=_assessed(model),
+    )
+
+
+def _assessed(model: RegisteredModel) -> c.TierAssessed | None:
+    """The assessment that stands, with the questions as its formula words them, while the portal has that formula."""
+    row = tier_assessment.newest(model)
+    if row is None:
+        return None
+    formula = tiering.formula_of(row.formula)
+    asked = {} if formula is None else {question.key: question for question in formula.questions}
+    return c.TierAssessed(
+        tier=row.get_tier_display(),
+        formula=row.formula,
+        title="" if formula is None else formula.title,
+        digest=row.formula_digest,
+        assessed_by=name_of(row.assessed_by),
+        assessed_at=iso(row.assessed_at),
+        answers=tuple(_tier_answer(key, value, asked.get(key)) for key, value in row.answers.items()),
+        overridden=_overridden(tier_assessment.standing_override(row)),
+    )
+
+
+def _tier_answer(key: str, value: str, question: tiering.TierQuestion | None) -> c.Fact:
+    if question is None:
+        return c.Fact(words(key), words(value))
+    return c.Fact(question.text, next((one.text for one in question.choices if one.value == value), words(value)))
+
+
+def _overridden(row: TierOverride | None) -> c.TierOverridden | None:
+    if row is None:
+        return None
+    return c.TierOverridden(
+        tier=row.get_tier_display(),
+        reason=row.reason,
+        asked_by=name_of(row.asked_by),
+        asked_at=iso(row.asked_at),
+        confirmed_by=name_of(row.confirmed_by),
+        confirmed_at=iso(row.confirmed_at),
     )
 
 

@@ -22,12 +22,14 @@ from modelcards import faces
 from modelcards.card import Card
 from modelcards.embedded import embedded
 from modelcards.exporters.base import Exporter, Records
-from modelcards.press import LACKS_A_LETTER, SECONDS
+from modelcards.press import LACKS_A_LETTER, SECONDS, TOO_SLOW
 from modelcards.rendering import html
 from portal.errors import Unavailable
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 BEAT_SECONDS = 1
+PATIENCE_SECONDS = 1200
+"""By the clock: five times what the processor may take, for a machine that has much else to do."""
 
 
 class PdfExporter(Exporter):
@@ -86,7 +88,14 @@ def _wait() -> None:
     """Nobody has to be told."""
 
 
-def _print_in_child(order: bytes, meanwhile: Callable[[], None] = _wait, *, seconds: int = SECONDS) -> bytes:
+def _print_in_child(
+    order: bytes,
+    meanwhile: Callable[[], None] = _wait,
+    *,
+    seconds: int = SECONDS,
+    patience: float = PATIENCE_SECONDS,
+) -> bytes:
+    """The bytes of one printing that may take `seconds` of the processor and `patience` seconds by the clock."""
     with tempfile.TemporaryDirectory(prefix="card-") as folder:
         fonts = Path(folder, "fonts.conf")
         fonts.write_text(faces.fontconfig(json.loads(order)["html"], cache=Path(folder)), encoding="utf-8")
@@ -99,20 +108,26 @@ def _print_in_child(order: bytes, meanwhile: Callable[[], None] = _wait, *, seco
             "PATH": folder,
             "PYTHONDONTWRITEBYTECODE": "1",
         }
-        command = [sys.executable, "-m", "modelcards.press"]
+        command = [sys.executable, "-m", "modelcards.press", str(seconds)]
         with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=PROJECT, env=environment) as child:
             try:
-                printed, complaints = _answer(child, order, meanwhile, time.monotonic() + seconds)
+                printed, complaints = _answer(child, order, meanwhile, time.monotonic() + patience)
             except TimeoutError as late:
                 raise Unavailable(
-                    f"Printing the card took more than {seconds} seconds and was stopped; shorten its texts and "
-                    "tables.",
-                    code="card-too-slow",
+                    f"Printing the card was not done within {patience:g} seconds and was stopped: this machine had too "
+                    "much else to do. Order the card again when it has less.",
+                    code="card-kept-waiting",
                 ) from late
             finally:
                 child.kill()
     if child.returncode == 0 and printed.startswith(b"%PDF-"):
         return printed
+    if child.returncode == TOO_SLOW:
+        raise Unavailable(
+            f"Printing the card took more than {seconds} seconds of the processor and was stopped; shorten its texts "
+            "and tables.",
+            code="card-too-slow",
+        )
     code = "card-lacks-a-letter" if child.returncode == LACKS_A_LETTER else "card-not-printed"
     raise Unavailable(_why(child.returncode, complaints), code=code)
 

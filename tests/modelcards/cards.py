@@ -59,6 +59,21 @@ CONDITIONAL = (
 )
 
 
+TIER = c.TierAssessed(
+    tier="Low",
+    formula="2026-11",
+    title="Materiality by exposure and purpose",
+    digest="5" * 64,
+    assessed_by="Yuki Tanaka-Weiß",
+    assessed_at="2026-02-20T10:41:00+00:00",
+    answers=(c.Fact("How many people's cases does it decide in a year?", "More than 100,000"),),
+    overridden=c.TierOverridden(
+        "High", "Credit is asked about first.", "Ana Ferreira", "2026-02-21T08:00:00+00:00", "Ραφαήλ Παππάς",
+        "2026-02-22T08:00:00+00:00",
+    ),
+)  # fmt: skip
+
+
 def sha(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -346,6 +361,7 @@ def card(**changes):
             business_unit="Retail lending",
             risk_tier="High",
             risk_tier_reason="Decides about access to credit of natural persons; exposure €1.9 bn.",
+            risk_tier_assessment=TIER,
         ),
         "version": c.VersionFacts(
             id=12,

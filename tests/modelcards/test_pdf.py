@@ -243,11 +243,21 @@ def test_a_character_without_a_glyph_is_never_printed_as_a_box():
     assert refused.value.code == "card-lacks-a-letter"
 
 
-def test_a_card_that_takes_too_long_is_stopped():
-    cells = "<td colspan=1000000>x</td>" * 50
+SLOW = f"<table><tr>{'<td colspan=1000000>x</td>' * 50}</tr></table>"
+
+
+def test_a_card_that_takes_too_much_of_the_processor_is_stopped():
     with pytest.raises(Unavailable) as refused:
-        press._print_in_child(order_for(f"<table><tr>{cells}</tr></table>"), seconds=3)
+        press._print_in_child(order_for(SLOW), seconds=1)
     assert refused.value.code == "card-too-slow"
+    assert "more than 1 seconds of the processor" in refused.value.sentence
+
+
+def test_a_card_that_waits_for_the_processor_too_long_is_told_apart():
+    with pytest.raises(Unavailable) as refused:
+        press._print_in_child(order_for(SLOW), patience=0.2)
+    assert refused.value.code == "card-kept-waiting"
+    assert "too much else to do" in refused.value.sentence
 
 
 def test_the_press_uses_our_fonts_and_no_other():

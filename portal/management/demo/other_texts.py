@@ -52,6 +52,13 @@ DEMAND = ModelText(
                 "point of Annex III applies. It is no medical device, because it informs nobody's care."
             ),
             "human_oversight": "Planners compare the plan with last year's hours and may drop it in any month.",
+            "eu_role": (
+                "Both, as it is built for its own use; it is not high-risk, so Article 18 does not ask for its "
+                "documentation."
+            ),
+            "market_date": (
+                "It is put into service for the programme's own use on the day on which its approval begins to hold."
+            ),
         },
         "data_governance": {
             "representativeness": (
@@ -132,6 +139,10 @@ READER = ModelText(
                 "Reading of characters on forms; it evaluates no person, so no point of Annex III applies."
             ),
             "human_oversight": "Clerks see each reading, and the desk's supervisor can switch to typing at any time.",
+            "eu_role": "Both, as it is built by the bank for its own use; it is not high-risk.",
+            "market_date": (
+                "It is put into service for the bank's own use on the day on which its approval begins to hold."
+            ),
         },
         "data_governance": {
             "representativeness": "Only in part: few writers, one decade, one country; no slip of this bank is in it.",

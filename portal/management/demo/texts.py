@@ -111,6 +111,13 @@ CREDIT_SCORE = ModelText(
                 "Credit officers decide all applications below the threshold and a random twentieth of those above it. "
                 "The head of the credit desk can switch the score off; applications then go to officers as before."
             ),
+            "eu_role": (
+                "Both: the bank built the system and puts it into service under its own name, so it is the "
+                "provider; its credit desk uses it, so it is the deployer as well."
+            ),
+            "market_date": (
+                "It is put into service for the bank's own use on the day on which its approval begins to hold."
+            ),
         },
         "data_governance": _DATA_GOVERNANCE,
         "fairness": {
@@ -228,6 +235,11 @@ EARLY_WARNING = ModelText(
                 "Monitoring of running loans; no decision on access to credit is made by the score alone."
             ),
             "human_oversight": "Every warning is read by an officer, who clears or confirms it with a reason.",
+            "eu_role": (
+                "Both, as it is built by the bank for its own use; outside the high-risk systems that puts no "
+                "further duty on it."
+            ),
+            "market_date": "No day is set while it is not approved.",
         },
         "data_governance": _DATA_GOVERNANCE,
     },
@@ -266,6 +278,13 @@ CAMPAIGN = ModelText(
             ),
             "legal_category": "Advertising to existing customers with their consent; not high-risk under Annex III.",
             "human_oversight": "A campaign manager approves each mailing after looking at the counts of both letters.",
+            "eu_role": (
+                "Both, as it is built by the bank for its own use; it is not high-risk, so Article 18 does not ask "
+                "for its documentation."
+            ),
+            "market_date": (
+                "It is put into service for the bank's own use on the day on which its approval begins to hold."
+            ),
         },
         "data_governance": _DATA_GOVERNANCE,
         "model_card": card_texts.CAMPAIGN,
@@ -300,6 +319,8 @@ APPLICANT_PROFILE = ModelText(
                 "Unclear to us whether sorting before an application is part of evaluating creditworthiness."
             ),
             "human_oversight": "None before the visitor is sorted; weekly counts afterwards.",
+            "eu_role": "Both, as it is built by the bank for its own website.",
+            "market_date": "No day is set while it is not approved.",
         },
         "data_governance": _DATA_GOVERNANCE,
     },
