@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_ROUNDING, _MATTERS = 64.0 * float(np.finfo(np.float64).eps), 1e-15
+_ROUNDING, _MATTERS = 64.0 * float(np.finfo(np.float64).eps), 3e-8
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Moments:
             np.multiply(products, apart, out=products)
             np.multiply(products, apart, out=products)
             squares += float(np.sum(products))
-        if math.isfinite(squares) and n * (_ROUNDING * mean) ** 2 > _MATTERS * squares:
+        if math.isfinite(squares) and math.sqrt(n) * _ROUNDING * abs(mean) > _MATTERS * math.sqrt(squares):
             # Numbers so large and so close together that the rounding of their mean would count as spread.
             left = sum(float(np.sum(times * (values - mean))) for times, values in weighted)
             squares = max(0.0, squares - left * (left / n))

@@ -527,3 +527,13 @@ def test_large_numbers_close_together_have_their_own_spread(write_csv):
     found = answer("compare", *(write_csv(["x"], rows, name) for name in ("a.csv", "b.csv")))["columns"]["x"]
     steps = np.array([int(float(row[0])) - rows[0][0] for row in rows])
     assert found["std_ref_ddof1"] == pytest.approx(float(steps.std(ddof=1)), rel=1e-12)
+
+
+@pytest.mark.parametrize("scores", [("1e308", "-1e308", "1e308", "3"), ("1e300",) * 4, ("-1e200", "1e-300", "0", "1")])
+def test_scores_at_the_end_of_what_numbers_can_say_are_ranked(tmp_path, scores):
+    path = tmp_path / "t.csv"
+    path.write_text("y,p,s\n" + "".join(f"{i % 2},{i // 2},{score}\n" for i, score in enumerate(scores)))
+    performance = answer("measure", path, *TWO, "--score", "s")["performance"]
+    expected = metrics.roc_auc_score([0, 1, 0, 1], [float(score) for score in scores])
+    assert performance["roc_auc"] == pytest.approx(expected)
+    assert performance["brier"] is None
