@@ -14,7 +14,7 @@ from modelcards.detached import NotReadable
 
 OBJECT = re.compile(rb"(?<![0-9])(\d+)\s+(\d+)\s+obj\b")
 BLANK = re.compile(rb"(?:[\0\t\n\f\r ]|%[^\r\n]*)*")
-REFERENCE = re.compile(rb"(\d+)[\0\t\n\f\r ]+(\d+)[\0\t\n\f\r ]+R(?![A-Za-z])")
+REFERENCE = re.compile(rb"(\d+)[\0\t\n\f\r ]+(\d+)[\0\t\n\f\r ]+R(?![^\0\t\n\f\r ()<>\[\]{}/%])")
 WORD = re.compile(rb"[^\0\t\n\f\r ()<>\[\]{}/%]*")
 STREAM = re.compile(rb"[\0\t\n\f\r ]*stream\r?\n")
 STRING_PART = re.compile(rb"[()\\]")
@@ -73,8 +73,8 @@ def pdf_objects(pdf: bytes) -> Iterator[tuple[int, PdfObject]]:
             yield from _inner(one)
 
 
-def stream_of(one: PdfObject) -> bytes:
-    """The content of a stream. Raises NotReadable if the object has none."""
+def stream_of(one: PdfObject, most: int = LARGEST_CONTENT) -> bytes:
+    """The content of a stream, of at most so many bytes unpacked. Raises NotReadable if the object has none."""
     if one.raw is None:
         raise NotReadable("An attachment has no content.")
     if one.entry("Filter") is None:
@@ -82,7 +82,10 @@ def stream_of(one: PdfObject) -> bytes:
     if one.entry("Filter") != "FlateDecode" or one.entry("DecodeParms") is not None:
         raise NotReadable("A part of the file is stored in a way in which the portal stores none.")
     unpacking = zlib.decompressobj()
-    content = unpacking.decompress(one.raw, LARGEST_CONTENT)
+    try:
+        content = unpacking.decompress(one.raw, most)
+    except zlib.error as problem:
+        raise NotReadable("A part of the file is damaged.") from problem
     if unpacking.unconsumed_tail or not unpacking.eof:
         raise NotReadable("A part of the file is cut off, or larger than any in a card.")
     return content

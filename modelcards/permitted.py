@@ -15,7 +15,7 @@ from cryptography.x509 import ocsp
 from modelcards.detached import NotReadable
 from modelcards.file_states import State, named, references, same
 from modelcards.increments import Increment
-from modelcards.pdf_objects import PdfObject, PdfReference, stream_of
+from modelcards.pdf_objects import PdfName, PdfObject, PdfReference, stream_of
 
 OF_STORES = {"Type", "Certs", "CRLs", "OCSPs", "VRI"}
 OF_VRI = {"Type", "Cert", "CRL", "OCSP", "TU"}
@@ -27,7 +27,7 @@ FREE_IN_METADATA = {
     "{http://ns.adobe.com/xap/1.0/}MetadataDate",
     "{adobe:ns:meta/}xmptk",
 }
-STORE_NESTS = 8
+LARGEST_METADATA, LARGEST_MATERIAL = 1_000_000, 20_000_000
 
 
 def store_number(before: State, update: Increment) -> int | None:
@@ -85,7 +85,7 @@ def _judge_metadata(old: PdfObject, now: PdfObject) -> None:
         raise NotReadable("it changes the metadata")
     if (now.entry("Type"), now.entry("Subtype")) != (old.entry("Type"), old.entry("Subtype")):
         raise NotReadable("it changes the metadata")
-    if _statements(stream_of(old)) != _statements(stream_of(now)):
+    if _statements(stream_of(old)) != _statements(stream_of(now, LARGEST_METADATA)):
         raise NotReadable("it changes the metadata")
 
 
@@ -102,7 +102,7 @@ def _statements(xmp: bytes) -> Any:
 
 def _element(one: Any) -> Any:
     attributes = sorted((name, text) for name, text in one.attrib.items() if name not in FREE_IN_METADATA)
-    inside = [_element(child) for child in one if child.tag not in FREE_IN_METADATA]
+    inside = [_element(child) for child in one if child.tag not in FREE_IN_METADATA or len(child)]
     beside = [(child.tail or "").strip() for child in one]
     return one.tag, attributes, (one.text or "").strip(), inside, [text for text in beside if text]
 
@@ -124,17 +124,20 @@ def store_objects(state: State, before: State, update: Increment) -> Iterator[in
     for key, reads in READ_IN_STORES.items():
         for one in state.resolved(store.get(key)) or ():
             _judge_material(state, one, reads)
-    yield from (one for one in {number, *_reached(state, store, update)} if one >= before.table.size)
+    yield from (one for one in {number, *_reached(store, update)} if one >= before.table.size)
     for key, value in (state.resolved(store.get("VRI")) or {}).items():
-        if key != "Type":
-            _judge_index(state, key, state.resolved(value))
+        _judge_index(state, key, state.resolved(value))
 
 
 def _judge_index(state: State, key: str, entry: Any) -> None:
-    """An entry that says which of the material belongs to which signature."""
+    """An entry that says which of the material belongs to which signature, or that this is such a list."""
+    if key == "Type" and isinstance(entry, PdfName):
+        return
     pools = {"Cert": "Certs", "CRL": "CRLs", "OCSP": "OCSPs"}
     is_index = isinstance(entry, dict) and not set(entry) - OF_VRI
     fits = is_index and re.fullmatch(r"[0-9A-Fa-f]{40}", key) is not None
+    # What stands here unread must refer to nothing: an object that only this names would be hidden in the file.
+    fits = fits and not any(isinstance(entry.get(name), PdfReference | dict | list) for name in ("Type", "TU"))
     for name, pool in pools.items() if fits else ():
         held = state.resolved(state.store().get(pool)) or []
         fits = fits and all(one in held for one in state.resolved(entry.get(name)) or ())
@@ -147,8 +150,8 @@ def _judge_material(state: State, one: Any, reads: Any) -> None:
     if found is None or found.raw is None or set(found.value) - OF_STREAMS:
         raise NotReadable("it adds something else to what signatures are judged by")
     try:
-        reads(stream_of(found))
-    except (ValueError, TypeError, x509.InvalidVersion) as problem:
+        reads(stream_of(found, LARGEST_MATERIAL))
+    except (ValueError, TypeError, x509.InvalidVersion, x509.UnsupportedGeneralNameType) as problem:
         raise NotReadable("it adds material that is no certificate, list or answer") from problem
 
 
@@ -159,16 +162,17 @@ READ_IN_STORES = {
 }
 
 
-def _reached(state: State, value: Any, update: Increment, depth: int = 0) -> Iterator[int]:
-    """The numbers of objects of the update that a value of the store refers to."""
-    if depth > STORE_NESTS:
-        raise NotReadable("its objects nest too deep")
-    for reference in references(value):
-        placed = update.objects.get(reference.number)
-        if placed is None:
+def _reached(store: Any, update: Increment) -> set[int]:
+    """The numbers of objects of the update that the store refers to, each looked at once."""
+    found: set[int] = set()
+    waiting = list(references(store))
+    while waiting:
+        number = waiting.pop().number
+        placed = update.objects.get(number)
+        if placed is None or number in found:
             continue
         if placed.one.raw is not None and set(placed.one.value) - OF_STREAMS:
             raise NotReadable("it adds something else to what signatures are judged by")
-        yield reference.number
-        if placed.one.raw is None:
-            yield from _reached(state, placed.one.value, update, depth + 1)
+        found.add(number)
+        waiting += references(placed.one.value)
+    return found
