@@ -9,13 +9,13 @@ from django.utils import timezone
 from approvals import workflow
 from approvals.models import Finding, Restriction
 from approvals.stages import Role
-from monitoring import alarm_notes, batches, overview, running, staleness
+from monitoring import alarm_notes, batches, overview, panels, records, running, staleness
 from monitoring.alarms import Level
 from monitoring.api_documents import as_version
 from monitoring.models import Monitor, Reading
 from monitoring.standing import alarm_of, alarms_of
 from tests.cast import SAFE, tiny_table
-from tests.monitoring.test_unanswered import ALERT, CALM, CRITICAL, DRIFT, PERFORMANCE, REASON, WAITING
+from tests.monitoring.test_unanswered import ALERT, CALM, CRITICAL, DRIFT, PERFORMANCE, REASON, SILENT, WAITING
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 WARNING = ("warning", Level.WARN)
@@ -34,6 +34,7 @@ def deliver(cast, version, first, *, days=7, now=None):
 
 
 def say(batch, key, said, *, now=None):
+    """What a monitor found in a batch."""
     row, now = Reading.objects.get(batch=batch, monitor__key=key), now or timezone.now()
     token = running.claim(row.pk, now=now)
     assert running.finish(row.pk, token, result=running.Result(said[0], ("Why.",), level=said[1]), now=now)
@@ -118,3 +119,45 @@ def test_what_is_read_of_a_retired_version_is_kept_and_nothing_follows(cast, dep
     assert Reading.objects.get().level == Level.CRITICAL
     assert not Finding.objects.exists()
     assert not Restriction.objects.exists()
+
+
+def test_a_window_that_one_monitor_could_not_answer_is_not_shown_as_calm(client, cast, deploy):
+    version = deploy([DRIFT, PERFORMANCE])
+    first, second = (deliver(cast, version, timezone.now().date() - timedelta(days=ago)) for ago in (30, 20))
+    for batch, said in ((first, CALM), (second, SILENT)):
+        say(batch, "feature_drift", CALM)
+        say(batch, "performance", said)
+    client.force_login(cast.auditor, backend=BACKEND)
+    page = client.get(reverse("admin:monitoring_monitor_overview")).content.decode()
+    assert f"until {first.window_end:%d %b %Y}: within limits" in page
+    assert f"until {second.window_end:%d %b %Y}: not everything known" in page
+    record = records.document(version, since=timezone.now() - timedelta(days=60), now=timezone.now())
+    assert [one["alarm"] for one in record["monitors"]] == ["within limits", None]
+
+
+def test_the_line_of_a_monitor_says_the_alarm_that_stands(cast, deploy):
+    version, row = deploy([{**DRIFT, "clears_after": 2}]), Monitor.objects.get()
+    days = [timezone.now().date() - timedelta(days=ago) for ago in (30, 20, 10)]
+    say(deliver(cast, version, days[0]), "feature_drift", ALERT)
+    say(deliver(cast, version, days[0] + timedelta(days=1), days=6), "feature_drift", CALM)
+    assert panels.monitor_line(row).state == "Breach", "a calm piece hides no bad one"
+    say(deliver(cast, version, days[1]), "feature_drift", CALM)
+    assert (panels.monitor_line(row).state, panels.monitor_line(row).tone) == ("Alert stands", "bad")
+    say(deliver(cast, version, days[2]), "feature_drift", CALM)
+    assert panels.monitor_line(row).state == "Within limits"
+
+
+def test_a_record_tells_every_missed_window_and_that_the_last_one_is_over(cast, deploy):
+    version = deploy([DRIFT, {"monitor": "staleness", "every_days": 31}])
+    first = timezone.now() + timedelta(days=40)
+    second = first + timedelta(days=60)
+    for now in (first, second):
+        (ordered,) = staleness.check(now=now)
+        token = running.claim(ordered, now=now)
+        assert running.finish(ordered, token, result=running.Result("breach", ("Late.",), level=2), now=now)
+        record = records.document(version, since=version.approved_at, now=now)
+        assert record["monitors"][1]["alarm"] == "alert"
+        say(deliver(cast, version, now.date(), days=1, now=now), "feature_drift", CALM, now=now)
+    record = records.document(version, since=version.approved_at, now=second)
+    assert [one["level"] for one in record["alarms"]] == ["alert", "alert"]
+    assert record["monitors"][1]["alarm"] == "within limits"
