@@ -79,7 +79,8 @@ def _note(
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act=act)
     with recorded, transaction.atomic():
         ModelVersion.objects.select_for_update().get(pk=version.pk)
-        level = alarm_of(monitor, now=now).level
+        alarm = alarm_of(monitor, now=now)
+        level = alarm.level
         _require(kind, monitor, actor, level)
         require_storable(reason, field="reason")
         if len(reason.strip()) < REASON_MINIMUM:
@@ -90,6 +91,7 @@ def _note(
             reason=reason.strip(),
             incident=incident,
             level=level,
+            alarm_through=alarm.through,
             until=until,
             by=actor,
             at=now,

@@ -127,9 +127,9 @@ class ReadingDocument(ReadingSummary):
 def as_version(row: ModelVersion, alarms: Iterable[AlarmState]) -> dict[str, Any]:
     """With the worst alarm of its monitors."""
     every = list(alarms)
-    known = [alarm for alarm in every if alarm.known or alarm.level]
-    worst = max((alarm.level for alarm in known), default=None)
-    since = [alarm.since for alarm in known if alarm.since is not None and alarm.level == worst]
+    worst = max((alarm.level for alarm in every), default=Level.CALM)
+    is_known = bool(every) and all(alarm.in_words is not None for alarm in every)
+    since = [alarm.since for alarm in every if alarm.since is not None and alarm.level == worst]
     return {
         "id": row.pk,
         "model": row.model.name,
@@ -139,7 +139,7 @@ def as_version(row: ModelVersion, alarms: Iterable[AlarmState]) -> dict[str, Any
         "approval_expires_at": row.approval_expires_at,
         "conditions_of_use": [one.text for one in restricting.standing(row)],
         "revalidation_due": under_way.due_on if (under_way := pass_under_way(row)) else None,
-        "alarm": None if worst is None or (not worst and any(one.unanswered for one in every)) else worst.in_words,
+        "alarm": worst.in_words if worst or is_known else None,
         "alarm_since": min(since, default=None),
     }
 

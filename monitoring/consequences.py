@@ -23,6 +23,7 @@ from monitoring.standing import alarm_of, changed_by, day_of
 from portal import ledger, notify
 
 CRITICAL_SUFFIX = ":critical"
+DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,12 @@ class Alarm:
 
 
 def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
-    """Act on a finished reading inside the transaction that records it. The version must be locked."""
+    """Act on a finished reading inside the transaction that records it. The version must be locked.
+
+    Of a version that was retired meanwhile the reading is kept, and nothing follows.
+    """
+    if version.stage not in DEPLOYED:
+        return
     alarm = _of_reading(row, Level.CALM)
     if row.level is None:
         if not follow_silence(row.monitor, version, now=now) and row.verdict in NO_ANSWER:
@@ -63,7 +69,7 @@ def follow_silence(monitor: Monitor, version: ModelVersion, *, now: datetime) ->
     The version must be locked. A finding of it that was closed is followed by another when one more window has none.
     """
     found = silences_of([monitor], now=now)[monitor.pk]
-    if not found.is_alarm:
+    if not found.is_alarm or version.stage not in DEPLOYED:
         return False
     prefix = f"{monitor.finding_reference}:unanswered:"
     for known in Finding.objects.filter(version=version, source_reference__startswith=prefix):

@@ -11,8 +11,7 @@ from approvals.measures.reading import TableError
 from approvals.measures.references import Referenced
 from approvals.models import ModelVersion
 from approvals.sandbox import JobDescription, SandboxError
-from monitoring import batch_facts, outcomes_in_use
-from monitoring.batches import declared
+from monitoring import batch_facts, outcomes_in_use, references
 from monitoring.models import Batch, Matching, OutcomeDelivery, Reading
 from monitoring.monitors._late_outcomes import EARLIER, numbered
 from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE, MonitorKind
@@ -68,9 +67,10 @@ def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
     version, troubles = row.delivery.version, {}
     inputs = {OUTCOMES: _delivery(row.delivery, OUTCOMES)}
     earlier = outcomes_in_use.in_use(version).filter(pk__lt=row.delivery_id)
+    joined = references.joins(references.in_force_at(version, row.delivery.received_at))
     for delivery in earlier.select_related("file", "version__model"):
-        inputs[numbered(EARLIER, delivery.pk)] = _delivery(delivery, EARLIER)
-    details = declared(version)
+        if references.joins(references.in_force_at(version, delivery.received_at)) == joined:
+            inputs[numbered(EARLIER, delivery.pk)] = _delivery(delivery, EARLIER)
     for batch in Batch.objects.filter(version=version).select_related("file").order_by("pk"):
         try:
             table = _table(version, batch.file.path, batch.name, batch.received_at)
@@ -80,19 +80,29 @@ def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
         if table is not None and table.is_relation:
             troubles[str(batch.pk)] = f"“{batch.name}” is a table of a database, to which no outcomes are joined."
             continue
+        approved = references.of_batch(batch)
+        if references.joins(approved) != joined:
+            troubles[str(batch.pk)] = f"“{batch.name}” came when another key or outcome column was declared."
+            continue
         inputs[numbered(BATCH, batch.pk)] = Input(
-            kind=BATCH, path=batch.file.path, name=batch.name, sha256=batch.file.sha256, details=details, table=table
+            kind=BATCH,
+            path=batch.file.path,
+            name=batch.name,
+            sha256=batch.file.sha256,
+            details=approved.details if approved is not None else {},
+            table=table,
         )
     return JobDescription(inputs=inputs, seed=SEED), troubles
 
 
 def _delivery(delivery: OutcomeDelivery, kind: str) -> Input:
+    approved = references.in_force_at(delivery.version, delivery.received_at)
     return Input(
         kind=kind,
         path=delivery.file.path,
         name=delivery.name,
         sha256=delivery.file.sha256,
-        details={**declared(delivery.version), "corrects": delivery.corrects},
+        details={**(approved.details if approved is not None else {}), "corrects": delivery.corrects},
         table=_table(delivery.version, delivery.file.path, delivery.name, delivery.received_at),
     )
 

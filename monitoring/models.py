@@ -329,6 +329,9 @@ class AlarmNote(models.Model):
         blank=True,
         help_text="How bad the alarm was then: the note says nothing about a graver one.",
     )
+    alarm_through = models.DateField(
+        null=True, blank=True, help_text="Last day of the windows that made the alarm then: it is about no later one."
+    )
     until = models.DateField(null=True, blank=True, help_text="Last day that the monitor is muted.")
     incident = models.CharField(max_length=200, blank=True, help_text="Number or address of the incident.")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

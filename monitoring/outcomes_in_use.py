@@ -26,10 +26,19 @@ def in_use(version: ModelVersion) -> QuerySet[OutcomeDelivery]:
 def outcomes_of(batch: Batch) -> list[OutcomeDelivery]:
     """Deliveries in use that have, or may have, outcomes for rows of the batch.
 
-    A batch that came after a delivery was not looked at with it, so it may.
+    A batch that came after a delivery was not looked at with it, so it may. Where a renewal declared another key or
+    outcome, those from before it join batches from before it only.
     """
-    found = in_use(batch.version).select_related("file", "matching")
-    return [delivery for delivery in found if may_match(delivery.matching, batch)]
+    found, joined = (
+        in_use(batch.version).select_related("file", "matching"),
+        references.joins(references.of_batch(batch)),
+    )
+    return [
+        delivery
+        for delivery in found
+        if may_match(delivery.matching, batch)
+        and references.joins(references.in_force_at(batch.version, delivery.received_at)) == joined
+    ]
 
 
 def may_match(matching: Matching, batch: Batch) -> bool:
@@ -45,7 +54,7 @@ def order_readings(batch: Batch, *, now: datetime, only_of_outcomes: bool = Fals
         {"delivery": one.pk, "name": one.name, "sha256": one.file.sha256, "corrects": one.corrects}
         for one in deliveries
     ]
-    ordered, reference = 0, references.in_force(batch.version)
+    ordered, reference = 0, references.of_batch(batch)
     for monitor in Monitor.objects.filter(version=batch.version).order_by("pk"):
         kind = monitors.find(monitor.key)
         if kind is None or not kind.needs_batch or (only_of_outcomes and not kind.needs_outcomes):

@@ -16,6 +16,7 @@ from monitoring.alarms import Level
 from monitoring.batches import DEPLOYED
 from monitoring.models import Monitor
 from monitoring.panels import title_of
+from monitoring.silences import reads_batches
 from monitoring.standing import AlarmState, alarms_of
 from monitoring.version_state import outgrown_in_words, unanswered_in_words
 
@@ -59,6 +60,7 @@ def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedL
     prefix = "Suspended" if suspended else "Restricted" if restricted else ""
     unknown = _unknown(states)
     words = level.in_words.capitalize() if level or not unknown else unknown
+    words = f"{words}; {unknown[0].lower()}{unknown[1:]}" if unknown and level == Level.WARN else words
     return DeployedLine(
         version=version,
         level=level,
@@ -76,7 +78,7 @@ def _unknown(states: list[tuple[Monitor, AlarmState]]) -> str:
     if not states:
         return "Nothing is watched"
     silent = [monitor for monitor, state in states if not state.known]
-    if len(silent) == len(states):
+    if silent and len(silent) == sum(reads_batches(monitor) for monitor, _ in states):
         return "Not known yet"
     why = unanswered_in_words((title_of(monitor), state) for monitor, state in states)
     return f"Not known: {why}" if why else ""

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,6 +24,7 @@ from monitoring import overview
 from monitoring.alarms import Level
 from monitoring.models import Reading
 from monitoring.overview import DeployedLine
+from monitoring.silences import NO_ANSWER
 from monitoring.tables import as_csv
 from portal.panels import WorkEntry
 
@@ -139,12 +140,16 @@ def _recent(versions: Sequence[ModelVersion], *, today: date) -> dict[int, tuple
         monitor=OuterRef("monitor"), batch=OuterRef("batch"), pk__gt=OuterRef("pk"), level__isnull=False
     )
     by_window = rows.exclude(Exists(newer)).order_by("batch__window_end")
+    answered = Reading.objects.filter(
+        monitor=OuterRef("monitor"), batch__window_end=OuterRef("batch__window_end"), level__isnull=False
+    )
+    unanswered = Count("pk", filter=Q(level__isnull=True, verdict__in=NO_ANSWER) & ~Exists(answered))
+    windows = by_window.values_list("monitor__version_id", "batch__window_end")
     found: dict[int, list[RecentWindow]] = {}
-    for version_id, end, level in by_window.values_list("monitor__version_id", "batch__window_end").annotate(
-        worst=Max("level")
-    ):
-        worst = None if level is None else Level(level)
-        words = "nothing known" if worst is None else worst.in_words
+    for version_id, end, level, without in windows.annotate(worst=Max("level"), without=unanswered):
+        # What is calm beside something without an answer is not known to be calm.
+        worst = None if level is None or (without and level == Level.CALM) else Level(level)
+        words = "nothing known" if level is None else "not everything known" if worst is None else worst.in_words
         window = RecentWindow(end, GLYPHS[worst], TONES[worst], f"until {end:%d %b %Y}: {words}")
         found.setdefault(version_id, []).append(window)
     return {version_id: tuple(windows[-WINDOWS:]) for version_id, windows in found.items()}

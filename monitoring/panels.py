@@ -12,7 +12,7 @@ from django.utils import timezone
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.policy_changes import settings_in_words
-from monitoring import batches, monitors, staleness
+from monitoring import batches, monitors, staleness, standing
 from monitoring.alarms import Level
 from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
 from monitoring.silences import silences_of
@@ -60,7 +60,7 @@ def monitoring_panel(version: ModelVersion, user: User) -> Panel | None:
 def monitor_line(row: Monitor) -> MonitorLine:
     """How the monitor stands in words."""
     reading = standing_reading(row)
-    state, tone, sentence, at = _unanswered(row) or _standing(row, reading)
+    state, tone, sentence, at = _unanswered(row) or _alarm_that_stands(row, reading) or _standing(row, reading)
     return MonitorLine(
         title=title_of(row),
         state=state,
@@ -84,12 +84,20 @@ def limits_of(row: Monitor) -> tuple[tuple[str, str], ...]:
 
 
 def standing_reading(row: Monitor) -> Reading | None:
-    """The reading of the latest window, whenever it came; of the clock, that for the window which is missed now."""
+    """The reading of the latest window, whenever it came; of the clock, that for the window which is missed now.
+
+    Of a window in pieces the worst reading counts, as for the alarm.
+    """
     readings = Reading.objects.filter(monitor=row)
     kind = monitors.find(row.key)
     if kind is not None and not kind.needs_batch:
         return readings.filter(overdue_since=staleness.overdue_since(row)).order_by("-pk").first()
-    return readings.order_by(F("batch__window_end").desc(nulls_last=True), "-pk").first()
+    last = readings.order_by(F("batch__window_end").desc(nulls_last=True), "-pk").select_related("batch").first()
+    if last is None or last.batch is None:
+        return last
+    pieces = standing.newest(readings.filter(batch__window_end=last.batch.window_end).select_related("batch"))
+    worst = max(pieces, key=lambda piece: (piece.level or 0, piece.pk))
+    return worst if worst.level else last
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,18 @@ def _unanswered(row: Monitor) -> tuple[str, str, str, datetime | None] | None:
         return None
     state = "Outcomes overdue" if found.of_outcomes else "No answer"
     return state, "bad" if found.is_alarm else "unknown", found.in_words, None
+
+
+def _alarm_that_stands(row: Monitor, reading: Reading | None) -> tuple[str, str, str, datetime | None] | None:
+    """The words for an alarm that the newest window alone does not end, because more of them have to be calm."""
+    if row.clears_after == 1 or reading is None or reading.level != Level.CALM:
+        return None
+    level = standing.alarm_of(row, now=timezone.now()).level
+    if level == Level.CALM:
+        return None
+    sentence = f"The newest window is within limits; the alarm ends after {row.clears_after} in a row."
+    tone = "warn" if level == Level.WARN else "bad"
+    return f"{level.in_words.capitalize()} stands", tone, sentence, reading.finished_at
 
 
 def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, datetime | None]:

@@ -31,8 +31,8 @@ from monitoring import references
 from monitoring.alarms import Level, Mark, trajectory
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.panels import title_of
-from monitoring.silences import Silence, silences_of
-from monitoring.standing import alarms_of, day_of, newest
+from monitoring.silences import Silence, reads_batches
+from monitoring.standing import AlarmState, alarms_of, day_of, newest
 from portal import ledger
 from portal.errors import NotPermitted, Refused
 
@@ -64,7 +64,8 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
     replaced = [one for row in monitors for one in _replaced(row, readings[row.pk], start)]
     readings = {key: _deciding(found) for key, found in readings.items()}
     counted = {key: [row for row in found if day_of(row) >= start] for key, found in readings.items()}
-    silences = silences_of(monitors, now=now)
+    alarms = alarms_of(monitors, now=now)
+    silences = {key: state.silence for key, state in alarms.items()}
     months = _months(min((day_of(row) for found in counted.values() for row in found), default=start), end)
     return {
         "format": FORMAT,
@@ -74,7 +75,7 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
         "made_at": now.isoformat(),
         "batches": _batches(version, start, now),
         "coverage": _coverage(counted, months),
-        "monitors": [_monitor(row, readings[row.pk], counted[row.pk], silences[row.pk], months) for row in monitors],
+        "monitors": [_monitor(row, counted[row.pk], alarms[row.pk], months) for row in monitors],
         "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], silences[row.pk], start)],
         "references": references.told(version),
         "corrections": _corrections(version, since, now),
@@ -164,13 +165,11 @@ def _coverage(counted: dict[int, list[Reading]], months: list[str]) -> dict[str,
     }
 
 
-def _monitor(
-    row: Monitor, readings: list[Reading], counted: list[Reading], silent: Silence, months: list[str]
-) -> dict[str, Any]:
+def _monitor(row: Monitor, counted: list[Reading], state: AlarmState, months: list[str]) -> dict[str, Any]:
+    silent = state.silence
     by_month: dict[str, list[Reading]] = {month: [] for month in months}
     for reading in counted:
         by_month.setdefault(f"{day_of(reading):%Y-%m}", []).append(reading)
-    last = [one.level for one in _standings(row, readings)[-1:]] + [Level.ALERT] * silent.is_alarm
     kind = monitor_kinds.find(row.key)
     return {
         "monitor": row.key,
@@ -186,7 +185,7 @@ def _monitor(
         "reference": row.reference.file.sha256 if row.reference else None,
         "unanswered_after": row.unanswered_after,
         "outcomes_within_days": row.outcomes_within_days,
-        "alarm": max(last).in_words if last else None,
+        "alarm": state.in_words,
         "unanswered": {"windows": [day.isoformat() for day in silent.days], "outcomes_only": silent.of_outcomes},
         "months": [_month(name, of_month) for name, of_month in by_month.items()],
     }
@@ -217,6 +216,9 @@ def _standings(row: Monitor, readings: Iterable[Reading]) -> tuple[Any, ...]:
 def _alarms(row: Monitor, readings: list[Reading], silent: Silence, start: date) -> list[dict[str, str]]:
     """Every change of the alarm's level, in the order of windows; last that nothing is known of the newest ones."""
     found, before = [], Level.CALM
+    if not reads_batches(row):  # a batch that came ended the alarm of the clock: each missed window is one of its own
+        missed = [(day_of(one).isoformat(), Level(one.level)) for one in readings if one.level and day_of(one) >= start]
+        return [{"monitor": row.key, "on": day, "level": level.in_words} for day, level in missed]
     for standing in _standings(row, readings):
         if standing.level != before and standing.day >= start:
             found.append({"monitor": row.key, "on": standing.day.isoformat(), "level": standing.level.in_words})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, RowNumber, TruncDate
@@ -20,6 +20,9 @@ from monitoring.silences import ENDED, NO_ANSWER, Silence, reads_batches, silenc
 
 FIRST_LOOK = 8
 LOOKS_FURTHER = 8
+READ_WITHIN = timedelta(hours=1)
+"""A batch that waits longer for its reading is not known, whatever earlier ones said."""
+NO_ANSWER_ON = "gave no answer on the newest batch"
 
 
 _LATER = Reading.objects.filter(
@@ -32,8 +35,8 @@ class AlarmState:
     """The alarm of a monitor now; `known` is False while no reading has said anything.
 
     `measured` is the level that readings say, `level` that or the alert of too many windows without an answer.
-    `unanswered` says that a window, the newest or one whose outcomes are overdue, has no answer: an earlier calm
-    reading says nothing about it.
+    `why_not_known` says why a window, the newest or one whose outcomes are overdue, has no answer: an earlier calm
+    reading says nothing about it. `through` is the last day of the windows that make the alarm.
 
     `acknowledged` and `incident` are notes on this alarm as bad as it is now, `muted` a mute that still holds; None
     where nobody spoke. `mute` is the newest mute, whether it holds or not. `outgrown` is the newest note on this alarm
@@ -43,9 +46,10 @@ class AlarmState:
     level: Level
     measured: Level
     since: date | None
+    through: date | None
     in_a_row: int
     known: bool
-    unanswered: bool
+    why_not_known: str
     silence: Silence
     acknowledged: AlarmNote | None
     muted: AlarmNote | None
@@ -53,6 +57,11 @@ class AlarmState:
     mute: AlarmNote | None
     mute_ended: bool
     outgrown: AlarmNote | None
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether a window has no answer that ought to have one."""
+        return bool(self.why_not_known)
 
     @property
     def in_words(self) -> str | None:
@@ -76,15 +85,6 @@ class AlarmState:
             return f"the mute of notices ended on {self.mute.until:%d %b %Y}"
         return "notices were muted before it became critical, and are sent again"
 
-    @property
-    def why_not_known(self) -> str:
-        """What there is no answer on; empty where the newest window has one."""
-        if not self.unanswered:
-            return ""
-        if self.silence.of_outcomes:
-            return f"waits for outcomes for more than {self.silence.within} days"
-        return "gave no answer on the newest batch"
-
 
 def changed_by(row: Reading) -> tuple[tuple[Standing, ...], tuple[Standing, ...]]:
     """The standings from the window of a reading on, with it and without it."""
@@ -106,16 +106,18 @@ def alarms_of(rows: Iterable[Monitor], *, now: datetime) -> dict[int, AlarmState
     chosen = list(rows)
     overdue = staleness.overdue_of(chosen)
     readings = _deciding(chosen)
-    missed, unanswered, silences = _missed(chosen, overdue), _unanswered(chosen), silences_of(chosen, now=now)
+    missed, silences = _missed(chosen, overdue), silences_of(chosen, now=now)
+    reasons = (
+        _why_not_read(chosen, now) | _why_unanswered(chosen, silences) | _why_not_told(chosen, overdue, missed, now)
+    )
     notes: dict[int, dict[str, AlarmNote]] = {row.pk: {} for row in chosen}
     for note in AlarmNote.objects.filter(monitor__in=chosen).select_related("by").order_by("pk"):
         notes[note.monitor_id][note.kind] = note
     found = {}
     for row in chosen:
         last = _last(row, readings[row.pk], missed.get(row.pk), now)
-        silent = silences[row.pk]
-        said = {"known": bool(readings[row.pk]), "unanswered": row.pk in unanswered or bool(silent.days)}
-        found[row.pk] = _state(last, silent, notes[row.pk], **said, now=now)
+        known, why = bool(readings[row.pk]) or not reads_batches(row), reasons.get(row.pk, "")
+        found[row.pk] = _state(last, silences[row.pk], notes[row.pk], known=known, why_not_known=why, now=now)
     return found
 
 
@@ -210,18 +212,48 @@ def _unanswered(rows: Iterable[Monitor]) -> set[int]:
     }
 
 
+def _why_unanswered(rows: Iterable[Monitor], silences: Mapping[int, Silence]) -> dict[int, str]:
+    chosen = list(rows)
+    found = dict.fromkeys(_unanswered(chosen) | {key for key, one in silences.items() if one.days}, NO_ANSWER_ON)
+    waits = {key: one.within for key, one in silences.items() if one.of_outcomes}
+    return found | {key: f"waits for outcomes for more than {within} days" for key, within in waits.items()}
+
+
+def _why_not_read(rows: Iterable[Monitor], now: datetime) -> dict[int, str]:
+    """Monitors of which a batch waits for its reading for long, and none of that window or a later one is there."""
+    later = Reading.objects.filter(
+        monitor=OuterRef("monitor"),
+        batch__window_end__gte=OuterRef("batch__window_end"),
+        status__in=ENDED,
+        level__isnull=False,
+    )
+    waiting = Reading.objects.filter(
+        monitor__in=list(rows), status__in=staleness.STILL_READ, batch__isnull=False, requested_at__lt=now - READ_WITHIN
+    ).exclude(Exists(later))
+    return dict.fromkeys(waiting.values_list("monitor_id", flat=True), "has not read the newest batch yet")
+
+
+def _why_not_told(
+    rows: Iterable[Monitor], overdue: Mapping[int, datetime], missed: Mapping[int, Reading], now: datetime
+) -> dict[int, str]:
+    """Monitors of the clock that did not say that a batch is overdue: of suspended versions none does."""
+    late = {row.pk for row in rows if not reads_batches(row) and overdue[row.pk] < now}
+    return dict.fromkeys(late - missed.keys(), "was not read, though a batch is overdue")
+
+
 def _trajectory(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ...]:
     marks = [Mark(day_of(row), None if row.level is None else Level(row.level)) for row in newest(rows)]
     return trajectory(marks, after=monitor.after, clears_after=monitor.clears_after)
 
 
 def _state(
-    last: Standing, silent: Silence, notes: Mapping[str, AlarmNote], *, known: bool, unanswered: bool, now: datetime
+    last: Standing, silent: Silence, notes: Mapping[str, AlarmNote], *, known: bool, why_not_known: str, now: datetime
 ) -> AlarmState:
     level = max(last.level, Level.ALERT) if silent.raised_on else last.level
     begun = [day for day in (last.since, silent.raised_on) if day is not None]
-    since = min((day for day in (last.since, silent.days[0] if silent.raised_on else None) if day), default=None)
-    of_this = {kind: note for kind, note in notes.items() if begun and note.at.date() >= max(begun)}
+    windows = [(last.since, last.day)] if last.since else []
+    windows += [(silent.days[0], silent.days[-1])] if silent.raised_on else []
+    of_this = {kind: note for kind, note in notes.items() if _is_about(note, begun, [first for first, _ in windows])}
     equal = {kind: note for kind, note in of_this.items() if level_of(note) >= level}
     muted = notes.get(AlarmNoteKind.MUTED)
     # What was muted before is silent up to an alert; a critical alarm only where it was muted as one.
@@ -231,10 +263,11 @@ def _state(
     return AlarmState(
         level=level,
         measured=last.level,
-        since=since,
+        since=min((first for first, _ in windows), default=None),
+        through=max((newest for _, newest in windows), default=None),
         in_a_row=last.in_a_row,
         known=known,
-        unanswered=unanswered,
+        why_not_known=why_not_known,
         silence=silent,
         acknowledged=equal.get(AlarmNoteKind.ACKNOWLEDGED),
         muted=muted if silenced else None,
@@ -243,6 +276,15 @@ def _state(
         incident=equal.get(AlarmNoteKind.INCIDENT),
         outgrown=max(milder, key=lambda note: note.pk, default=None),
     )
+
+
+def _is_about(note: AlarmNote, begun: Iterable[date], windows: Iterable[date]) -> bool:
+    """Whether somebody spoke when the alarm stood, and of windows of it: one may be delivered long after its days.
+
+    Notes of earlier releases do not say of which windows.
+    """
+    spoke_then = note.at.date() >= max(begun, default=date.max)
+    return spoke_then and (note.alarm_through is None or note.alarm_through >= max(windows, default=date.max))
 
 
 def level_of(note: AlarmNote) -> Level:

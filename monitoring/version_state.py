@@ -114,13 +114,14 @@ def _of_alarms(rows: list[Monitor], raised: list[AlarmState], states: Mapping[in
         kinds += ["without an answer for too long"] if any(state.silence.is_alarm for state in raised) else []
         which = f"{len(raised)} of {len(rows)} monitor{several} {' or '.join(kinds)}"
         words = f"{level.in_words.capitalize()}{when}: {which}"
+        if level == Level.WARN and (why := unanswered_in_words((title_of(row), states[row.pk]) for row in rows)):
+            words = f"{words}; not known: {why}"
         return ("warn" if level == Level.WARN else "bad"), words
-    silent = [row for row in rows if not states[row.pk].known and reads_batches(row)]
-    if silent:
-        some = "Nothing is" if len(silent) == sum(reads_batches(row) for row in rows) else "Not everything is"
-        return "unknown", f"{some} known yet: {', '.join(title_of(row) for row in silent)} had no reading that says it"
+    silent = [row for row in rows if not states[row.pk].known]
+    if silent and len(silent) == sum(reads_batches(row) for row in rows):
+        return "unknown", f"Nothing is known yet: {', '.join(map(title_of, silent))} had no reading that says it"
     if why := unanswered_in_words((title_of(row), states[row.pk]) for row in rows):
-        return "unknown", f"Not everything is known: {why}"
+        return "unknown", f"Not everything is known{' yet' if silent else ''}: {why}"
     return "ok", "All monitors are within their limits"
 
 
@@ -128,8 +129,8 @@ def unanswered_in_words(watched: Iterable[tuple[str, AlarmState]]) -> str:
     """Which monitors (by title) left the newest windows without an answer, and why; empty if none did."""
     reasons: dict[str, list[str]] = {}
     for title, state in watched:
-        if state.unanswered:
-            reasons.setdefault(state.why_not_known, []).append(title)
+        if state.unanswered or not state.known:
+            reasons.setdefault(state.why_not_known or "had no reading that says it", []).append(title)
     return "; ".join(f"{', '.join(titles)} {why}" for why, titles in reasons.items())
 
 

@@ -141,7 +141,11 @@ def _look_at(folder: _Folder, row: WatchedFile) -> bool:
             sha256, _ = hashed(opened, at_most=_ANY_SIZE, heard=lambda _: None)
             os.lseek(opened, 0, os.SEEK_SET)
             _deliver(folder, row, _Unchanged(opened, was))
-    except (batches.KnownBatch, outcomes.KnownDelivery):
+    except batches.KnownBatch as known:
+        if (known.batch.window_start, known.batch.window_end) != folder.place.window(row.name):
+            _refuse(folder, row, sha256, f"{known.sentence} It is of another window, so this one has no data.")
+            return False
+    except outcomes.KnownDelivery:
         pass  # the same bytes are there already, by whichever door they came
     except Unavailable as failure:
         logger.warning("“%s” of “%s” waits: %s", row.name, folder.name, failure.sentence)

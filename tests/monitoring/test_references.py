@@ -18,6 +18,8 @@ from monitoring.timelines import marks_of
 from portal.errors import BadInput
 from portal.models import LedgerEntry
 from tests.cast import SAFE, TABLE, tiny_table
+from tests.monitoring.deliveries import OCTOBER, WAITING, as_csv, match, read_waiting, report, rows_of, unlabelled
+from tests.monitoring.deliveries import deliver as send
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 GATES = {"data_review": [{"evidence": {"kind": "evaluation_table"}}]}
@@ -95,3 +97,50 @@ def test_a_renewal_with_the_same_table_changes_nothing(cast, version):
     revalidating.ask(version_id=version.pk, actor=officer, reason=SAFE)
     revalidating.renew(version_id=version.pk, actor=officer, reason=SAFE)
     assert not LedgerEntry.objects.filter(event="monitoring.reference.changed").exists()
+
+
+def renewed(cast, version, content, **columns):
+    officer = cast.signers[Role.RISK_OFFICER]
+    revalidating.ask(version_id=version.pk, actor=officer, reason=SAFE)
+    cast.attach(version, "evaluation_table", content, "newer.csv", **columns)
+    revalidating.renew(version_id=version.pk, actor=officer, reason=SAFE)
+
+
+@pytest.fixture
+def waiting(cast):
+    gates = {stage.value: GATES.get(stage.value, []) for stage in REVIEW_STAGES}
+    cast.publish(gates, monitors=WAITING, revalidation={"gates": ["data_review"], "every_months": 12})
+    row = cast.version()
+    cast.artifact(row)
+    cast.attach(row, "evaluation_table", tiny_table(), "evaluation.csv", **TABLE)
+    for _ in range(7):
+        cast.advance(row)
+    return row
+
+
+def test_outcomes_that_come_after_a_renewal_are_compared_as_the_batch_was(cast, waiting):
+    rows = rows_of("a")
+    batch = send(cast, waiting, unlabelled(rows))
+    assert read_waiting(batch).verdict == "no_labels"
+    first = references.in_force(waiting)
+    renewed(cast, waiting, NEWER, **TABLE)
+    assert references.in_force(waiting) != first
+    assert match(report(cast, waiting, as_csv(rows, "id", "y_true"))).verdict == "in_use"
+    row = read_waiting(batch)
+    assert (row.verdict, row.reference) == ("ok", first)
+
+
+def test_a_renewal_that_declares_another_key_leaves_outcomes_before_and_after_it_joined(cast, waiting):
+    before, after = rows_of("a"), [{**row, "number": row["id"]} for row in rows_of("b")]
+    batch = send(cast, waiting, unlabelled(before))
+    early = report(cast, waiting, as_csv(before, "id", "y_true"))
+    renewed(cast, waiting, NEWER.replace(b"id,", b"number,", 1), **{**TABLE, "key": "number"})
+    assert match(early).verdict == "in_use"
+    assert read_waiting(batch).verdict == "ok"
+    columns = ("number", "sex", "age_group", "amount", "y_score", "y_pred")
+    newer = send(cast, waiting, as_csv(after, *columns), window=OCTOBER, name="October")
+    late = match(report(cast, waiting, as_csv(after, "number", "y_true"), name="Later"))
+    assert (late.verdict, late.numbers["batches"][str(newer.pk)]["matched"]) == ("in_use", 200)
+    assert "came when another key or outcome column was declared" in " ".join(late.sentences)
+    row = read_waiting(newer)
+    assert (row.verdict, [one["name"] for one in row.outcomes]) == ("ok", ["Later"])

@@ -71,11 +71,20 @@ def test_a_file_is_taken_once_it_stays_as_it_is_and_is_left_where_it_lies(folder
     assert (batch.window_start, batch.window_end) == (date(2026, 9, 1), date(2026, 9, 30))
     assert (batch.uploaded_by, batch.name) == (cast.submitter, "scores_2026-09.csv")
     assert file.read_bytes() == unlabelled(ROWS)
-    copy = folder / "scores_2026-08.csv"
-    copy.write_bytes(unlabelled(ROWS))
+    os.utime(file)
     look_often(2, start + 9 * MINUTE)
-    assert WatchedFile.objects.get(name=copy.name).state == "taken"
+    assert WatchedFile.objects.get(name=file.name).state == "taken"
     assert Batch.objects.count() == 1
+
+
+def test_the_bytes_of_another_month_are_no_data_of_this_one(folder, cast):
+    for name in ("scores_2026-08.csv", "scores_2026-09.csv"):
+        (folder / name).write_bytes(unlabelled(ROWS))
+    assert sum(look_often(3)) == 1
+    row = WatchedFile.objects.get(name="scores_2026-09.csv")
+    assert (row.state, Batch.objects.get().name) == ("refused", "scores_2026-08.csv")
+    assert "It is of another window, so this one has no data." in row.sentence
+    assert Notification.objects.filter(user=cast.owner, text__contains="“scores_2026-09.csv”").count() == 1
 
 
 def test_what_is_refused_is_told_once_for_the_same_bytes_and_stops_no_other_file(folder, cast):
