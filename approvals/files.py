@@ -50,6 +50,7 @@ NO_ROOM = (
     "administrator."
 )
 TEXT_LIMIT = 1 << 20
+PRINTED = frozenset({EvidenceKind.MONITORING_PLAN, EvidenceKind.DEPLOYMENT_TARGET})
 PRINTED_LIMIT = 200_000
 """Bytes of a document that the model card prints, which is for people and is made within minutes."""
 DEEPEST = 20
@@ -182,7 +183,7 @@ def judge_upload(
         return _bill(upload, name)
     if kind == EvidenceKind.CARD_DRAFT:
         return "application/pdf"
-    return _document(upload, limit=PRINTED_LIMIT if kind == EvidenceKind.MONITORING_PLAN else TEXT_LIMIT)
+    return _document(upload, limit=PRINTED_LIMIT if kind in PRINTED else TEXT_LIMIT)
 
 
 def _json(kind: str, upload: Upload, name: str) -> str:

@@ -194,6 +194,7 @@ class Card:
     previous: PreviousVersion | None = field(default=None, metadata=ADDED)
     retirement: tuple[RetirementItem, ...] = field(default=(), metadata=ADDED)
     retention: tuple[RetentionEnd, ...] = field(default=(), metadata=ADDED)
+    deployment_target: str = field(default="", metadata=ADDED)
     schema: str = SCHEMA
 
     @property

@@ -42,6 +42,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "previous": "What differs from the version that was approved before; absent where none was.",
         "retirement": "The decommission checklist of the policy, once somebody has answered it; absent before.",
         "retention": "Until when rules have the documentation kept; absent in cards made before this was said.",
+        "deployment_target": "The attached description of where the model runs, in Markdown; absent where none is.",
         "schema": "The schema of this document.",
     },
     "PreviousVersion": {

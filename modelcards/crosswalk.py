@@ -121,7 +121,7 @@ ENTRIES: tuple[Entry, ...] = (
             "Effective challenge by people who neither developed nor own the model",
             "approvals",
             "Sign-offs",
-            "sign-offs; evidence validation_report",
+            "sign-offs; validation_report by its digest in section 16",
         ),
         ("Findings with severity, owner and due date", "caveats", "Findings", "findings"),
         (
@@ -150,10 +150,16 @@ ENTRIES: tuple[Entry, ...] = (
     *_of(
         ANNEX,
         (
-            "1: general description, versions, interactions, hardware",
+            "1: general description, versions, interactions",
             "model",
             "Interactions and environment",
-            "answer model_card.interactions; evidence deployment_target",
+            "answer model_card.interactions",
+        ),
+        (
+            "1: hardware, software and forms in which it runs",
+            "model",
+            "Deployment target",
+            "evidence deployment_target",
         ),
         (
             "2(a) to (c): methods, design choices, architecture",
@@ -194,7 +200,7 @@ ENTRIES: tuple[Entry, ...] = (
             "7: standards or other solutions",
             "rules",
             "Rules and standards",
-            "answer regulation.rules; basis of the policy",
+            "answers regulation, classification.legal_category; the basis of the policy stands in section 14",
         ),
         (
             "8: EU declaration of conformity",

@@ -80,6 +80,27 @@ def day(text: str) -> str:
 
 
 @register.filter
+def month(text: str) -> str:
+    """A month in words, or the text itself if it is none."""
+    try:
+        return f"{date.fromisoformat(f'{text}-01'):%b %Y}"
+    except ValueError:
+        return text or NOTHING
+
+
+@register.filter
+def months(texts: Iterable[str]) -> str:
+    """Months in words, after each other."""
+    return ", ".join(month(text) for text in texts)
+
+
+@register.filter
+def dated(line: str) -> str:
+    """A line that begins with a day, with that day in words; the rest is somebody's and stays as it is."""
+    return f"{day(line[:10])}{line[10:]}"
+
+
+@register.filter
 def whole(number: int | None) -> str:
     """A whole number with thin spaces between thousands."""
     return NOTHING if number is None else f"{number:,}".replace(",", "\u2009")

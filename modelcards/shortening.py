@@ -35,6 +35,7 @@ FLOWING = {
     (MonitoringPlan, "text"),
     (Training, "text"),
     (Dataset, "text"),
+    (Card, "deployment_target"),
 }
 WHOLE = {(PolicyFacts, "text"), (PolicyFacts, "digest")}
 """Not printed, but compared."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from approvals.measures.values import Measure, between
 
 PASSED, WARNING, FAILED, NOT_COMPUTABLE = "passed", "warning", "failed", "not_computable"
 TINY = 0.0005  # below it, three decimals would show zero
+SMALLEST_POWER = -6  # of ten: what is smaller is shown by its power
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SIDES = {(True, True): "at or above", (True, False): "below", (False, True): "at or below", (False, False): "above"}
 """Where a number lies, by whether at least the threshold is required and whether that is met."""
 
@@ -103,7 +106,7 @@ def number(value: float | None, *, beside: float | None = None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if 0 < abs(value) < TINY:
-        return f"{value:.2g}"
+        return _written_out(f"{value:.2g}")
     for digits in range(3, 16):
         if beside is None or (round(value, digits) > beside, round(value, digits) < beside) == (
             value > beside,
@@ -127,7 +130,17 @@ def limit_text(limit: float) -> str:
     """A threshold as the policy says it, floats with at least two decimals."""
     if isinstance(limit, int):
         return f"{limit:,}"
-    return f"{limit:,.2f}" if round(limit, 2) == limit else repr(limit)
+    return f"{limit:,.2f}" if round(limit, 2) == limit else _written_out(repr(limit))
+
+
+def _written_out(digits: str) -> str:
+    """A number in words of people: 1e-05 is 0.00001; what is smaller still has a power of ten."""
+    mantissa, _, exponent = digits.partition("e")
+    if not exponent:
+        return digits
+    if int(exponent) >= SMALLEST_POWER:
+        return f"{Decimal(digits):f}"
+    return f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}"
 
 
 def percent(level: float) -> str:

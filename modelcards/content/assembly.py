@@ -73,6 +73,7 @@ def build(
         timeline=approval.history(version),
         ledger=approval.ledger_facts(version, checkpoint) if checkpoint else None,
         retirement=retiring.retirement(decommissioning.checklist(version)),
+        deployment_target=subject.text_of(rows.get(EvidenceKind.DEPLOYMENT_TARGET)),
         retention=retention(version, document, texts.get("classification", ())),
         seal=seal,
     )

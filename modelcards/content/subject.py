@@ -14,6 +14,7 @@ from approvals.requirements.base import Case
 from modelcards import card as c
 from modelcards.content import monitored
 from modelcards.content.texts import iso, limit_words, name_of, plain, words
+from modelcards.printing import label, wording
 
 BOUNDARIES = ("out_of_scope", "assumptions", "limitations")
 USE = "intended_use"
@@ -212,6 +213,8 @@ def _said(entry: str, value: Any) -> str:
     """What is declared, in words; names of classes, slices and columns stay as they are written."""
     if entry == "class_scores" and isinstance(value, dict):
         return "; ".join(f"{name}: {column}" for name, column in value.items())
+    if entry == "claims" and isinstance(value, dict):
+        return ", ".join(f"{label(wording(name))}: {plain(number)}" for name, number in value.items())
     if entry == "slices" and isinstance(value, dict):
         return slices_in_words(value)
     return plain(value)

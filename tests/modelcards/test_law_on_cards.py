@@ -128,6 +128,16 @@ def test_an_override_that_nobody_confirmed_is_not_on_the_card_and_one_that_stand
     assert found.asked_by != found.confirmed_by
 
 
+def test_the_card_prints_where_the_model_runs(cast, version):
+    assert "No description of where the model runs is attached." in section(built(version), "model")
+    cast.attach(
+        version, "deployment_target", b"# Target\n\nTwo instances behind the **internal** gateway.", "target.md"
+    )
+    made = built(version)
+    assert "deployment_target" in made.as_json()
+    assert "Two instances behind the <strong>internal</strong> gateway." in section(made, "model")
+
+
 def test_the_tier_is_printed_with_its_override_and_a_model_without_assessment_says_so():
     printed = section(card(), "model")
     for words in ("How the risk tier was set", "More than 100,000", "which gives: Low", "High instead."):

@@ -140,6 +140,8 @@ def test_a_plan_that_no_card_can_print_in_time_is_refused_at_its_upload(cast):
     version = in_scoping(cast)
     with pytest.raises(BadInput, match="larger than 200 kB; attach it as PDF"):
         cast.attach(version, "monitoring_plan", b"- a line\n" * 110_000, "plan.md")
+    with pytest.raises(BadInput, match="larger than 200 kB; attach it as PDF"):
+        cast.attach(version, "deployment_target", b"- a line\n" * 110_000, "target.md")
 
 
 def test_printing_tells_meanwhile_that_it_lives_and_ends_when_nobody_wants_it(cast):

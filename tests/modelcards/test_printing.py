@@ -26,6 +26,13 @@ def test_numbers_are_shown_to_a_sensible_length(value, text):
     assert printing.decimal(value) == text
 
 
+def test_months_and_days_are_in_words_and_what_people_wrote_stays():
+    assert printing.months(["2026-06", "2026-07"]) == "Jun 2026, Jul 2026"
+    assert printing.month("always") == "always"
+    assert printing.dated("2026-07-31: score drift until 2026-08-05") == "31 Jul 2026: score drift until 2026-08-05"
+    assert printing.dated("No day at all.") == "No day at all."
+
+
 def test_a_difference_has_its_sign():
     assert printing.signed_decimal(0.0072) == "+0.0072"
     assert printing.signed_decimal(None) == "\u2013"

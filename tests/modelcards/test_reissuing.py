@@ -1,6 +1,7 @@
 """A card that is issued again carries the record of monitoring so far; the first one has none."""
 
 import io
+from datetime import date
 
 import pytest
 from django.utils import timezone
@@ -67,6 +68,8 @@ def test_the_card_that_is_issued_again_tells_what_was_read(cast, version):
     assert Card.from_document(card.canonical()) == card
     page = html(card)
     assert "The record so far" in page
+    first, last = (f"{date.fromisoformat(day):%d %b %Y}" for day in (record.since, record.until))
+    assert f"From {first} to {last}: 1 batch, 1 reading, of which" in page
     assert "No alarm was raised." in page
 
 

@@ -26,13 +26,25 @@ def test_rounding_never_hides_on_which_side_a_value_is():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.5, "0.500"), (1234.5, "1,234.500"), (0.00012, "0.00012"), (0.0, "0.000"), (7, "7"), (None, "not computable")],
+    [
+        (0.5, "0.500"),
+        (1234.5, "1,234.500"),
+        (0.00012, "0.00012"),
+        (-0.000036, "-0.000036"),
+        (5e-7, "5 × 10⁻⁷"),
+        (0.0, "0.000"),
+        (7, "7"),
+        (None, "not computable"),
+    ],
 )
 def test_numbers_for_people(value, text):
     assert number(value) == text
 
 
-@pytest.mark.parametrize(("limit", "text"), [(0.7, "0.70"), (0.125, "0.125"), (1000, "1,000"), (1.0, "1.00")])
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [(0.7, "0.70"), (0.125, "0.125"), (1000, "1,000"), (1.0, "1.00"), (1e-5, "0.00001"), (2.5e-9, "2.5 × 10⁻⁹")],
+)
 def test_thresholds_for_people(limit, text):
     assert limit_text(limit) == text
 
