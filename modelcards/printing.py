@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Sequence, Sized
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import groupby
 
 from django.template import Library
 from django.utils.html import format_html
@@ -16,7 +17,7 @@ from django.utils.safestring import SafeString
 from approvals.charts import clean_svg
 from approvals.measures.values import said_between
 from modelcards import printable
-from modelcards.card import Cell, Chart, Number
+from modelcards.card import Cell, Chart, MonitoredMonth, Number
 
 register = Library()
 
@@ -92,6 +93,19 @@ def month(text: str) -> str:
 def months(texts: Iterable[str]) -> str:
     """Months in words, after each other."""
     return ", ".join(month(text) for text in texts)
+
+
+@register.filter
+def with_gaps(read: Sequence[MonitoredMonth]) -> list[tuple[str, MonitoredMonth]]:
+    """Months with their names; those after each other in which nothing was read are one line, from the first on."""
+    found: list[tuple[str, MonitoredMonth]] = []
+    for is_gap, run in groupby(read, key=lambda one: not (one.readings or one.level or one.measure)):
+        part = list(run)
+        if is_gap and len(part) > 1:
+            found.append((f"{month(part[0].month)} to {month(part[-1].month)}", part[0]))
+        else:
+            found += [(month(one.month), one) for one in part]
+    return found
 
 
 @register.filter

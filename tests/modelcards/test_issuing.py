@@ -11,9 +11,11 @@ from django.conf import settings
 from approvals import checking, findings, running
 from approvals.models import Evidence
 from approvals.stages import Role
-from modelcards import issuing, records
+from modelcards import issuing, records, tasks
 from modelcards.card import Card
+from modelcards.exporters.pdf import PATIENCE_SECONDS
 from modelcards.models import ModelCard
+from modelcards.press import SECONDS
 from modelcards.signing import root_path
 from modelcards.verification import verify_card
 from portal import checkpoints
@@ -186,3 +188,8 @@ def test_a_card_made_after_a_finding_still_shows_what_the_approval_rests_on(cast
     card = Card.from_json(json.loads(ModelCard.objects.get(pk=row.pk).content))
     assert all(signed.current for signed in card.sign_offs)
     assert [finding.title for finding in card.findings] == ["Larger loans than before"]
+
+
+def test_the_worker_waits_for_longer_than_all_printings_of_a_card_may_take():
+    assert tasks.issue.time_limit > tasks.issue.soft_time_limit > 4 * PATIENCE_SECONDS
+    assert PATIENCE_SECONDS > SECONDS

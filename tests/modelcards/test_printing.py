@@ -4,7 +4,7 @@ import pytest
 
 from approvals.measures.values import bounded
 from modelcards import column_widths, printing
-from modelcards.card import Chart, Number
+from modelcards.card import Chart, MonitoredMonth, Number
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,12 @@ def test_months_and_days_are_in_words_and_what_people_wrote_stays():
     assert printing.month("always") == "always"
     assert printing.dated("2026-07-31: score drift until 2026-08-05") == "31 Jul 2026: score drift until 2026-08-05"
     assert printing.dated("No day at all.") == "No day at all."
+
+
+def test_months_without_readings_are_one_line_and_no_month_with_one_is_left_out():
+    read = [MonitoredMonth(f"2026-{month:02d}", readings) for month, readings in enumerate((0, 2, 0, 0, 0, 1), 1)]
+    lines = [(name, one.readings) for name, one in printing.with_gaps(read)]
+    assert lines == [("Jan 2026", 0), ("Feb 2026", 2), ("Mar 2026 to May 2026", 0), ("Jun 2026", 1)]
 
 
 def test_a_difference_has_its_sign():
