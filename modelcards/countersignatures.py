@@ -31,12 +31,14 @@ from modelcards.pdf_objects import text_of_string
 from modelcards.proofs import judged, without_filling
 from modelcards.revisions import STAMP_FIELDS
 from modelcards.revocation import covers
+from modelcards.standing import CLOCKS_MAY_DIFFER
 from modelcards.timestamps import (
     CONTENT_TYPE,
     HASHES,
     LONGEST_CHAIN,
     NULL,
     SIGNATURES,
+    UNKNOWN_EXTENSIONS,
     is_authority,
     is_valid,
     issued,
@@ -51,6 +53,8 @@ VERSIONS = (bytes.fromhex("020101"), bytes.fromhex("020103"))
 PSS = bytes.fromhex("06092a864886f70d01010a")
 FURTHER = "Further signature"
 LONGEST = 200
+LEAST_RSA_BITS, LEAST_CURVE_BITS = 2048, 224
+NOT_READ = (ValueError, TypeError, LookupError, ArithmeticError, x509.InvalidVersion, UnsupportedAlgorithm)
 NOT_VOUCHED = "this portal does not vouch for who that is"
 OF = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}
 
@@ -76,6 +80,12 @@ class OtherSignature:
         except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
             return False
 
+    def is_weak(self) -> bool:
+        """Whether its key is shorter than what counts today."""
+        key = self.certificate.public_key()
+        least = LEAST_RSA_BITS if isinstance(key, rsa.RSAPublicKey) else LEAST_CURVE_BITS
+        return isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) and key.key_size < least
+
     def _checked(self) -> bool:
         key, how = self.certificate.public_key(), OF[self.hashed]
         if isinstance(key, ec.EllipticCurvePublicKey):
@@ -89,18 +99,28 @@ class OtherSignature:
         return True
 
 
-def further_facts(pdf: bytes, additions: Sequence[Addition], trust: Trust, moment: datetime) -> tuple[Fact, ...]:
-    """One fact for each thing that others put behind the seal."""
+def further_facts(
+    pdf: bytes, additions: Sequence[Addition], trust: Trust, moment: datetime, sealed_at: datetime | None = None
+) -> tuple[Fact, ...]:
+    """One fact for each thing that others put behind the seal, which states that it was made at `sealed_at`."""
     found = [one for one in additions if one.name not in STAMP_FIELDS]
     signed = [one for one in found if one.kind != MATERIAL]
-    facts = [_further_fact(f"{FURTHER} {place}", pdf, one, trust, moment) for place, one in enumerate(signed, start=1)]
+    facts = []
+    for place, one in enumerate(signed, start=1):
+        name = f"{FURTHER} {place}"
+        try:
+            facts.append(_further_fact(name, pdf, one, trust, moment, sealed_at))
+        except NOT_READ:
+            facts.append(Fact(name, False, f"What is in the field {one.name} cannot be read."))
     if len(found) > len(signed):
         words = "Certificates and lists for later validation were added behind the seal; they show nothing."
         facts.append(Fact("Further material", True, words))
     return tuple(facts)
 
 
-def _further_fact(name: str, pdf: bytes, one: Addition, trust: Trust, moment: datetime) -> Fact:
+def _further_fact(
+    name: str, pdf: bytes, one: Addition, trust: Trust, moment: datetime, sealed_at: datetime | None
+) -> Fact:
     data = pdf[: one.hole[0]] + pdf[one.hole[1] : one.end]
     if one.kind == STAMP:
         return judged(name, without_filling(one.content), data, "the file existed", trust, moment)[1]
@@ -108,41 +128,71 @@ def _further_fact(name: str, pdf: bytes, one: Addition, trust: Trust, moment: da
         signature = read_other_signature(without_filling(one.content))
     except NotReadable as problem:
         return Fact(name, False, f"The signature in the field {one.name} cannot be read. {problem}".strip())
-    subject = signature.certificate.subject.rfc4514_string()[:LONGEST]
+    subject = quoted(signature.certificate.subject.rfc4514_string())
     who = f"The signature in the field {one.name} of one who calls themselves {subject}"
-    if hashlib.new(signature.hashed, data).digest() != signature.message_digest:
-        return Fact(name, False, f"{who} does not hold: it belongs to other bytes than those before it.")
-    if not signature.holds():
-        return Fact(name, False, f"{who} does not hold: the key of its certificate did not make it.")
+    if broken := _broken(signature, data):
+        return Fact(name, False, f"{who} {broken}.")
     said = ""
     if signature.token:
-        _, fact = judged(name, signature.token, signature.value, "it existed", trust, moment)
-        said = f" {fact.sentence}"
-        if fact.holds is False:
+        stamp = (name, signature.token, signature.value, "it existed")
+        if (fact := judged(*stamp, Trust(None), moment)[1]).holds is False:
             return Fact(name, False, f"{who} carries a timestamp that does not hold. {fact.sentence}")
-    found = _standing(name, who, one, signature, trust)
+        # Who signs further may ask an authority of their own; that it is not known here is told.
+        said = f" {judged(*stamp, trust, moment)[1].sentence}"
+    found = _standing(name, who, one, signature, trust, sealed_at)
     return Fact(name, found.holds, found.sentence + said)
 
 
-def _standing(name: str, who: str, one: Addition, signature: OtherSignature, trust: Trust) -> Fact:
+def _broken(signature: OtherSignature, data: bytes) -> str:
+    """Why a signature of these bytes proves nothing, as the end of a sentence; empty if it holds."""
+    if hashlib.new(signature.hashed, data).digest() != signature.message_digest:
+        return "does not hold: it belongs to other bytes than those before it"
+    if not signature.holds():
+        return "does not hold: the key of its certificate did not make it"
+    return "proves nothing: its key is so short that others can find it out" if signature.is_weak() else ""
+
+
+def quoted(words: str) -> str:
+    """Words of a stranger, of which nobody can take a part for ours: in quotation marks that they do not hold."""
+    plain = "".join("'" if sign in '“”„"' else sign if sign.isprintable() else "\ufffd" for sign in words)
+    return f"“{plain[:LONGEST]}”"
+
+
+def _standing(
+    name: str, who: str, one: Addition, signature: OtherSignature, trust: Trust, sealed_at: datetime | None
+) -> Fact:
     """Of a signature that holds: whether its certificate was good then, and who vouches for its signer."""
     stated, certificate = signature.signed_at or _stated(one), signature.certificate
     if stated is None:
         return Fact(name, False, f"{who} does not say when it was made.")
-    if not is_valid(certificate, stated):
-        return Fact(name, False, f"{who} says {stated:%Y-%m-%d}, when its certificate was not valid.")
+    if untimely := _not_then(certificate, stated, sealed_at):
+        return Fact(name, False, f"{who} says {stated:%Y-%m-%d %H:%M} UTC, when {untimely}.")
     if not may_sign(certificate):
         return Fact(name, False, f"{who} was made with a certificate that is not one for signatures.")
     if _is_revoked(certificate, trust):
         return Fact(name, False, f"{who} was made with a certificate that is revoked.")
     reason = one.entries.get("Reason")
-    said = f": “{text_of_string(reason)[:LONGEST]}”" if isinstance(reason, bytes) and reason else ""
+    said = f": {quoted(_reason(reason))}" if isinstance(reason, bytes) and reason else ""
     held = f"{who} covers the whole card as it was then and states the time {stated:%Y-%m-%d %H:%M} UTC{said}"
     roots = (*(trust.roots or ()), *trust.signer_roots)
     if vouching := _vouching(certificate, signature.beside, roots, stated):
-        by = vouching.subject.rfc4514_string()[:LONGEST]
+        by = quoted(vouching.subject.rfc4514_string())
         return Fact(name, True, f"{held}; {by}, whom you trust, vouches for its signer. A revocation may be unknown.")
     return Fact(name, True, f"{held}; {NOT_VOUCHED}.")
+
+
+def _not_then(certificate: x509.Certificate, stated: datetime, sealed_at: datetime | None) -> str:
+    if not is_valid(certificate, stated):
+        return "its certificate was not valid"
+    is_early = sealed_at is not None and stated < sealed_at - CLOCKS_MAY_DIFFER
+    return "the card was not sealed yet" if is_early else ""
+
+
+def _reason(text: bytes) -> str:
+    try:
+        return text_of_string(text)
+    except UnicodeDecodeError:
+        return "\ufffd"
 
 
 def _stated(one: Addition) -> datetime | None:
@@ -192,7 +242,7 @@ def may_sign(certificate: x509.Certificate) -> bool:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return True
-    except (x509.DuplicateExtension, ValueError):
+    except UNKNOWN_EXTENSIONS:
         return False
     return usage.digital_signature or usage.content_commitment
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from modelcards.standing import Seal, revocation_fact
+from modelcards.timestamps import UNKNOWN_EXTENSIONS
 from modelcards.trust import Trust
 
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -171,7 +172,7 @@ def _fits(envelope: Envelope) -> bool:
 def _may_attest(certificate: x509.Certificate) -> bool:
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except UNKNOWN_EXTENSIONS:
         return False
     return usage.digital_signature or usage.content_commitment
 

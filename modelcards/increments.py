@@ -102,8 +102,8 @@ def read_increment(pdf: bytes, start: int, before: Table) -> Increment:
         allowed = OF_TRAILERS
     else:
         rows, allowed = dict(_rows_of(found.pop(table_number).one)), OF_TABLES
-        if table_number < before.size or rows.pop(table_number, place) != place:
-            raise NotReadable("its table stands in the place of another object")
+        if rows.pop(table_number, place) != place:
+            raise NotReadable("its table says that it stands elsewhere")
     ending = FILE_ENDS.match(pdf, at)
     if ending is None or int(ending[1]) != place:
         raise NotReadable("its end does not name its table")

@@ -39,7 +39,7 @@ from modelcards.pdf_objects import PdfObject, PdfReference, attachments, pdf_obj
 from modelcards.proofs import whole_stamps
 from modelcards.sealed_part import sealed_part
 from modelcards.standing import Seal, Standing, standing
-from modelcards.timestamps import issued
+from modelcards.timestamps import UNKNOWN_EXTENSIONS, issued
 from modelcards.trust import Fact, Trust, trust_of
 from portal.merkle import read_bundle, verify_bundle
 
@@ -95,7 +95,9 @@ def signature_facts(pdf: bytes, trust: Trust, moment: datetime) -> tuple[list[Fa
         stamps=whole_stamps(pdf, part.additions),
     )
     stands = standing(seal, trust, moment)
-    return [*facts, *stands.facts], Sealed(stands, sealed, further_facts(pdf, part.additions, trust, moment))
+    return [*facts, *stands.facts], Sealed(
+        stands, sealed, further_facts(pdf, part.additions, trust, moment, seal.stated_at)
+    )
 
 
 def _stated_time(found: dict[int, PdfObject]) -> datetime | None:
@@ -132,7 +134,7 @@ def _may_sign(certificate: x509.Certificate) -> bool:
     """Whether the certificate is for signatures and was not made for an authority."""
     try:
         usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except UNKNOWN_EXTENSIONS:
         return False
     return usage.digital_signature or usage.content_commitment
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509 import ocsp
 
-from modelcards.timestamps import is_authority, is_valid, issued
+from modelcards.timestamps import UNKNOWN_EXTENSIONS, is_authority, is_valid, issued
 
 OCSP_SIGNING = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.9")
 
@@ -53,7 +53,7 @@ def covers(found: x509.CertificateRevocationList, certificate: x509.Certificate)
     """Whether a list is a whole one for certificates of this kind: no change to another list, not for some reasons."""
     try:
         extensions = found.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except UNKNOWN_EXTENSIONS:
         return False
     for extension in extensions:
         point = extension.value
@@ -116,7 +116,7 @@ def _is_answered_by(found: ocsp.OCSPResponse, issuers: Sequence[x509.Certificate
 def _may_answer(certificate: x509.Certificate) -> bool:
     try:
         uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except UNKNOWN_EXTENSIONS:
         return False
     return list(uses) == [OCSP_SIGNING]
 

@@ -31,7 +31,6 @@ from modelcards.trust import Fact, Trust
 
 FIELD = "PortalSeal"
 SUBFILTER = "/ETSI.CAdES.detached"
-LARGEST = 50_000_000
 LONGEST_SUBJECT = 200
 OWN_AUTHORITY = "A root that a portal made for itself is no qualified authority in the sense of eIDAS."
 # The engine logs a traceback for whatever does not hold; here that is a fact with a sentence.
@@ -54,8 +53,6 @@ class SealReport:
 
 def check_seal(pdf: bytes, trust: Trust, moment: datetime) -> SealReport:
     """Every fact about the seal of a file; the first that does not hold may be the last."""
-    if len(pdf) > LARGEST:
-        return SealReport((Fact("Signature", False, "The file is larger than any card."),))
     part = sealed_part(pdf)
     if isinstance(part, Fact):
         return SealReport((_explained(part, pdf),))
@@ -80,7 +77,7 @@ def check_seal(pdf: bytes, trust: Trust, moment: datetime) -> SealReport:
     )
     stands = standing(seal, trust, moment)
     fingerprint = certificate.fingerprint(hashes.SHA256()).hex()
-    further = further_facts(pdf, part.additions, trust, moment)
+    further = further_facts(pdf, part.additions, trust, moment, seal.stated_at)
     return SealReport((*facts, *stands.facts), sealed, stands, fingerprint, further)
 
 

@@ -17,6 +17,7 @@ from modelcards.trust import Fact
 
 BYTE_RANGE = re.compile(rb"\n/ByteRange\s*\[\s*0\s+(\d{1,10})\s+(\d{1,10})\s+(\d{1,10})\s*\]")
 HEXADECIMAL = re.compile(rb"<[0-9A-Fa-f]+>")
+LARGEST = 50_000_000
 UNSIGNED = "The file carries no signatures; a card carries exactly one."
 MOVED = "The signature does not cover the whole file: something before it was put in, taken out or written anew."
 SEVERAL = "The file carries several signatures; a card carries exactly one."
@@ -39,6 +40,8 @@ class SealedPart:
 
 def sealed_part(pdf: bytes) -> SealedPart | Fact:
     """The part that one seal covers, unchanged since; or the first thing that does not hold."""
+    if len(pdf) > LARGEST:
+        return Fact("Signature", False, "The file is larger than any card.")
     ranges = signed_ranges(pdf)
     if not ranges:
         return Fact("Signature", False, UNSIGNED) if b"/ByteRange" not in pdf else Fact("Whole file", False, MOVED)
@@ -80,7 +83,9 @@ def signed_ranges(pdf: bytes) -> list[tuple[int, int, int]]:
     found = []
     for match in BYTE_RANGE.finditer(pdf):
         before, after, rest = (int(number) for number in match.groups())
-        if after == match.start() and HEXADECIMAL.fullmatch(pdf, before, after):
+        # Asked first for what costs little: many such texts behind one long hole would be read again and again.
+        is_near = after == match.start() and pdf.rfind(b">", before, after - 1) < 0
+        if is_near and HEXADECIMAL.fullmatch(pdf, before, after):
             found.append((before, after, rest))
     return found
 

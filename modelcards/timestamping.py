@@ -25,7 +25,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from modelcards.detached import NotReadable, elements, written
 from modelcards.revocation import is_unrevoked
-from modelcards.timestamps import Stamp, distrust, issued, read_stamp, without_ballast
+from modelcards.timestamps import UNKNOWN_EXTENSIONS, Stamp, distrust, issued, read_stamp, without_ballast
 from portal.errors import Unavailable
 
 LARGEST_ANSWER = 200_000
@@ -139,7 +139,7 @@ class TimestampAuthority:
     def _fetched(self, certificate: x509.Certificate) -> Iterator[bytes]:
         try:
             points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-        except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        except UNKNOWN_EXTENSIONS:
             return
         names = [name.value for point in points for name in point.full_name or ()]
         for name in names:
@@ -189,7 +189,7 @@ def _addresses_of_answers(certificate: x509.Certificate) -> list[str]:
     """Where a certificate says that its state is answered (OCSP)."""
     try:
         named = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except UNKNOWN_EXTENSIONS:
         return []
     ways = [one for one in named if one.access_method == AuthorityInformationAccessOID.OCSP]
     addresses = [str(one.access_location.value) for one in ways]

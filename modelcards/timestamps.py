@@ -39,6 +39,10 @@ SIGNATURES = {
 """ECDSA and RSA by the hash that they sign; the last leaves it to the digest beside it."""
 NULL = bytes.fromhex("0500")
 LONGEST_CHAIN = 5
+UNKNOWN_EXTENSIONS = (
+    x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError, TypeError,
+)  # fmt: skip
+"""What the reader of certificates raises for extensions that it does not find or know: they say nothing then."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def signer_among(certificates: Sequence[x509.Certificate], named: bytes) -> x509
         try:
             key = one.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
             names.append(written(0x80, key))
-        except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        except UNKNOWN_EXTENSIONS:
             pass
         if named in names:
             return one
@@ -236,7 +240,7 @@ def distrust(stamp: Stamp, roots: Sequence[x509.Certificate]) -> str:
     signer, moment = stamp.chain[0], stamp.moment
     try:
         uses = signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except UNKNOWN_EXTENSIONS:
         return "its certificate is not one for timestamps"
     if not uses.critical or list(uses.value) != [TIME_STAMPING]:
         return "its certificate is not one for timestamps"
@@ -258,5 +262,5 @@ def is_authority(certificate: x509.Certificate) -> bool:
     """Whether a certificate may issue others."""
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except UNKNOWN_EXTENSIONS:
         return False

@@ -22,7 +22,8 @@ from pyhanko.pdf_utils.misc import PdfError
 from modelcards import agreement, embedded, pages
 from modelcards.card import SCHEMA, Card, CardFormatError
 from modelcards.countersignatures import FURTHER
-from modelcards.seal_checks import LARGEST, SealReport, check_seal
+from modelcards.seal_checks import SealReport, check_seal
+from modelcards.sealed_part import LARGEST
 from modelcards.trust import Fact, Trust, trust_of
 from portal import merkle
 from portal.errors import BadInput

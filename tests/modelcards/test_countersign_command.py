@@ -46,7 +46,7 @@ def test_the_portal_knows_its_card_in_a_file_that_was_signed_further(with_card, 
     assert "“Audit of 2026”; this portal does not vouch for who that is." in said
     status, said = verify(signed, "--signer-root", files / "root.pem")
     assert status == 0, said
-    assert "CN=Auditor root, whom you trust, vouches" in said
+    assert "“CN=Auditor root”, whom you trust, vouches" in said
     with pytest.raises(CommandError, match="is there already"):
         countersign(files)
     countersign(files, "--out", files / "second.pdf", card="card-countersigned.pdf")

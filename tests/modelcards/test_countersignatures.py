@@ -72,14 +72,14 @@ def test_our_own_and_pyhankos_signatures_are_told_beside_a_card_that_is_as_issue
     assert [holds for holds, _ in told.values()] == [True, True]
     for name, person, reason in (("1", "Auditor", "Seen"), ("2", "Regulator", "Prüfung 2027")):
         sentence = told[f"Further signature {name}"][1]
-        assert f"of one who calls themselves CN={person}" in sentence
+        assert f"of one who calls themselves “CN={person}”" in sentence
         assert f"“{reason}”; this portal does not vouch for who that is." in sentence
     assert check_alone(pdf) == []
 
 
 def test_who_vouches_is_said_only_of_a_chain_that_the_verifier_trusts(check, countered, auditor, regulator):
     vouched = further(check(countered, signer_roots=[auditor.root_pem]))["Further signature 1"]
-    assert "CN=Auditor root, whom you trust, vouches for its signer" in vouched[1]
+    assert "“CN=Auditor root”, whom you trust, vouches for its signer" in vouched[1]
     assert "does not vouch" in further(check(countered, signer_roots=[regulator.root_pem]))["Further signature 1"][1]
     # Who vouches for people vouches for no seal.
     assert not check(countered, roots=[regulator.root_pem], signer_roots=[auditor.root_pem]).ok
@@ -372,52 +372,3 @@ def test_the_words_in_a_further_signature_forge_no_line(sealed, auditor, trusted
     report = verify_card(pdf, **trusted, vkey=vkey())
     assert report.ok
     assert len(further(report)) == 1
-
-
-def with_packed_table(pdf, objects, *, number=None, place=None):
-    """An update whose table is a stream of this number, and says of itself that it stands there."""
-    table = continued_state(pdf, part_of(pdf).end).table
-    text, places = bytearray(b"\n"), {}
-    for one, body in objects.items():
-        places[one] = len(pdf) + len(text)
-        text += b"%d 0 obj\n%s\nendobj\n" % (one, body)
-    at, number = len(pdf) + len(text), number or max([table.size - 1, *objects]) + 1
-    places[number] = at if place is None else len(pdf) + text.index(place)
-    rows = b"".join(b"\x01" + where.to_bytes(4, "big") for _, where in sorted(places.items()))
-    told = (number, max(table.size, number + 1), table.root, table.info, table.identity.hex().encode(), table.place)
-    text += b"%d 0 obj\n<</Type/XRef/Size %d/Root %d 0 R/Info %d 0 R/ID[<%s><00>]/Prev %d/W[1 4 0]" % told
-    text += b"/Index[%s]" % b" ".join(b"%d 1" % one for one in sorted(places))
-    return pdf + bytes(text) + b"/Length %d>>\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n" % (
-        len(rows), rows, at,
-    )  # fmt: skip
-
-
-def test_a_table_that_takes_the_place_of_a_page_is_named(check_alone, sealed, auditor):
-    """Its row for itself could point readers to a page that is written inside the reason of a signature."""
-    number, field, signature, body = plainly_signed(sealed, auditor)
-    objects = {number: field, signature: body}
-    assert "does not cover" in check_alone(with_packed_table(sealed, objects))[0]
-    page = re.search(rb"\n(\d+) 0 obj\s*<<[^>]*/Type\s*/Page\b", sealed)
-    why = "its table stands in the place of another object"
-    assert why in check_alone(with_packed_table(sealed, objects, number=int(page[1])))[0]
-    assert why in check_alone(with_packed_table(sealed, objects, place=b"/M "))[0]
-
-
-def test_form_and_store_are_written_in_the_one_way_that_all_readers_understand(check_alone, sealed):
-    """References that run into what follows, a store without an object of its own, objects that only a date names."""
-    state = continued_state(sealed, part_of(sealed).end)
-    root, number = state.table.root, state.table.size
-    form = state.catalog()["AcroForm"].number
-    glued = spelled(state.objects[form].value).replace(b" R ", b" R", 1)
-    assert "no further signature" in check_alone(with_table(sealed, {form: glued}))[0]
-    catalog = sealed[sealed.rindex(b"\n%d 0 obj" % root) :]
-    catalog = catalog[catalog.index(b"<<") : catalog.index(b"endobj")].rstrip()[:-2]
-    index = b"<< /VRI << /%s << /TU %d 0 R >> >> >>" % (b"A" * 40, number + 1)
-    loop = {number + step: b"[" + b"%d 0 R " % (number + step + 1) * 200 + b"]" for step in range(1, 9)}
-    for store, more, why in (
-        (b"<< /Evil 1 >>", {}, "puts it where it is not read"),
-        (b"%d 0 R" % number, {number: index, number + 1: b"<< /Type /Page >>"}, "adds something else"),
-        (b"%d 0 R" % number, {number: b"<< /VRI << /Type %d 0 R >> >>" % (number + 1), **loop}, "adds something else"),
-    ):
-        changed = with_table(sealed, {root: catalog + b"/DSS " + store + b">>", **more})
-        assert why in check_alone(changed)[0]

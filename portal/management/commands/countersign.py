@@ -16,6 +16,7 @@ from modelcards import countersigning, records, seals
 from modelcards.inspection import inspect
 from modelcards.verification import LARGEST, SINCE
 from portal.errors import DomainError
+from portal.management.commands.verify import shown
 
 PASSPHRASE = "COUNTERSIGN_PASSPHRASE"  # noqa: S105  (the name of a variable)
 LARGEST_KEY = 1_000_000
@@ -60,7 +61,7 @@ class Command(BaseCommand):
                 file.write(signed)
         except OSError as failure:
             raise CommandError(f"{target} cannot be written: {failure.strerror}.") from failure
-        self.stdout.write(f"{target} is written. {fact.sentence}")
+        self.stdout.write(shown(f"{target} is written. {fact.sentence}"))
 
     def _require_good(self, pdf: bytes, root: Path | None) -> None:
         """Nobody signs what is no card, or one that does not verify; what is not known is said."""
@@ -71,7 +72,7 @@ class Command(BaseCommand):
         wrong = [fact for fact in found.report.facts if fact.holds is False and fact.name != SINCE]
         if not found.claims_to_be_a_card or wrong:
             said = wrong[0].sentence if wrong else "It is not a model card."
-            raise CommandError(f"Nothing was signed, because the file does not verify. {said}")
+            raise CommandError(shown(f"Nothing was signed, because the file does not verify. {said}"))
         unknown = ", ".join(fact.name.lower() for fact in found.report.facts if fact.holds is None)
         if unknown:
             self.stderr.write(f"Not checked: {unknown}. You sign without knowing that.")

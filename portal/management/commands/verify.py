@@ -60,13 +60,13 @@ class Command(BaseCommand):
         self._end(HOLDS if report.ok else WRONG)
 
     def _say(self, report: CardReport | CompanionReport, *, compared: bool) -> None:
-        self.stdout.write(_shown(report.bottom_line))
+        self.stdout.write(shown(report.bottom_line))
         for fact in report.facts:
-            self.stdout.write(_shown(_line(fact)))
+            self.stdout.write(shown(_line(fact)))
         for signed in report.card.sign_offs if report.card else ():
             if signed.current:
                 told = f"{signed.printed_name}, {signed.role_title}, {signed.decision_title}, {signed.signed_at}"
-                self.stdout.write(_shown(f"signed  {told}"))
+                self.stdout.write(shown(f"signed  {told}"))
         if not compared and report.card is not None:
             self.stdout.write(
                 "not asked  Whether the card was superseded or withdrawn since: --ledger asks this portal."
@@ -129,7 +129,7 @@ _REPORTS: dict[str, Callable[..., CardReport | CompanionReport]] = {
 }
 
 
-def _shown(line: str) -> str:
+def shown(line: str) -> str:
     """A line that cannot move the cursor or forge another line: it may hold words out of a stranger's file."""
     return "".join(sign if sign.isprintable() else f"[U+{ord(sign):04X}]" for sign in line)
 
