@@ -239,7 +239,7 @@ EARLY_WARNING = ModelText(
                 "Both, as it is built by the bank for its own use; outside the high-risk systems that puts no "
                 "further duty on it."
             ),
-            "market_date": "No day is set while it is not approved.",
+            "market_date": "No day is set, because nothing is put into service before it is approved.",
         },
         "data_governance": _DATA_GOVERNANCE,
     },
@@ -319,8 +319,8 @@ APPLICANT_PROFILE = ModelText(
                 "Unclear to us whether sorting before an application is part of evaluating creditworthiness."
             ),
             "human_oversight": "None before the visitor is sorted; weekly counts afterwards.",
-            "eu_role": "Both, as it is built by the bank for its own website.",
-            "market_date": "No day is set while it is not approved.",
+            "eu_role": "Provider and deployer: the bank builds it and uses it on its own website.",
+            "market_date": "No day is set, because nothing is put into service before it is approved.",
         },
         "data_governance": _DATA_GOVERNANCE,
     },
