@@ -165,5 +165,5 @@ def test_a_record_tells_every_missed_window_and_that_the_last_one_is_over(cast, 
 
 def test_a_month_without_data_is_no_month_without_an_alarm():
     clock = {"reads": "the clock", "months": [{"month": "2026-03", "readings": 1, "level": "alert", "value": None}]}
-    found = [record_pages._cell(clock, month, {"2026-04"}).word for month in ("2026-03", "2026-04", "2026-05")]  # noqa: SLF001
+    found = [record_pages._cell(clock, month, {"2026-04"}).word for month in ("2026-03", "2026-04", "2026-05")]
     assert found == ["Alert", "No data", "No alarm"]
