@@ -84,7 +84,7 @@ def _bytes_of(file: UploadedFile) -> BinaryIO:
 
 def _page(rows: QuerySet[Any], before: int | None, limit: int) -> QuerySet[Any]:
     """The newest first; `before` is the id of the last row of the page before."""
-    chosen = rows.filter(pk__lt=before) if before else rows
+    chosen = rows.filter(pk__lt=before) if before is not None else rows
     return chosen.order_by("-pk")[: max(1, min(limit, LARGEST_PAGE))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ def panel(version: ModelVersion, user: User) -> Panel | None:
     except (OSError, ValueError):
         record = {"monitors": [], "coverage": {"months": []}}
     months = record["coverage"]["months"]
+    without_data = frozenset(record["coverage"].get("months_without_data", months))
     takes_part = permissions.may_move(user, version.model) or permissions.roles_of(user, version.model)
     content: dict[str, Any] = {
         "version": version,
@@ -48,16 +49,17 @@ def panel(version: ModelVersion, user: User) -> Panel | None:
         "record": record,
         "readable": "format" in record,
         "titles": [one["title"] for one in record["monitors"]],
-        "months": [(month, [_cell(one, month) for one in record["monitors"]]) for month in months],
+        "months": [(month, [_cell(one, month, without_data) for one in record["monitors"]]) for month in months],
         "may_update": bool(takes_part) and pass_under_way(version) is not None,
     }
     return Panel("monitoring-record", "Record of monitoring", "monitoring/record_panel.html", content)
 
 
-def _cell(monitor: Mapping[str, Any], month: str) -> MonthCell:
+def _cell(monitor: Mapping[str, Any], month: str, without_data: Collection[str]) -> MonthCell:
+    """The clock is read once of a window that was missed, however long: a later month without data is not calm."""
     found = next((one for one in monitor["months"] if one["month"] == month), None)
     if found is None or not found["readings"]:
-        if monitor["reads"] == "the clock":
+        if monitor["reads"] == "the clock" and month not in without_data:
             return MonthCell("No alarm", "ok", "")
         return MonthCell("No data", "unknown", "")
     if found["level"] is None:

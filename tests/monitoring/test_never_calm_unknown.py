@@ -9,7 +9,7 @@ from django.utils import timezone
 from approvals import workflow
 from approvals.models import Finding, Restriction
 from approvals.stages import Role
-from monitoring import alarm_notes, batches, overview, panels, records, running, staleness
+from monitoring import alarm_notes, batches, overview, panels, record_pages, records, running, staleness
 from monitoring.alarms import Level
 from monitoring.api_documents import as_version
 from monitoring.models import Monitor, Reading
@@ -161,3 +161,9 @@ def test_a_record_tells_every_missed_window_and_that_the_last_one_is_over(cast, 
     record = records.document(version, since=version.approved_at, now=second)
     assert [one["level"] for one in record["alarms"]] == ["alert", "alert"]
     assert record["monitors"][1]["alarm"] == "within limits"
+
+
+def test_a_month_without_data_is_no_month_without_an_alarm():
+    clock = {"reads": "the clock", "months": [{"month": "2026-03", "readings": 1, "level": "alert", "value": None}]}
+    found = [record_pages._cell(clock, month, {"2026-04"}).word for month in ("2026-03", "2026-04", "2026-05")]
+    assert found == ["Alert", "No data", "No alarm"]
