@@ -115,12 +115,15 @@ class Page:
 
 
 def html(card: Card, *, cautious: bool = False) -> str:
-    """The card as a complete HTML document with its style inside; `cautious` writes foreign letters as codes."""
+    """The card as a complete HTML document with its style inside; `cautious` writes foreign letters as codes.
+
+    Nothing of it depends on the language of whoever orders it: the same document gives the same bytes.
+    """
     shown = printable_document(card, cautious=cautious)
     template = _engine().get_template("modelcards/card.html")
     coded, shown = shown != card, shortened(shown)
     page = _page(shown, card.digest(), coded=coded)
-    return breakable(loosened(template.render(Context({"card": shown, "page": page}))))
+    return breakable(loosened(template.render(Context({"card": shown, "page": page}, use_l10n=False))))
 
 
 @cache

@@ -1,10 +1,11 @@
 import unicodedata
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelcards import faces, printable
+from modelcards import faces, printable, rendering
 from modelcards.printable import printable as show
 from modelcards.printable import printable_document, prose
 from tests.modelcards.cards import card
@@ -105,3 +106,9 @@ def test_every_text_of_a_document_is_made_printable():
 def test_all_faces_are_there_and_cover_what_the_template_prints():
     for character in "✓✗!?–“”·…≥≤±×":
         assert show(character) == character
+
+
+def test_a_card_is_the_same_whatever_the_language_of_who_orders_it():
+    with translation.override("de"):
+        german = rendering.html(card())
+    assert german == rendering.html(card())
