@@ -17,6 +17,13 @@ from monitoring.models import Monitor, Reading, ReadingVerdict
 
 ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
 NO_ANSWER = (ReadingVerdict.NOT_COMPUTABLE, ReadingVerdict.ERROR)
+ANSWERED_SINCE = Reading.objects.filter(
+    monitor=OuterRef("monitor"),
+    batch__window_end__gte=OuterRef("batch__window_end"),
+    status__in=ENDED,
+    level__isnull=False,
+)
+"""What the same monitor said of the same window or a later one."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +69,9 @@ class Silence:
 def silences_of(rows: Iterable[Monitor], *, now: datetime) -> dict[int, Silence]:
     """The silence of each monitor, read in one query."""
     chosen = {row.pk: row for row in rows}
-    answered = Reading.objects.filter(
-        monitor=OuterRef("monitor"),
-        batch__window_end__gte=OuterRef("batch__window_end"),
-        status__in=ENDED,
-        level__isnull=False,
-    )
     unanswered = Reading.objects.filter(
         monitor__in=chosen, status__in=ENDED, level__isnull=True, batch__isnull=False
-    ).exclude(Exists(answered))
+    ).exclude(Exists(ANSWERED_SINCE))
     newest: dict[int, dict[int, UnansweredBatch]] = {key: {} for key in chosen}
     columns = ("monitor_id", "batch_id", "batch__window_end", "verdict", "finished_at")
     for monitor, batch, day, verdict, finished_at in unanswered.order_by("pk").values_list(*columns):

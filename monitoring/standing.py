@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce, RowNumber, TruncDate
 from monitoring import staleness
 from monitoring.alarms import Level, Mark, Standing, trajectory
 from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading
-from monitoring.silences import ENDED, NO_ANSWER, Silence, reads_batches, silences_of
+from monitoring.silences import ANSWERED_SINCE, ENDED, NO_ANSWER, Silence, reads_batches, silences_of
 
 FIRST_LOOK = 8
 LOOKS_FURTHER = 8
@@ -221,15 +221,9 @@ def _why_unanswered(rows: Iterable[Monitor], silences: Mapping[int, Silence]) ->
 
 def _why_not_read(rows: Iterable[Monitor], now: datetime) -> dict[int, str]:
     """Monitors of which a batch waits for its reading for long, and none of that window or a later one is there."""
-    later = Reading.objects.filter(
-        monitor=OuterRef("monitor"),
-        batch__window_end__gte=OuterRef("batch__window_end"),
-        status__in=ENDED,
-        level__isnull=False,
-    )
     waiting = Reading.objects.filter(
         monitor__in=list(rows), status__in=staleness.STILL_READ, batch__isnull=False, requested_at__lt=now - READ_WITHIN
-    ).exclude(Exists(later))
+    ).exclude(Exists(ANSWERED_SINCE))
     return dict.fromkeys(waiting.values_list("monitor_id", flat=True), "has not read the newest batch yet")
 
 
