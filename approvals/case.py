@@ -138,10 +138,6 @@ def _nested(flat: Mapping[tuple[str, str], str]) -> dict[str, dict[str, str]]:
     return nested
 
 
-def _name(user: Any) -> str:
-    return ledger.printed_name(user)
-
-
 def _evidence(version: ModelVersion) -> dict[str, EvidenceFact]:
     current: dict[str, EvidenceFact] = {}
     people: dict[str, set[int]] = {}
@@ -157,7 +153,7 @@ def _evidence(version: ModelVersion) -> dict[str, EvidenceFact]:
             artifact_sha256=row.artifact_sha256,
             details=row.details,
             uploaded_by=row.uploaded_by_id,
-            uploaded_by_name=_name(row.uploaded_by),
+            uploaded_by_name=ledger.printed_name(row.uploaded_by),
             uploaded_at=row.uploaded_at,
             contributors=frozenset(people[row.kind]),
             is_reference=row.media_type == MEDIA_TYPE,
@@ -172,7 +168,7 @@ def _answers(version: ModelVersion) -> dict[tuple[str, str], AnswerFact]:
         key = (row.section, row.question)
         people.setdefault(key, set()).add(row.answered_by_id)
         current[key] = AnswerFact(
-            row.text, row.answered_by_id, _name(row.answered_by), row.answered_at, frozenset(people[key])
+            row.text, row.answered_by_id, ledger.printed_name(row.answered_by), row.answered_at, frozenset(people[key])
         )
     return current
 
@@ -240,7 +236,7 @@ def _findings(version: ModelVersion) -> tuple[FindingFact, ...]:
             title=row.title,
             status=row.status,
             source=row.source,
-            owner_name=_name(row.owner),
+            owner_name=ledger.printed_name(row.owner),
             due_on=row.due_on,
             accepted_until=row.accepted_until,
         )
@@ -260,7 +256,7 @@ def _mitigations(version: ModelVersion) -> tuple[MitigationFact, ...]:
             measure=row.measure,
             before=row.before,
             plan=row.plan,
-            owner_name=_name(row.owner),
+            owner_name=ledger.printed_name(row.owner),
             due_on=row.due_on,
             recorded_by=row.recorded_by_id,
             recorded_at=row.recorded_at,

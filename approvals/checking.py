@@ -62,7 +62,7 @@ def request_check(*, version_id: int, check_key: str, actor: User, now: datetime
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
     recorded = refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"run {check_key}")
     with recorded, transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         _require_may_run(version, actor)
         if pass_under_way(version):
             reviewed_again.require(version, allowed=reviewed_again.may_check(version, check_key))
@@ -76,7 +76,7 @@ def request_open_checks(*, version_id: int, actor: User, now: datetime | None = 
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
     recorded = refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="run checks")
     with recorded, transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         _require_may_run(version, actor)
         case = dossier.load_case(version)
         wanted = [key for key in open_checks(case) if reviewed_again.may_check(version, key)]
@@ -231,7 +231,7 @@ def finish(run_id: int, token: uuid.UUID, *, result: Result, now: datetime) -> b
     result = Result(**storable(vars(result)))
     with transaction.atomic():
         found = CheckRun.objects.select_related("version__model").get(pk=run_id)
-        version = _locked(found.version_id)
+        version = ModelVersion.objects.locked().get(pk=found.version_id)
         run = CheckRun.objects.select_for_update(of=("self",)).get(pk=run_id)
         if run.token != token or run.status != RunStatus.RUNNING:
             ledger.record(
@@ -276,7 +276,7 @@ def stop(*, run_id: int, actor: User, now: datetime | None = None) -> CheckRun:
         event=Event.ACT_REFUSED, actor=actor, version=found.version, act=f"stop {found.check_key}"
     )
     with recorded, transaction.atomic():
-        version = _locked(found.version_id)
+        version = ModelVersion.objects.locked().get(pk=found.version_id)
         _require_part(version, actor, "stop its checks")
         run = CheckRun.objects.select_for_update(of=("self",)).get(pk=run_id)
         if run.status not in (RunStatus.QUEUED, RunStatus.RUNNING):
@@ -312,7 +312,7 @@ def sweep(*, now: datetime | None = None) -> tuple[int, ...]:
 def _give_up(run_id: int, now: datetime) -> None:
     with transaction.atomic():
         found = CheckRun.objects.select_related("version__model").get(pk=run_id)
-        version = _locked(found.version_id)
+        version = ModelVersion.objects.locked().get(pk=found.version_id)
         run = CheckRun.objects.select_for_update(of=("self",)).get(pk=run_id)
         if run.status != RunStatus.RUNNING or run.lease_until is None or run.lease_until >= now:
             return
@@ -331,9 +331,8 @@ def _give_up(run_id: int, now: datetime) -> None:
 
 
 def _tell(run: CheckRun, version: ModelVersion) -> None:
-    kind = checks.find(run.check_key)
-    title = kind.title if kind else run.check_key
     if run.verdict != Verdict.PASSED:
+        title = checks.title_of(run.check_key)
         word = "crashed" if run.status == RunStatus.CRASHED else Verdict(run.verdict).label.lower()
         notify.notify(
             recipients={person for person in (version.submitted_by, run.requested_by) if person is not None},
@@ -342,7 +341,3 @@ def _tell(run: CheckRun, version: ModelVersion) -> None:
             link=f"{version.get_absolute_url()}#check-{run.check_key}",
             asks_for_act=True,
         )
-
-
-def _locked(version_id: int) -> ModelVersion:
-    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)

@@ -140,8 +140,7 @@ def _words(kind: str, subject: str) -> str:
 
 
 def _check_title(subject: str) -> str:
-    check = checks.find(subject)
-    return f"Check: {check.title if check else subject}"
+    return f"Check: {checks.title_of(subject)}"
 
 
 RULES = {"waivers": "Exceptions are signed and end", "yearly": "An approval ends within a year"}

@@ -84,9 +84,7 @@ def answer(
     version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
     act = f"answer decommission item {item[:60]}"
     with refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=act), transaction.atomic():
-        version = (
-            ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)
-        )
+        version = ModelVersion.objects.locked().get(pk=version_id)
         wanted = next((one for one in parse(version.policy.text).rules.decommission_items if one.key == item), None)
         if wanted is None:
             raise BadInput("The pinned policy has no such item.", field="item")

@@ -14,10 +14,9 @@ from approvals.models import Delegation, RegisteredModel
 from approvals.stages import Role
 from portal import ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
-from portal.texts import require_storable
+from portal.texts import require_reason
 
 LONGEST = timedelta(days=92)
-REASON_MINIMUM = 10
 
 
 def delegate(
@@ -43,9 +42,7 @@ def delegate(
         _require_days(starts_on, ends_on, now)
         if to.pk == actor.pk or not (to.is_active and to.is_staff):
             raise BadInput("Choose another active member of staff.", field="to")
-        if len(reason.strip()) < REASON_MINIMUM:
-            raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")
-        require_storable(reason, field="reason")
+        require_reason(reason)
         row = Delegation.objects.create(
             model=model,
             role=role,

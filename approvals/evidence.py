@@ -58,7 +58,7 @@ def attach(
             refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"attach {kind}"),
             transaction.atomic(),
         ):
-            version = _locked(version_id)
+            version = ModelVersion.objects.locked().get(pk=version_id)
             _require_attach(version, actor, kind)
             with voiding.watched(version, actor=actor):
                 row = _add(version, actor, kind, upload, name=name, media_type=media_type, details=details, now=now)
@@ -238,10 +238,6 @@ def _require_attach(version: ModelVersion, actor: User, kind: str) -> None:
     reviewed_again.require(version, allowed=reviewed_again.may_attach(version, kind))
 
 
-def _locked(version_id: int) -> ModelVersion:
-    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)
-
-
 def record_answers(
     *, version_id: int, actor: User, section: str, answers: Mapping[str, str], now: datetime | None = None
 ) -> int:
@@ -250,7 +246,7 @@ def record_answers(
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
     recorded = refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act=f"answer {section}")
     with recorded, transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if not permissions.may_submit(actor, version.model):
             raise NotPermitted("Only a submitter of this model may answer its questionnaire.")
         reviewed_again.require(version, allowed=reviewed_again.may_answer(version, section))

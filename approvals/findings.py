@@ -18,8 +18,8 @@ from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.stages import ENDS, Role
 from portal import ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.texts import require_reason
 
-REASON_MINIMUM = 10
 CLOSED_VERSION = "This version is closed for good; findings belong to versions that are reviewed or deployed."
 
 
@@ -93,7 +93,7 @@ def open_finding(
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="open finding"),
         transaction.atomic(),
     ):
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if not permissions.roles_of(actor, version.model):
             raise NotPermitted("Only people who sign for a role on this model open findings.")
         if version.stage in ENDS:
@@ -125,7 +125,7 @@ def close_finding(*, finding_id: int, actor: User, evidence: str, now: datetime 
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=row.version, act="close finding"),
         transaction.atomic(),
     ):
-        version = _locked(row.version_id)
+        version = ModelVersion.objects.locked().get(pk=row.version_id)
         row = Finding.objects.select_for_update().get(pk=finding_id)
         _require_judge(version, row, actor, "closes")
         with voiding.watched(version, actor=actor):
@@ -151,7 +151,7 @@ def accept_finding(*, finding_id: int, actor: User, reason: str, until: date, no
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=row.version, act="accept finding"),
         transaction.atomic(),
     ):
-        version = _locked(row.version_id)
+        version = ModelVersion.objects.locked().get(pk=row.version_id)
         row = Finding.objects.select_for_update().get(pk=finding_id)
         _require_judge(version, row, actor, "accepts")
         if row.source == FindingSource.CONDITION:
@@ -207,7 +207,7 @@ def record_mitigation(
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=run.version, act="record mitigation"),
         transaction.atomic(),
     ):
-        version = _locked(run.version_id)
+        version = ModelVersion.objects.locked().get(pk=run.version_id)
         if not permissions.may_submit(actor, version.model):
             raise NotPermitted("Only a submitter of this model records mitigation plans.")
         if version.stage in ENDS:
@@ -278,9 +278,4 @@ def _require_duty(version: ModelVersion, owner: User, due_on: date, now: datetim
 
 
 def _require_text(text: str, *, field: str) -> None:
-    if len(text.strip()) < REASON_MINIMUM:
-        raise BadInput(f"Write at least {REASON_MINIMUM} characters.", field=field)
-
-
-def _locked(version_id: int) -> ModelVersion:
-    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)
+    require_reason(text, field=field, asks="Write at least {least} characters.")

@@ -74,8 +74,7 @@ def _evidence(words: str) -> Words:
 
 def _check(words: str) -> Words:
     def said(facts: Facts) -> str:
-        kind = checks.find(str(facts.get("check")))
-        title = kind.title if kind else str(facts.get("check", ""))
+        title = checks.title_of(str(facts.get("check", "")))
         verdict = f", {_label(Verdict, facts['verdict']).lower()}" if facts.get("verdict") else ""
         return f"{words}: {title}{verdict}"
 

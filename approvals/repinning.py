@@ -18,9 +18,9 @@ from approvals.policy_changes import changes
 from approvals.policy_document import parse, pinned
 from approvals.stages import REVIEW_STAGES, Role
 from portal import ledger, notify
-from portal.errors import BadInput, NotPermitted, Refused
+from portal.errors import NotPermitted, Refused
+from portal.texts import require_reason
 
-REASON_MINIMUM = 10
 OFFICERS = frozenset({Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER})
 
 
@@ -92,14 +92,11 @@ def repin(*, version_id: int, policy_id: int, actor: User, reason: str, now: dat
     Raises BadInput (reason), NotPermitted, or Refused (not in review, no published policy of the tier, the same one).
     """
     now = now or timezone.now()
-    if len(reason.strip()) < REASON_MINIMUM:
-        raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")
+    require_reason(reason)
     version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
     recorded = refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="pin another policy")
     with recorded, transaction.atomic():
-        version = (
-            ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)
-        )
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if sentence := why_not_repin(version, actor):
             raise NotPermitted(sentence)
         chosen = _usable(version, policy_id)

@@ -13,10 +13,9 @@ from approvals.events import Event
 from approvals.models import ModelVersion, Restriction
 from approvals.stages import Role
 from portal import ledger, notify
-from portal.errors import BadInput, NotPermitted, Refused
-from portal.texts import require_storable
+from portal.errors import NotPermitted, Refused
+from portal.texts import require_reason
 
-REASON_MINIMUM = 10
 OFFICERS = frozenset({Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER})
 TOLD = (Role.BUSINESS_OWNER, Role.IT_OPERATIONS, Role.RISK_OFFICER)
 
@@ -69,12 +68,10 @@ def lift(*, restriction_id: int, actor: User, reason: str, now: datetime | None 
     """End a condition of use. Raises BadInput, NotPermitted, or Refused for one that was lifted already."""
     now = now or timezone.now()
     row = Restriction.objects.select_related("version__model").get(pk=restriction_id)
-    require_storable(reason, field="reason")
-    if len(reason.strip()) < REASON_MINIMUM:
-        raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")
+    require_reason(reason)
     act = "lift a condition of use"
     with refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=row.version, act=act), transaction.atomic():
-        version = ModelVersion.objects.select_for_update(of=("self",)).select_related("model").get(pk=row.version_id)
+        version = ModelVersion.objects.locked().get(pk=row.version_id)
         row = Restriction.objects.select_for_update().get(pk=restriction_id)
         if sentence := why_not_lift(version, actor):
             raise NotPermitted(sentence)

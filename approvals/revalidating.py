@@ -29,9 +29,8 @@ from approvals.signals import approval_renewed, renewal_decided, renewal_examine
 from approvals.stages import Role, Stage
 from portal import ledger, notify
 from portal.errors import BadInput, NotPermitted, Refused
-from portal.texts import require_storable
+from portal.texts import require_reason
 
-REASON_MINIMUM = 10
 ASKS = frozenset({Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER, Role.MODEL_VALIDATOR})
 DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
 REMIND_DAYS = 14
@@ -58,7 +57,7 @@ def open_due(*, now: datetime | None = None) -> tuple[Revalidation, ...]:
     for version_id in waiting.order_by("pk").values_list("pk", flat=True):
         try:
             with transaction.atomic():
-                version = _locked(version_id)
+                version = ModelVersion.objects.locked().get(pk=version_id)
                 row = _opened_if_due(version, now)
         except (BadInput, IntegrityError):
             continue  # a policy that cannot be read closes its gates, which is said there; or another was faster
@@ -151,12 +150,12 @@ def ask(*, version_id: int, actor: User, reason: str, now: datetime | None = Non
     """Have a deployed version revalidated. Raises BadInput, NotPermitted or Refused."""
     now = now or timezone.now()
     version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
-    _require_reason(reason)
+    require_reason(reason)
     with (
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="ask for a revalidation"),
         transaction.atomic(),
     ):
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if sentence := why_not_ask(version, actor):
             allowed = ASKS & set(permissions.roles_of(actor, version.model)) or permissions.is_owner(
                 actor, version.model
@@ -193,7 +192,7 @@ def renew(*, version_id: int, actor: User, reason: str, now: datetime | None = N
     """
     now = now or timezone.now()
     version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
-    _require_reason(reason)
+    require_reason(reason)
     with (
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="renew the approval"),
         transaction.atomic(),
@@ -241,7 +240,7 @@ def refuse(*, version_id: int, actor: User, reason: str, now: datetime | None = 
     """End the pass without renewal: the approval is suspended. Retirement is a decision of its own."""
     now = now or timezone.now()
     version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
-    _require_reason(reason)
+    require_reason(reason)
     with (
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="refuse the renewal"),
         transaction.atomic(),
@@ -252,7 +251,7 @@ def refuse(*, version_id: int, actor: User, reason: str, now: datetime | None = 
 
 
 def _under_way(version_id: int, actor: User) -> tuple[ModelVersion, Revalidation]:
-    version = _locked(version_id)
+    version = ModelVersion.objects.locked().get(pk=version_id)
     if sentence := why_not_decide(version, actor):
         raise NotPermitted(sentence)
     row = pass_under_way(version)
@@ -277,7 +276,9 @@ def watch(*, now: datetime | None = None) -> int:
 
 
 def _told(row_id: int, now: datetime) -> bool:
-    version = _locked(Revalidation.objects.values_list("version_id", flat=True).get(pk=row_id))
+    version = ModelVersion.objects.locked().get(
+        pk=Revalidation.objects.values_list("version_id", flat=True).get(pk=row_id)
+    )
     row = pass_under_way(version)
     if row is None:
         return False
@@ -317,17 +318,3 @@ def _overdue_finding(version: ModelVersion, row: Revalidation, document: PolicyD
             due_on=(now + timedelta(days=document.rules.due_days(Severity.HIGH))).date(),
             now=now,
         )
-
-
-def _locked(version_id: int) -> ModelVersion:
-    return (
-        ModelVersion.objects.select_for_update(of=("self",))
-        .select_related("model__owner", "policy", "submitted_by", "developer")
-        .get(pk=version_id)
-    )
-
-
-def _require_reason(reason: str) -> None:
-    require_storable(reason, field="reason")
-    if len(reason.strip()) < REASON_MINIMUM:
-        raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")

@@ -26,6 +26,7 @@ from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, GateState, Role, Stage, stages_up_to
 from portal import ledger, reauthentication
 from portal.errors import BadInput, DomainError, NotPermitted, Refused, Stale
+from portal.ledger import printed_name
 
 MEANINGS: dict[str, str] = {
     SignOffDecision.APPROVE: "I have read what is listed on this page and approve it as {role}.",
@@ -153,7 +154,7 @@ def _why_not(  # noqa: PLR0911  (one sentence each)
     if actor.pk in dossier.contributors(case, document, stage):
         return "You contributed to what this stage looks at; somebody else must sign it."
     if principal != actor and principal.pk in dossier.contributors(case, document, stage):
-        return f"{_name(principal)}, for whom you would sign, contributed to this version and cannot sign it."
+        return f"{printed_name(principal)}, for whom you would sign, contributed to this version and cannot sign it."
     if stage not in _open_stages(case):
         again = ", and its revalidation does not go through that gate" if case.under_way else ""
         return f"{stage.label} is not open for signing while the version is in {case.stage.label.lower()}{again}."
@@ -163,12 +164,8 @@ def _why_not(  # noqa: PLR0911  (one sentence each)
     if any(actor.pk in (one.signer, one.seat) for one in signed):
         return f"You have signed {stage.label.lower()} already; one person signs once per stage."
     if any(principal.pk in (one.signer, one.seat) for one in signed):
-        return f"{_name(principal)}, for whom you would sign, has signed {stage.label.lower()} already."
+        return f"{printed_name(principal)}, for whom you would sign, has signed {stage.label.lower()} already."
     return ""
-
-
-def _name(user: User) -> str:
-    return ledger.printed_name(user)
 
 
 def _open_stages(case: Case) -> tuple[Stage, ...]:
@@ -207,11 +204,7 @@ def record_sign_off(
                 now=now,
             )
         with transaction.atomic():
-            version = (
-                ModelVersion.objects.select_for_update(of=("self",))
-                .select_related("model", "policy")
-                .get(pk=version_id)
-            )
+            version = ModelVersion.objects.locked().get(pk=version_id)
             if (earlier := _same(version, actor, asked)) is not None:
                 return earlier
             row = _write(version, User.objects.get(pk=actor.pk), asked, authentication, now)
@@ -291,6 +284,7 @@ def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tup
 def _write(version: ModelVersion, actor: User, asked: Request, authentication: str, now: datetime) -> SignOff:
     case, shown, principal = _require_may_sign(version, asked, actor)
     stands_in = principal != actor
+    name = printed_name(actor)
     row = SignOff.objects.create(
         version=version,
         stage=asked.stage,
@@ -298,7 +292,7 @@ def _write(version: ModelVersion, actor: User, asked: Request, authentication: s
         decision=asked.decision,
         signer=actor,
         on_behalf_of=principal if stands_in else None,
-        printed_name=f"{_name(actor)} for {_name(principal)}" if stands_in else _name(actor),
+        printed_name=f"{name} for {printed_name(principal)}" if stands_in else name,
         meaning=meaning_of(asked.decision, asked.role),
         comment=asked.comment.strip(),
         conditions=_conditions_json(asked.conditions),
@@ -323,7 +317,7 @@ def _write(version: ModelVersion, actor: User, asked: Request, authentication: s
 
 def _conditions_json(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     return [
-        {"text": c.text, "owner": c.owner.pk, "owner_name": c.owner.get_full_name(), "due_on": c.due_on.isoformat()}
+        {"text": c.text, "owner": c.owner.pk, "owner_name": printed_name(c.owner), "due_on": c.due_on.isoformat()}
         for c in conditions
     ]
 

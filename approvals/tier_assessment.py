@@ -17,7 +17,7 @@ from approvals.models import ModelVersion, RegisteredModel, TierAssessment, Tier
 from approvals.stages import REVIEW_STAGES, Role, Tier
 from portal import ledger, notify, reauthentication
 from portal.errors import BadInput, NotPermitted, Refused
-from portal.texts import require_storable
+from portal.texts import require_reason
 
 REASON_MINIMUM = 20
 OFFICERS = frozenset({Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER})
@@ -81,9 +81,7 @@ def _assessed(model: RegisteredModel, actor: User, answers: Mapping[str, str], n
 def ask_override(*, model_id: int, actor: User, tier: str, reason: str, now: datetime | None = None) -> TierOverride:
     """Ask for another tier than the formula gives. Nothing changes until a second person confirms it."""
     now = now or timezone.now()
-    if len(reason.strip()) < REASON_MINIMUM:
-        raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")
-    require_storable(reason, field="reason")
+    require_reason(reason, least=REASON_MINIMUM)
     with transaction.atomic():
         model = _locked(model_id)
         if sentence := why_not_assess(model, actor):
@@ -197,12 +195,7 @@ def _set(model: RegisteredModel, tier: str) -> None:
 @contextmanager
 def _watched(model: RegisteredModel, actor: User) -> Iterator[None]:
     """The tier is part of every dossier: whose sign-offs a change voids is recorded, version by version."""
-    versions = (
-        ModelVersion.objects.select_for_update(of=("self",))
-        .filter(model=model, stage__in=REVIEW_STAGES)
-        .select_related("model", "policy")
-        .order_by("pk")
-    )
+    versions = ModelVersion.objects.locked().filter(model=model, stage__in=REVIEW_STAGES).order_by("pk")
     with ExitStack() as stack:
         for version in versions:
             version.model = model  # the one whose tier changes, not a copy read before

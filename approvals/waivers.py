@@ -25,10 +25,9 @@ from approvals.stages import REVIEW_STAGES, Role, Stage
 from approvals.waivable import waivable
 from portal import ledger, notify, reauthentication
 from portal.errors import BadInput, NotPermitted, Refused, Stale
-from portal.texts import require_storable
+from portal.texts import require_reason
 
 REASON_MINIMUM = 20
-COMMENT_MINIMUM = 10
 LONGEST_NAME = 160  # of the column; Django lets a first and a last name of 301 through
 MEANING = (
     "I have read what is set aside, why, and what limits the harm meanwhile, and agree as {role} that the version goes "
@@ -73,13 +72,12 @@ def ask(
     """
     now = now or timezone.now()
     for field, text in (("reason", reason), ("meanwhile", meanwhile)):
-        require_storable(text, field=field)
-        if len(text.strip()) < REASON_MINIMUM:
-            raise BadInput(f"Write at least {REASON_MINIMUM} characters; it is printed on the card.", field=field)
+        asks = "Write at least {least} characters; it is printed on the card."
+        require_reason(text, field=field, least=REASON_MINIMUM, asks=asks)
     version = ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
     recorded = refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="ask for an exception")
     with recorded, transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if sentence := why_not_ask(version, actor):
             raise NotPermitted(sentence)
         wanted = next((one for one in waivable(version, now=now) if one.key == key), None)
@@ -209,9 +207,7 @@ def sign(
     """
     now = now or timezone.now()
     waiver = _read(waiver_id)
-    if len(comment.strip()) < COMMENT_MINIMUM:
-        raise BadInput(f"Give a reason of at least {COMMENT_MINIMUM} characters.", field="comment")
-    require_storable(comment, field="comment")
+    require_reason(comment, field="comment")
     version = waiver.version
     event, act = Event.SIGN_OFF_REFUSED, f"sign exception {waiver.pk}"
     with refusals.recorded(event=event, actor=actor, version=version, act=act, also=(BadInput,)):
@@ -227,7 +223,7 @@ def sign(
             now=now,
         )
         with transaction.atomic():
-            _locked(version.pk)
+            ModelVersion.objects.locked().get(pk=version.pk)
             waiver = _read(waiver_id)
             role = _require_may_sign(waiver, actor, seen_digest, now)
             with voiding.watched(waiver.version, actor=actor):
@@ -281,15 +277,13 @@ def revoke(*, waiver_id: int, actor: User, reason: str, now: datetime | None = N
     """End an exception before its day: whoever asked for it, or anybody who could sign it."""
     now = now or timezone.now()
     waiver = _read(waiver_id)
-    if len(reason.strip()) < COMMENT_MINIMUM:
-        raise BadInput(f"Give a reason of at least {COMMENT_MINIMUM} characters.", field="reason")
-    require_storable(reason, field="reason")
+    require_reason(reason)
     version = waiver.version
     with (
         refusals.recorded(event=Event.ACT_REFUSED, actor=actor, version=version, act="revoke an exception"),
         transaction.atomic(),
     ):
-        _locked(version.pk)
+        ModelVersion.objects.locked().get(pk=version.pk)
         waiver = _read(waiver_id)
         if not may_revoke(waiver, actor):
             raise NotPermitted("An exception is revoked by whoever asked for it, or by somebody who could sign it.")
@@ -357,7 +351,3 @@ def _tell_signed(waiver: Waiver, row: WaiverSignature) -> None:
 
 def _read(waiver_id: int) -> Waiver:
     return Waiver.objects.select_related("version__model", "version__policy", "asked_by").get(pk=waiver_id)
-
-
-def _locked(version_id: int) -> ModelVersion:
-    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)

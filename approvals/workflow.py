@@ -26,9 +26,8 @@ from approvals.signals import version_moved
 from approvals.stages import REVIEW_STAGES, Blocker, Role, Stage, Transition
 from portal import ledger, notify, reauthentication
 from portal.errors import BadInput, NotPermitted, Refused
-from portal.texts import require_storable
+from portal.texts import require_reason, require_storable
 
-REASON_MINIMUM = 10
 MOVED: dict[Transition, Event] = {
     Transition.ADVANCE: Event.VERSION_ADVANCED,
     Transition.REQUEST_CHANGES: Event.VERSION_RETURNED,
@@ -54,7 +53,7 @@ def advance(*, version_id: int, actor: User, incumbent_plan: str = "", now: date
     now = now or timezone.now()
     version = _read(version_id)
     with _recorded(version, actor, Transition.ADVANCE), transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if not permissions.may_move(actor, version.model):
             raise NotPermitted("Only the model's owner or a submitter may advance a version.")
         _decide(version, Transition.ADVANCE, now=now)
@@ -68,11 +67,7 @@ def advance(*, version_id: int, actor: User, incumbent_plan: str = "", now: date
 
 
 def _settle_incumbents(version: ModelVersion, plan: str, actor: User, now: datetime) -> None:
-    others = list(
-        ModelVersion.objects.select_for_update(of=("self",))
-        .select_related("model", "policy")
-        .filter(pk__in=[other.pk for other in incumbents(version)])
-    )
+    others = list(ModelVersion.objects.locked().filter(pk__in=[other.pk for other in incumbents(version)]))
     if not others:
         return
     if plan not in ("replaced", "kept"):
@@ -148,9 +143,9 @@ def withdraw(*, version_id: int, actor: User, reason: str, now: datetime | None 
     """Take a version back before it is deployed."""
     now = now or timezone.now()
     version = _read(version_id)
-    _require_reason(reason)
+    require_reason(reason)
     with _recorded(version, actor, Transition.WITHDRAW), transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if not permissions.may_move(actor, version.model):
             raise NotPermitted("Only the model's owner or a submitter may withdraw a version.")
         _move(version, Transition.WITHDRAW, actor=actor, reason=reason, now=now)
@@ -161,9 +156,9 @@ def suspend(*, version_id: int, actor: User | None, reason: str, now: datetime |
     """Pause an approval: a risk or compliance officer, or the system (actor None)."""
     now = now or timezone.now()
     version = _read(version_id)
-    _require_reason(reason)
+    require_reason(reason)
     with _recorded(version, actor, Transition.SUSPEND), transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         officers = {Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER}
         if actor is not None and not officers & set(permissions.roles_of(actor, version.model)):
             raise NotPermitted("Only a risk or compliance officer of this model may suspend its approval.")
@@ -175,9 +170,9 @@ def reinstate(*, version_id: int, actor: User, reason: str, now: datetime | None
     """Let an approval hold again: by a signer of the deployment gate, with sign-offs given after the suspension."""
     now = now or timezone.now()
     version = _read(version_id)
-    _require_reason(reason)
+    require_reason(reason)
     with _recorded(version, actor, Transition.REINSTATE), transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if sentence := why_not_reinstate(version, actor):
             raise NotPermitted(sentence)
         _decide(version, Transition.REINSTATE, now=now)
@@ -217,9 +212,9 @@ def retire(*, version_id: int, actor: User, reason: str, now: datetime | None = 
     """
     now = now or timezone.now()
     version = _read(version_id)
-    _require_reason(reason)
+    require_reason(reason)
     with _recorded(version, actor, Transition.RETIRE), transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         signs = Role.BUSINESS_OWNER in permissions.roles_of(actor, version.model)
         if not (permissions.is_owner(actor, version.model) or signs):
             raise NotPermitted("Only the model's owner or its business owner may retire a version.")
@@ -244,7 +239,7 @@ def suspend_lapsed(*, now: datetime | None = None) -> tuple[ModelVersion, ...]:
     )
     for version_id in due.values_list("pk", flat=True):
         with transaction.atomic():
-            version = _locked(version_id)
+            version = ModelVersion.objects.locked().get(pk=version_id)
             sentence = lapsed(version, now)
             if version.stage == Stage.MONITORING and sentence:
                 _move(version, Transition.SUSPEND, actor=None, reason=sentence, now=now)
@@ -278,17 +273,8 @@ def _read(version_id: int) -> ModelVersion:
     return ModelVersion.objects.select_related("model", "policy").get(pk=version_id)
 
 
-def _locked(version_id: int) -> ModelVersion:
-    return ModelVersion.objects.select_for_update(of=("self",)).select_related("model", "policy").get(pk=version_id)
-
-
 def _recorded(version: ModelVersion, actor: User | None, transition: Transition) -> AbstractContextManager[None]:
     return refusals.recorded(event=Event.MOVE_REFUSED, actor=actor, version=version, act=transition.value)
-
-
-def _require_reason(reason: str) -> None:
-    if len(reason.strip()) < REASON_MINIMUM:
-        raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")
 
 
 def _roles_of_gate(document: PolicyDocument, stage: Stage) -> set[Role]:

@@ -75,7 +75,7 @@ def request_draft(*, version_id: int, actor: User, now: datetime | None = None) 
         event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="request draft card"
     )
     with recorded, transaction.atomic():
-        version = _locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if not permissions.may_submit(actor, version.model):
             raise NotPermitted("Only a submitter of this model may order a draft of its card.")
         under_way = ModelCard.objects.filter(
@@ -101,7 +101,7 @@ def retry(*, card_id: int, actor: User, now: datetime | None = None) -> ModelCar
     version = ModelCard.objects.select_related("version__model").get(pk=card_id).version
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="retry card")
     with recorded, transaction.atomic():
-        version = _locked(version.pk)
+        version = ModelVersion.objects.locked().get(pk=version.pk)
         if not permissions.may_move(actor, version.model):
             raise NotPermitted("Only the model's owner or a submitter may order its card again.")
         row = ModelCard.objects.select_for_update(of=("self",)).get(pk=card_id)
@@ -367,18 +367,12 @@ def download(*, card_id: int, actor: User, exporter: str = "pdf") -> Download:
 
 def _mine(card_id: int) -> tuple[ModelVersion, ModelCard]:
     """The version, locked first as everywhere, and the card, locked too."""
-    version = _locked(ModelCard.objects.values_list("version_id", flat=True).get(pk=card_id))
+    version = ModelVersion.objects.locked().get(
+        pk=ModelCard.objects.values_list("version_id", flat=True).get(pk=card_id)
+    )
     row = ModelCard.objects.select_for_update(of=("self",)).get(pk=card_id)
     row.version = version
     return version, row
-
-
-def _locked(version_id: int) -> ModelVersion:
-    return (
-        ModelVersion.objects.select_for_update(of=("self",))
-        .select_related("model__owner", "policy", "submitted_by")
-        .get(pk=version_id)
-    )
 
 
 def _record(event: Event, row: ModelCard, actor: User | None, **facts: str) -> None:

@@ -18,10 +18,8 @@ from approvals.stages import Role, Stage
 from modelcards import issuing
 from modelcards.card import CardStatus
 from modelcards.models import ModelCard
-from portal.errors import BadInput, NotPermitted, Refused
-from portal.texts import require_storable
-
-REASON_MINIMUM = 10
+from portal.errors import NotPermitted, Refused
+from portal.texts import require_reason
 
 
 def why_not_reissue(version: ModelVersion, actor: User) -> str:
@@ -43,16 +41,10 @@ def reissue(*, version_id: int, actor: User, reason: str, now: datetime | None =
     """
     now = now or timezone.now()
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
-    require_storable(reason, field="reason")
-    if len(reason.strip()) < REASON_MINIMUM:
-        raise BadInput(f"Give a reason of at least {REASON_MINIMUM} characters.", field="reason")
+    require_reason(reason)
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="reissue card")
     with recorded, transaction.atomic():
-        version = (
-            ModelVersion.objects.select_for_update(of=("self",))
-            .select_related("model__owner", "policy", "submitted_by")
-            .get(pk=version_id)
-        )
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if sentence := why_not_reissue(version, actor):
             raise (NotPermitted if sentence.startswith("Only") else Refused)(sentence)
         under_way = ModelCard.objects.filter(

@@ -129,7 +129,7 @@ class MonitorAdmin(VersionRecordAdmin):
         shown = list(rows[: READINGS_SHOWN + 1])
         alarm, kind = alarm_of(row, now=timezone.now()), monitors.find(row.key)
         return {
-            "title": f"{panels.title_of(row)} of {row.version}",
+            "title": f"{monitors.title_of(row.key)} of {row.version}",
             "line": panels.monitor_line(row),
             "limits": panels.limits_of(row),
             "parameters": settings_in_words(row.parameters),
@@ -148,7 +148,7 @@ class MonitorAdmin(VersionRecordAdmin):
     @admin.display(description="Monitor", ordering="key")
     def monitor(self, monitor: Monitor) -> str:
         """What it watches."""
-        return panels.title_of(monitor)
+        return monitors.title_of(monitor.key)
 
     @admin.display(description="A batch at least", ordering="every_days")
     def expected(self, monitor: Monitor) -> str:
@@ -224,7 +224,7 @@ class ReadingAdmin(ScopedAdmin):
     @admin.display(description="Monitor", ordering="monitor__key")
     def of_monitor(self, reading: Reading) -> str:
         """What was read."""
-        return panels.title_of(reading.monitor)
+        return monitors.title_of(reading.monitor.key)
 
     @admin.display(description="Version", ordering="monitor__version")
     def version(self, reading: Reading) -> str:
@@ -316,7 +316,7 @@ def show(request: HttpRequest, reading_id: int) -> HttpResponse:
         raise Http404
     context = {
         **admin.site.each_context(request),
-        "title": f"{panels.title_of(row.monitor)}: {row.batch or 'without data'}",
+        "title": f"{monitors.title_of(row.monitor.key)}: {row.batch or 'without data'}",
         "reading": row,
         "version": row.monitor.version,
         "tone": panels.TONES.get(ReadingVerdict(row.verdict), "bad") if row.verdict else "wait",

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from approvals.models import ModelVersion
 from approvals.stages import Stage
+from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.consequences import follow_silence, told_of
 from monitoring.events import Event
 from monitoring.models import AlarmNote, AlarmNoteKind, Monitor
-from monitoring.panels import title_of
 from monitoring.silences import silences_of
 from monitoring.standing import alarm_of
 from portal import ledger, notify
@@ -35,7 +35,7 @@ def _silences(now: datetime) -> list[bool]:
 
 def _silence(row: Monitor, now: datetime) -> bool:
     with transaction.atomic():
-        version = _locked(row.version_id)
+        version = ModelVersion.objects.locked().get(pk=row.version_id)
         return version.stage == Stage.MONITORING and follow_silence(row, version, now=now)
 
 
@@ -51,7 +51,7 @@ def _mutes(now: datetime) -> list[bool]:
 
 def _mute_ended(row: AlarmNote, now: datetime) -> bool:
     with transaction.atomic():
-        version = _locked(row.monitor.version_id)
+        version = ModelVersion.objects.locked().get(pk=row.monitor.version_id)
         if _is_told(row, version):
             return False
         state = alarm_of(row.monitor, now=now)
@@ -59,8 +59,8 @@ def _mute_ended(row: AlarmNote, now: datetime) -> bool:
         notify.notify(
             recipients={row.by, *told_of(version)},
             event=Event.MUTE_ENDED,
-            text=f"The mute of {title_of(row.monitor)} of {version} ended on {row.until:%d %b %Y}; notices are sent "
-            f"again. {stands}",
+            text=f"The mute of {monitors.title_of(row.monitor.key)} of {version} ended on {row.until:%d %b %Y}; "
+            f"notices are sent again. {stands}",
             link=f"/monitoring/monitor/{row.monitor_id}/change/",
             asks_for_act=state.level >= Level.ALERT,
         )
@@ -79,11 +79,3 @@ def _is_told(row: AlarmNote, version: ModelVersion) -> bool:
         event=Event.MUTE_ENDED, object_type="approvals.modelversion", object_id=str(version.pk)
     )
     return any(json.loads(text)["facts"]["note"] == row.pk for text in entries.values_list("payload", flat=True))
-
-
-def _locked(version_id: int) -> ModelVersion:
-    return (
-        ModelVersion.objects.select_for_update(of=("self",))
-        .select_related("model__owner", "policy", "submitted_by")
-        .get(pk=version_id)
-    )

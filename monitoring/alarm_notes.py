@@ -18,10 +18,9 @@ from monitoring.models import AlarmNote, AlarmNoteKind, Monitor
 from monitoring.standing import alarm_of
 from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
-from portal.texts import require_storable
+from portal.texts import require_reason, require_storable
 
 LONGEST_MUTE = timedelta(days=90)
-REASON_MINIMUM = 10
 
 
 def may_note(user: User, version: ModelVersion) -> bool:
@@ -78,13 +77,11 @@ def _note(
     act = f"{kind.label.lower()} alarm"
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act=act)
     with recorded, transaction.atomic():
-        ModelVersion.objects.select_for_update().get(pk=version.pk)
+        ModelVersion.objects.locked().get(pk=version.pk)
         alarm = alarm_of(monitor, now=now)
         level = alarm.level
         _require(kind, monitor, actor, level)
-        require_storable(reason, field="reason")
-        if len(reason.strip()) < REASON_MINIMUM:
-            raise BadInput(f"Say why in at least {REASON_MINIMUM} characters.", field="reason")
+        require_reason(reason)
         row = AlarmNote.objects.create(
             monitor=monitor,
             kind=kind,

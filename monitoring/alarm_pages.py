@@ -18,10 +18,9 @@ from approvals.admin.acting import Act, person, sent, serve
 from approvals.admin.finding_lines import SourcePage
 from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.models import Finding
-from monitoring import alarm_notes
+from monitoring import alarm_notes, monitors
 from monitoring.alarm_notes import LONGEST_MUTE
 from monitoring.models import AlarmNoteKind, Monitor
-from monitoring.panels import title_of
 from monitoring.standing import alarm_of
 
 
@@ -113,6 +112,6 @@ def note(request: HttpRequest, monitor_id: int, kind: str) -> HttpResponseBase:
     def run(form: ActForm) -> None:
         answer.act(monitor_id=row.pk, actor=user, **form.cleaned_data)
 
-    title = f"{answer.title}: {title_of(row)} of {row.version}"
+    title = f"{answer.title}: {monitors.title_of(row.key)} of {row.version}"
     act = Act(title, answer.button, run, answer.done, answer.intro, "#monitoring", returns=True)
     return serve(request, row.version, act, answer.form(sent(request)))

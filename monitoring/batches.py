@@ -69,7 +69,7 @@ def receive(  # noqa: PLR0913  (a delivery is that many facts)
             table = referring.require_may_refer(actor, version.model, reference) if reference else None
             files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=watched(version), table=table)
             with transaction.atomic():
-                version = locked(version_id)
+                version = ModelVersion.objects.locked().get(pk=version_id)
                 require_may_deliver(version, actor)
                 if earlier := known(version, upload):
                     raise KnownBatch(earlier)
@@ -192,10 +192,3 @@ def known(version: ModelVersion, upload: files.Upload) -> Batch | None:
             "These bytes are the evaluation table that was approved, not what the version met.", field="file"
         )
     return Batch.objects.filter(version=version, file=stored).first() if stored else None
-
-
-def locked(version_id: int) -> ModelVersion:
-    """The version, locked first as everywhere."""
-    return (
-        ModelVersion.objects.select_for_update(of=("self",)).select_related("model__owner", "policy").get(pk=version_id)
-    )

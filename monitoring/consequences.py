@@ -54,13 +54,15 @@ def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
     alarm = _of_reading(row, Level.CALM)
     if row.level is None:
         if not follow_silence(row.monitor, version, now=now) and row.verdict in NO_ANSWER:
-            _tell(alarm, version, f"{_title(row.monitor)} of {version} gave no answer. {alarm.first}", now)
+            _tell(
+                alarm, version, f"{monitors.title_of(row.monitor.key)} of {version} gave no answer. {alarm.first}", now
+            )
         return
     level = _raised(row)
     if level >= Level.ALERT:
         _act(_of_reading(row, level), version, now)
     elif level == Level.WARN:
-        _tell(alarm, version, f"{_title(row.monitor)} of {version}, a warning: {alarm.first}", now)
+        _tell(alarm, version, f"{monitors.title_of(row.monitor.key)} of {version}, a warning: {alarm.first}", now)
 
 
 def follow_silence(monitor: Monitor, version: ModelVersion, *, now: datetime) -> bool:
@@ -116,6 +118,7 @@ def _raised(row: Reading) -> Level:
 
 def _act(alarm: Alarm, version: ModelVersion, now: datetime) -> None:
     monitor, level = alarm.monitor, alarm.level
+    title = monitors.title_of(monitor.key)
     severity = _severity(monitor, level)
     known = _known(alarm, version, severity)
     if known is None:
@@ -124,7 +127,7 @@ def _act(alarm: Alarm, version: ModelVersion, now: datetime) -> None:
                 version=version,
                 actor=None,
                 severity=severity,
-                title=f"{_title(monitor)}: {alarm.first}",
+                title=f"{title}: {alarm.first}",
                 description="\n".join(alarm.sentences),
                 source=FindingSource.MONITOR,
                 source_reference=alarm.reference,
@@ -132,7 +135,7 @@ def _act(alarm: Alarm, version: ModelVersion, now: datetime) -> None:
                 due_on=(now + timedelta(days=parse(version.policy.text).rules.due_days(severity))).date(),
                 now=now,
             )
-    _tell(alarm, version, f"{_title(monitor)} of {version}: {alarm.first}", now)
+    _tell(alarm, version, f"{title} of {version}: {alarm.first}", now)
     ledger.record(
         event=alarm.event,
         actor=None,
@@ -142,16 +145,16 @@ def _act(alarm: Alarm, version: ModelVersion, now: datetime) -> None:
     )
     what = "gave no answer" if alarm.event == Event.MONITOR_UNANSWERED else "breached its limit"
     if monitor.restricts and level >= monitor.restricts_from:
-        reason = f"{_title(monitor)} {what}. {alarm.first}"
+        reason = f"{title} {what}. {alarm.first}"
         source = monitor.finding_reference
         restricting.impose(version, text=monitor.restriction, reason=reason, source_reference=source, now=now)
     if monitor.suspends and level >= monitor.suspends_from and version.stage == Stage.MONITORING:
-        reason = f"{_title(monitor)} {what}, and the policy suspends on that. {alarm.first} {rollback(version)}"
+        reason = f"{title} {what}, and the policy suspends on that. {alarm.first} {rollback(version)}"
         workflow.suspend(version_id=version.pk, actor=None, reason=reason, now=now)
     if level == Level.CRITICAL and not _revalidated_for(known):
         trigger, reason = (
             RevalidationTrigger.CRITICAL_ALARM,
-            f"{_title(monitor)} raised a critical alarm. {alarm.first}",
+            f"{title} raised a critical alarm. {alarm.first}",
         )
         revalidating.open_by_trigger(_again(version), trigger, reason=reason, now=now)
 
@@ -222,8 +225,3 @@ def told_of(version: ModelVersion) -> set[User]:
     """Who hears of alarms: the owner, the submitter and the risk officers."""
     officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
     return {version.model.owner, version.submitted_by, *officers}
-
-
-def _title(monitor: Monitor) -> str:
-    kind = monitors.find(monitor.key)
-    return kind.title if kind else monitor.key

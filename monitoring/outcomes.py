@@ -24,7 +24,7 @@ from approvals.models.checks import RunStatus
 from approvals.sandbox import SandboxError
 from approvals.stages import Role
 from monitoring import inputs, leases
-from monitoring.batches import declared, locked, require_may_deliver
+from monitoring.batches import declared, require_may_deliver
 from monitoring.events import Event
 from monitoring.models import Batch, BatchSource, Matching, MatchVerdict, OutcomeDelivery
 from monitoring.monitors._late_outcomes import OutcomeMatching
@@ -32,10 +32,9 @@ from monitoring.outcomes_in_use import may_match, order_readings
 from portal import access_tokens, hints, ledger, notify
 from portal.errors import BadInput, Refused
 from portal.models import AccessToken
-from portal.texts import require_storable
+from portal.texts import require_reason, require_storable
 
 MATCH_TASK = "monitoring.tasks.match"
-REASON_MINIMUM = 10
 UNMEASURABLE = {"input": MatchVerdict.NOT_COMPUTABLE}
 
 
@@ -73,10 +72,9 @@ def receive(
         details = _columns(version)
         require_storable(name, field="name")
         require_storable(description, field="description")
-        if corrects and len(description.strip()) < REASON_MINIMUM:
-            raise BadInput(
-                f"Say in at least {REASON_MINIMUM} characters why outcomes are corrected.", field="description"
-            )
+        if corrects:
+            asks = "Say in at least {least} characters why outcomes are corrected."
+            require_reason(description, field="description", asks=asks)
         with files.incoming(stream) as upload:
             reference = files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name)
             table = referring.require_may_refer(actor, version.model, reference) if reference else None
@@ -86,7 +84,7 @@ def receive(
                 )
             files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=details, table=table)
             with transaction.atomic():
-                version = locked(version_id)
+                version = ModelVersion.objects.locked().get(pk=version_id)
                 require_may_deliver(version, actor)
                 _require_new(version, upload, corrects=corrects)
                 delivery = OutcomeDelivery.objects.create(
@@ -290,7 +288,9 @@ def _give_up(matching_id: int, now: datetime) -> None:
 
 
 def _mine(matching_id: int) -> tuple[ModelVersion, Matching]:
-    version = locked(Matching.objects.values_list("delivery__version_id", flat=True).get(pk=matching_id))
+    version = ModelVersion.objects.locked().get(
+        pk=Matching.objects.values_list("delivery__version_id", flat=True).get(pk=matching_id)
+    )
     rows = Matching.objects.select_for_update(of=("self",)).select_related("delivery__uploaded_by")
     return version, rows.get(pk=matching_id)
 

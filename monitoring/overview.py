@@ -9,16 +9,16 @@ from datetime import date, datetime
 from django.contrib.auth.models import User
 
 from approvals import permissions
-from approvals.admin.version_lines import name_of
 from approvals.models import ModelVersion
 from approvals.stages import Stage
+from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.batches import DEPLOYED
 from monitoring.models import Monitor
-from monitoring.panels import title_of
 from monitoring.silences import reads_batches
 from monitoring.standing import AlarmState, alarms_of
 from monitoring.version_state import outgrown_in_words, unanswered_in_words
+from portal.ledger import name_of
 
 TONES = {Level.CALM: "ok", Level.WARN: "warn", Level.ALERT: "bad", Level.CRITICAL: "bad"}
 
@@ -67,7 +67,7 @@ def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedL
         tone="bad" if suspended else TONES[level] if level or not unknown else "unknown",
         state=f"{prefix}; {words.lower()}" if prefix else words,
         since=min((state.since for _, state in raised if state.since), default=None),
-        alarms=tuple(f"{title_of(monitor)}: {_in_alarm(state)}" for monitor, state in raised),
+        alarms=tuple(f"{monitors.title_of(monitor.key)}: {_in_alarm(state)}" for monitor, state in raised),
         answered=_answered([state for _, state in raised]),
         owner=name_of(version.model.owner),
         approval_ends=version.approval_expires_at,
@@ -80,7 +80,7 @@ def _unknown(states: list[tuple[Monitor, AlarmState]]) -> str:
     silent = [monitor for monitor, state in states if not state.known]
     if silent and len(silent) == sum(reads_batches(monitor) for monitor, _ in states):
         return "Not known yet"
-    why = unanswered_in_words((title_of(monitor), state) for monitor, state in states)
+    why = unanswered_in_words((monitors.title_of(monitor.key), state) for monitor, state in states)
     return f"Not known: {why}" if why else ""
 
 

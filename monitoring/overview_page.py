@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from approvals.admin.acting import person
-from approvals.admin.version_lines import name_of
 from approvals.models import ModelVersion
 from approvals.stages import Stage, Tier
 from monitoring import overview
@@ -26,6 +25,7 @@ from monitoring.models import Reading
 from monitoring.overview import DeployedLine
 from monitoring.silences import NO_ANSWER
 from monitoring.tables import as_csv
+from portal.ledger import name_of
 from portal.panels import WorkEntry
 
 WINDOWS = 8

@@ -62,7 +62,7 @@ def monitor_line(row: Monitor) -> MonitorLine:
     reading = standing_reading(row)
     state, tone, sentence, at = _unanswered(row) or _alarm_that_stands(row, reading) or _standing(row, reading)
     return MonitorLine(
-        title=title_of(row),
+        title=monitors.title_of(row.key),
         state=state,
         tone=tone,
         sentence=sentence,
@@ -118,13 +118,7 @@ def reading_line(row: Reading) -> ReadingLine:
     state, tone, sentence, at = _outcome(row)
     batch = row.batch
     about = f"{batch.name}, {batch.window_start:%d %b %Y} to {batch.window_end:%d %b %Y}" if batch else "Without data"
-    return ReadingLine(title_of(row.monitor), about, state, tone, sentence, row.get_absolute_url(), at)
-
-
-def title_of(row: Monitor) -> str:
-    """What a monitor is called."""
-    kind = monitors.find(row.key)
-    return kind.title if kind else f"{row.key} (this portal has no such monitor)"
+    return ReadingLine(monitors.title_of(row.monitor.key), about, state, tone, sentence, row.get_absolute_url(), at)
 
 
 def _unanswered(row: Monitor) -> tuple[str, str, str, datetime | None] | None:

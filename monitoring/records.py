@@ -30,7 +30,6 @@ from monitoring import monitors as monitor_kinds
 from monitoring import references
 from monitoring.alarms import Level, Mark, trajectory
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
-from monitoring.panels import title_of
 from monitoring.silences import Silence, reads_batches
 from monitoring.standing import AlarmState, alarms_of, day_of, newest
 from portal import ledger
@@ -173,7 +172,7 @@ def _monitor(row: Monitor, counted: list[Reading], state: AlarmState, months: li
     kind = monitor_kinds.find(row.key)
     return {
         "monitor": row.key,
-        "title": title_of(row),
+        "title": monitor_kinds.title_of(row.key),
         "reads": "the clock" if kind is not None and not kind.needs_batch else "batches",
         "thresholds": row.thresholds,
         "warn": row.warn,
@@ -286,7 +285,7 @@ def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> 
     alarms = alarms_of(monitors, now=now)
     worse = [one for one in monitors if alarms[one.pk].level > levels.get(then.get(one.key) or "", Level.CALM)]
     if worse:
-        names = ", ".join(f"{title_of(one)} ({alarms[one.pk].level.in_words})" for one in worse)
+        names = ", ".join(f"{monitor_kinds.title_of(one.key)} ({alarms[one.pk].level.in_words})" for one in worse)
         raise Refused(f"The record that was signed does not tell of this alarm: {names}. Have the record made anew.")
 
 
@@ -315,11 +314,7 @@ def make_anew(*, version_id: int, actor: User, now: datetime | None = None) -> E
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="make the record")
     with recorded, transaction.atomic():
-        version = (
-            ModelVersion.objects.select_for_update(of=("self",))
-            .select_related("model__owner", "policy", "submitted_by")
-            .get(pk=version_id)
-        )
+        version = ModelVersion.objects.locked().get(pk=version_id)
         if not (permissions.may_move(actor, version.model) or permissions.roles_of(actor, version.model)):
             raise NotPermitted("Only submitters, the owner and signers of this model have its record made anew.")
         under_way = pass_under_way(version)

@@ -188,11 +188,7 @@ def _give_up(reading_id: int, now: datetime) -> None:
 def _mine(reading_id: int) -> tuple[ModelVersion, Reading]:
     """The version, locked first as everywhere, and the reading, locked too."""
     version_id = Reading.objects.values_list("monitor__version_id", flat=True).get(pk=reading_id)
-    version = (
-        ModelVersion.objects.select_for_update(of=("self",))
-        .select_related("model__owner", "policy", "submitted_by")
-        .get(pk=version_id)
-    )
+    version = ModelVersion.objects.locked().get(pk=version_id)
     row = Reading.objects.select_for_update(of=("self",)).select_related("monitor", "batch").get(pk=reading_id)
     return version, row
 

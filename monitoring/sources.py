@@ -51,7 +51,7 @@ def declare(
     now = now or timezone.now()
     version = ModelVersion.objects.select_related("model").get(pk=version_id)
     with _recorded(version, actor, "declare source"), transaction.atomic():
-        version = batches.locked(version_id)
+        version = ModelVersion.objects.locked().get(pk=version_id)
         batches.require_may_deliver(version, actor)
         referring.require_place(actor, version.model, CONNECTION, connection)
         require_storable(relation, field="relation")
@@ -90,7 +90,7 @@ def end(*, source_id: int, actor: User, now: datetime | None = None) -> BatchSou
     """Take no more batches from a source."""
     found = BatchSource.objects.select_related("version__model").get(pk=source_id)
     with _recorded(found.version, actor, "end source"), transaction.atomic():
-        version = batches.locked(found.version_id)
+        version = ModelVersion.objects.locked().get(pk=found.version_id)
         if not batches.may_deliver(actor, version):
             raise NotPermitted("Only a submitter, the owner or IT operations of this model end its sources.")
         source = BatchSource.objects.select_for_update(of=("self",)).select_related("version__model").get(pk=source_id)
@@ -107,7 +107,7 @@ def backfill(*, source_id: int, actor: User, first: date, last: date, now: datet
     now = now or timezone.now()
     found = BatchSource.objects.select_related("version__model").get(pk=source_id)
     with _recorded(found.version, actor, "backfill source"), transaction.atomic():
-        version = batches.locked(found.version_id)
+        version = ModelVersion.objects.locked().get(pk=found.version_id)
         batches.require_may_deliver(version, actor)
         if found.ended_at is not None:
             raise Refused("This source has ended.")

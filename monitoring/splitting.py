@@ -107,7 +107,7 @@ def receive(  # noqa: PLR0913  (a delivery is that many facts)
             with _split(upload, name, time_column.strip(), pace, now) as (pieces, left_out):
                 source = f"Split from “{name.strip()}” (SHA-256 {upload.sha256}) by “{time_column.strip()}” in UTC"
                 with transaction.atomic():
-                    version = batches.locked(version_id)
+                    version = ModelVersion.objects.locked().get(pk=version_id)
                     batches.require_may_deliver(version, actor)
                     texts = (name.strip(), source, description.strip())
                     new, there = _kept(version, (actor, token), pieces, texts, now)

@@ -21,7 +21,6 @@ from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.events import Event as MonitoringEvent
 from monitoring.models import Monitor, Reading, ReadingVerdict
-from monitoring.panels import title_of
 from monitoring.series import ReadingFacts, Series, Watch, series_of
 from portal.models import LedgerEntry
 
@@ -65,7 +64,7 @@ def _watch(row: Monitor) -> Watch:
     kind = monitors.find(row.key)
     levels = {Level.WARN: row.warn, Level.ALERT: row.thresholds, Level.CRITICAL: row.critical}
     watches = kind if kind is not None and kind.needs_batch else None
-    return Watch(row.pk, title_of(row), watches, levels, row.every_days)
+    return Watch(row.pk, monitors.title_of(row.key), watches, levels, row.every_days)
 
 
 COLUMNS = {
@@ -153,7 +152,7 @@ def _moves(version: ModelVersion) -> Iterable[Mark]:
         object_id=str(version.pk),
         event__in=(Event.VERSION_ADVANCED, REFERENCE_CHANGED, UNANSWERED, *LETTERS),
     ).order_by("seq")
-    titles = {row.key: title_of(row) for row in Monitor.objects.filter(version=version)}
+    titles = {row.key: monitors.title_of(row.key) for row in Monitor.objects.filter(version=version)}
     for event, at, by, payload in entries.values_list("event", "at", "actor_name", "payload"):
         who = f" by {by}" if by else ""
         if event == REFERENCE_CHANGED:

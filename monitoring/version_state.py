@@ -10,18 +10,18 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from approvals import restricting
-from approvals.admin.version_lines import name_of
 from approvals.models import Finding, ModelVersion
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.models.revalidations import pass_under_way
 from approvals.stages import Stage
-from monitoring import alarm_notes, batches, staleness
+from monitoring import alarm_notes, batches, monitors, staleness
 from monitoring.alarms import Level
 from monitoring.consequences import rollback
 from monitoring.models import Monitor, Reading, ReadingVerdict
-from monitoring.panels import standing_reading, title_of
+from monitoring.panels import standing_reading
 from monitoring.silences import reads_batches
 from monitoring.standing import AlarmState, alarms_of, level_of
+from portal.ledger import name_of
 
 SHOWN_ALARMS = 6
 
@@ -114,13 +114,16 @@ def _of_alarms(rows: list[Monitor], raised: list[AlarmState], states: Mapping[in
         kinds += ["without an answer for too long"] if any(state.silence.is_alarm for state in raised) else []
         which = f"{len(raised)} of {len(rows)} monitor{several} {' or '.join(kinds)}"
         words = f"{level.in_words.capitalize()}{when}: {which}"
-        if level == Level.WARN and (why := unanswered_in_words((title_of(row), states[row.pk]) for row in rows)):
+        if level == Level.WARN and (
+            why := unanswered_in_words((monitors.title_of(row.key), states[row.pk]) for row in rows)
+        ):
             words = f"{words}; not known: {why}"
         return ("warn" if level == Level.WARN else "bad"), words
     silent = [row for row in rows if not states[row.pk].known]
     if silent and len(silent) == sum(reads_batches(row) for row in rows):
-        return "unknown", f"Nothing is known yet: {', '.join(map(title_of, silent))} had no reading that says it"
-    if why := unanswered_in_words((title_of(row), states[row.pk]) for row in rows):
+        titles = ", ".join(monitors.title_of(row.key) for row in silent)
+        return "unknown", f"Nothing is known yet: {titles} had no reading that says it"
+    if why := unanswered_in_words((monitors.title_of(row.key), states[row.pk]) for row in rows):
         return "unknown", f"Not everything is known{' yet' if silent else ''}: {why}"
     return "ok", "All monitors are within their limits"
 
@@ -136,7 +139,7 @@ def unanswered_in_words(watched: Iterable[tuple[str, AlarmState]]) -> str:
 
 def _alarm(row: Monitor, state: AlarmState) -> RaisedAlarm:
     return RaisedAlarm(
-        title=title_of(row),
+        title=monitors.title_of(row.key),
         level=state.level.in_words,
         tone="warn" if state.level == Level.WARN else "bad",
         since=state.since,
@@ -221,7 +224,7 @@ def _answers(version: ModelVersion, user: User, raised: list[tuple[Monitor, Alar
     may = alarm_notes.may_note(user, version)
     for row in silent[:SHOWN_ALARMS]:
         url = reverse("admin:monitoring_monitor_note", args=[row.pk, "acknowledged"])
-        yield Step(f"Answer the alarm of {title_of(row)}: nobody has acknowledged it.", url if may else "")
+        yield Step(f"Answer the alarm of {monitors.title_of(row.key)}: nobody has acknowledged it.", url if may else "")
 
 
 def _findings(version: ModelVersion) -> Iterable[Finding]:

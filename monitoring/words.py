@@ -7,21 +7,21 @@ from monitoring import monitors
 from monitoring.events import Event
 
 
-def _title(key: str) -> str:
-    kind = monitors.find(key)
-    return kind.title if kind else key.replace("_", " ")
+def _monitor(facts: Facts) -> str:
+    key = facts.get("monitor")
+    return monitors.title_of(str(key)) if key else "a monitor"
 
 
 def _reading(words: str) -> Words:
     def said(facts: Facts) -> str:
         verdict = f", {str(facts['verdict']).replace('_', ' ')}" if facts.get("verdict") else ""
-        return f"{words}: {_title(str(facts.get('monitor', '')))}{verdict}"
+        return f"{words}: {_monitor(facts)}{verdict}"
 
     return said
 
 
 def _started(facts: Facts) -> str:
-    titles = [_title(str(key)) for key in facts.get("monitors", ())]
+    titles = [monitors.title_of(str(key)) for key in facts.get("monitors", ())]
     return f"Monitoring started: {', '.join(titles)}" if titles else "Monitoring started"
 
 
@@ -41,12 +41,12 @@ def _noted(facts: Facts) -> str:
         "muted": f"Notices muted through {facts.get('until', '')}",
         "incident": f"Alarm linked to incident {facts.get('incident', '')}",
     }.get(str(facts.get("kind", "")), "Alarm answered")
-    return f"{said}: {_title(str(facts.get('monitor', '')))}. {facts.get('reason', '')}"
+    return f"{said}: {_monitor(facts)}. {facts.get('reason', '')}"
 
 
 def _unanswered(facts: Facts) -> str:
     windows = f", {facts['windows']} windows in a row" if facts.get("windows") else ""
-    return f"Alarm because nothing is known: {_title(str(facts.get('monitor', '')))}{windows}"
+    return f"Alarm because nothing is known: {_monitor(facts)}{windows}"
 
 
 WORDS: dict[str, Words] = {
@@ -67,7 +67,7 @@ WORDS: dict[str, Words] = {
     Event.READING_FINISHED.value: _reading("Monitor read"),
     Event.READING_RESULT_REFUSED.value: _reading("Late reading refused"),
     Event.ALARM_NOTED.value: _noted,
-    Event.MUTE_ENDED.value: lambda facts: f"Mute ended: {_title(str(facts.get('monitor', '')))}",
+    Event.MUTE_ENDED.value: lambda facts: f"Mute ended: {_monitor(facts)}",
     Event.MONITOR_BREACHED.value: _reading("Limit breached"),
     Event.MONITOR_UNANSWERED.value: _unanswered,
 }

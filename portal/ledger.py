@@ -28,6 +28,8 @@ __all__ = [
     "checkpoint",
     "inclusion_proof",
     "is_known_event",
+    "name_of",
+    "printed_name",
     "proof_for",
     "record",
     "register_events",
@@ -158,6 +160,11 @@ def _append(act: dict[str, Any]) -> LedgerEntry:
 def printed_name(user: AbstractBaseUser) -> str:
     """The name that stands in the record: full name if there is one, else the user name."""
     return str(getattr(user, "get_full_name", str)() or user.get_username())
+
+
+def name_of(user: AbstractBaseUser | None) -> str:
+    """The name of whoever acted, for reading: the portal itself where nobody did."""
+    return "The portal" if user is None else printed_name(user)
 
 
 def as_text(moment: datetime) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from portal.errors import BadInput
 
 KEPT_CONTROLS = "\n\r\t"
+REASON_MINIMUM = 10
 
 
 def unprintable(text: str) -> str:
@@ -24,6 +25,22 @@ def require_storable(text: str, *, field: str) -> None:
     found = unprintable(text)
     if found:
         raise BadInput(f"The text holds a character that cannot be kept ({found}); remove it.", field=field)
+
+
+def require_reason(
+    text: str,
+    *,
+    field: str = "reason",
+    least: int = REASON_MINIMUM,
+    asks: str = "Give a reason of at least {least} characters.",
+) -> None:
+    """Raise BadInput at the field if what is to stand in the record says too little or holds what cannot be kept.
+
+    `least` counts characters without the blanks around; `asks` is the sentence, with `{least}` in it.
+    """
+    if len(text.strip()) < least:
+        raise BadInput(asks.format(least=least), field=field)
+    require_storable(text, field=field)
 
 
 def storable(value: Any) -> Any:

@@ -51,3 +51,10 @@ def test_rules_of_approval_are_not_in_forms_views_or_tasks():
     moves = re.compile(r"\b\w*version\.(advance|request_changes|reject|withdraw|suspend|reinstate|retire)\(")
     found = [str(path) for path in MODULES if moves.search(path.read_text("utf-8")) and path.name != "workflow.py"]
     assert not found
+
+
+def test_a_version_is_locked_in_one_way():
+    """A lock of other rows, or in another order, lets two use cases wait for each other."""
+    own = re.compile(r"ModelVersion\.objects\.(?!locked)[^\n]*select_for_update|versions\.select_for_update")
+    found = [str(path) for path in MODULES if own.search(re.sub(r"\n\s+\.", ".", path.read_text("utf-8")))]
+    assert not found

@@ -11,12 +11,13 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 
 from approvals import findings, permissions
-from approvals.admin.version_lines import BAD, OK, ORDER, WAIT, name_of, requirements_of
+from approvals.admin.version_lines import BAD, OK, ORDER, WAIT, requirements_of
 from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
 from approvals.models.checks import Verdict
 from approvals.models.findings import FindingStatus
 from approvals.policy_document import parse
 from approvals.stages import Role
+from portal.ledger import name_of
 
 
 @dataclass(frozen=True)

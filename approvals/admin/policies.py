@@ -17,7 +17,6 @@ from approvals import coverage, publishing
 from approvals.admin.acting import person, sent, status_of
 from approvals.admin.policy_forms import PolicyForm
 from approvals.admin.repin_page import dry_run
-from approvals.admin.version_lines import name_of
 from approvals.admin.visible_policies import PUBLISH, WRITE, policy_for, visible_policies
 from approvals.models import Policy
 from approvals.models.policies import PolicyStatus
@@ -26,6 +25,7 @@ from approvals.policy_document import PolicyDocument, parse
 from approvals.stages import Tier
 from portal.admin import ScopedAdmin, row_number, say
 from portal.errors import BadInput, DomainError, NotPermitted
+from portal.ledger import name_of
 
 
 @admin.register(Policy)

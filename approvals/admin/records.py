@@ -148,8 +148,7 @@ class CheckRunAdmin(VersionRecordAdmin):
     @admin.display(description="Check", ordering="check_key")
     def title(self, run: CheckRun) -> str:
         """Its name and the number of the run."""
-        kind = checks.find(run.check_key)
-        return f"{kind.title if kind else run.check_key}, run {run.pk}"
+        return f"{checks.title_of(run.check_key)}, run {run.pk}"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Without what is long."""
@@ -164,7 +163,7 @@ class CheckRunAdmin(VersionRecordAdmin):
         case = dossier.load_case(row.version)
         takes_part = permissions.may_move(user, row.version.model) or permissions.roles_of(user, row.version.model)
         return {
-            "title": f"{kind.title if kind else row.check_key}, run {row.pk}",
+            "title": f"{checks.title_of(row.check_key)}, run {row.pk}",
             "word": word,
             "tone": tone,
             "running": row.status in (RunStatus.QUEUED, RunStatus.RUNNING),

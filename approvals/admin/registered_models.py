@@ -17,7 +17,6 @@ from approvals import permissions, registration
 from approvals.admin import tier_pages
 from approvals.admin.acting import person, sent, status_of
 from approvals.admin.registration_forms import RIGHTS, GrantForm, ModelForm, VersionForm
-from approvals.admin.version_lines import name_of
 from approvals.models import (
     ModelVersion,
     RegisteredModel,
@@ -27,6 +26,7 @@ from approvals.models import (
 from approvals.stages import Stage
 from portal.admin import ScopedAdmin, row_number, say
 from portal.errors import DomainError, NotPermitted
+from portal.ledger import name_of
 
 form_view = require_http_methods(["GET", "POST"])
 

@@ -16,10 +16,10 @@ from django.views.decorators.http import require_http_methods
 from approvals import dossier, policy, revalidating
 from approvals.admin.acting import Act, person, refused, sent, serve, version_for
 from approvals.admin.forms import ActForm, ReasonForm
-from approvals.admin.version_lines import name_of
 from approvals.models import Evidence, EvidenceKind, ModelVersion, Revalidation, RevalidationOutcome
 from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import parse
+from portal.ledger import name_of
 from portal.panels import Panel
 
 TONES = {

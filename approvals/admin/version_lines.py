@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from approvals import permissions, reviewed_again, signing_off
+from approvals import checks, permissions, reviewed_again, signing_off
 from approvals.models import CheckRun, EvidenceKind, ModelVersion, SignOff
 from approvals.models.checks import RunStatus, Verdict
 from approvals.models.evidence import MADE_BY_THE_PORTAL
@@ -22,7 +22,6 @@ from approvals.requirements.evidence import EvidenceRequirement
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Role, Stage, in_sentence
 from approvals.timeline import standing_sign_offs
-from portal import ledger
 
 OK, BAD, WAIT, UNKNOWN = "ok", "bad", "wait", "unknown"
 VERDICTS = {
@@ -203,7 +202,7 @@ def check_lines(case: Case, document: PolicyDocument, version: ModelVersion, *, 
 
 def _check_line(case: Case, key: str, stages: tuple[str, ...], runs: list[CheckRun], *, may_run: bool) -> CheckLine:
     kind = case.check_types.get(key)
-    title = kind.title if kind else key
+    title = checks.title_of(key)
     missing = [] if kind is None else [name for name in kind.inputs if name not in case.evidence]
     can_run = may_run and kind is not None and not missing
     if not runs:
@@ -317,11 +316,6 @@ def _missing(
         sign_url="" if why else url,
         refusal=why,
     )
-
-
-def name_of(user: User | None) -> str:
-    """A person's name for reading; the portal itself where nobody acted."""
-    return "The portal" if user is None else ledger.printed_name(user)
 
 
 def requirements_of(document: PolicyDocument) -> list[tuple[Stage, Any]]:

@@ -38,7 +38,6 @@ from approvals.admin.version_lines import (
     SignOffLine,
     check_lines,
     evidence_lines,
-    name_of,
     section_lines,
     sign_off_lines,
 )
@@ -48,6 +47,7 @@ from approvals.policy_document import PolicyDocument, parse
 from approvals.requirements.base import Case
 from approvals.stages import ENDS, PATH, REVIEW_STAGES, Blocker, GateState, Role, Stage, Transition
 from approvals.timeline import TimelineLine, lines_of
+from portal.ledger import name_of
 from portal.panels import Panel
 
 TIMELINE = 40

@@ -17,3 +17,9 @@ def load() -> dict[str, type[Check]]:
 def find(key: str) -> type[Check] | None:
     """The check of that key, or None if no such check exists."""
     return load().get(key)
+
+
+def title_of(key: str) -> str:
+    """What the check is called, or its key where this portal has none of that key."""
+    kind = find(key)
+    return kind.title if kind else key

@@ -14,7 +14,7 @@ from approvals.measures.moments import Moments
 from approvals.measures.quantiles import Places
 from approvals.measures.ranges import plan
 from approvals.measures.samples import SAMPLE_ROWS, CountedSample, Sample, identity_of, merged_values
-from approvals.measures.steps import Floats, Integers, SingleSteps
+from approvals.measures.steps import Floats, Integers, SingleSteps, widths
 
 _WHOLE = 2**62
 """Below it, products of rows fit in 64 bits."""
@@ -142,7 +142,7 @@ class _Reading:
         # Here both samples are as far apart as after this number until the next one.
         largest, area = apart.max().item(), apart.astype(np.float64)
         area *= 1.0 / rows
-        area *= steps.widths
+        area *= widths(steps)
         return largest, float(np.sum(area))
 
     def _order_statistics(self, steps: AnySteps) -> dict[int, float]:

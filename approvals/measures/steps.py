@@ -27,11 +27,6 @@ class Steps:
     following: float | None
 
     @property
-    def widths(self) -> Floats:
-        """How far it is from each number to the next; 0 after the last."""
-        return _widths(self.values, self.following)
-
-    @property
     def first_rows(self) -> Integers:
         """Rows of each number in the first sample."""
         return _differences(self.first, self.first_below)
@@ -51,11 +46,6 @@ class SingleSteps:
     first_below: int
     second_below: int
     following: float | None
-
-    @property
-    def widths(self) -> Floats:
-        """How far it is from each number to the next; 0 after the last."""
-        return _widths(self.values, self.following)
 
     @property
     def first_rows(self) -> Integers:
@@ -78,7 +68,9 @@ class SingleSteps:
         return found
 
 
-def _widths(values: Floats, following: float | None) -> Floats:
+def widths(steps: Steps | SingleSteps) -> Floats:
+    """How far it is from each number to the next; 0 after the last."""
+    values, following = steps.values, steps.following
     found = np.empty_like(values)
     np.subtract(values[1:], values[:-1], out=found[:-1])
     found[-1] = 0.0 if following is None else following - values[-1]

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from approvals.models.versions import RegisteredModel
 from approvals.stages import Role
+from portal.ledger import printed_name
 
 
 class Delegation(models.Model):
@@ -40,5 +41,5 @@ class Delegation(models.Model):
         ]
 
     def __str__(self) -> str:
-        names = (self.delegate.get_full_name() or self.delegate.get_username(), self.principal.get_full_name())
-        return f"{names[0]} for {names[1] or self.principal.get_username()} as {Role(self.role).in_words}"
+        who, for_whom = printed_name(self.delegate), printed_name(self.principal)
+        return f"{who} for {for_whom} as {Role(self.role).in_words}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -53,6 +53,20 @@ class RegisteredModelGroupObjectPermission(GroupObjectPermissionBase):
     content_object = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE)
 
 
+class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
+    """Versions, and how a use case takes the ones that it decides on."""
+
+    def locked(self) -> Self:
+        """The versions with model, policy and people, their own rows locked until the transaction ends.
+
+        Every use case locks the version before any row of it, so that none waits for another in a circle. Only the
+        version's row is locked (`of=("self",)`): the joined rows of model, policy and people are shared with other
+        versions, whose use cases would wait. SQLite locks the whole database instead.
+        """
+        people = ("model__owner", "policy", "submitted_by", "developer")
+        return self.select_for_update(of=("self",)).select_related(*people)
+
+
 class ModelVersion(models.Model):
     """What is approved: one artifact of a registered model, on its way through the stages."""
 
@@ -78,6 +92,8 @@ class ModelVersion(models.Model):
         blank=True,
         choices=[("replaced", "Replaces the incumbent"), ("kept", "Runs beside the incumbent")],
     )
+
+    objects = ModelVersionQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-created_at", "-pk"]

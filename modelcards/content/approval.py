@@ -16,8 +16,9 @@ from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Stage
 from modelcards import card as c
 from modelcards.approval import CONTRIBUTED, EITHER
-from modelcards.content.texts import iso, name_of
+from modelcards.content.texts import iso
 from portal import ledger
+from portal.ledger import name_of
 from portal.models import Checkpoint, LedgerEntry
 
 SIGNED = "approvals.signoff.signed"

@@ -13,7 +13,7 @@ from approvals.policy_document import parse
 from modelcards import card as c
 from modelcards.content import approval, changes, measured, retiring, subject
 from modelcards.content.retention import retention
-from modelcards.content.texts import name_of
+from portal.ledger import name_of
 from portal.models import Checkpoint
 
 

@@ -12,8 +12,9 @@ from approvals.requirements.base import Case
 from approvals.requirements.checks import ChecksRequirement
 from approvals.stages import REVIEW_STAGES
 from modelcards import card as c
-from modelcards.content.texts import iso, limit_words, name_of, plain, words
+from modelcards.content.texts import iso, limit_words, plain, words
 from modelcards.reading import typed
+from portal.ledger import name_of
 
 HIGHLIGHTS = (
     "roc auc",

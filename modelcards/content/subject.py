@@ -13,8 +13,9 @@ from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from modelcards import card as c
 from modelcards.content import monitored
-from modelcards.content.texts import iso, limit_words, name_of, plain, words
+from modelcards.content.texts import iso, limit_words, plain, words
 from modelcards.printing import label, wording
+from portal.ledger import name_of
 
 BOUNDARIES = ("out_of_scope", "assumptions", "limitations")
 USE = "intended_use"

@@ -5,15 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from django.contrib.auth.models import User
-
 from modelcards.printing import wording
-from portal import ledger
-
-
-def name_of(user: User | None) -> str:
-    """The person's name, or the portal itself where nobody acted."""
-    return "The portal" if user is None else ledger.printed_name(user)
 
 
 def iso(moment: datetime | date | None) -> str:

@@ -17,3 +17,9 @@ def load() -> dict[str, type[MonitorKind]]:
 def find(key: str) -> type[MonitorKind] | None:
     """The monitor of that key, or None if no such monitor exists."""
     return load().get(key)
+
+
+def title_of(key: str) -> str:
+    """What the monitor is called, or its key with a word that this portal has none of that key."""
+    kind = find(key)
+    return kind.title if kind else f"{key} (this portal has no such monitor)"

@@ -44,6 +44,18 @@ def test_a_decision_is_told_as_what_it_was(decision, words):
     assert ledger_words.sentence("approvals.signoff.signed", facts) == words
 
 
+@pytest.mark.parametrize(
+    ("event", "facts", "words"),
+    [
+        ("approvals.check.requested", {"check": "gone"}, "gone"),
+        ("monitoring.monitor.breached", {"monitor": "gone"}, "gone (this portal has no such monitor)"),
+        ("monitoring.monitor.breached", {"monitor": "score_drift"}, "Score drift"),
+    ],
+)
+def test_what_this_portal_no_longer_has_is_told_by_its_key(event, facts, words):
+    assert words in ledger_words.sentence(event, facts)
+
+
 def test_the_timeline_of_a_rejected_version_reads_as_it_happened(cast):
     cast.publish({"scoping": [{"signoffs": {"role": "business_analyst"}}]})
     version = cast.version()

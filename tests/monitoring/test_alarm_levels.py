@@ -164,7 +164,7 @@ def test_the_overview_shows_what_is_red_to_those_who_see_the_model_only(client, 
     assert "Feature drift: alert" in lines[1]
     client.force_login(cast.owner, backend=BACKEND)
     note = reverse("admin:monitoring_monitor_note", args=[monitor().pk, "acknowledged"])
-    assert "Say why" in client.post(note, {"reason": "ok"}).content.decode()
+    assert "Give a reason of" in client.post(note, {"reason": "ok"}).content.decode()
     assert client.post(note, {"reason": REASON}).status_code == 302
     assert "Acknowledged by" in client.get(url).content.decode()
     assert REASON in client.get(reverse("admin:monitoring_monitor_change", args=[monitor().pk])).content.decode()
