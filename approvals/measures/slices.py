@@ -221,4 +221,5 @@ def _so_few_right(k: Sequence[int], n: Sequence[int], right: int, rows: int) -> 
     if not n:
         return []
     whole, good = (np.full(len(n), size, dtype=np.int64) for size in (rows, right))
-    return hypergeometric_cdf(np.asarray(k, np.int64), whole, good, np.asarray(n, np.int64)).tolist()
+    found = hypergeometric_cdf(np.asarray(k, np.int64), whole, good, np.asarray(n, np.int64))
+    return [float(p) for p in found]
