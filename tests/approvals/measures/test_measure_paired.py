@@ -79,6 +79,19 @@ def test_the_difference_of_accuracies_is_exact_and_mcnemars(rows):
     b, c = int((first & ~second).sum()), int((~first & second).sum())
     assert p.value == close(stats.binomtest(b, b + c, 0.5).pvalue if b + c else 1.0)
     assert difference.low <= difference.value <= difference.high
+    n = len(rows) + 2  # Bonett and Price 2012: one row more of each kind that disagrees
+    half = 1.959963984540054 * math.sqrt(((b + c + 2) / n - ((b - c) / n) ** 2) / n)
+    assert difference.low == close(min(max((b - c) / n - half, -1.0), difference.value))
+    assert difference.high == close(max(min((b - c) / n + half, 1.0), difference.value))
+
+
+@pytest.mark.parametrize("n", [10, 50, 200])
+def test_a_worse_model_is_rarely_above_its_true_difference(n):
+    """A policy asks of the lower end; without a variance where rows agree it would miss in most tables of ten rows."""
+    worse = np.random.default_rng(3).random((400, n)) < 0.02
+    right = np.ones(n, dtype=bool)
+    lows = [accuracy_difference(~row, right)[0].low for row in worse]
+    assert sum(low > -0.02 for low in lows) <= 400 * 0.05
 
 
 def test_what_is_undefined_is_said():
