@@ -16,6 +16,7 @@ from approvals.checks.base import CheckInputError, Input, Job, ParameterError, R
 from approvals.measures.keeping import remembering
 from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.referenced import open_referenced
+from approvals.measures.rows import complete_rows
 from approvals.measures.tables import Table, TableError, open_table
 from approvals.measures.values import Measure, not_computable
 
@@ -213,16 +214,25 @@ def left_out_share(*, used: int, rows: int, name: str = LEFT_OUT) -> Measure:
     return Measure(name, (rows - used) / rows, rows, counts=(("rows_left_out", rows - used), ("rows", rows)))
 
 
+def rows_with_all(table: Table, declared: Declaration, *, decided: int, scored: int) -> int:
+    """Rows with a label, a prediction and all declared scores, from the rows with a prediction and those with scores.
+
+    Where both lack some it has to be counted, because rows without the one may be others than those without the other.
+    """
+    fewer = min(decided, scored)
+    if max(decided, scored) >= table.rows:
+        return fewer
+    scores = [name for name in (declared.score, *declared.class_scores.values()) if name]
+    return min(fewer, complete_rows(table, present=(declared.label, declared.prediction), finite=scores))
+
+
 def missing_rules(reading: Reading, limits: Mapping[str, float]) -> list[Rule]:
     """Rules that hold under any policy: nobody passes by leaving out the rows that would fail.
 
     `limits` are largest shares by name of the measure; a share of zero needs no sentence.
     """
-    return [
-        Rule(measure.name, limits[measure.name], at_least=False, exact=_exact_share)
-        for measure in reading.measures
-        if measure.name in limits and measure.value
-    ]
+    names = dict.fromkeys(measure.name for measure in reading.measures if measure.name in limits and measure.value)
+    return [Rule(name, limits[name], at_least=False, exact=_exact_share) for name in names]
 
 
 def _exact_share(measure: Measure) -> Fraction | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from approvals.checks._evaluation import Declaration
+from approvals.checks._evaluation import Declaration, rows_with_all
 from approvals.checks._performance_pictures import confusion_chart
 from approvals.checks._performance_tables import Performed, measures_chart
 from approvals.checks._verdicts import interval_text, number
@@ -63,7 +63,9 @@ def performed(table: Table, declared: Declaration, job: Job) -> Performed:
     return Performed(
         measures=measures,
         rows=rows,
-        used=found.confusion.n if areas is None else min(found.confusion.n, areas.n or 0),
+        used=found.confusion.n
+        if areas is None
+        else rows_with_all(table, declared, decided=found.confusion.n, scored=areas.n or 0),
         columns=f"Label “{declared.label}”, prediction “{declared.prediction}”"
         + (f", scores {scores}." if scores else "."),
         not_looked_at=()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from approvals.checks._charts import interval_dots
@@ -60,7 +61,8 @@ def _disagreement(name: str, claimed: float, measured: Measure | None, tolerance
     ends = () if measured is None else measured.bounds or (() if measured.value is None else (measured.value,))
     if measured is None or not ends:
         return f"The claim of {name} {number(claimed)} could not be compared: it was not measured."
-    if all(abs(claimed - end) <= tolerance for end in ends):
+    # As people write the numbers: of floats 0.805 is more than 0.005 away from 0.8.
+    if all(abs(Fraction(str(claimed)) - Fraction(str(end))) <= Fraction(str(tolerance)) for end in ends):
         return ""
     return (
         f"The submitter claims {name} {number(claimed)}; measured is {value_text(measured)}, "

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.checks._charts import bars
+from approvals.checks._evaluation import left_out_share
 from approvals.checks._loading import answers
-from approvals.checks._noise import ALL, features_changed, versions
+from approvals.checks._noise import ALL, UNMOVED, cells_moved, features_changed, unmoved_words, versions
 from approvals.checks._rules import number
 from approvals.checks._scoring import Columns, Scorer
 from approvals.checks.base import CheckInputError, Job, NumberTable, Reading, Report
@@ -29,6 +30,7 @@ class _Line:
     n: int
     move: float
     rise: float | None
+    moved: int
 
 
 def reading_of_numbers(scorer: Scorer, columns: Columns, labels: Floats, job: Job, report: Report) -> Reading:
@@ -40,26 +42,42 @@ def reading_of_numbers(scorer: Scorer, columns: Columns, labels: Floats, job: Jo
     for step, (name, changed) in enumerate(kinds):
         report(0.05 + 0.9 * step / len(kinds), f"Changing {name}")
         given = versions(columns, changed, noise=job.parameters.noise, repeats=job.parameters.repeats, seed=job.seed)
-        after = [_numbers(scorer, one, labels.size) for one in given]
+        after, moved = [], 0
+        for one in given:
+            after.append(_numbers(scorer, one, labels.size))
+            moved += cells_moved(columns, one)
         move = float(np.mean([np.mean(np.abs(one - plain)) for one in after]))
-        lines.append(_Line(name, labels.size * len(after), move, _rise(plain, after, labels)))
+        lines.append(_Line(name, labels.size * len(after), move, _rise(plain, after, labels), moved))
     every, alone = lines[-1], sorted(lines[:-1], key=lambda line: (-line.move, line.name)) or lines
+    worst = next((line for line in alone if line.moved), every)
+    labelled = int(np.isfinite(labels).sum())
     shown = [every, *(alone if alone is not lines else [])]
+    measures: tuple[Measure, ...] = (
+        Measure(MOVE, every.move, every.n, method="mean |change|, in the unit of the label"),
+        _relative(MOVE_IN_DEVIATIONS, every, spread),
+        _relative(MOVE_BY_ONE, worst, spread),
+        Measure(RISE, every.rise, labelled * job.parameters.repeats)
+        if every.rise is not None
+        else not_computable(RISE, "Not computable: no row has a label, or the artifact never errs.", n=every.n),
+    )
+    if not every.moved:
+        measures = tuple(not_computable(measure.name, UNMOVED, n=measure.n) for measure in measures)
     return Reading(
-        measures=(
-            Measure(MOVE, every.move, every.n, method="mean |change|, in the unit of the label"),
-            _relative(MOVE_IN_DEVIATIONS, every, spread),
-            _relative(MOVE_BY_ONE, alone[0], spread),
-            Measure(RISE, every.rise, every.n)
-            if every.rise is not None
-            else not_computable(RISE, "Not computable: no row has a label, or the artifact never errs.", n=every.n),
-        ),
+        measures=(*measures, left_out_share(used=labelled, rows=labels.size)),
         looked_at=(),
+        not_looked_at=unmoved_words([line.name for line in lines if not line.moved and line.name != ALL]),
         tables=(
             NumberTable(
                 "What small changes do, worst first",
                 ("Changed", "Mean change of the number", "Rise of the mean absolute error"),
-                tuple((line.name, number(line.move), "" if line.rise is None else number(line.rise)) for line in shown),
+                tuple(
+                    (
+                        line.name,
+                        number(line.move) if line.moved else "not changed",
+                        "" if line.rise is None else number(line.rise),
+                    )
+                    for line in shown
+                ),
             ),
         ),
         charts=(

@@ -51,7 +51,7 @@ def searched_accuracies(slices: Slices, correct: Booleans, *, significance: floa
     measures = (
         _extreme(LOWEST, worst.accuracy, worst, slices.tested, (("k", worst.k), ("n", worst.n))),
         Measure(GAP, overall - worst.accuracy, worst.n, method=worst.label, counts=ends),
-        Measure(WORSE, len(worse), slices.tested, method=f"one-sided z, Holm over {slices.tested:,} slices"),
+        Measure(WORSE, len(worse), slices.tested, method=f"one-sided Fisher, Holm over {slices.tested:,} slices"),
     )
     lines = tuple(
         (item.label, item.n, number(item.accuracy), _ends(item.interval), rest, p)

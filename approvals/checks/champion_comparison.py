@@ -90,7 +90,7 @@ class ChampionComparison(Check):
     """Accuracy, ROC AUC and Brier score against the model in use, paired."""
 
     title = "Comparison with the model in use"
-    version = "1"
+    version = "2"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

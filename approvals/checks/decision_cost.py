@@ -16,6 +16,7 @@ from approvals.checks._evaluation import (
     left_out_share,
     missing_rules,
     opened,
+    rows_with_all,
     with_inapplicable,
     with_kind,
 )
@@ -68,7 +69,7 @@ class DecisionCost(Check):
     """Mean cost of the decisions, and what other thresholds of the score would cost."""
 
     title = "Cost of decisions"
-    version = "1"
+    version = "2"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -94,15 +95,15 @@ class DecisionCost(Check):
             table.require(declared.label, declared.prediction)
             cells = {(key[0], key[1]): rows for key, rows in table.counts(declared.label, declared.prediction).items()}
             confusion = read_confusion(cells, label=declared.label, prediction=declared.prediction, positive=1)
-            rows, left_out, curves = table.rows, confusion.left_out, None
+            rows, used, curves = table.rows, confusion.n, None
             if declared.score:
                 scored = table.scores(declared.score, declared.label, positive=1)
                 report(0.3, "Trying every threshold")
                 curves = decision_curves(scored, costs, parts=asked.parts)
-                left_out = max(left_out, rows - scored.n)
+                used = rows_with_all(table, declared, decided=confusion.n, scored=scored.n)
         ours = mean_cost(confusion, costs, name=MEAN)
         return Reading(
-            measures=(ours, *_least(ours, curves), left_out_share(used=rows - left_out, rows=rows)),
+            measures=(ours, *_least(ours, curves), left_out_share(used=used, rows=rows)),
             looked_at=(
                 f"{confusion.n:,} decisions.",
                 f"A false positive costs {costs.false_positive:g}, a false negative {costs.false_negative:g}.",

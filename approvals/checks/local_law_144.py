@@ -39,8 +39,8 @@ class Parameters:
 
     Ethnicity and race in columns of their own are one table of race/ethnicity, as the rule has it.
 
-    Basis "selection" takes the prediction, "scoring" the score. A justification leaves categories of under 2 % out of
-    the ratios, as the rule allows an auditor; it is printed below the tables.
+    Basis "selection" takes the prediction, "scoring" the score, where 1 is favourable. A justification leaves
+    categories of under 2 % out of the ratios, as the rule allows an auditor; it is printed below the tables.
     """
 
     attributes: tuple[tuple[str, ...], ...] = ()
@@ -61,7 +61,7 @@ class LocalLaw144(Check):
     """Selection or scoring rates and impact ratios by category, with the rows of unknown category stated."""
 
     title = "Local Law 144 tables"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -81,6 +81,7 @@ class LocalLaw144(Check):
                     justification=asked.justification,
                 )
             elif asked.basis == "scoring" and declared.score:
+                _refuse_a_score_of_the_other(declared, piece.name)
                 found = scoring_tables(
                     table, score=declared.score, attributes=attributes, justification=asked.justification
                 )
@@ -88,7 +89,10 @@ class LocalLaw144(Check):
                 raise CheckInputError("The basis is “selection”, or “scoring” where the table declares a score.")
             rows = table.rows
         return Reading(
-            measures=tuple(measure for item in found for measure in _measures(item, rows)),
+            measures=(
+                *(measure for item in found for measure in _measures(item, rows)),
+                left_out_share(used=rows - found[0].rows_left_out, rows=rows),  # the outcome is that of every table
+            ),
             looked_at=tuple(_looked_at(item, rows) for item in found),
             not_looked_at=(
                 "Whether categories were reported by people themselves or imputed, which the rule does not accept.",
@@ -112,6 +116,16 @@ class LocalLaw144(Check):
         limits = {LEFT_OUT: thresholds.max_left_out_share}
         limits |= {UNKNOWN.format(by): thresholds.max_unknown_share for by in names}
         return judge_by(reading, rules, required=missing_rules(reading, limits))
+
+
+def _refuse_a_score_of_the_other(declared: Declaration, name: str) -> None:
+    """A scoring rate counts high scores as good ones; a score is that of 1."""
+    if declared.favourable != 1:
+        raise CheckInputError(
+            f"{name} declares 0 as the favourable prediction, and a high “{declared.score}” speaks for 1, so scores "
+            "above the median are not the favourable ones; ask for the basis “selection”, or declare a score that is "
+            "high where the favourable outcome is expected."
+        )
 
 
 def _compared(found: Sequence[LawTable]) -> dict[str, list[tuple[str, int, int]]]:
@@ -162,7 +176,6 @@ def _measures(table: LawTable, rows: int) -> tuple[Measure, ...]:
     return (
         ratio,
         left_out_share(used=used - table.unknown_rows, rows=used or 1, name=UNKNOWN.format(by)),
-        left_out_share(used=used, rows=rows),
     )
 
 

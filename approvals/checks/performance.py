@@ -19,6 +19,7 @@ from approvals.checks._evaluation import (
     limits_of,
     missing_rules,
     opened,
+    rows_with_all,
     with_inapplicable,
     with_kind,
 )
@@ -122,7 +123,7 @@ class Performance(Check):
     """Accuracy, ranking and probability measures, or errors of numbers, recomputed by the portal."""
 
     title = "Performance"
-    version = "1"
+    version = "2"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -198,11 +199,13 @@ def _binary(table: Table, declared: Declaration, job: Job) -> Performed:
         found |= scored_performance(table, score=declared.score, exactness=exactness, **names)
     measures = {key: replace(found[key], name=name) for key, name in NAMES.items() if key in found}
     rows = replace(found["n"], name="rows")
-    used = int(rows.value or 0)
+    decided = int(rows.value or 0)
     return Performed(
         measures=measures,
         rows=rows,
-        used=min(used, found["roc_auc"].n or 0) if declared.score else used,
+        used=rows_with_all(table, declared, decided=decided, scored=found["roc_auc"].n or 0)
+        if declared.score
+        else decided,
         columns=f"Label “{declared.label}”, prediction “{declared.prediction}”"
         + (f", score “{declared.score}”." if declared.score else "."),
         not_looked_at=_not_looked_at(declared, found),

@@ -1,8 +1,9 @@
 """Runs the attached artifact on slightly changed rows: do decisions hold when inputs are measured a little differently?
 
 One feature after the other, then all of them together. Numbers get normal noise of a share of their standard deviation
-(whole numbers stay whole, missing stays missing); a share of the values of other features is replaced by those of other
-rows. Seeded, so that the same table gives the same answer.
+(whole numbers stay whole, missing stays missing); a share of the values of other features, and of whole numbers that so
+little noise would leave as they are, is replaced by those of other rows. Seeded, so that the same table gives the same
+answer.
 """
 
 from __future__ import annotations
@@ -17,16 +18,27 @@ from approvals.checks._charts import bars
 from approvals.checks._evaluation import (
     BINARY,
     KINDS,
+    LEFT_OUT,
     MULTICLASS,
     REGRESSION,
     Declaration,
     declaration_of,
+    left_out_share,
+    missing_rules,
     opened,
     with_inapplicable,
     with_kind,
 )
 from approvals.checks._loading import ArchiveBounds, answers, column_of, loaded, require_features
-from approvals.checks._noise import ALL, drawn_rows, features_changed, versions
+from approvals.checks._noise import (
+    ALL,
+    UNMOVED,
+    cells_moved,
+    drawn_rows,
+    features_changed,
+    unmoved_words,
+    versions,
+)
 from approvals.checks._perturbed_numbers import MOVE, MOVE_BY_ONE, MOVE_IN_DEVIATIONS, RISE, reading_of_numbers
 from approvals.checks._scoring import Columns, Scored, Scorer
 from approvals.checks._verdicts import at_most, interval_text, judge_by, number
@@ -62,6 +74,8 @@ class Parameters(ArchiveBounds):
 class Thresholds:
     """What is asked; None is not asked. Shares are of decisions on changed rows.
 
+    Where a loss of accuracy or a rise of the error is asked, rows without label fail above the share allowed here.
+
     Of numbers: the mean change, in the unit of the label or in standard deviations of the predicted numbers, and by how
     much of itself the mean absolute error rises.
     """
@@ -74,6 +88,7 @@ class Thresholds:
     max_mean_number_change_in_deviations: float | None = None
     max_mean_number_change_of_one_feature: float | None = None
     max_error_rise: float | None = None
+    max_left_out_share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,8 @@ class _Line:
     changed: int
     score_change: float | None
     loss: float | None
+    moved: int
+    """Cells that are other ones; of none, nothing was tried."""
 
     @property
     def share(self) -> float:
@@ -95,7 +112,7 @@ class Perturbation(Check):
     """Decisions, scores and accuracy of the artifact on rows that differ a little from those submitted."""
 
     title = "Perturbation"
-    version = "1"
+    version = "2"
     inputs = ("artifact", "evaluation_table")
     runs_artifact = True
     Parameters = Parameters
@@ -128,9 +145,13 @@ class Perturbation(Check):
             rows = table.rows
         actual = [labels[place] for place in chosen]
         lines = list(_lines(scorer, columns, actual, job, report))
-        return _with_words(_reading(lines), declared, scorer, rows=rows, used=len(chosen), asked=asked)
+        return _with_words(
+            _reading(lines, actual, asked.repeats), declared, scorer, rows=rows, used=len(chosen), asked=asked
+        )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
+        needs_labels = thresholds.max_accuracy_loss is not None or thresholds.max_error_rise is not None
+        limits = {LEFT_OUT: thresholds.max_left_out_share} if needs_labels else {}
         return judge_by(
             with_inapplicable(reading, KINDS_OF),
             [
@@ -143,6 +164,7 @@ class Perturbation(Check):
                 at_most(MOVE_BY_ONE, thresholds.max_mean_number_change_of_one_feature),
                 at_most(RISE, thresholds.max_error_rise),
             ],
+            required=missing_rules(reading, limits),
         )
 
 
@@ -152,16 +174,17 @@ def _lines(scorer: Scorer, columns: Columns, actual: list[str | None], job: Job,
     kinds = features_changed(columns)
     for step, (name, changed) in enumerate(kinds):
         report(0.05 + 0.9 * step / len(kinds), f"Changing {name}")
-        other, changes, losses = 0, [], []
+        other, moved, changes, losses = 0, 0, [], []
         for given in versions(columns, changed, noise=asked.noise, repeats=asked.repeats, seed=job.seed):
             scored, after = _scored(scorer, given, rows)
+            moved += cells_moved(columns, given)
             other += sum(one != two for one, two in zip(decided, after, strict=True))
             if plain.scores is not None and scored.scores is not None:
                 changes.append(float(np.mean(np.abs(scored.scores - plain.scores))))
             before, now = (_accuracy(actual, decisions) for decisions in (decided, after))
             if before is not None and now is not None:
                 losses.append(before - now)
-        yield _Line(name, rows * asked.repeats, other, _mean(changes), _mean(losses))
+        yield _Line(name, rows * asked.repeats, other, _mean(changes), _mean(losses), moved)
 
 
 def _scored(scorer: Scorer, columns: Columns, rows: int) -> tuple[Scored, list[str]]:
@@ -190,26 +213,32 @@ def _with_words(
         looked_at=(
             f"{used:,} of {rows:,} rows, changed {asked.repeats} times and run by {scorer.program}.",
             f"Numbers moved by noise of {asked.noise:g} of their standard deviation.",
-            f"Of other values {asked.noise:.0%} were replaced by those of other rows.",
+            f"{asked.noise:.0%} of other values, and of whole numbers too small for that, became those of other rows.",
             f"Features: {', '.join(declared.features)}.",
         ),
-        not_looked_at=("Changes that somebody makes on purpose, and features that only change together.",),
+        not_looked_at=(
+            *reading.not_looked_at,
+            "Changes that somebody makes on purpose, and features that only change together.",
+        ),
         details=with_kind({"program": scorer.program}, declared.kind),
     )
 
 
-def _reading(lines: list[_Line]) -> Reading:
+def _reading(lines: list[_Line], actual: Sequence[str | None], repeats: int) -> Reading:
     every, alone = lines[-1], sorted(lines[:-1], key=lambda line: (-line.changed, line.name)) or lines
-    worst = alone[0]
+    worst = next((line for line in alone if line.moved), every)
+    labelled = sum(label is not None for label in actual)
     shown = [every, *(alone if alone is not lines else [])]
     return Reading(
         measures=(
             _share(CHANGED, every),
             _share(CHANGED_BY_ONE, worst),
-            _number(SCORE_CHANGE, every.score_change, every.n, "the artifact gives no scores of two classes"),
-            _number(LOSS, every.loss, every.n, "no row has a label"),
+            _number(SCORE_CHANGE, every, every.score_change, every.n, "the artifact gives no scores of two classes"),
+            _number(LOSS, every, every.loss, labelled * repeats, "no row has a label"),
+            left_out_share(used=labelled, rows=len(actual)),
         ),
         looked_at=(),
+        not_looked_at=unmoved_words([line.name for line in lines if not line.moved and line.name != ALL]),
         tables=(
             NumberTable(
                 "What small changes do, worst first",
@@ -217,7 +246,7 @@ def _reading(lines: list[_Line]) -> Reading:
                 tuple(
                     (
                         line.name,
-                        number(line.share),
+                        number(line.share) if line.moved else "not changed",
                         interval_text(_share(CHANGED, line)),
                         "" if line.score_change is None else number(line.score_change),
                         "" if line.loss is None else number(line.loss),
@@ -238,10 +267,14 @@ def _reading(lines: list[_Line]) -> Reading:
 
 
 def _share(name: str, line: _Line) -> Measure:
+    if not line.moved:
+        return not_computable(name, UNMOVED, n=line.n)
     method = "" if line.name == ALL else line.name
     counts = (("k", line.changed), ("n", line.n))
     return with_interval(name, line.share, line.n, wilson(line.changed, line.n), method=method, counts=counts)
 
 
-def _number(name: str, value: float | None, n: int, why: str) -> Measure:
+def _number(name: str, line: _Line, value: float | None, n: int, why: str) -> Measure:
+    if not line.moved:
+        return not_computable(name, UNMOVED, n=n)
     return not_computable(name, f"Not computable: {why}.", n=n) if value is None else Measure(name, value, n)

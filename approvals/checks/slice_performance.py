@@ -115,7 +115,7 @@ class SlicePerformance(Check):
     """Accuracy, or mean absolute error, of named slices and of every slice that has enough rows, worst first."""
 
     title = "Performance in slices of the data"
-    version = "3"
+    version = "4"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -20,9 +20,10 @@ NO_ROWS = "Not computable: no row has a label and both predictions."
 def accuracy_difference(correct: Booleans, other: Booleans, *, level: float = 0.95) -> tuple[Measure, Measure]:
     """Accuracy of the first minus that of the second, in [-1, 1], and the two-sided exact p of McNemar (1947).
 
-    The interval is Wald's for paired proportions (Agresti 2013, section 11.1): with b rows that only the first has
-    right and c that only the second has, (b - c)/n and variance (b + c - (b - c)^2/n)/n^2. p is binomial on b of b + c;
-    1 when both err on the same rows. Not computable without rows.
+    The interval is that of Bonett and Price (2012) for paired proportions: Wald's after one row more of each kind. With
+    b rows that only the first has right and c that only the second has, (b - c)/(n + 2) and variance
+    (b + c + 2 - (b - c)^2/(n + 2))/(n + 2)^2, where Wald's is surely too short for few such rows, and has no width for
+    none. p is binomial on b of b + c; 1 when both err on the same rows. Not computable without rows.
     """
     b, c = int((correct & ~other).sum()), int((~correct & other).sum())
     return accuracy_from_counts(b, c, int((correct & other).sum()), int(correct.size), level=level)
@@ -35,8 +36,10 @@ def accuracy_from_counts(b: int, c: int, both: int, n: int, *, level: float = 0.
         names = ("accuracy_difference", "mcnemar_p")
         return not_computable(names[0], NO_ROWS, counts, n=0), not_computable(names[1], NO_ROWS, counts, n=0)
     difference = (b - c) / n
-    half = _z(level) * math.sqrt(max(b + c - (b - c) ** 2 / n, 0.0)) / n
-    interval = Interval(max(-1.0, difference - half), min(1.0, difference + half), level, "Wald interval, paired")
+    middle = (b - c) / (n + 2)
+    half = _z(level) * math.sqrt(b + c + 2 - (b - c) ** 2 / (n + 2)) / (n + 2)
+    low, high = max(-1.0, min(middle - half, difference)), min(1.0, max(middle + half, difference))
+    interval = Interval(low, high, level, "Bonett-Price interval, paired")
     p = sign_test(b, c)
     return (
         with_interval("accuracy_difference", difference, n, interval, counts=counts),
@@ -62,7 +65,7 @@ def auc_difference(actual: Booleans, score: Floats, other: Floats, *, level: flo
         np.var(first[0] - second[0], ddof=1) / positives + np.var(first[1] - second[1], ddof=1) / negatives
     )
     if variance <= 0.0:
-        reason = "Not computable: both scores rank the rows alike, so the difference has no variance."
+        reason = "Not computable: the difference is the same whichever rows are taken, so it has no variance."
         return (
             with_interval(names[0], difference, n, None, method="paired, no variance", counts=counts),
             not_computable(names[1], reason, counts, n=n),

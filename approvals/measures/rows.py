@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from approvals.measures.intervals import Interval, normal_mean
 from approvals.measures.labels import value_text
+from approvals.measures.paired_values import number_cell
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats, Integers, MeanLoss
 from approvals.measures.tables import Table
@@ -37,6 +39,21 @@ def row_texts(table: Table, column: str) -> RowTexts:
     known = {cell: place.get(text, -1) for cell, text in written.items()}
     positions = np.fromiter((known.get(cell or "", -1) for cell in cells), dtype=np.int64, count=len(cells))
     return RowTexts(texts, positions)
+
+
+def complete_rows(table: Table, *, present: Sequence[str], finite: Sequence[str]) -> int:
+    """Rows that have a value in each column of `present` and a finite number in each of `finite`.
+
+    A blank text is no value. TableError for columns that are not there, and for texts where numbers must be.
+    """
+    for name in finite:
+        table.require_numbers(name)
+    conditions = [f"{number_cell(table, name)} IS NOT NULL" for name in finite]
+    for name in present:
+        is_text = table.column(name).kind not in {"number", "boolean"}
+        cell = table.cell(name)
+        conditions.append(f"TRIM(CAST({cell} AS VARCHAR)) <> ''" if is_text else f"{cell} IS NOT NULL")
+    return int(table.fetch(f"SELECT COUNT(*) FROM t WHERE {' AND '.join(conditions)}")[0][0])  # noqa: S608 - c0, c1, …
 
 
 def _number(cell: str) -> int | float:

@@ -69,6 +69,13 @@ def test_claims_stand_beside_what_was_measured(measured, judged, german):
     assert judged(Performance, reading, min_accuracy=0.9).verdict == "failed"
 
 
+def test_a_claim_may_differ_by_the_tolerance_as_it_is_written(measured, judged, table):
+    lines = ["1,1"] * 161 + ["0,1"] * 39  # of floats, 0.805 - 0.8 is more than 0.005
+    for claimed, verdict in ((0.8, "passed"), (0.79999, "warning")):
+        piece = table("y,p", lines, label="y", prediction="p", claims={"accuracy": claimed})
+        assert judged(Performance, measured(Performance, piece), min_accuracy=0.5).verdict == verdict
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

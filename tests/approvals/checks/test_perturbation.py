@@ -145,3 +145,55 @@ def test_numbers_move_with_what_they_depend_on(measured, judged, regression):
 def test_decisions_are_nothing_that_moves(measured, judged, inputs, steady):
     reading = measured(Perturbation, *inputs(steady))
     assert judged(Perturbation, reading, max_mean_number_change=1e9).verdict == "not_computable"
+
+
+@pytest.fixture
+def flags(piece):
+    """A model that decides by flags and small whole numbers alone; `constant` makes all of them the same."""
+
+    def attach(*, constant=(), missing=0):
+        drawn = np.random.default_rng(5)
+        names = ["owner", "married", "children"]
+        whole = np.column_stack([drawn.integers(0, top, ROWS) for top in (2, 2, 4)]).astype(float)
+        label = (whole.sum(axis=1) >= 3).astype(int)
+        content = skops.io.dumps(DecisionTreeClassifier(random_state=0).fit(whole, label))
+        for place in constant:
+            whole[:, place] = 1
+        lines = [",".join(map(str, (*map(int, row), y, y))) for row, y in zip(whole, label.tolist(), strict=True)]
+        for place in range(missing):
+            lines[place] = ",".join([*lines[place].split(",")[:3], "", "1"])
+        table = "\n".join([",".join([*names, "y_true", "y_pred"]), *lines]) + "\n"
+        details = DECLARED | {"features": names}
+        return piece("artifact", content, artifact_sha256=""), piece(
+            "evaluation_table", table, details=details, artifact_sha256=hashlib.sha256(content).hexdigest()
+        )
+
+    return attach
+
+
+def test_whole_numbers_that_little_noise_does_not_move_are_replaced(measured, judged, flags):
+    """Noise of 5 % of the deviation of a 0 or 1 rounds to nothing; a pass would be of rows that nobody changed."""
+    reading = measured(Perturbation, *flags())
+    found = by_name(reading)
+    assert 0.01 < found[CHANGED_BY_ONE].value < found[CHANGED].value < 0.15
+    assert judged(Perturbation, reading, max_changed_share=0.01).verdict == "failed"
+    assert reading.not_looked_at == ("Changes that somebody makes on purpose, and features that only change together.",)
+
+
+def test_features_that_cannot_be_changed_are_said_and_alone_never_pass(measured, judged, flags):
+    some = measured(Perturbation, *flags(constant=(0, 2)))
+    assert some.not_looked_at[0].endswith("alike or too few: owner, children.")
+    assert by_name(some)[CHANGED_BY_ONE].method.startswith("married")
+    none = measured(Perturbation, *flags(constant=(0, 1, 2)))
+    for limit in ("max_changed_share", "max_changed_share_of_one_feature", "max_mean_score_change"):
+        judgement = judged(Perturbation, none, **{limit: 1.0})
+        assert judgement.verdict == "not_computable"
+        assert "no feature was changed anywhere" in judgement.sentences[0]
+
+
+def test_rows_without_label_count_where_accuracy_is_asked(measured, judged, flags):
+    reading = measured(Perturbation, *flags(missing=30))
+    assert by_name(reading)[LOSS].n == (ROWS - 30) * 5
+    assert judged(Perturbation, reading, max_accuracy_loss=1.0).verdict == "failed"
+    assert judged(Perturbation, reading, max_accuracy_loss=1.0, max_left_out_share=0.1).verdict == "passed"
+    assert judged(Perturbation, reading, max_changed_share=1.0).verdict == "passed"

@@ -205,6 +205,13 @@ class TestLocalLaw144:
         assert judged(LocalLaw144, reading).verdict == "not_computable"
         assert judged(LocalLaw144, reading, min_impact_ratio=0.01, max_unknown_share=0.001).verdict == "failed"
 
+    def test_a_high_score_of_the_other_outcome_is_no_good_one(self, measured, evaluation):
+        """Where 0 is favourable, people whose score is above the median are those who do not get it."""
+        assert measured(LocalLaw144, evaluation(), basis="scoring").measures[0].computable
+        with pytest.raises(CheckInputError, match="declares 0 as the favourable prediction"):
+            measured(LocalLaw144, evaluation(favourable=0), basis="scoring")
+        assert measured(LocalLaw144, evaluation(favourable=0)).measures[0].computable
+
     def test_the_example_of_the_rule_comes_out_in_its_order_under_its_headings(self, measured, piece):
         details = {"label": "y", "prediction": "selected", "groups": ["sex", "race_ethnicity"]}
         first, *people = (REFERENCE / "p06_dcwp_selection_rows.csv").read_text("utf-8").splitlines()
