@@ -19,11 +19,15 @@ SEVERITIES = ("none", "info", "low", "medium", "high", "critical", "unknown")
 _STRONG = {f"{family}{bits}": bits // 4 for family in ("sha", "sha3", "blake2b") for bits in (256, 384, 512)}
 _STRONG["blake3"] = 64
 _HEX = re.compile(r"[0-9a-fA-F]+")
+_DIGIT, _OPEN_ENDED = re.compile(r"[0-9]"), re.compile(r"[\s*^~<>=|,\[\]()$]|(^|\.)x(\.|$)|snapshot$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Component:
-    """One component as the document states it; `where` are the conditions under which it is installed."""
+    """One component as the document states it; `where` are the conditions under which it is installed.
+
+    `package` is its package URL without the version, `package_version` the version there.
+    """
 
     name: str
     version: str
@@ -32,6 +36,7 @@ class Component:
     has_digest: bool = False
     where: str = ""
     package: str = ""
+    package_version: str = ""
 
     @property
     def identity(self) -> str:
@@ -58,6 +63,13 @@ class Bill:
     states_licences: bool
     vulnerabilities: tuple[Vulnerability, ...] | None = None
     unread: tuple[str, ...] = ()
+    incomplete: tuple[str, ...] | None = None
+    """Of what it says about its own completeness, all that is not “complete”; None: it says nothing about that."""
+
+
+def is_exact(version: str) -> bool:
+    """Whether a version can stand for one release only: “unknown”, “latest”, “1.x” and “>=2” cannot."""
+    return _DIGIT.search(version) is not None and _OPEN_ENDED.search(version) is None
 
 
 def is_strong_digest(algorithm: str, value: str) -> bool:

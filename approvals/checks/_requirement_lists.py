@@ -9,11 +9,12 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from approvals.checks._bills import LONGEST_TEXT, Bill, Component, is_strong_digest, require_few
+from approvals.checks._bills import LONGEST_TEXT, Bill, Component, is_exact, is_strong_digest, require_few
 from approvals.checks._strict_json import list_at, object_at, text_at, too_deep
 from approvals.checks.base import CheckInputError
 
 LARGEST_LIST = 4 << 20
+MOST_SETTINGS = 5
 LONGEST_LINE, LONGEST_REQUIREMENT = 20_000, 1000
 _PACKAGES = re.compile(r"^\[\[(packages?)\]\]", re.MULTILINE)
 _HASH = re.compile(r"\s--hash[= ](?P<algorithm>[A-Za-z0-9]+):(?P<value>\S+)")
@@ -36,9 +37,22 @@ def listed_bill(text: str, name: str) -> Bill:
     for place, line in enumerate(lines, 1):
         if len(line) > LONGEST_LINE:
             raise CheckInputError(f"{name}: line {place:,} has more than {LONGEST_LINE:,} characters.")
-    found = _PACKAGES.search(text)
-    components = tuple(_locked(text, found[1], name) if found else _required(lines, name))
-    return Bill(format="lock file" if found else "requirements list", components=components, states_licences=False)
+    sections = sorted(set(_PACKAGES.findall(text)))
+    if len(sections) > 1:
+        raise CheckInputError(f"{name} lists packages in two sections, {' and '.join(sections)}; tools read only one.")
+    if sections:
+        return Bill("lock file", tuple(_locked(text, sections[0], name)), states_licences=False)
+    required = tuple(_required(lines, name))
+    return Bill("requirements list", required, states_licences=False, unread=tuple(_settings(lines)))
+
+
+def _settings(lines: list[str]) -> Iterator[str]:
+    """Lines that say how or from where packages are installed, which no component shows."""
+    found = [(place, line) for place, line in _whole_lines(lines) if _SETTING.match(line)]
+    for place, line in found[:MOST_SETTINGS]:
+        yield f"Its line {place:,}, “{_shown(line)}”, which says how or from where packages are installed."
+    if len(found) > MOST_SETTINGS:
+        yield f"{len(found) - MOST_SETTINGS:,} more lines of that kind."
 
 
 def _required(lines: list[str], name: str) -> Iterator[Component]:
@@ -103,7 +117,7 @@ def _exact_version(requirement: Requirement) -> str:
     """The only version that the requirement allows, or nothing."""
     exact = {rule.version for rule in requirement.specifier if rule.operator in ("==", "===")}
     version = exact.pop() if len(exact) == 1 else ""
-    return "" if version.endswith(".*") else version
+    return version if is_exact(version) else ""
 
 
 def _strong_in(url: str) -> Iterator[bool]:
@@ -148,7 +162,7 @@ def _package(package: Mapping[str, Any], place: str, name: str) -> Component:
     return Component(
         name=own,
         version=version,
-        pinned=bool(version) and not any(sign in version for sign in " *<>=~^,"),
+        pinned=is_exact(version),
         has_digest=bool(digests) and all(digests),
         where=_conditions(package, place, name),
     )

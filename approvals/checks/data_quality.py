@@ -85,7 +85,7 @@ class DataQuality(Check):
     """Declared columns, allowed values, missing and repeated rows, class balance, overlap and label leakage."""
 
     title = "Data quality"
-    version = "3"
+    version = "4"
     inputs = ("evaluation_table",)
     optional_inputs = ("training_table",)
     Parameters = Parameters
@@ -149,6 +149,7 @@ class _Findings:
         self._charts: list[ChartSpecification] = []
         self._notes: list[str] = []
         self._not_looked_at: list[str] = []
+        self._only_here: list[str] = []
 
     def look_at(self, table: Table, where: str) -> None:
         """What holds for any table."""
@@ -199,6 +200,7 @@ class _Findings:
         self.measures += found.measures
         self._notes += found.notes
         self._numbers += found.tables
+        self._only_here += found.not_looked_at
 
     def _leakage(self, table: Table, where: str) -> dict[str, Measure]:
         """How well each column alone gives the label away, by its value or by being missing."""
@@ -221,6 +223,7 @@ class _Findings:
             looked_at=tuple(self._notes),
             not_looked_at=(
                 *(() if TRAINING in self._tables else ("The training table, because none is attached.",)),
+                *self._only_here,
                 "Whether the values are true, and whether the rows stand for the people the model will decide about.",
                 "Leakage through several columns together.",
                 *(

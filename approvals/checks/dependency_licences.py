@@ -26,6 +26,7 @@ DENIED, NOT_ALLOWED = "components of a denied licence", "components of a licence
 UNKNOWN = "share of components of unknown licence"
 UNPINNED, WITHOUT_DIGEST = "components without an exact version", "components without a digest"
 CONFLICTS, BANNED = "components in several versions", "banned components"
+INCOMPLETE = "parts that the bill itself does not call complete"
 ABOVE = "listed vulnerabilities above severity “{}”"
 WORDS = {
     Standing.ALLOWED: "allowed",
@@ -65,6 +66,7 @@ class Thresholds:
     max_not_allowed: int | None = 0
     max_unknown_licence_share: float | None = 0.0
     max_conflicts: int | None = 0
+    max_incomplete_parts: int | None = 0
     max_severity: str | None = "none"
     require_pinned: bool = True
     require_digests: bool = True
@@ -77,10 +79,15 @@ class _Ban:
 
     def covers(self, component: Component) -> bool:
         """Whether the component may be a banned one: a version that is not known is in every range."""
-        if self.name not in {canonicalize_name(component.name), canonicalize_name(component.name.rpartition("/")[2])}:
+        named = (component.name, component.package.partition("/")[2])
+        if self.name not in {canonicalize_name(one) for name in named for one in (name, name.rpartition("/")[2])}:
             return False
+        # A package URL of another version than the component's: either may be what is installed.
+        return any(self._in_range(one) for one in {component.version, component.package_version or component.version})
+
+    def _in_range(self, version: str) -> bool:
         try:
-            return not str(self.versions) or self.versions.contains(Version(component.version), prereleases=True)
+            return not str(self.versions) or self.versions.contains(Version(version), prereleases=True)
         except InvalidVersion:
             return True
 
@@ -96,7 +103,7 @@ class DependencyLicences(Check):
     """Licences, exact versions and digests of all components, and the vulnerabilities that the document lists."""
 
     title = "Dependencies and licences"
-    version = "1"
+    version = "2"
     inputs = ("bill_of_materials",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -115,6 +122,7 @@ class DependencyLicences(Check):
         return Reading(
             measures=(
                 *_measures(judged, several, names_allowed=bool(asked.allowed_licences)),
+                *_completeness(bill),
                 *_vulnerability_measures(bill, open_ones),
             ),
             looked_at=(
@@ -134,6 +142,10 @@ class DependencyLicences(Check):
             at_most(ABOVE.format(severity), None if severity is None else 0),
         )
         required: list[Rule] = [at_most(DENIED, 0), at_most(BANNED, 0)]
+        if any(measure.name == INCOMPLETE for measure in reading.measures):
+            required += [at_most(INCOMPLETE, thresholds.max_incomplete_parts)] * (
+                thresholds.max_incomplete_parts is not None
+            )
         required += [at_most(UNPINNED, 0)] if thresholds.require_pinned else []
         required += [at_most(WITHOUT_DIGEST, 0)] if thresholds.require_digests else []
         return judge_by(reading, rules, required=required)
@@ -204,6 +216,14 @@ def _named(judged: Sequence[_Judged], problem: str) -> str:
     return ", ".join(names[:MOST_NAMED]) + more
 
 
+def _completeness(bill: Bill) -> list[Measure]:
+    """What the document says of itself; nothing if it says nothing."""
+    if bill.incomplete is None:
+        return []
+    words = ", ".join(dict.fromkeys(word[:60] for word in bill.incomplete[:MOST_NAMED])) or "all are called complete"
+    return [Measure(INCOMPLETE, len(bill.incomplete), None, method=words)]
+
+
 def _vulnerability_measures(bill: Bill, open_ones: Sequence[Vulnerability]) -> list[Measure]:
     listed = "the document has no section of vulnerabilities" if bill.vulnerabilities is None else ""
     measures = []
@@ -230,6 +250,7 @@ def _not_looked_at(bill: Bill) -> tuple[str, ...]:
         LOOKED_UP,
         "Whether the stated licences are true, and what their texts ask.",
         "Whether the artifact needs just these components: libraries that a skops or ONNX file names are not compared.",
+        *(("Whether the bill lists everything, of which it says nothing itself.",) if bill.incomplete is None else ()),
         *(() if bill.states_licences else ("Licences: such a list states none; a CycloneDX document does.",)),
         *bill.unread,
     )

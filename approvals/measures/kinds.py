@@ -6,7 +6,8 @@ from typing import Literal
 
 Kind = Literal["number", "text", "boolean", "date", "other"]
 
-_NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
+NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
+"""How a number is written in a text, as a regular expression."""
 _INTEGER = r"[+-]?[0-9]{1,38}"
 _LONG_INTEGER = r"[+-]?[0-9]{19,38}"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
@@ -20,7 +21,7 @@ def csv_tests(cell: str) -> str:
     text = f"TRIM({cell})"
     return (
         f"COUNT({cell}), "
-        f"COUNT(CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST(LOWER({text}) AS DOUBLE) END), "
+        f"COUNT(CASE WHEN regexp_full_match({text}, '{NUMBER}') THEN TRY_CAST(LOWER({text}) AS DOUBLE) END), "
         f"COUNT(CASE WHEN regexp_full_match({text}, '{_INTEGER}') THEN 1 END), "
         f"COUNT(CASE WHEN regexp_full_match({text}, '{_LONG_INTEGER}') THEN 1 END), "
         f"COUNT(CASE WHEN LOWER({text}) IN ('true', 'false') THEN 1 END), "

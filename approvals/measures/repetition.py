@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.keeping import steps
+from approvals.measures.likeness import comparable
 
 if TYPE_CHECKING:
     from approvals.measures.tables import Table
@@ -22,7 +23,6 @@ PART_ROWS = 3 << 22
 _SIDE = np.uint64(1)
 _CACHED = 1 << 16
 _LISTED = 10_000
-_EXACT_DOUBLE = 2**53
 
 
 def repeated_rows(table: Table, columns: Sequence[str], *, part_rows: int = PART_ROWS) -> tuple[int, int]:
@@ -56,9 +56,9 @@ def _alike(table: Table, key: str, part_rows: int) -> NDArray[np.uint64]:
 
 
 def shared_rows(table: Table, other: Table, columns: Sequence[str], *, part_rows: int = PART_ROWS) -> int:
-    """Rows of `table` that also occur in `other`, over columns of both; 1 equals 1.0, but not the text "1"."""
+    """Rows of `table` that also occur in `other`, over columns of both; what is alike says `likeness`."""
     first, second = (
-        ", ".join(_comparable(side, name, beside) for name in columns)
+        ", ".join(comparable(side, name, beside) for name in columns)
         for side, beside in ((table, other), (other, table))
     )
     parts = steps((), _parts(max(table.rows, other.rows), part_rows))
@@ -122,12 +122,3 @@ def _hashes(table: Table, key: str, part: str, wanted: str = "k") -> NDArray[np.
     name = "k" if wanted == "k" else "l"
     found = table.arrays(f"SELECT {name} FROM ({inner}) AS d WHERE {part}")[name]
     return np.require(found, dtype=np.uint64, requirements=("W", "O"))
-
-
-def _comparable(table: Table, name: str, beside: Table) -> str:
-    cell = table.cell(name)
-    if table.column(name).kind != "number":
-        # Beside a number, of which two things are compared, a missing one is missing twice.
-        return f"CAST({cell} AS VARCHAR){', NULL' if beside.column(name).kind == 'number' else ''}"
-    whole = f"CASE WHEN ABS({cell}) >= {_EXACT_DOUBLE} THEN TRY_CAST({cell} AS DECIMAL(38, 0)) END"
-    return f"CAST({cell} AS DOUBLE), {whole}"

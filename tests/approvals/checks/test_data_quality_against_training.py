@@ -94,6 +94,39 @@ def test_a_column_that_cannot_be_compared_leaves_the_shift_open(look, judged):
     assert judged(DataQuality, reading, max_shift=9.0).verdict == "not_computable"
 
 
+@pytest.mark.parametrize("gone", ["b", "y"])
+def test_a_feature_or_label_that_the_training_table_lacks_leaves_open_what_needs_it(measured, judged, piece, gone):
+    place = ["id", "a", "b", "y", "p"].index(gone)
+    training = [
+        ",".join(c for at, c in enumerate(row.split(",")) if at != place) for row in text(rows_of("binary", 2)).split()
+    ]
+    evaluation = piece("evaluation_table", text(rows_of("binary", 1)), details=KINDS["binary"])
+    reading = measured(DataQuality, evaluation, piece("training_table", "\n".join(training) + "\n"))
+    for limit in ("max_equal_rows_share", "max_shift", "max_shifted_columns"):
+        judgement = judged(DataQuality, reading, **{limit: 1000})
+        assert judgement.verdict == "not_computable", limit
+        assert f"the training table has no column “{gone}”" in judgement.sentences[0]
+    assert by_name(reading)[OVERLAP].value == 1.0  # by their keys, which both have
+
+
+def test_a_column_that_is_missing_more_often_has_moved(look, judged):
+    rows = [row if place % 2 else f"{place},,{row.split(',', 2)[2]}" for place, row in enumerate(rows_of("binary", 1))]
+    reading = look("binary", rows, rows_of("binary", 2, start=1000))
+    found = by_name(reading)
+    assert found[SHIFT].method.startswith("a, whether it is missing; ")
+    floor, half = 1e-4, 0.5
+    assert found[SHIFT].value == pytest.approx((half - floor) * np.log(half / floor) + (half - 1) * np.log(half))
+    assert found[SHIFTED].value == 1
+    assert judged(DataQuality, reading, max_shifted_columns=0).verdict == "failed"
+
+
+def test_columns_of_one_table_only_are_named_where_no_features_are_declared(measured, piece):
+    evaluation = piece("evaluation_table", text(rows_of("binary", 1)), details={"label": "y", "prediction": "p"})
+    training = "\n".join(["id,a,y", *(f"{place},{place % 7},{place % 2}" for place in range(50))]) + "\n"
+    reading = measured(DataQuality, evaluation, piece("training_table", training))
+    assert "Columns that the training table does not have: b." in reading.not_looked_at
+
+
 def test_without_a_training_table_nothing_is_compared(measured, judged, piece):
     reading = measured(DataQuality, piece("evaluation_table", text(rows_of("binary", 1)), details=KINDS["binary"]))
     for limit in ("max_equal_rows_share", "max_shift", "max_shifted_columns"):

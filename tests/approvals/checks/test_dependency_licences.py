@@ -73,6 +73,9 @@ class TestFilesThatAreNone:
             (bom(part(licence=7)), r"components\[0\].licenses\[0\].expression must be a text, not a number"),
             (bom(part(licenses=["MIT"])), r"components\[0\].licenses\[0\] must be an object"),
             (bom(part(licenses=[{}])), r"components\[0\].licenses\[0\].license must be an object"),
+            (bom(part(licenses=[{"license": {"id": "MIT", "name": "GPL"}}])), "has both “id” and “name”"),
+            (bom(part(licenses=[{"expression": "MIT", "license": {"id": "GPL"}}])), "has both “expression” and “lic"),
+            ("[[package]]\nname='a'\n[[packages]]\nname='b'\n", "two sections, package and packages"),
             (bom(part(hashes=[SHA])), r"components\[0\].hashes\[0\] must be an object"),
             (bom(part(components=[{}])), r"components\[0\].components\[0\] has no name"),
             (bom(part(), vulnerabilities={}), "vulnerabilities must be a list"),
@@ -226,7 +229,23 @@ class TestComponents:
         assert reading.not_looked_at[0].startswith("Vulnerabilities that the document does not list")
         assert "are not compared" in reading.not_looked_at[2]
 
-    @pytest.mark.parametrize("version", ["", "latest", ">=2", "2.*", "^2.1", "1.0 || 2.0", "[1.0,2.0)"])
+    @pytest.mark.parametrize(
+        "version",
+        [
+            "",
+            "latest",
+            ">=2",
+            "2.*",
+            "^2.1",
+            "1.0 || 2.0",
+            "[1.0,2.0)",
+            "unknown",
+            "N/A",
+            "nightly",
+            "1.x",
+            "2.0-SNAPSHOT",
+        ],
+    )
     def test_a_version_that_leaves_a_choice_fails_where_the_policy_asks(self, look, version):
         content = bom(part(version=version))
         assert "Components without an exact version: 1" in text_of(look(content)[0])
@@ -274,6 +293,34 @@ class TestComponents:
         with pytest.raises(ParameterError, match="bans no component"):
             look(bom(part()), banned_components=[ban])
 
+    def test_what_the_subject_contains_and_what_somebody_found_counts(self, look):
+        gpl = part("inner", licence="GPL-3.0-only")
+        found = part("found", evidence={"licenses": [{"license": {"id": "GPL-3.0-only"}}]})
+        inside = bom(part(), metadata={"component": {"name": "model", "components": [gpl]}})
+        for content in (inside, bom(found)):
+            judgement = look(content, denied_licences=["GPL-3.0-only"])[0]
+            assert "Components of a denied licence: 1" in text_of(judgement)
+        assert "metadata.component" in " ".join(look(inside)[1].not_looked_at)
+
+    def test_a_bill_that_says_it_is_incomplete_passes_only_where_the_policy_lets_it(self, look):
+        content = bom(part(), compositions=[{"aggregate": "complete"}, {"aggregate": "unknown"}, {}])
+        judgement = look(content)[0]
+        assert "Parts that the bill itself does not call complete: 2; at most 0" in text_of(judgement)
+        assert look(content, thresholds={"max_incomplete_parts": 2})[0].verdict == "passed"
+        assert look(content, thresholds={"max_incomplete_parts": None})[0].verdict == "passed"
+        assert look(bom(part(), compositions=[{"aggregate": "complete"}]))[0].verdict == "passed"
+        assert "Whether the bill lists everything" in " ".join(look(bom(part()))[1].not_looked_at)
+
+    def test_sections_that_are_not_read_are_named(self, look):
+        reading = look(bom(part(), services=[{"name": "s"}], declarations={"a": 1}, formulation=[]))[1]
+        assert reading.not_looked_at[-2:] == ("Its section “declarations”.", "Its section “services”.")
+
+    @pytest.mark.parametrize("purl", ["pkg:pypi/PyYAML@5.3", "pkg:npm/%40scope/pyyaml@6"])
+    def test_a_ban_is_for_the_package_whatever_the_component_is_called(self, look, purl):
+        content = bom(part("renamed", "6.1", purl=purl))
+        assert look(content, banned_components=["pyyaml<=6"])[0].verdict == "failed"
+        assert look(content, banned_components=["pyyaml<5"])[0].verdict == "passed"
+
 
 class TestVulnerabilities:
     LISTED = (
@@ -292,6 +339,13 @@ class TestVulnerabilities:
         content = bom(part(), vulnerabilities=[{"id": "CVE-3"}])
         assert look(content, thresholds={"max_severity": "critical"})[0].verdict == "failed"
         assert look(content, thresholds={"max_severity": None})[0].verdict == "passed"
+
+    def test_a_score_says_how_severe_it_is_where_no_word_does(self, look):
+        scored = {"id": "CVE-4", "ratings": [{"severity": "none"}, {"score": 9.8, "method": "CVSSv31"}]}
+        content = bom(part(), vulnerabilities=[scored])
+        assert look(content, thresholds={"max_severity": "high"})[0].verdict == "failed"
+        assert look(content, thresholds={"max_severity": "critical"})[0].verdict == "passed"
+        assert look(content)[1].tables[1].rows[0][1] == "critical"
 
     def test_a_settled_analysis_counts_only_where_the_policy_says_so(self, look):
         content = bom(part(), vulnerabilities=[self.LISTED[1]])
@@ -355,6 +409,7 @@ class TestLists:
             ("other", f"git+https://example.org/other@{'b' * 40}"): ("yes", "no"),
         }
         assert value(reading, "components in several versions") == 0
+        assert any("“--index-url https://example.org/simple”" in sentence for sentence in reading.not_looked_at)
         assert value(look("torch==2.5\ntorch==2.6; python_version < '3'\n")[1], "components in several versions") == 1
 
     @pytest.mark.parametrize(("content", "digests"), [(UV, ["yes", "no"]), (POETRY, ["yes"]), (PYLOCK, ["yes"])])

@@ -48,3 +48,44 @@ def test_many_equal_rows_are_all_counted(write_csv):
     values = [[step % 15_000, step % 3] for step in range(45_000)]
     with open_table(write_csv(["a", "b"], values)) as table:
         assert repeated_rows(table, ["a", "b"]) == (30_000, 45_000)
+
+
+@pytest.mark.parametrize(
+    ("values", "others"),
+    [
+        (["1", "2"], ["1", "2", "x"]),  # one odd entry makes a column of texts
+        (["1", "2"], ["1.0", "2.00", "x"]),
+        (["9007199254740993", "2"], ["9007199254740993", "2", "x"]),
+        (["a", "b"], [" a ", "b\t"]),
+        (["true", "false"], ["1", "0"]),
+        (["true", "false"], ["TRUE", "0", "x"]),
+        (["2024-01-02", "2024-01-03"], ["2024-01-02T00:00:00", "2024-01-03 00:00"]),
+        (["2024-01-02T12:00:00Z", "2024-01-03 12:00"], ["2024-01-02T14:00:00+02:00", "2024-01-03 10:00-02"]),
+        (["2024-01-02", "2024-01-03"], ["2024-01-02 00:00:00", "2024-01-03", "x"]),
+    ],
+)
+def test_rows_are_shared_however_they_are_written(write_csv, values, others):
+    paths = [write_csv(["id", "n"], [[value, 7] for value in side], name=f"{len(side)}.{place}.csv")
+             for place, side in enumerate((values, others))]  # fmt: skip
+    with open_table(paths[0]) as table, open_table(paths[1]) as other:
+        assert (shared_rows(table, other, ["id", "n"]), shared_rows(other, table, ["id", "n"])) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "others"),
+    [
+        (["9007199254740993", "2"], ["9007199254740992", "x"]),
+        (["a", "b"], ["A", "a b"]),
+        (["true", "false"], ["2", "3"]),
+        (["2024-01-02T12:00:00Z", "2024-01-03"], ["2024-01-02T12:00:00+02:00", "2024-01-03 00:01"]),
+        (["1", "2"], ["2024-01-02", "2024-01-03"]),
+        (["1", "2"], ["1 000", "0x2", "1_0"]),
+    ],
+)
+def test_rows_that_mean_something_else_are_not_shared(write_csv, values, others):
+    paths = [
+        write_csv(["id"], [[value] for value in side], name=f"{place}.csv")
+        for place, side in enumerate((values, others))
+    ]
+    with open_table(paths[0]) as table, open_table(paths[1]) as other:
+        assert (shared_rows(table, other, ["id"]), shared_rows(other, table, ["id"])) == (0, 0)
