@@ -29,6 +29,8 @@ _SAMPLE_ROWS, _TOGETHER = 20_000, 64
 _CACHED = 1 << 16
 _EXACT_DOUBLE = 2.0**53
 _NUMBERS = {"number", "boolean"}
+_TURNS = np.array([np.inf, -0.0, -np.inf]).view(np.uint64)
+"""Bits at which doubles that rise by their bits are no longer finite, go on below 0, and are no longer finite."""
 
 
 @dataclass(frozen=True)
@@ -119,12 +121,14 @@ def _of_many(table: Table, cell: str, part_rows: int) -> NumberSummary:
     for values, times in _parts(table, cell, part_rows):
         present += int(times.sum()) if times is not None else values.size
         # The bits of doubles sort faster than doubles, and equal ones come together just as well.
-        values.view(np.uint64).sort()
+        words = values.view(np.uint64)
+        if not _rises(words):
+            words.sort()
         distinct += _different_neighbours(values)
-        finite = values if all(np.isfinite(block).all() for block in _blocks(values)) else values[np.isfinite(values)]
+        finite, of_finite = _finite(values, words)
         if finite.size:
             moments += Moments.of((times, finite)) if times is not None else _moments(finite)
-            ends += [float(finite.min()), float(finite.max())]
+            ends += of_finite
     if ends and max(map(abs, ends)) >= _EXACT_DOUBLE:
         distinct = _different(table, cell, part_rows)  # whole numbers that doubles cannot tell apart
     return _summary(table, present, moments, np.array(ends), distinct)
@@ -174,6 +178,25 @@ def _blocks(values: Floats) -> Iterator[Floats]:
     """The values in pieces that stay in a processor's cache."""
     for start in range(0, values.size, _CACHED):
         yield values[start : start + _CACHED]
+
+
+def _rises(words: Words) -> bool:
+    """Whether they are sorted already, as keys and times often are; soon known when they are not."""
+    starts = range(0, words.size - 1, _CACHED)
+    blocks = (words[start : start + _CACHED + 1] for start in starts)
+    return all(bool((block[1:] >= block[:-1]).all()) for block in blocks)
+
+
+def _finite(values: Floats, words: Words) -> tuple[Floats, list[float]]:
+    """The finite ones of numbers whose bits rise, and the least and the greatest; nothing where there are none.
+
+    Bits rise with the numbers from 0 on; after these those below 0 follow, falling.
+    """
+    over, below, under = (int(place) for place in np.searchsorted(words, _TURNS))
+    parts = values[:over], values[below:under]
+    ends = [float(part[place]) for part in parts if part.size for place in (0, -1)]
+    finite = values if over == below and under == values.size else np.concatenate(parts)
+    return finite, [min(ends), max(ends)] if ends else []
 
 
 def _different_neighbours(values: Floats) -> int:

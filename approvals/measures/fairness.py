@@ -184,7 +184,9 @@ def _group_table(
     large = {key: cell for key, cell in known.items() if cell.n >= settings.small_group}
     reference = asked or _highest(large, settings)
     good = {key: (_favourable(cell, settings), cell.n) for key, cell in known.items()}
-    # Exact tests are made beside the many small measures, and draws, which take both processors, after them.
+    # Draws, which take both processors, before the many small measures, so that memory does not hold both; exact tests
+    # are made beside these.
+    judged, shown = _disparities(known, large, asked, settings)
     with ThreadPoolExecutor(1) as beside:
         compared = (
             compare_started(
@@ -199,7 +201,6 @@ def _group_table(
         )
         groups = _groups(names, margin, scored, margin[reference] if reference and len(known) > 1 else None, settings)
         comparisons = compared()
-    judged, shown = _disparities(known, large, asked, settings)
     return GroupTable(
         attributes=names,
         groups=groups,

@@ -51,8 +51,8 @@ def parquet_cell(cell: str, type_name: str) -> tuple[Kind, str]:
     if type_name in {"FLOAT", "DOUBLE"} or type_name.startswith("DECIMAL"):
         number = f"CAST({cell} AS DOUBLE)"
         # Not by isnan: where a file's statistics name the least and the greatest number, which NaN is never among,
-        # DuckDB takes it that there is none.
-        return "number", f"CASE WHEN isfinite({number}) OR isinf({number}) THEN {number} END"
+        # DuckDB takes it that there is none. And not by OR, which takes three times as long.
+        return "number", f"CASE WHEN isfinite({number}) THEN {number} WHEN isinf({number}) THEN {number} END"
     if type_name == "BOOLEAN":
         return "boolean", cell
     if type_name == "DATE" or type_name.startswith("TIMESTAMP"):

@@ -1,11 +1,12 @@
 """Wall time, processor time and memory of our measures beside the libraries that people would use, on the same table.
 
-Run `make benchmark-measures`, or `python -m tests.benchmarks.measures [--tasks fairness,profile] [--limited]
+Run `make benchmark-measures`, or `python -m tests.benchmarks.measures [--tasks fairness,profile] [--long] [--limited]
 [--to FILE] [ROWS …]`. What is printed is Markdown, ready for docs/benchmarks.md; it is written to FILE as well, line by
-line. `--limited` also runs checks in a worker of 2 GiB. What is timed is in `peers`. Rounds are ours, peer, ours, so
-that a busy machine favours nobody; a ratio of 10 means that the peer takes ten times what we take around it (the median
-of the rounds). Goals are met or not by wall time and by all memory; other ratios stand beside them. A peer that fails
-is named with what it said, and the run goes on.
+line. `--long` also runs fairlearn at 10,000,000 rows, for its memory: it takes 10 minutes or more and about 7 GB, and
+is stopped after an hour. `--limited` also runs checks in a worker of 2 GiB. What is timed is in `peers`. Rounds are
+ours, peer, ours, so that a busy machine favours nobody; a ratio of 10 means that the peer takes ten times what we take
+around it (the median of the rounds). Goals are met or not by wall time and by all memory; other ratios stand beside
+them. A peer that fails is named with what it said, and the run goes on.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pathlib import Path
 from tests.benchmarks.applicants import LEVELS, make_table
 from tests.benchmarks.goals import SCAN, unmeasured, verdict
 from tests.benchmarks.peers import ATTRIBUTES, MORE_ATTRIBUTES
-from tests.benchmarks.running import Compared, Spent, compare, median_of, run
+from tests.benchmarks.running import LONG_MINUTES, MINUTES, Compared, Spent, compare, median_of, run
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 MOST_ROWS = 10_000_000
@@ -65,14 +66,17 @@ def _ratios(peer: str, times: Spent) -> str:
     return " | ".join(f"{one:.1f}" for one in found)
 
 
-def _lines(task: str, rows: int, path: Path, other: Path) -> Iterator[tuple[str, str, Compared | None]]:
+def _lines(
+    task: str, rows: int, path: Path, other: Path, *, is_long: bool
+) -> Iterator[tuple[str, str, Compared | None]]:
     """A peer, its line, and what it is made of; the line of ours comes first, from the rounds with the bare scan."""
     for peer in TASKS[task]:
-        most = FEWER_ROWS.get(peer, MOST_ROWS)
+        most = MOST_ROWS if is_long else FEWER_ROWS.get(peer, MOST_ROWS)
         if rows > most and peer != SCAN and not peer.startswith("ours"):
             yield peer, f"| {task} | {peer} | not tried beyond {most:,} rows | | | | | | | | | |", None
             continue
-        found = compare(peer, task, path, other, seconds=SECONDS.get(rows, LONGEST_SECONDS))
+        minutes = LONG_MINUTES if rows > FEWER_ROWS.get(peer, MOST_ROWS) else MINUTES
+        found = compare(peer, task, path, other, seconds=SECONDS.get(rows, LONGEST_SECONDS), minutes=minutes)
         if isinstance(found, str):
             yield peer, f"| {task} | {peer} | {found.replace('|', '/')} | | | | | | | | | |", None
             continue
@@ -95,18 +99,20 @@ def _growth(path: Path, rows: int, say: Say) -> None:
         say(f"| {count} | {groups:,} | {' | '.join((*cells, '')[:2])} |")
 
 
-def _rows(rows: int, tasks: tuple[str, ...], path: Path, other: Path, say: Say) -> dict[tuple[str, str], Compared]:
+def _rows(
+    rows: int, tasks: tuple[str, ...], path: Path, other: Path, say: Say, *, is_long: bool
+) -> dict[tuple[str, str], Compared]:
     say(f"\n{rows:,} rows:\n\n{HEAD}")
     every = {}
     for task in tasks:
-        for peer, line, found in _lines(task, rows, path, other):
+        for peer, line, found in _lines(task, rows, path, other, is_long=is_long):
             say(line)
             if found:
                 every[task, peer] = found
     return every
 
 
-def main(sizes: tuple[int, ...], tasks: tuple[str, ...], say: Say, *, in_a_worker: bool) -> None:
+def main(sizes: tuple[int, ...], tasks: tuple[str, ...], say: Say, *, in_a_worker: bool, is_long: bool) -> None:
     """Make tables, run every task by everybody, print."""
     start = time.monotonic()
     say(
@@ -121,7 +127,7 @@ def main(sizes: tuple[int, ...], tasks: tuple[str, ...], say: Say, *, in_a_worke
             make_table(path, rows, shifted=False)
             make_table(other, rows, shifted=True)
             run("ours", tasks[0], path, other)  # brings programs and tables into memory; nobody counts it
-            found = _rows(rows, tasks, path, other, say)
+            found = _rows(rows, tasks, path, other, say, is_long=is_long)
             measured |= {(*names, rows): one for names, one in found.items()}
             if "fairness" in tasks and rows == max((size for size in sizes if size <= MOST_ROWS), default=0):
                 _growth(path, rows, say)
@@ -129,7 +135,7 @@ def main(sizes: tuple[int, ...], tasks: tuple[str, ...], say: Say, *, in_a_worke
         say(f"| task | {' | '.join(f'{rows:,}' for rows in sizes)} |\n|---|{'---|' * len(sizes)}")
         for task in tasks:
             say(f"| {task} | {' | '.join(_per_row(measured.get((task, 'ours', rows)), rows) for rows in sizes)} |")
-        for lacking in unmeasured(sizes, tasks, set(measured)):
+        for lacking in unmeasured(sizes, tasks, set(measured), is_long=is_long):
             say(f"\n**NOT MET**, because nothing was measured: {lacking}.")
         say(f"\nTook {(time.monotonic() - start) / 60:.0f} minutes; load at the end {os.getloadavg()[0]:.1f}.")
         if in_a_worker:
@@ -162,9 +168,10 @@ def _saying(to: Path | None) -> Say:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", default=",".join(TASKS))
+    parser.add_argument("--long", action="store_true")
     parser.add_argument("--limited", action="store_true")
     parser.add_argument("--to", type=Path)
     parser.add_argument("rows", nargs="*", type=int)
     asked = parser.parse_args()
     chosen = tuple(asked.rows) or SIZES
-    main(chosen, tuple(asked.tasks.split(",")), _saying(asked.to), in_a_worker=asked.limited)
+    main(chosen, tuple(asked.tasks.split(",")), _saying(asked.to), in_a_worker=asked.limited, is_long=asked.long)

@@ -16,7 +16,8 @@ from pathlib import Path
 from tests.benchmarks.peers import BESIDE, ENVIRONMENTS
 
 ROOT = Path(__file__).resolve().parents[2]
-MINUTES, ROUNDS = 20, 3
+MINUTES, LONG_MINUTES, ROUNDS = 20, 60, 3
+"""After so long a run is stopped, which is said; a long one is one that is known to take long."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Compared:
     rounds: int
 
 
-def run(peer: str, task: str, path: Path, other: Path) -> Spent | str:
-    """One run, or why there is none."""
+def run(peer: str, task: str, path: Path, other: Path, *, minutes: int = MINUTES) -> Spent | str:
+    """One run, stopped after so long, or why there is none."""
     command = [sys.executable, "-m", "tests.benchmarks.peers"]
     if peer in ENVIRONMENTS:
         needed = (ENVIRONMENTS[peer], "duckdb", "pyarrow", "pandas", *BESIDE.get(peer, ()))
@@ -51,19 +52,19 @@ def run(peer: str, task: str, path: Path, other: Path) -> Spent | str:
         uv = [str(ROOT / ".tools/bin/uv"), "run", "--no-project", "--quiet", *environment, "python"]
         command = [*uv, str(ROOT / "tests/benchmarks/peers.py")]
     try:
-        return _answer([*command, peer, task, str(path), str(other)])
+        return _answer([*command, peer, task, str(path), str(other)], minutes)
     except subprocess.TimeoutExpired:
-        return f"stopped after {MINUTES} minutes"
+        return f"stopped after {minutes} minutes"
     except (OSError, ValueError, LookupError, TypeError) as error:
         return f"failed: {error}"[:160]
 
 
-def _answer(command: list[str]) -> Spent | str:
+def _answer(command: list[str], minutes: int) -> Spent | str:
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
-            out, said = process.communicate(timeout=60 * MINUTES)
+            out, said = process.communicate(timeout=60 * minutes)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)  # uv and what it started
             raise
@@ -72,13 +73,13 @@ def _answer(command: list[str]) -> Spent | str:
     return Spent(**json.loads(out.splitlines()[-1]))
 
 
-def compare(peer: str, task: str, path: Path, other: Path, *, seconds: float) -> Compared | str:
+def compare(peer: str, task: str, path: Path, other: Path, *, seconds: float, minutes: int = MINUTES) -> Compared | str:
     """Rounds of ours, peer, ours, up to ROUNDS, and no new one after so many seconds; or why there is none."""
     start = time.monotonic()
     before = run("ours", task, path, other)
     found: list[tuple[Spent, Spent]] = []
     while len(found) < ROUNDS and (not found or time.monotonic() - start < seconds):
-        peers = run(peer, task, path, other)
+        peers = run(peer, task, path, other, minutes=minutes)
         after = run("ours", task, path, other)
         for one, whose in ((before, "ours "), (peers, ""), (after, "ours ")):
             if isinstance(one, str):

@@ -2,6 +2,7 @@
 
 import math
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -73,3 +74,23 @@ def test_a_column_without_equals_needs_no_comparison_of_rows(table):
     assert table.counted("name").distinct == ROWS
     assert (table.duplicates(), table.rows_in_duplicate_groups()) == (0, 0)
     assert table.rows_with_missing() == ROWS // 10
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_numbers_that_rise_and_numbers_of_both_signs_with_infinite_ones(tmp_path, ordered):
+    path, rows = tmp_path / "table.parquet", np.arange(ROWS)
+    duckdb.execute(
+        "COPY (SELECT i AS rising, -i - 5 AS below, i - 100000 AS both, CASE i WHEN 7 THEN 'inf'::DOUBLE "
+        "WHEN 8 THEN '-inf'::DOUBLE WHEN 9 THEN 'nan'::DOUBLE ELSE i / 8 - 900 END AS odd "
+        f"FROM range({ROWS}) AS r(i) {'' if ordered else 'ORDER BY HASH(i)'}) TO '{path}' (FORMAT parquet)"
+    )
+    odd = (rows / 8 - 900)[[place not in {7, 8, 9} for place in rows]]
+    expected = {"rising": rows, "below": -rows - 5, "both": rows - 100_000, "odd": odd}
+    with open_table(path) as table:
+        for name, values in expected.items():
+            found = table.counted(name).numbers
+            assert (found.n, found.minimum, found.maximum) == (values.size, values.min(), values.max())
+            assert (found.distinct, found.missing) == ((ROWS - 1, 1) if name == "odd" else (ROWS, 0))
+            assert found.not_finite == (2 if name == "odd" else 0)
+            assert found.mean == pytest.approx(values.mean(), rel=1e-12)
+            assert found.std == pytest.approx(values.std(), rel=1e-12)
