@@ -90,7 +90,7 @@ def searched_errors(slices: ErrorSlices, errors: Floats, *, significance: float,
         _extreme(HIGHEST, worst.mean, worst, slices.tested, ()),
         Measure(ERROR_GAP, worst.mean - overall, worst.n, method=worst.label),
         ratio,
-        Measure(WORSE, len(worse), slices.tested, method=f"one-sided Welch, Holm over {slices.tested:,} slices"),
+        Measure(WORSE, len(worse), slices.tested, method=f"one-sided Welch and z, Holm over {slices.tested:,} slices"),
     )
     rows = tuple(
         (item.label, item.n, number(item.mean), _ends(item.interval), rest, p)

@@ -120,9 +120,12 @@ def worst_error_slices(
 ) -> ErrorSlices:
     """Mean of finite `errors` (sizes, one per row) of every slice that `worst_slices` would look at, largest first.
 
-    p is one-sided: is the slice's mean above that of the rest (Welch 1947, unequal variances)? It is adjusted by Holm
-    (1979) for all slices tested. 1 where the slice or the rest has one row; where nothing spreads, 0 for a mean above
-    that of the rest and 1 otherwise. Normal intervals of the mean, cut at 0. ValueError as `worst_slices`.
+    p is one-sided, the larger of two: is the slice's mean above that of the rest (Welch 1947, unequal variances), and
+    would so high a mean come out of as many rows drawn from all (normal, with the variance of all rows)? Welch's alone
+    calls bad by chance where rows of a slice happen to err alike; the other alone where few rows err much. It is
+    adjusted by Holm (1979) for all slices tested. 1 where the slice or the rest has one row; Welch's is 0 where neither
+    spreads and the mean is above that of the rest. Normal intervals of the mean, cut at 0. ValueError as
+    `worst_slices`.
     """
     rows = int(errors.size)
     centre = float(np.mean(errors)) if rows else 0.0
@@ -198,7 +201,21 @@ class _Sums:
 
 
 def _higher(here: _Sums, rest: _Sums) -> float:
-    """One-sided p of Welch's t that the mean here is not above that of the rest."""
+    """One-sided p that the mean here is not above that of the rest; see `worst_error_slices`."""
+    return max(_higher_than_rest(here, rest), _higher_than_drawn(here, rest))
+
+
+def _higher_than_drawn(here: _Sums, rest: _Sums) -> float:
+    """One-sided p of a mean of so many rows that are drawn from all, without putting them back; 0 without spread."""
+    whole = _Sums(here.n + rest.n, here.total + rest.total, here.squares + rest.squares)
+    if not rest.n or not whole.variance:
+        return 0.0
+    spread = math.sqrt(whole.variance / here.n * rest.n / whole.n)
+    return 0.5 * math.erfc((here.mean - whole.mean) / spread / math.sqrt(2.0))
+
+
+def _higher_than_rest(here: _Sums, rest: _Sums) -> float:
+    """One-sided p of Welch's t."""
     if here.variance is None or rest.variance is None:
         return 1.0
     parts = (here.variance / here.n, rest.variance / rest.n)
