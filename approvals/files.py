@@ -20,8 +20,10 @@ from approvals.artifacts import describe_artifact
 from approvals.canonical import canonical_text
 from approvals.checks._bill_reading import BillFormat
 from approvals.checks._columns import TableColumns
+from approvals.checks._documents import is_empty
 from approvals.checks._evaluation import kind_of, slices_of
 from approvals.checks._lineage import read_lineage
+from approvals.checks._strict_json import once
 from approvals.checks.base import Check, CheckInputError, Input
 from approvals.measures.reading import TableError, checked_format, has_rows, read_header
 from approvals.measures.referenced import opened_file, require_present
@@ -188,7 +190,7 @@ def judge_upload(
 
 def _json(kind: str, upload: Upload, name: str) -> str:
     content = read_json(upload.path, size=upload.size)
-    missing = [key for key in JSON_KEYS[kind] if content.get(key) in (None, "", [], {})]
+    missing = [key for key in JSON_KEYS[kind] if is_empty(content.get(key))]
     if missing:
         label = EvidenceKind(kind).label.lower()
         raise BadInput(f"The {label} does not state: {', '.join(missing)}.", field="file")
@@ -209,7 +211,7 @@ def read_json(path: Path, *, size: int) -> dict[str, Any]:
             field="file",
         )
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"), object_pairs_hook=once)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadInput(f"The file is not valid JSON: {error}.", field="file") from error
     if not isinstance(content, dict):

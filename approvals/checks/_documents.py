@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
+from approvals.checks._strict_json import strict_json
 from approvals.checks.base import CheckInputError, Input
 
 LARGEST_DOCUMENT = 1 << 20
@@ -37,20 +37,17 @@ def placeholder_in(text: str) -> str:
 
 def read_object(piece: Input) -> dict[str, Any]:
     """The JSON object in a document. Raises CheckInputError with a sentence otherwise."""
-    if piece.path.stat().st_size > LARGEST_DOCUMENT:
-        raise CheckInputError(f"{piece.name} is larger than 1 MiB; a record of words and numbers is smaller.")
-    try:
-        content = json.loads(piece.path.read_text("utf-8"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
-        raise CheckInputError(f"{piece.name} is not valid JSON in UTF-8; attach it again as JSON.") from None
+    content = strict_json(piece, largest=LARGEST_DOCUMENT)
     if not isinstance(content, dict):
         raise CheckInputError(f"{piece.name} must hold one JSON object with named entries.")
     return content
 
 
 def is_empty(value: Any) -> bool:
-    """Whether an entry says nothing; 0 and false say something."""
-    return value is None or value in ("", [], {}) or (isinstance(value, str) and not value.strip())
+    """Whether an entry says nothing, however deep it is packed; 0 and false say something."""
+    if isinstance(value, dict | list):
+        return all(is_empty(inner) for inner in (value.values() if isinstance(value, dict) else value))
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def texts_in(value: Any, place: str = "") -> Iterator[tuple[str, str]]:

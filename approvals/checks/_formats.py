@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-import struct
+import tokenize
 import zipfile
 from typing import IO, Any, BinaryIO
 
@@ -23,7 +23,8 @@ _BYTES_PER_NUMBER = {
     **dict.fromkeys(("U64", "I64", "F64", "C64"), 8),
 }
 _NPY_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0, (3, 0): npy.read_array_header_2_0}
-_BROKEN_NPY = (EOFError, KeyError, SyntaxError, TypeError, ValueError, struct.error)
+BROKEN_ARRAY = (*BROKEN, KeyError, RecursionError, SyntaxError, TypeError, tokenize.TokenError)
+LONGEST_REASON = 200
 
 
 def safetensors_problems(stream: BinaryIO, size: int) -> list[str]:
@@ -76,12 +77,15 @@ def npy_problems(stream: IO[bytes], size: int) -> list[str]:
     try:
         read_header = _NPY_READERS[npy.read_magic(stream)]
         shape, _, kind = read_header(stream)
-    except _BROKEN_NPY as error:
-        return [f"The NumPy array cannot be read: {error}."]
+    except BROKEN_ARRAY as error:
+        return [f"The NumPy array cannot be read: {str(error)[:LONGEST_REASON]}."]
     if kind.hasobject:
         return ["The NumPy array holds Python objects, which are a pickle inside and run code when loaded."]
+    if any(extent < 0 for extent in shape):
+        return ["The NumPy array has a shape of negative numbers."]
     rest = size - stream.tell() - kind.itemsize * math.prod(shape)
-    return [f"The NumPy array has {rest:,} bytes more than its shape needs."] if rest else []
+    too = "more" if rest > 0 else "fewer"
+    return [f"The NumPy array has {abs(rest):,} bytes {too} than its shape needs."] if rest else []
 
 
 def npz_problems(stream: IO[bytes], size: int, bounds: Bounds) -> list[str]:

@@ -73,18 +73,29 @@ def column_of(table: Table, name: str) -> NDArray[Any]:
 
 
 def require_features(declared: Declaration, piece: Input) -> None:
-    """CheckInputError for a table whose declaration does not say what the artifact is given."""
+    """CheckInputError for a table whose declaration does not say what the artifact is given, or gives it the answer."""
     if not declared.features:
         raise CheckInputError(f"{piece.name} declares no features, so the artifact cannot be given its rows.")
+    said = (declared.label, declared.prediction, declared.score, *declared.class_scores.values())
+    answer = next((name for name in declared.features if name in said), None)
+    if answer is not None:
+        raise CheckInputError(
+            f"{piece.name} declares “{answer}” as a feature and as what is known or said of a row, so the artifact "
+            "would be given the answer; take it out of the features."
+        )
 
 
 def answers(scorer: Scorer, columns: Columns, rows: int) -> Scored:
     """What the artifact says about rows. Whatever stops it becomes a CheckInputError."""
     try:
-        return scorer.score(columns, rows)
+        found = scorer.score(columns, rows)
     except CheckInputError:
         raise
     except Exception as error:
         raise CheckInputError(
             f"The artifact cannot be run on the declared features: {type(error).__name__}: {str(error)[:300]}"
         ) from error
+    for part in (found.scores, found.decisions, found.class_scores, found.numbers):
+        if part is not None and len(part) != rows:
+            raise CheckInputError(f"The artifact gives {len(part):,} answers for {rows:,} rows.")
+    return found

@@ -57,9 +57,13 @@ _FIELDS: dict[str, dict[int, str | None]] = {
     },
     "training": {1: "graph", 2: "graph", 3: None, 4: None},
     "sparse": {1: "tensor", 2: "tensor", 3: None},
-    "tensor": {**dict.fromkeys(range(1, 13)), 13: "external", 14: None, 16: None},
-    "external": {1: None, 2: None},
+    "tensor": {**dict.fromkeys(range(1, 13)), 13: None, 14: None, 16: None},
 }  # fmt: skip
+# Of these messages every field is a text, bytes or a message. Programs take one of another kind for a field that they
+# do not know, so that it would hide the true one from who reads it.
+_ALL_OF_LENGTH = ("graph", "node")
+_EXTERNAL_DATA, _DATA_LOCATION = 13, 14
+_ELSEWHERE = "The ONNX file keeps numbers in another file"
 
 
 class _BrokenError(Exception):
@@ -111,10 +115,10 @@ class _Scan:
             if number not in known:
                 raise _BrokenError(f"it has the unknown field {number} in a {kind}")
             inner = known[number]
-            if inner and wire != _LENGTH:
-                raise _BrokenError(f"the field {number} of a {kind} is no message")
-            if inner == "external":
-                self._external(begin, stop)
+            if wire != _LENGTH and (inner or kind in _ALL_OF_LENGTH):
+                raise _BrokenError(f"the field {number} of a {kind} is of another kind")
+            if kind == "tensor" and number in (_EXTERNAL_DATA, _DATA_LOCATION):
+                self._elsewhere(number, wire, begin, stop)
             elif inner:
                 self.graphs += inner == "graph"
                 self.message(inner, begin, stop, depth + 1)
@@ -133,13 +137,20 @@ class _Scan:
             )
         self._report.operators[full] = self._report.operators.get(full, 0) + 1
 
-    def _external(self, start: int, end: int) -> None:
-        parts = {number: bytes(self._content[begin:stop]) for number, _, begin, stop in self._fields(start, end)}
-        if parts.get(1) == b"location" and len(self._report.problems) < MOST_NAMED:
-            place = parts.get(2, b"").decode("utf-8", "replace")
-            self._report.problems.append(
-                f"The ONNX file keeps numbers in another file, {place!r}, which an approval would not cover."
-            )
+    def _elsewhere(self, number: int, wire: int, start: int, end: int) -> None:
+        """A tensor that says where its numbers are: all but “in this file” is a problem, whatever else it says."""
+        if wire != (_VARINT if number == _DATA_LOCATION else _LENGTH):
+            raise _BrokenError("the place of a tensor's numbers is of another kind")
+        place = ""
+        if number == _EXTERNAL_DATA:
+            parts = {field: bytes(self._content[begin:stop]) for field, _, begin, stop in self._fields(start, end)}
+            if parts.get(1) in (b"offset", b"length", b"checksum"):
+                return  # the file itself is named beside it, or nowhere
+            place = f", {parts.get(2, b'').decode('utf-8', 'replace')!r}"
+        elif self._varint(start, end)[0] == 0 or any(_ELSEWHERE in problem for problem in self._report.problems):
+            return
+        if len(self._report.problems) < MOST_NAMED:
+            self._report.problems.append(f"{_ELSEWHERE}{place}, which an approval would not cover.")
 
     def _fields(self, place: int, end: int) -> Iterator[tuple[int, int, int, int]]:
         """Number, wire type and place of every field of a message."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from approvals.measures.labels import same_value
 from approvals.measures.values import Measure, not_computable
 
 SHOWN = 20
+FEWEST, MOST = 3, 15
 SIZES = (1e-6, 1e-4, 1e-2)
 Matrix = NDArray[np.float64]
 
@@ -58,8 +60,8 @@ class Compared:
                     (
                         (not different[place], -float(gaps[place])),
                         start + int(place) + 1,
-                        self._shown(submitted, int(place), which),
-                        self._shown(answered, int(place), which),
+                        self._shown(submitted, answered, int(place), which),
+                        self._shown(answered, submitted, int(place), which),
                         (decisions[place] or "") if decisions is not None else "",
                         reproduced[place] if reproduced is not None else "",
                     )
@@ -83,10 +85,15 @@ class Compared:
         self._above += [(gaps > size).sum() for size in SIZES]
         return gaps, which
 
-    def _shown(self, scores: Matrix | None, place: int, which: NDArray[np.int64]) -> str:
+    def _shown(self, scores: Matrix | None, beside: Matrix | None, place: int, which: NDArray[np.int64]) -> str:
+        """With so many digits that it is seen how far the other one is."""
         if scores is None:
             return ""
-        text = number(float(scores[place, which[place]]))
+        value, apart = float(scores[place, which[place]]), 0.0
+        if beside is not None:
+            apart = abs(value - float(beside[place, which[place]]))
+        places = 1 - math.floor(math.log10(apart)) if 0 < apart < math.inf else 0
+        text = f"{value:,.{places}f}" if FEWEST < places <= MOST else number(value)
         return f"{self._names[which[place]]} {text}" if self._names else text
 
     def measures(self) -> tuple[Measure, ...]:
@@ -96,7 +103,7 @@ class Compared:
 
     def _difference(self) -> Measure:
         if not self._has_scores:
-            reason = "Not computable: the table declares no score, or the artifact gives none of its classes."
+            reason = "Not computable: the table declares no score, or the artifact gives none of each row and class."
             return not_computable(self._gap_name, reason, n=self._used)
         if self._unanswered:
             reason = f"Not computable: for {self._unanswered:,} rows the artifact gives no number that can be compared."

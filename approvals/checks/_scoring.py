@@ -5,6 +5,7 @@ Only the child process of a check calls this: it has little memory, no network a
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,17 @@ from approvals.measures.labels import same_value, value_text
 
 Columns = Mapping[str, NDArray[Any]]
 CLASSES = 2
-ONNX_NUMBERS = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
+ONNX_NUMBERS: dict[str, type[np.generic]] = {
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int8)": np.int8,
+    "tensor(int16)": np.int16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(uint8)": np.uint8,
+    "tensor(bool)": np.bool_,
+}
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,12 @@ class Scorer(ABC):
 
     program: str
     """Library and version that ran it."""
+    taken: str = ""
+    """The output that was taken as the score, if there are several that could be."""
+
+    def order(self, features: Sequence[str]) -> tuple[str, ...]:
+        """In which order the declared features are given: the artifact's own, if it names just these."""
+        return tuple(features)
 
     @abstractmethod
     def score(self, columns: Columns, rows: int) -> Scored:
@@ -56,7 +73,10 @@ class Scorer(ABC):
 
 
 class SkopsScorer(Scorer):
-    """A scikit-learn estimator. It is given the declared features as the columns of one matrix, in their order."""
+    """A scikit-learn estimator. It is given the declared features as the columns of one matrix.
+
+    Their order is that in which it was trained, if it names just these; else that of the declaration.
+    """
 
     def __init__(self, path: Path, trusted: Sequence[str], wanted: Wanted) -> None:
         # Loading scikit-learn takes a second, and only this check needs it.
@@ -77,8 +97,17 @@ class SkopsScorer(Scorer):
             raise CheckInputError("The artifact is no classifier, but the table is declared as one of classes.")
         self._wanted, self._classes = wanted, [_plain(name) for name in classes]
 
+    def order(self, features: Sequence[str]) -> tuple[str, ...]:
+        names = [str(name) for name in getattr(self._model, "feature_names_in_", ())]
+        return tuple(names) if sorted(names) == sorted(features) else tuple(features)
+
     def score(self, columns: Columns, rows: int) -> Scored:
-        matrix = _matrix(columns, rows)
+        with warnings.catch_warnings():
+            # That the matrix has no names: they were brought into order here.
+            warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
+            return self._scored(_matrix({name: columns[name] for name in self.order(tuple(columns))}, rows), rows)
+
+    def _scored(self, matrix: NDArray[Any], rows: int) -> Scored:
         answers = np.asarray(self._model.predict(matrix))
         if self._wanted.numbers:
             return Scored(None, None, numbers=_one_number(answers, rows))
@@ -100,6 +129,7 @@ class OnnxScorer(Scorer):
 
     def __init__(self, path: Path, wanted: Wanted) -> None:
         self._wanted = wanted
+        self._score_output = ""
         import onnxruntime  # noqa: PLC0415  (a large library that only this check needs)
 
         options = onnxruntime.SessionOptions()
@@ -120,18 +150,30 @@ class OnnxScorer(Scorer):
             raise
         except Exception as error:
             raise CheckInputError(f"ONNX Runtime cannot run the artifact on the rows: {str(error)[:300]}") from error
+        named = dict(zip((piece.name for piece in self._session.get_outputs()), answers, strict=True))
+        # What has another number of rows, such as a loss, speaks of no row.
+        named = {name: answer for name, answer in named.items() if _length(answer) == rows}
         if self._wanted.numbers:
-            numbers = [answer for answer in answers if _is_number_each(answer, rows)]
+            numbers = {name: answer for name, answer in named.items() if _is_number_each(answer, rows)}
             if not numbers:
                 raise CheckInputError("The artifact gives no number for each row, and the table is one of numbers.")
-            return Scored(None, None, numbers=_one_number(numbers[0], rows))
+            self._take(tuple(numbers), next(iter(numbers)))
+            return Scored(None, None, numbers=_one_number(next(iter(numbers.values())), rows))
+        labels = [texts for answer in named.values() if (texts := _labels(answer, rows)) is not None]
+        decided = labels[0] if labels else None
         if self._wanted.classes:
-            of_classes = [found for answer in answers if (found := _by_class(answer, self._wanted.classes)) is not None]
-            decided = [texts for answer in answers if (texts := _labels(answer)) is not None]
-            return Scored(None, decided[0] if decided else None, of_classes[0] if of_classes else None)
-        scores = [found for answer in answers if (found := _probabilities(answer)) is not None]
-        decided = [texts for answer in answers if (texts := _labels(answer)) is not None]
-        return Scored(scores[0] if scores else None, decided[0] if decided else None)
+            of_classes = [
+                found for one in named.values() if (found := _by_class(one, self._wanted.classes)) is not None
+            ]
+            return Scored(None, decided, of_classes[0] if of_classes else None)
+        scores = {name: found for name, one in named.items() if (found := _probabilities(one)) is not None}
+        if scores and self._score_output not in scores:
+            self._score_output = _most_like_probabilities(scores)
+            self._take(tuple(scores), self._score_output)
+        return Scored(scores[self._score_output] if scores else None, decided)
+
+    def _take(self, among: tuple[str, ...], name: str) -> None:
+        self.taken = name if len(among) > 1 else ""
 
     def _inputs(self, columns: Columns, rows: int) -> dict[str, Any]:
         wanted = {piece.name: piece.type for piece in self._session.get_inputs()}
@@ -146,15 +188,35 @@ class OnnxScorer(Scorer):
 
 def _typed(values: NDArray[Any], kind: str, name: str) -> NDArray[Any]:
     if kind == "tensor(string)":
-        texts: NDArray[Any] = np.frompyfunc(lambda item: "" if item is None else str(item), 1, 1)(values).astype(str)
+        texts: NDArray[Any] = np.frompyfunc(lambda item: value_text(_plain(item)) or "", 1, 1)(values).astype(str)
         return texts
     if kind not in ONNX_NUMBERS:
         raise CheckInputError(f"The input {name} of the artifact is a {kind}, which no column of a table is.")
     try:
-        numbers: NDArray[Any] = values.astype(ONNX_NUMBERS[kind])
+        given = values.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise CheckInputError(f"The input {name} of the artifact wants numbers, and the table has texts.") from error
+    with np.errstate(invalid="ignore", over="ignore"):
+        numbers: NDArray[Any] = given.astype(ONNX_NUMBERS[kind])
+        kept = numbers.astype(np.float64) == given
+    if numbers.dtype.kind != "f" and not kept.all():
+        raise CheckInputError(
+            f"The input {name} of the artifact is a {kind}, and the table has values for it that are missing, not "
+            "whole or too large, so the artifact would be given something else."
+        )
     return numbers
+
+
+def _length(answer: Any) -> int:
+    """For how many rows an output speaks; -1 for one number for all of them."""
+    return len(answer) if isinstance(answer, list) or np.ndim(answer) else -1
+
+
+def _most_like_probabilities(found: Mapping[str, NDArray[Any]]) -> str:
+    """The first output within 0 and 1 that is more than decisions, else the first within, else the first."""
+    within = [name for name, values in found.items() if not np.any((values < 0) | (values > 1))]
+    more = [name for name in within if np.any((found[name] > 0) & (found[name] < 1))]
+    return (more or within or list(found))[0]
 
 
 def _matrix(columns: Columns, rows: int) -> NDArray[Any]:
@@ -225,9 +287,9 @@ def _of_positive(item: Any) -> float:
     return next((float(value) for name, value in dict(item).items() if same_value(_plain(name), 1)), float("nan"))
 
 
-def _labels(answer: Any) -> list[str] | None:
+def _labels(answer: Any, rows: int) -> list[str] | None:
     values = np.asarray(answer) if not isinstance(answer, list) else np.empty(0)
-    if values.dtype.kind not in "iubOSU" or not values.size:
+    if values.dtype.kind not in "iubOSU" or values.size != rows:
         return None
     return [value_text(value) or "" for value in values.reshape(-1).tolist()]
 

@@ -14,7 +14,7 @@ LONGEST_REASON = 200
 def strict_json(piece: Input, *, largest: int) -> Any:
     """What the file says. Raises CheckInputError with a sentence for anything else."""
     try:
-        content = json.loads(strict_text(piece, largest=largest), parse_constant=_refuse, object_pairs_hook=_once)
+        content = json.loads(strict_text(piece, largest=largest), parse_constant=_refuse, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         why = str(error)[:LONGEST_REASON] if isinstance(error, ValueError) else "it is nested too deep"
         raise CheckInputError(f"{piece.name} is not valid JSON: {why.rstrip('.')}.") from None
@@ -96,7 +96,8 @@ def _refuse(word: str) -> Any:
     raise ValueError(f"{word} is no number that JSON knows")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The entries of an object for `json`. Raises ValueError for a name twice, of which programs take either."""
     entries: dict[str, Any] = {}
     for name, value in pairs:
         if name in entries:

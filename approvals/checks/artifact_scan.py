@@ -16,7 +16,7 @@ from picklescan.scanner import SafetyLevel, scan_bytes
 
 from approvals import artifacts
 from approvals.checks._archives import BROKEN, Bounds, archive_problems
-from approvals.checks._formats import npy_problems, npz_problems, safetensors_problems
+from approvals.checks._formats import BROKEN_ARRAY, npy_problems, npz_problems, safetensors_problems
 from approvals.checks._onnx import onnx_report
 from approvals.checks._pickles import report_on
 from approvals.checks._skops import skops_report
@@ -27,6 +27,7 @@ from approvals.measures.values import Measure
 PROBLEMS = "problems in the artifact"
 DEEPEST, MOST_MEMBERS, MOST_NAMED = 4, 500, 8
 MIB = 1 << 20
+_SEVEN_ZIP = b"7z\xbc\xaf\x27\x1c"
 _BROKEN_STREAM = (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error)
 
 
@@ -57,7 +58,7 @@ class ArtifactScan(Check):
     """The format of the artifact, every byte of it accounted for, and no name in it that could run code."""
 
     title = "Artifact security scan"
-    version = "1"
+    version = "2"
     inputs = ("artifact",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -247,8 +248,11 @@ def _second_opinion(path: Path, name: str, found: str) -> list[str]:
         return []
     try:
         with path.open("rb") as stream:
+            if stream.read(len(_SEVEN_ZIP)) == _SEVEN_ZIP:  # for which it wants a library; no format of a model
+                return []
+            stream.seek(0)
             result = scan_bytes(stream, name, ".npy" if found == artifacts.NPY else None)
-    except (*BROKEN, AttributeError, IndexError, KeyError, TypeError, UnicodeError) as error:
+    except (*BROKEN_ARRAY, AttributeError, IndexError) as error:
         return [f"A second scanner, picklescan, cannot read the file: {type(error).__name__}."]
     names = sorted({f"{item.module}.{item.name}" for item in result.globals if item.safety == SafetyLevel.Dangerous})
     return [f"A second scanner, picklescan, calls {', '.join(names[:MOST_NAMED])} dangerous."] if names else []

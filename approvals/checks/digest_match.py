@@ -47,7 +47,7 @@ class DigestMatch(Check):
     """Stored bytes against recorded digests, and records against the artifact that is to be approved."""
 
     title = "Digest match"
-    version = "1"
+    version = "2"
     inputs = ("artifact",)
     optional_inputs = ("training_record", "evaluation_table")
     facts = ("version",)

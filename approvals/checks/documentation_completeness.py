@@ -51,7 +51,7 @@ class DocumentationCompleteness(Check):
     """Every required question answered at its length, training record and lineage complete, no placeholder text."""
 
     title = "Documentation completeness"
-    version = "1"
+    version = "2"
     optional_inputs = ("training_record", "data_lineage")
     facts = ("questions", "answers", "evidence")
     Parameters = Parameters

@@ -71,7 +71,7 @@ class Reproducibility(Check):
     """Submitted against reproduced scores and decisions, or numbers, row by row."""
 
     title = "Reproducibility"
-    version = "2"
+    version = "3"
     inputs = ("artifact", "evaluation_table")
     runs_artifact = True
     Parameters = Parameters
@@ -127,7 +127,8 @@ def _looked_at(found: Compared, declared: Declaration, scorer: Scorer, artifact:
     classes = ", ".join(declared.class_scores)
     return (
         f"{found.rows:,} rows, run through {artifact.name} by {scorer.program}.",
-        f"The artifact was given the columns {', '.join(declared.features)} in this order.",
+        f"The artifact was given the columns {', '.join(scorer.order(declared.features))} in this order.",
+        *((f"Of its outputs that could be it, {scorer.taken} was compared.",) if scorer.taken else ()),
         *((f"The scores of the classes {classes}.",) if classes else ()),
     )
 

@@ -140,6 +140,7 @@ def test_a_declaration_that_contradicts_itself_is_refused_at_upload(cast, versio
         ("data_lineage", LINEAGE % b'"a", "a"', r"sources\[0\] and sources\[1\] have the same name"),
         ("data_lineage", LINEAGE % b'{"name": "a", "name": "b"}', "an object names “name” twice"),
         ("risk_register", b"[" * 100_000, "not valid JSON"),
+        ("training_record", b'{"seed": 1, "seed": 2}', "an object names “seed” twice"),
         ("bill_of_materials", b'{"bomFormat": "SPDX"}', "its bomFormat is not CycloneDX"),
         ("bill_of_materials", b'{"a": ' + b"[" * 100_000, "document is not valid JSON: it is nested too deep"),
         ("bill_of_materials", b"[{}, " * 100_000, "line 1 has more than 20,000 characters"),

@@ -74,8 +74,8 @@ def softmax(weights, classes):
     return graph_of(nodes, constants, len(weights) // classes, outputs)
 
 
-def graph_of(nodes, constants, width, outputs):
-    """A whole file with one matrix of so many columns as its input."""
+def graph_of(nodes, constants, width, outputs, taken=None):
+    """A whole file with one matrix of so many columns as its input, or another input."""
     graph = [field(1, item) for item in nodes] + [field(2, b"g")] + [field(5, item) for item in constants]
-    graph += [field(11, value(b"rows", 1, 0, width)), *(field(12, item) for item in outputs)]
+    graph += [field(11, taken or value(b"rows", 1, 0, width)), *(field(12, item) for item in outputs)]
     return field(1, 8) + field(2, b"test") + field(7, b"".join(graph)) + field(8, field(1, b"") + field(2, 17))

@@ -2,6 +2,7 @@ import hashlib
 
 import pytest
 
+from approvals.checks.base import CheckInputError
 from approvals.checks.digest_match import DigestMatch
 from approvals.sandbox import JobDescription, run_measurement
 
@@ -67,6 +68,13 @@ def test_a_difference_outweighs_what_is_missing(look):
 
 def test_digests_are_compared_in_one_spelling(look):
     assert look(record=DIGEST.upper()).verdict == "passed"
+
+
+def test_a_record_that_names_two_artifacts_is_not_read_as_either(measured, piece):
+    record = f'{{"artifact_sha256": "{"b" * 64}", "artifact_sha256": "{DIGEST}"}}'
+    pieces = (piece("artifact", MODEL, artifact_sha256=""), piece("training_record", record, artifact_sha256=DIGEST))
+    with pytest.raises(CheckInputError, match="an object names “artifact_sha256” twice"):
+        measured(DigestMatch, *pieces, facts={"version": {"artifact": DIGEST}})
 
 
 def test_changed_bytes_reach_the_check_through_the_sandbox(piece):

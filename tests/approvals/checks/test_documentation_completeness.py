@@ -77,6 +77,14 @@ def test_missing_documents_and_entries_are_named(look):
     assert len(problems(reading)) == 6
 
 
+@pytest.mark.parametrize("said", [[""], [None], {"name": " "}, [[], {}], [{"name": ""}], {"a": {"b": []}}])
+def test_an_entry_that_only_packs_nothing_is_not_stated(look, said):
+    assert problems(look(lineage={**LINEAGE, "sources": said})[1]) == [
+        ("data lineage: sources", "The data lineage does not state “sources”.")
+    ]
+    assert look(record={**RECORD, "hyperparameters": {"C": 0, "warm": False}})[0].verdict == "passed"
+
+
 def test_placeholders_inside_documents_are_found(look):
     _, reading = look(lineage={**LINEAGE, "sources": [{"name": "lorem ipsum dolor"}]})
     assert problems(reading) == [("data lineage: sources[0].name", "The entry contains the placeholder “lorem ipsum”.")]
@@ -110,7 +118,8 @@ def test_a_policy_can_ask_for_less_but_not_for_nothing(look):
 
 def test_documents_that_are_no_json_are_refused(measured, piece):
     facts = {"answers": {}, "questions": QUESTIONS, "evidence": {}}
-    for text in ("not json", "[1]", "[" * 100_000):
+    twice = '{"seed": 1, "seed": 2}'
+    for text in ("not json", "[1]", "[" * 100_000, twice, '{"seed": NaN}'):
         with pytest.raises(CheckInputError, match="JSON"):
             measured(DocumentationCompleteness, piece("training_record", text), facts=facts)
 

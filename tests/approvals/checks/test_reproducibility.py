@@ -6,6 +6,7 @@ import os
 import struct
 
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 from sklearn.compose import ColumnTransformer
@@ -17,7 +18,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from approvals.checks.base import CheckInputError, Input
 from approvals.checks.reproducibility import Reproducibility
 from approvals.sandbox import JobDescription, run_measurement
-from tests.approvals.checks.onnx_graphs import logistic
+from tests.approvals.checks.onnx_graphs import field, graph_of, logistic, node, tensor, value
 
 DECLARED = {"label": "y_true", "prediction": "y_pred", "score": "y_score", "features": ["amount", "purpose"]}
 LIMITS = {"max_score_difference": 1e-5, "max_different_decisions": 0}
@@ -119,6 +120,7 @@ def test_the_order_of_the_features_matters(measured, submitted):
     ("details", "why"),
     [
         ({"features": []}, "declares no features"),
+        ({"features": ["amount", "y_score"]}, "the artifact would be given the answer"),
         ({"features": ["amount", "nowhere"]}, "no column “nowhere”"),
         ({"artifact_sha256": "b" * 64}, "attached for another artifact"),
     ],
@@ -219,3 +221,72 @@ def test_decisions_of_several_classes_are_reproduced_and_have_no_score(measured,
     assert by_name(reading)[OTHER].value == 1
     assert judged(Reproducibility, reading, max_different_decisions=1).verdict == "passed"
     assert judged(Reproducibility, reading, max_score_difference=1.0).verdict == "not_computable"
+
+
+def test_a_model_that_knows_its_columns_by_name_is_given_them_in_its_own_order(measured, piece):
+    frame = pd.DataFrame(np.random.default_rng(4).normal(size=(ROWS, 2)), columns=["b", "a"])
+    label = (frame["b"] > 0.2 * frame["a"]).astype(int)
+    trained = LogisticRegression().fit(frame, label)
+    lines = [
+        f"{row.b!r},{row.a!r},{actual},{score!r},{called}"
+        for row, actual, score, called in zip(
+            frame.itertuples(), label, trained.predict_proba(frame)[:, 1].tolist(), trained.predict(frame), strict=True
+        )
+    ]
+    artifact = piece("artifact", skops.io.dumps(trained), artifact_sha256="")
+    content = "\n".join(["b,a,y_true,y_score,y_pred", *lines]) + "\n"
+    details = DECLARED | {"features": ["a", "b"]}
+    found = measured(Reproducibility, artifact, piece("evaluation_table", content, details=details, artifact_sha256=""))
+    assert (by_name(found)[GAP].value, by_name(found)[OTHER].value) == (pytest.approx(0, abs=1e-12), 0)
+    assert "The artifact was given the columns b, a in this order." in found.looked_at
+
+
+class TestOddGraphs:
+    """ONNX graphs of sigmoid(a - b) with something odd about what they take or give."""
+
+    SCORE = (node(b"MatMul", [b"rows", b"w"], b"logit"), node(b"Sigmoid", [b"logit"], b"score"))
+    WEIGHTS = tensor(b"w", [1.0, -1.0], 2, 1)
+
+    @pytest.fixture
+    def look(self, measured, judged, piece):
+        def run(nodes, outputs, cells=((1, 2), (3, 1), (2, 2)), score=None, *, whole=False):
+            cast = node(b"Cast", [b"whole"], b"rows", field(1, b"to") + field(3, 1) + field(20, 2))
+            taken = value(b"whole", 6, 0, 2) if whole else value(b"rows", 1, 0, 2)
+            made = graph_of([*[cast] * whole, *self.SCORE, *nodes], [self.WEIGHTS], 2, outputs, taken)
+            artifact = piece("artifact", made, artifact_sha256="")
+            said = [1 / (1 + math.exp(b - a)) if score is None else score for a, b in cells]
+            lines = [f"{a},{b},1,{each!r},1" for (a, b), each in zip(cells, said, strict=True)]
+            content = "\n".join(["amount,age,y_true,y_score,y_pred", *lines]) + "\n"
+            details = DECLARED | {"features": ["amount", "age"]}
+            evaluation = piece("evaluation_table", content, details=details, artifact_sha256="")
+            reading = measured(Reproducibility, artifact, evaluation)
+            return judged(Reproducibility, reading, max_score_difference=1e-5), reading
+
+        return run
+
+    def test_the_output_that_can_be_a_score_is_taken_and_named(self, look):
+        judgement, reading = look([], [value(b"logit", 1, 0, 1), value(b"score", 1, 0, 1)], cells=((1, 2), (5, 1)))
+        assert judgement.verdict == "passed", judgement.sentences
+        assert "Of its outputs that could be it, score was compared." in reading.looked_at
+
+    @pytest.mark.parametrize(
+        ("last", "rows"),
+        [
+            (node(b"ReduceMean", [b"score"], b"one"), 1),
+            (node(b"Concat", [b"score"] * 2, b"one", field(1, b"axis") + field(3, 0) + field(20, 2)), 6),
+        ],
+    )
+    def test_answers_that_are_not_one_for_each_row_are_never_compared(self, look, last, rows):
+        judgement, _ = look([last], [value(b"one", 1, rows, 1)], score=0.5, cells=((1, 1), (2, 2), (3, 3)))
+        assert judgement.verdict == "not_computable", rows
+
+    def test_an_artifact_of_whole_numbers_is_given_nothing_else(self, look):
+        outputs = [value(b"score", 1, 0, 1)]
+        assert look([], outputs, whole=True)[0].verdict == "passed"
+        for cell in ("1.5", "", "3000000000"):
+            with pytest.raises(CheckInputError, match="missing, not whole or too large"):
+                look([], outputs, cells=((1, 2), (float(cell or "nan"), 1)), score=0.5, whole=True)
+
+    def test_a_difference_in_the_seventh_digit_is_seen(self, look):
+        _, reading = look([], [value(b"score", 1, 0, 1)], cells=((1, 1),), score=0.5000002)
+        assert reading.tables[0].rows[0][1:3] == ("0.50000020", "0.50000000")
