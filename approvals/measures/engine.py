@@ -11,6 +11,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,14 @@ class Engine(ABC):
     def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[[Floats], None]) -> None:
         """Give a query's only column, of doubles of which none is missing, to `take`, which it does not outlive."""
         take(np.asarray(self.block(sql, parameters)["x"], dtype=np.float64))
+
+    def held(self, cells: Sequence[str], rows: int) -> AbstractContextManager[None]:
+        """Inside, cells of a table of so many rows may be in memory, where reading them again and again takes longer.
+
+        Only these may be asked for then.
+        """
+        del cells, rows
+        return nullcontext()
 
     identity = ""
     """Tells this table from others of the same run, where what it answers is remembered; empty where it is not."""
