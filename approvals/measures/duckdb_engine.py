@@ -15,7 +15,7 @@ import duckdb
 from approvals.measures.arrow_stream import StreamError, each_piece
 from approvals.measures.engine import Column, Engine
 from approvals.measures.file_cells import FileCells
-from approvals.measures.kinds import TESTS, csv_kind, csv_tests, parquet_cell
+from approvals.measures.kinds import FLOATING, TESTS, csv_kind, csv_tests, parquet_cell
 from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_zero_bytes
 from approvals.measures.sources import Source, folder_keys
 from approvals.measures.steps import Floats
@@ -52,6 +52,11 @@ class DuckDBEngine(Engine):
         made = ", ".join(f"{self._texts[cell]} AS {cell}" if cell in self._texts else cell for cell in cells)
         by_text = f"SELECT {made}, n FROM (SELECT {chosen}, COUNT(*) AS n FROM raw GROUP BY {chosen}) AS g"
         return f"SELECT {chosen}, CAST(SUM(n) AS BIGINT) AS n FROM ({by_text}) AS h GROUP BY {chosen}"
+
+    def there(self, cell: str) -> str:
+        if not self._cells or cell not in self._cells.doubles:
+            return super().there(cell)
+        return f"SELECT CAST({cell} AS DOUBLE) + 0.0 AS x FROM bare WHERE {cell} IS NOT NULL"
 
     def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         # Whole results tell their size, so that arrays are made once and not grown.
@@ -240,16 +245,18 @@ def _parquet_cells(connection: duckdb.DuckDBPyConnection, source: Source) -> tup
     described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
     places = {str(row[0]): place for place, row in enumerate(described) if place >= len(names)}
     chosen = [*range(len(names)), *(places[key] for key in keys)]
-    columns, stored, unchanged, texts = [], {}, {}, {}
+    columns, stored, unchanged, texts, doubles = [], {}, {}, {}, {}
     for position, (name, place) in enumerate(zip((*names, *keys), chosen, strict=True)):
         in_file, type_name = _quoted(str(described[place][0])), str(described[place][1]).upper()
         kind, sql = parquet_cell(in_file, type_name)
         columns.append(Column(name=name, kind=kind))
         cell = f"c{position}"
         stored[cell] = sql
+        if type_name in FLOATING:
+            doubles[cell] = in_file
         if kind == "text":
             unchanged[cell], texts[cell] = in_file, parquet_cell(cell, type_name)[1]
-    return tuple(columns), FileCells(rows, stored, unchanged, texts)
+    return tuple(columns), FileCells(rows, stored, unchanged, texts, doubles)
 
 
 def _parquet_columns(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[tuple[str, ...], str]:

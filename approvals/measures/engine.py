@@ -52,6 +52,10 @@ class Engine(ABC):
         chosen = ", ".join(cells)
         return f"SELECT {chosen}, COUNT(*) AS n FROM t GROUP BY {chosen}"  # noqa: S608 - cells are c0, c1, …
 
+    def there(self, cell: str) -> str:
+        """SQL of the numbers x of a cell that are not missing, in the order of rows; NaN among them is missing, too."""
+        return f"SELECT CAST({cell} AS DOUBLE) + 0.0 AS x FROM t WHERE {cell} IS NOT NULL"  # noqa: S608 - as above
+
     def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The same, of few enough rows that the engine may hold them once more, where that is faster."""
         return self.arrays(sql, parameters)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-_CELL, _RAW = re.compile(r"\bc[0-9]+\b"), re.compile(r"\braw\b")
+_CELL, _RAW, _BARE = re.compile(r"\bc[0-9]+\b"), re.compile(r"\braw\b"), re.compile(r"\bbare\b")
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,20 @@ class FileCells:
     """Of cells of text what the file has."""
     texts: Mapping[str, str]
     """What makes such a cell of what the file has."""
+    doubles: Mapping[str, str]
+    """Of cells of floating point what the file has, which may be NaN."""
 
     def before(self, sql: str) -> str:
-        """What stands before a question: the relations t and `raw`, with the cells that the question names."""
+        """What stands before a question: the relations t, `raw` and `bare`, with the cells that the question names.
+
+        In `raw` texts are unchanged, in `bare` doubles.
+        """
         cells = [cell for cell in dict.fromkeys(_CELL.findall(sql)) if cell in self.stored]
         relations = f"t AS NOT MATERIALIZED ({self.query(cells)})"
         if self.texts and _RAW.search(sql):
             relations += f", raw AS NOT MATERIALIZED ({self.query(cells, self.unchanged)})"
+        if self.doubles and _BARE.search(sql):
+            relations += f", bare AS NOT MATERIALIZED ({self.query(cells, self.doubles)})"
         return f"WITH {relations} "
 
     def query(self, cells: Sequence[str], instead: Mapping[str, str] | None = None) -> str:
@@ -41,4 +48,4 @@ class FileCells:
     def within(self, relation: str, cells: Sequence[str]) -> FileCells:
         """The same cells in a relation that has them."""
         same = {cell: cell for cell in cells}
-        return replace(self, rows=relation, stored=same, unchanged=same)
+        return replace(self, rows=relation, stored=same, unchanged=same, doubles={})

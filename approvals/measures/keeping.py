@@ -203,6 +203,9 @@ class Remembering(Engine):
     def rows_by(self, cells: Sequence[str]) -> str:
         return self._engine.rows_by(cells)
 
+    def there(self, cell: str) -> str:
+        return self._engine.there(cell)
+
     def held(self, cells: Sequence[str], rows: int) -> AbstractContextManager[None]:
         return self._engine.held(cells, rows)
 
