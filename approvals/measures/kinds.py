@@ -6,8 +6,8 @@ from typing import Literal
 
 Kind = Literal["number", "text", "boolean", "date", "other"]
 
-NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
-"""How a number is written in a text, as a regular expression."""
+NUMBER = r"[+-]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
+"""How a number is written in a text, as a regular expression; 01 is a code and not 1, and makes its column text."""
 _INTEGER = r"[+-]?[0-9]{1,38}"
 _LONG_INTEGER = r"[+-]?[0-9]{19,38}"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"

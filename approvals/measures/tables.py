@@ -111,7 +111,7 @@ class Table:
         if self.column(column).kind not in {"number", "boolean"} and self.missing()[column] < self.rows:
             raise TableError(
                 f"The column “{column}” of “{self.name}” must hold numbers, but it does not in every row; "
-                "write them as 1234.5, without signs of thousands or per cent."
+                "write them as 1234.5, without signs of thousands or per cent and without zeros in front."
             )
 
     def texts(self, column: str) -> list[str | None]:
