@@ -139,7 +139,7 @@ def _parts(table: Table, cell: str, part_rows: int) -> Iterator[tuple[Floats, In
     rows = f"SELECT CAST({cell} AS DOUBLE) + 0.0 AS x FROM t WHERE {cell} IS NOT NULL"
     if table.rows <= part_rows:
         with table.spare.lent(table.rows) as room:
-            yield _read(table, rows, (), room), None
+            yield _read(table, table.engine.there(cell), (), room), None
         return
     infinite = table.fetch(f"SELECT x, COUNT(*) FROM ({rows}) AS r WHERE NOT ({FINITE}) GROUP BY x ORDER BY x")
     for value, times in infinite:
@@ -162,11 +162,14 @@ def _parts(table: Table, cell: str, part_rows: int) -> Iterator[tuple[Floats, In
 
 
 def _read(table: Table, sql: str, parameters: Sequence[Any], room: Words) -> Floats:
-    """The numbers of a query, put where there is room for them, as an array to sort."""
+    """The numbers of a query but NaN, put where there is room for them, as an array to sort."""
     found, n = room.view(np.float64), 0
 
     def take(piece: Floats) -> None:
         nonlocal n
+        nan = np.isnan(piece)
+        if nan.any():
+            piece = piece[~nan]
         found[n : n + piece.size] = piece
         n += piece.size
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import duckdb
 
 from approvals.measures.arrow_stream import StreamError, each_piece
 from approvals.measures.engine import Column, Engine
-from approvals.measures.kinds import TESTS, csv_kind, csv_tests, parquet_cell
+from approvals.measures.file_cells import FileCells
+from approvals.measures.kinds import FLOATING, TESTS, csv_kind, csv_tests, parquet_cell
 from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_zero_bytes
 from approvals.measures.sources import Source, folder_keys
 from approvals.measures.steps import Floats
@@ -26,21 +27,22 @@ class DuckDBEngine(Engine):
     has_hash = True
     at_once = 2
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, texts: Mapping[str, str]) -> None:
-        """`texts` are cells of the view t, with the SQL that makes them of those of the view `raw`, if there is one."""
+    def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, cells: FileCells | None) -> None:
+        """`cells` are read from files with each question; without them there is a table t."""
         self._connection = connection
         self._name = name
-        self._texts = texts
+        self._cells = cells
+        self._texts = cells.texts if cells else {}
         # One question at a time, for the sake of memory: each holds what it groups.
         self._turn = threading.Lock()
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         with self._turn, _sentences(self._name):
-            return self._connection.execute(sql, list(parameters)).fetchall()
+            return self._connection.execute(self._asked(sql), list(parameters)).fetchall()
 
     def arrays(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         with self._turn, _sentences(self._name):
-            return dict(self._connection.execute(sql, list(parameters)).fetchnumpy())
+            return dict(self._connection.execute(self._asked(sql), list(parameters)).fetchnumpy())
 
     def rows_by(self, cells: Sequence[str]) -> str:
         if not any(cell in self._texts for cell in cells):
@@ -51,24 +53,49 @@ class DuckDBEngine(Engine):
         by_text = f"SELECT {made}, n FROM (SELECT {chosen}, COUNT(*) AS n FROM raw GROUP BY {chosen}) AS g"
         return f"SELECT {chosen}, CAST(SUM(n) AS BIGINT) AS n FROM ({by_text}) AS h GROUP BY {chosen}"
 
+    def there(self, cell: str) -> str:
+        if not self._cells or cell not in self._cells.doubles:
+            return super().there(cell)
+        return f"SELECT CAST({cell} AS DOUBLE) + 0.0 AS x FROM bare WHERE {cell} IS NOT NULL"
+
     def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         # Whole results tell their size, so that arrays are made once and not grown.
         with self._turn, _sentences(self._name):
-            return dict(self._connection.sql(sql, params=list(parameters)).fetchnumpy())
+            return dict(self._connection.sql(self._asked(sql), params=list(parameters)).fetchnumpy())
 
     def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[[Floats], None]) -> None:
         # Neither DuckDB nor numpy holds the whole column, so this takes a third of the time of a block.
         with self._turn, _sentences(self._name):
-            capsule = self._connection.sql(sql, params=list(parameters)).__arrow_c_stream__()
+            capsule = self._connection.sql(self._asked(sql), params=list(parameters)).__arrow_c_stream__()
             try:
                 each_piece(capsule, take)
             except StreamError as error:
                 raise _ERRORS.get(str(error).split(":", maxsplit=1)[0], duckdb.Error)(str(error)) from None
 
+    @contextmanager
+    def held(self, cells: Sequence[str], rows: int) -> Iterator[None]:
+        files = self._cells
+        if not files or len(files.stored) <= _WIDE or rows * len(cells) > _MOST_HELD:
+            yield
+            return
+        with _sentences(self._name), suppress(duckdb.OutOfMemoryException):  # as it is with long texts
+            self._connection.execute(f"CREATE TABLE held AS {files.query(cells)}")
+            self._cells = files.within("held", cells)
+        try:
+            yield
+        finally:
+            self._cells = files
+            self._connection.execute("DROP TABLE IF EXISTS held")
+
+    def _asked(self, sql: str) -> str:
+        return self._cells.before(sql) + sql if self._cells else sql
+
     def close(self) -> None:
         self._connection.close()
 
 
+_WIDE, _MOST_HELD = 100, 1 << 22
+"""Files of more columns than the first take longer to open than cells of up to the second take to be read."""
 _ERRORS = {"Out of Memory Error": duckdb.OutOfMemoryException, "IO Error": duckdb.IOException}
 
 
@@ -78,11 +105,15 @@ def load(source: Source, *, memory_limit_mb: int, spill: Path | None) -> tuple[D
         connection = _connect(source.files, memory_limit_mb=memory_limit_mb, spill=spill)
     try:
         with _sentences(source.name):
-            columns, texts = (_load_parquet if source.header is None else _load_csv)(connection, source, "t")
+            columns, cells = (
+                _parquet_cells(connection, source)
+                if source.header is None
+                else (_load_csv(connection, source, "t"), None)
+            )
     except BaseException:
         connection.close()
         raise
-    return DuckDBEngine(connection, source.name, texts), columns
+    return DuckDBEngine(connection, source.name, cells), columns
 
 
 class Workbench:
@@ -99,8 +130,11 @@ class Workbench:
     def load(self, source: Source, relation: str) -> tuple[Column, ...]:
         """The files of a source as a relation."""
         with _sentences(source.name):
-            read = _load_parquet if source.header is None else _load_csv
-            return read(self._connection, source, relation)[0]
+            if source.header is not None:
+                return _load_csv(self._connection, source, relation)
+            columns, cells = _parquet_cells(self._connection, source)
+            self._connection.execute(f"CREATE VIEW {relation} AS {cells.query(list(cells.stored))}")
+            return columns
 
     def load_unchanged(self, source: Source, relation: str) -> tuple[Column, ...]:
         """The same with the values of a Parquet file as they are, of whatever type, for rows that are written again."""
@@ -116,8 +150,7 @@ class Workbench:
         """Forget a relation."""
         with _sentences(relation):
             found = self._connection.execute(
-                "SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN (?, ?)",
-                [relation, _raw(relation)],
+                "SELECT table_name, table_type FROM information_schema.tables WHERE table_name = ?", [relation]
             )
             for name, kind in found.fetchall():
                 self._connection.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {name}")
@@ -166,12 +199,7 @@ def _listed(files: Sequence[Path]) -> str:
     return f"[{', '.join(_literal(str(file)) for file in files)}]"
 
 
-def _raw(relation: str) -> str:
-    """What the cells of a relation are called before text is looked at."""
-    return "raw" if relation == "t" else f"raw_{relation}"
-
-
-def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> _Loaded:
+def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> tuple[Column, ...]:
     for path in source.files:
         refuse_zero_bytes(path)
     header = source.header or read_header(source.files[0])
@@ -204,38 +232,31 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: s
         cell = f"LOWER(TRIM(c{position}))" if type_name != "VARCHAR" else f"c{position}"
         stored.append(f"CAST({cell} AS {type_name}) AS c{position}")
     connection.execute(f"CREATE TABLE {relation} AS SELECT {', '.join(stored)} FROM {rows}")
-    return tuple(columns), {}
+    return tuple(columns)
 
 
-def _load_parquet(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> _Loaded:
+def _parquet_cells(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[tuple[Column, ...], FileCells]:
     names, types = _parquet_columns(connection, source)
     keys = _folder_keys(source, names)
     rows = f"read_parquet({_listed(source.files)}{_FOLDERS if keys else _NO_FOLDERS}{types})"
     check_names(source.name, (*names, *keys))
+    # DuckDB tells columns apart without regard to capital letters, and names them anew where it must. What folders say
+    # it gives by the alphabet, and of folders around the table, too.
     described = connection.execute(f"DESCRIBE SELECT * FROM {rows}").fetchall()
-    # DuckDB gives what folders say by the alphabet, and of folders around the table, too.
     places = {str(row[0]): place for place, row in enumerate(described) if place >= len(names)}
     chosen = [*range(len(names)), *(places[key] for key in keys)]
-    columns, stored, raw, texts = [], [], [], {}
+    columns, stored, unchanged, texts, doubles = [], {}, {}, {}, {}
     for position, (name, place) in enumerate(zip((*names, *keys), chosen, strict=True)):
-        cell = f"c{position}"
-        kind, sql = parquet_cell(cell, str(described[place][1]).upper())
+        in_file, type_name = _quoted(str(described[place][0])), str(described[place][1]).upper()
+        kind, sql = parquet_cell(in_file, type_name)
         columns.append(Column(name=name, kind=kind))
-        stored.append(f"{sql} AS {cell}")
-        raw.append(cell if kind == "text" else f"{sql} AS {cell}")
+        cell = f"c{position}"
+        stored[cell] = sql
+        if type_name in FLOATING:
+            doubles[cell] = in_file
         if kind == "text":
-            texts[cell] = sql
-    cells_of = {place: f"c{position}" for position, place in enumerate(chosen)}
-    aliases = ", ".join(cells_of.get(place, f"u{place}") for place in range(len(described)))
-    for view, cells in ((relation, stored), (_raw(relation), raw)):
-        connection.execute(
-            f"CREATE VIEW {view} AS SELECT {', '.join(cells)} FROM (SELECT * FROM {rows}) AS s({aliases})"
-        )
-    return tuple(columns), texts
-
-
-_Loaded = tuple[tuple[Column, ...], Mapping[str, str]]
-"""Columns, and what makes the text of a cell out of that of the view `raw`, where there is one."""
+            unchanged[cell], texts[cell] = in_file, parquet_cell(cell, type_name)[1]
+    return tuple(columns), FileCells(rows, stored, unchanged, texts, doubles)
 
 
 def _parquet_columns(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[tuple[str, ...], str]:
@@ -277,8 +298,6 @@ def _names(schema: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
 
 
 _WIDEST_TYPES = ", union_by_name=true"
-_TESTED_AT_ONCE = 100
-"""Columns of a CSV whose kinds are counted in one reading: what a reading needs grows faster than their number."""
 _TESTED_AT_ONCE = 100
 """Columns of a CSV whose kinds are counted in one reading: what planning it takes grows with their square."""
 _FOLDERS = ", hive_partitioning=true, hive_types_autocast=false"

@@ -11,6 +11,7 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,10 @@ class Engine(ABC):
         chosen = ", ".join(cells)
         return f"SELECT {chosen}, COUNT(*) AS n FROM t GROUP BY {chosen}"  # noqa: S608 - cells are c0, c1, …
 
+    def there(self, cell: str) -> str:
+        """SQL of the numbers x of a cell that are not missing, in the order of rows; NaN among them is missing, too."""
+        return f"SELECT CAST({cell} AS DOUBLE) + 0.0 AS x FROM t WHERE {cell} IS NOT NULL"  # noqa: S608 - as above
+
     def block(self, sql: str, parameters: Sequence[Any]) -> dict[str, Any]:
         """The same, of few enough rows that the engine may hold them once more, where that is faster."""
         return self.arrays(sql, parameters)
@@ -58,6 +63,14 @@ class Engine(ABC):
     def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[[Floats], None]) -> None:
         """Give a query's only column, of doubles of which none is missing, to `take`, which it does not outlive."""
         take(np.asarray(self.block(sql, parameters)["x"], dtype=np.float64))
+
+    def held(self, cells: Sequence[str], rows: int) -> AbstractContextManager[None]:
+        """Inside, cells of a table of so many rows may be in memory, where reading them again and again takes longer.
+
+        Only these may be asked for then.
+        """
+        del cells, rows
+        return nullcontext()
 
     identity = ""
     """Tells this table from others of the same run, where what it answers is remembered; empty where it is not."""

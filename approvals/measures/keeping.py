@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,6 +202,12 @@ class Remembering(Engine):
 
     def rows_by(self, cells: Sequence[str]) -> str:
         return self._engine.rows_by(cells)
+
+    def there(self, cell: str) -> str:
+        return self._engine.there(cell)
+
+    def held(self, cells: Sequence[str], rows: int) -> AbstractContextManager[None]:
+        return self._engine.held(cells, rows)
 
     def fingerprint(self) -> str:
         return self._engine.fingerprint()

@@ -6,13 +6,14 @@ from typing import Literal
 
 Kind = Literal["number", "text", "boolean", "date", "other"]
 
-NUMBER = r"[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
-"""How a number is written in a text, as a regular expression."""
+NUMBER = r"[+-]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
+"""How a number is written in a text, as a regular expression; 01 is a code and not 1, and makes its column text."""
 _INTEGER = r"[+-]?[0-9]{1,38}"
 _LONG_INTEGER = r"[+-]?[0-9]{19,38}"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 TESTS = 6
 """How many counts `csv_tests` makes."""
+FLOATING = {"FLOAT", "DOUBLE"}
 _WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
 
 
@@ -48,7 +49,7 @@ def parquet_cell(cell: str, type_name: str) -> tuple[Kind, str]:
     """The kind of a cell of this SQL type, and the SQL that reads it with NaN and blank text as missing."""
     if type_name in _WHOLE_TYPES:
         return "number", cell
-    if type_name in {"FLOAT", "DOUBLE"} or type_name.startswith("DECIMAL"):
+    if type_name in FLOATING or type_name.startswith("DECIMAL"):
         number = f"CAST({cell} AS DOUBLE)"
         # Not by isnan: where a file's statistics name the least and the greatest number, which NaN is never among,
         # DuckDB takes it that there is none. And not by OR, which takes three times as long.

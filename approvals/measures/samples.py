@@ -310,6 +310,6 @@ def _rows_of(table: Table, column: str) -> str:
     if table.column(column).kind not in NUMBERS and table.missing()[column] < table.rows:
         raise TableError(
             f"The column “{column}” of “{table.name}” must hold numbers, but it does not in every row; "
-            "write them as 1234.5, without signs of thousands or per cent."
+            "write them as 1234.5, without signs of thousands or per cent and without zeros in front."
         )
     return f"SELECT CAST({table.cell(column)} AS DOUBLE) + 0.0 AS x FROM t"

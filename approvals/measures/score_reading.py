@@ -232,7 +232,7 @@ def _chosen(table: Table, score: str, label: str, positive: Value) -> Value:
     if table.column(score).kind not in {"number", "boolean"}:
         raise TableError(
             f"The score column “{score}” of “{table.name}” must hold numbers in every row; "
-            "write them as 1234.5, without signs of thousands or per cent."
+            "write them as 1234.5, without signs of thousands or per cent and without zeros in front."
         )
     return positive_level(label, table.levels(label), positive)
 

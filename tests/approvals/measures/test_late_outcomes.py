@@ -96,6 +96,14 @@ def test_keys_are_compared_as_people_write_them(table, tmp_path):
     assert outcomes(tmp_path, with_numbers, numbers, named=named) == ["red", "blue"]
 
 
+def test_a_key_that_begins_with_zero_is_not_that_without_it(table, tmp_path):
+    batch = table("b.csv", "id,score", "007,0.5", "7,0.5", "8,0.5")
+    deliveries = table("o.csv", "id,y", "007,red", "8,blue"), table("p.csv", "id,y", "7,green")
+    with joined(batch, deliveries, NAMED, ("id",), scratch=tmp_path) as path, open_table(path) as found:
+        pairs = dict(zip(found.texts("id"), found.texts("y"), strict=True))
+    assert pairs == {"007": "red", "7": "green", "8": "blue"}
+
+
 def test_outcomes_of_different_types_become_one_column(table, tmp_path):
     batch = table("b.csv", "id,score", "1,0.5", "2,0.5", "3,0.5")
     deliveries = (table("o.csv", "id,y", "1,true"), table("p.csv", "id,y", "2,0"), table("q.csv", "id,y", "3,1.0"))

@@ -4,6 +4,7 @@ import duckdb
 import numpy as np
 import pytest
 
+from approvals.measures.fairness import group_fairness
 from approvals.measures.labels import group_text
 from approvals.measures.quality import out_of_range
 from approvals.measures.score_reading import read_score_groups
@@ -73,6 +74,37 @@ def test_kinds_come_from_every_row(write_csv):
         "e": "other",
         "late": "text",
     }
+
+
+def test_a_column_with_a_code_that_begins_with_zero_stays_text(write_csv):
+    columns = {
+        "code": ["01", "1", "20"],
+        "signed": ["+01", "5", "6"],
+        "padded": ["00.50", "1.5", "2"],
+        "zeros": ["0", "00", "1"],
+        "number": ["0.5", "-0", "0e3"],
+        "whole": ["0", "10", "-20"],
+    }
+    with open_table(write_csv(list(columns), list(zip(*columns.values(), strict=True)))) as table:
+        assert [column.kind for column in table.columns] == ["text"] * 4 + ["number"] * 2
+        assert table.levels("code") == {"01": 1, "1": 1, "20": 1}
+        assert table.texts("zeros") == ["0", "00", "1"]
+        with pytest.raises(TableError, match="without zeros in front"):
+            table.numbers("padded")
+
+
+def test_codes_are_told_apart_as_groups_and_as_keys_like_those_of_parquet(write_csv, tmp_path):
+    rows = [["01" if i % 2 else "1", f"{i:04}", i % 3 % 2, i % 5 % 2] for i in range(12)]
+    path = write_csv(["g", "key", "y", "p"], rows)
+    texts = "types={'g': 'VARCHAR', 'key': 'VARCHAR'}"
+    other = parquet(tmp_path / "t.parquet", f"SELECT * FROM read_csv('{path}', {texts})")
+    for one in (path, other):
+        with open_table(one) as table:
+            [found] = group_fairness(table, label="y", prediction="p", attributes=[("g",)], draws=0, small_group=1)
+            assert {group.label: group.n for group in found.groups} == {"01": 6, "1": 6}
+            assert table.texts("key")[:2] == ["0000", "0001"]
+    with open_table(path) as table, open_table(other) as same:
+        assert table.shared_rows(same, "g", "key") == 12
 
 
 def test_missing_words_are_missing_but_none_is_a_category(write_csv):

@@ -102,6 +102,12 @@ def test_rows_keep_order_values_and_the_type_that_the_whole_table_has(tmp_path):
     assert types_of(tmp_path, "2026-02-01") == ["BIGINT", "DATE", "DOUBLE", "VARCHAR", "BLOB", "BOOLEAN"]
 
 
+def test_codes_keep_the_zeros_in_front(tmp_path):
+    parts_of(tmp_path, b"code,day\n01,2026-03-03\n1,2026-03-04\n7,2026-02-04\n")
+    assert [row[0] for row in rows_of(tmp_path, "2026-03-01")] == ["01", "1"]
+    assert rows_of(tmp_path, "2026-02-01")[0][0] == "7"
+
+
 def test_a_window_has_the_same_bytes_whatever_else_the_table_holds(tmp_path):
     march = csv_of("2026-03-05", "2026-03-04", "2026-03-05", "2026-03-06")
     header, rows = march.split(b"\n", 1)
