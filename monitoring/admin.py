@@ -41,6 +41,7 @@ from monitoring import (
 )
 from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict, Schedule
+from monitoring.outcome_coverage import joined_of
 from monitoring.silences import reads_batches
 from monitoring.standing import alarm_of
 from monitoring.version_state import outgrown_in_words
@@ -189,7 +190,8 @@ class BatchAdmin(VersionRecordAdmin):
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """What the monitors read in it."""
         rows = Reading.objects.filter(batch=row).select_related("monitor", "batch").order_by("pk")
-        return {"readings": [panels.reading_line(reading) for reading in rows]}
+        found = [panels.reading_line(reading) for reading in rows]
+        return {"readings": found, "refers_to": batches.refers_to(row), "outcomes": joined_of(row)}
 
     def get_urls(self) -> list[URLPattern]:
         """The upload and the download, before the stock addresses."""

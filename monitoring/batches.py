@@ -13,7 +13,7 @@ from django.utils import timezone
 from approvals import files, permissions, referring, refusals
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.reading import TableError, checked_format
-from approvals.measures.references import is_reference
+from approvals.measures.references import Reference, RelationReference, described, is_reference, read_reference
 from approvals.models import EvidenceKind, ModelVersion, StoredFile
 from approvals.stages import Role, Stage
 from monitoring import outcomes_in_use, references
@@ -147,6 +147,24 @@ def ending(row: Batch | OutcomeDelivery) -> str:
         return "parquet" if checked_format(row.file.path, None) == "parquet" else "csv"
     except (TableError, OSError):  # gone or damaged, which is said when it is opened
         return "csv"
+
+
+def refers_to(row: Batch) -> str:
+    """Where rows lie that the batch only refers to, and what was there when it was listed; empty if it holds them."""
+    reference = _reference(row)
+    return described(reference) if reference is not None else ""
+
+
+def is_a_relation(row: Batch) -> bool:
+    """Whether its rows are those of a database."""
+    return isinstance(_reference(row), RelationReference)
+
+
+def _reference(row: Batch) -> Reference | None:
+    try:
+        return read_reference(row.file.path, row.name) if is_reference(row.file.path) else None
+    except (TableError, OSError):  # gone or damaged, which is said when it is opened
+        return None
 
 
 def may_deliver(user: User, version: ModelVersion) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from django.conf import settings
+
 from approvals import referring
 from approvals.checks.base import Input
 from approvals.measures.reading import TableError
@@ -13,7 +15,7 @@ from approvals.models import ModelVersion
 from approvals.sandbox import JobDescription, SandboxError
 from monitoring import batch_facts, outcomes_in_use, references
 from monitoring.models import Batch, Matching, OutcomeDelivery, Reading
-from monitoring.monitors._late_outcomes import EARLIER, numbered
+from monitoring.monitors._late_outcomes import EARLIER, SECONDS_FACT, numbered
 from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE, MonitorKind
 
 SEED = 20_240_613
@@ -77,9 +79,6 @@ def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
         except SandboxError as error:
             troubles[str(batch.pk)] = error.sentence
             continue
-        if table is not None and table.is_relation:
-            troubles[str(batch.pk)] = f"“{batch.name}” is a table of a database, to which no outcomes are joined."
-            continue
         approved = references.of_batch(batch)
         if references.joins(approved) != joined:
             troubles[str(batch.pk)] = f"“{batch.name}” came when another key or outcome column was declared."
@@ -92,7 +91,8 @@ def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
             details=approved.details if approved is not None else {},
             table=table,
         )
-    return JobDescription(inputs=inputs, seed=SEED), troubles
+    facts = {SECONDS_FACT: settings.CHECK_SECONDS / 3}
+    return JobDescription(inputs=inputs, facts=facts, seed=SEED), troubles
 
 
 def _delivery(delivery: OutcomeDelivery, kind: str) -> Input:

@@ -1,4 +1,4 @@
-"""How much is known of each batch: the share of its rows with an outcome, and how old the batch is. Reads only."""
+"""How much is known of each batch, how old it is, and what each delivery was joined to. Reads only."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 from approvals.measures.values import Measure
 from approvals.models import ModelVersion
 from monitoring import monitors
-from monitoring.models import Batch, Reading, ReadingVerdict
+from monitoring.batches import refers_to
+from monitoring.models import Batch, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.monitors._outcomes import LABELLED
+from monitoring.outcomes_in_use import outcomes_of
 from monitoring.silences import ENDED
 
 
@@ -54,6 +56,50 @@ def coverage(version: ModelVersion, *, now: datetime) -> list[CoverageLine]:
             found[row.batch_id] = max(counted, found.get(row.batch_id, (0, 0)))
     batches = Batch.objects.filter(version=version).order_by("-window_end", "-pk")
     return [_line(batch, found.get(batch.pk), now) for batch in batches]
+
+
+@dataclass(frozen=True)
+class JoinedLine:
+    """One delivery beside one batch: rows of it, how many got an outcome, and how many had another one before.
+
+    All three are None where the batch was not looked at. `place` is where its rows lie, if it only refers to them.
+    """
+
+    batch: Batch
+    delivery: OutcomeDelivery
+    place: str
+    rows: int | None = None
+    matched: int | None = None
+    contradicted: int | None = None
+
+
+MOST_LINES = 100
+"""Of a page; the newest windows."""
+
+
+def joined_to(delivery: OutcomeDelivery) -> list[JoinedLine]:
+    """The batches that a delivery has outcomes for, or was not set beside, the latest window first."""
+    numbers = delivery.matching.numbers
+    touched = [int(key) for key, one in numbers.get("batches", {}).items() if one["matched"]]
+    rows = Batch.objects.filter(pk__in=[*touched, *(int(key) for key in numbers.get("troubles", {}))])
+    chosen = rows.select_related("file").order_by("-window_end", "-pk")[:MOST_LINES]
+    return [_joined(delivery, batch) for batch in chosen]
+
+
+def joined_of(batch: Batch) -> list[JoinedLine]:
+    """The deliveries in use that have outcomes for a batch, or were not set beside it, in the order they came."""
+    found = [_joined(one, batch) for one in outcomes_of(batch) if _says(one, batch)]
+    return found[-MOST_LINES:]
+
+
+def _says(delivery: OutcomeDelivery, batch: Batch) -> bool:
+    numbers = delivery.matching.numbers
+    return any(str(batch.pk) in numbers.get(part, {}) for part in ("batches", "troubles"))
+
+
+def _joined(delivery: OutcomeDelivery, batch: Batch) -> JoinedLine:
+    counted = delivery.matching.numbers.get("batches", {}).get(str(batch.pk), {})
+    return JoinedLine(batch, delivery, refers_to(batch), **counted)
 
 
 def _line(batch: Batch, counted: tuple[int, int] | None, now: datetime) -> CoverageLine:

@@ -18,7 +18,7 @@ from approvals.admin.records import VersionRecordAdmin
 from approvals.models.checks import RunStatus
 from monitoring import batches, outcomes
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery
-from monitoring.outcome_coverage import coverage
+from monitoring.outcome_coverage import MOST_LINES, coverage, joined_to
 
 TONES = {MatchVerdict.IN_USE: "ok", MatchVerdict.NOT_COMPUTABLE: "unknown", MatchVerdict.ERROR: "bad"}
 
@@ -45,7 +45,7 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """What became of it."""
         word, tone = state_of(row.matching)
-        return {"matching": row.matching, "state": word, "tone": tone}
+        return {"matching": row.matching, "state": word, "tone": tone, "joined": joined_to(row), "most": MOST_LINES}
 
     def get_urls(self) -> list[URLPattern]:
         """The page of a version's outcomes, the upload and the download, before the stock addresses."""
@@ -124,7 +124,6 @@ def of_version(request: HttpRequest, version_id: int) -> HttpResponse:
         "version": version,
         "coverage": coverage(version, now=timezone.now()),
         "deliveries": [(row, *state_of(row.matching)) for row in rows],
-        "why_not": outcomes.why_not_joined(version),
         "may_deliver": version.stage in batches.DEPLOYED and batches.may_deliver(user, version),
     }
     return render(request, "monitoring/outcomes.html", context)

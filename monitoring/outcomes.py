@@ -17,8 +17,6 @@ from django.utils import timezone
 
 from approvals import files, kept_results, permissions, referring, refusals
 from approvals.events import Event as ApprovalsEvent
-from approvals.measures.reading import TableError
-from approvals.measures.references import RelationReference, is_reference, read_reference
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.sandbox import SandboxError
@@ -26,7 +24,7 @@ from approvals.stages import Role
 from monitoring import inputs, leases
 from monitoring.batches import declared, require_may_deliver
 from monitoring.events import Event
-from monitoring.models import Batch, BatchSource, Matching, MatchVerdict, OutcomeDelivery
+from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery
 from monitoring.monitors._late_outcomes import OutcomeMatching
 from monitoring.outcomes_in_use import may_match, order_readings
 from portal import access_tokens, hints, ledger, notify
@@ -114,32 +112,6 @@ def opened(*, delivery_id: int, actor: User) -> BinaryIO:
     return found
 
 
-def why_not_joined(version: ModelVersion) -> str:
-    """Why later outcomes would reach no row of this version: its batches lie in a database; empty where they would.
-
-    A relation is read row by row of what it held when it was listed; outcomes are joined to files only.
-    """
-    taken_from = BatchSource.objects.filter(version=version, ended_at__isnull=True).first()
-    rows = Batch.objects.filter(version=version).select_related("file").order_by("-pk")
-    if not all(map(is_a_relation, rows)) or not (taken_from or rows.exists()):
-        return ""
-    where = f" ({taken_from})" if taken_from is not None else ""
-    return (
-        f"The batches of this version are rows of a database{where}, to which outcomes are not joined afterwards: "
-        "bring them in the label column of the relation and take its windows then, or deliver batches as files."
-    )
-
-
-def is_a_relation(batch: Batch) -> bool:
-    """Whether a batch is a reference to rows of a database. Bytes that are gone are said where they are read."""
-    try:
-        return is_reference(batch.file.path) and isinstance(
-            read_reference(batch.file.path, batch.name), RelationReference
-        )
-    except (OSError, TableError):
-        return False
-
-
 def _columns(version: ModelVersion) -> dict[str, Any]:
     """The key and the outcome as declared at approval, which a delivery must have."""
     said = declared(version)
@@ -148,8 +120,6 @@ def _columns(version: ModelVersion) -> dict[str, Any]:
             "No key column was declared for the evaluation table at approval, so outcomes cannot be joined to rows; "
             "deliver them in the label column of the batch."
         )
-    if sentence := why_not_joined(version):
-        raise Refused(sentence)
     return {name: said[name] for name in ("label", "key")}
 
 
@@ -189,20 +159,21 @@ def _waits_for_another(row: Matching) -> bool:
 
 def _in_words(numbers: dict[str, Any]) -> list[str]:
     matched = {number: one for number, one in numbers["batches"].items() if one["matched"]}
+    troubles = list(numbers["troubles"].values())
     rows = sum(one["matched"] for one in matched.values())
     found = [
         f"Keys with an outcome: {numbers['keys']:,}.",
         f"Rows that have one of them: {rows:,}, in {len(matched):,} of the batches.",
     ]
     for count, words in (
-        (numbers["unmatched"], "Keys that are in no batch so far"),
+        (numbers["unmatched"], f"Keys that are in no batch {'that was looked at' if troubles else 'so far'}"),
         (numbers["without_key"], "Rows without a key, which are not used"),
         (numbers["without_outcome"], "Rows with a key and no outcome yet"),
         (numbers["repeated"], "Rows that say the same of a key again"),
     ):
         if count:
             found.append(f"{words}: {count:,}.")
-    return [*found, *numbers["troubles"].values()]
+    return [*found, *troubles]
 
 
 def finish(

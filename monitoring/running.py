@@ -25,7 +25,7 @@ from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.sandbox import SandboxError
 from monitoring import consequences, inputs, leases, monitors, standing
-from monitoring.batches import READ_TASK
+from monitoring.batches import READ_TASK, is_a_relation
 from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
 from monitoring.monitors.base import MonitorKind
@@ -133,11 +133,16 @@ def _judged(row: Reading, token: uuid.UUID, kind: type[MonitorKind], measured: M
 
 
 def _outcomes_in_words(row: Reading) -> list[str]:
-    return [
+    found = [
         f"Outcomes of “{entry['name']}”{' as a correction' if entry['corrects'] else ''}, SHA-256 {entry['sha256']}, "
         "joined by key."
         for entry in row.outcomes
     ]
+    if found and row.batch is not None and is_a_relation(row.batch):
+        found.append(
+            "For that the columns that are needed were copied out of the state that was measured, and deleted."
+        )
+    return found
 
 
 def _limits(kind: type[MonitorKind], given: dict[str, Any]) -> Any:

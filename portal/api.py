@@ -6,22 +6,21 @@ Apps add their routers. There is no session here, so that no other site can act 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
 
 from portal import access_tokens
 from portal.access_tokens import NotIdentified, TooManyTries
 from portal.errors import BadInput, DomainError, NotPermitted, Unavailable
 from portal.models import AccessToken
+from portal.problems import NOT_FOUND, problem, too_much
 
-MEDIA_TYPE = "application/problem+json"
 NO_TOKEN = "Send a token: “Authorization: Bearer …”. Make one under “Access tokens” in the portal."  # noqa: S105
-NOT_FOUND = "There is nothing at this address, or nothing that you may see."
 
 
 class TokenAuth(HttpBearer):
@@ -61,12 +60,6 @@ def token_of(request: HttpRequest) -> AccessToken:
 def schema(_request: HttpRequest) -> HttpResponse:
     """The OpenAPI description of every address, for people who are signed in."""
     return JsonResponse(api.get_openapi_schema(path_prefix="/api/v1/"))
-
-
-def problem(status: int, sentence: str, *, code: str, **extra: Any) -> HttpResponse:
-    """A problem document."""
-    said = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": sentence}
-    return JsonResponse({**said, "code": code, **extra}, status=status, content_type=MEDIA_TYPE)
 
 
 def status_of(error: DomainError) -> int:
@@ -109,3 +102,15 @@ def _not_understood(_request: HttpRequest, error: ValidationError) -> HttpRespon
     found = [(str(item["loc"][-1]), str(item["msg"])) for item in error.errors]
     sentence = " ".join(f"{name}: {message}." for name, message in found)
     return problem(422, sentence, code="bad-input", field=found[0][0] if found else None)
+
+
+@api.exception_handler(HttpError)
+def _not_readable(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    return problem(error.status_code, "The portal could not read what was sent.", code="not-understood")
+
+
+@api.exception_handler(RequestDataTooBig)
+@api.exception_handler(TooManyFieldsSent)
+@api.exception_handler(TooManyFilesSent)
+def _too_much(_request: HttpRequest, error: RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent) -> HttpResponse:
+    return too_much(error)

@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.urls import path, re_path
 from django.views.decorators.http import require_safe
 
 from portal.api import api, schema
+from portal.problems import unknown
 
 
 @require_safe
@@ -17,7 +18,9 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("api/openapi.json", admin.site.admin_view(schema), name="openapi"),
+    path("api/v1/", unknown),
     path("api/v1/", api.urls),
+    re_path(r"^api/", unknown),
     path("", admin.site.urls),
 ]
 

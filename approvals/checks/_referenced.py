@@ -51,8 +51,11 @@ def start_engines(relations: Iterable[Referenced]) -> str:
         return ""
     from approvals.measures.spark_engine import start  # noqa: PLC0415  (few installations have it)
 
-    for url in urls:
-        start(url)
+    try:
+        for url in urls:
+            start(url)
+    except TableError:  # said in a sentence about the table where it is opened; other tables are measured
+        return "Spark could not be started or reached."
     return "Spark's own program ran beside the check, without the check's limits."
 
 

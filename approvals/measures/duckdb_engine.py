@@ -160,10 +160,21 @@ class Workbench:
         with _sentences(about):
             return self._connection.execute(sql).fetchall()
 
-    def write(self, cells: Mapping[str, str], rows: str, path: Path, *, about: str) -> None:
-        """Cells of rows, by the names of their columns, as a Parquet file in the scratch folder."""
+    def write(self, cells: Mapping[str, str], rows: str, path: Path, *, about: str) -> int:
+        """Cells of rows, by the names of their columns, as a Parquet file in the scratch folder. Gives the rows."""
         chosen = ", ".join(f"{cell} AS {_quoted(name)}" for name, cell in cells.items())
-        self.run(f"COPY (SELECT {chosen} FROM {rows}) TO {_literal(str(path))} (FORMAT parquet)", about=about)
+        found = self.run(f"COPY (SELECT {chosen} FROM {rows}) TO {_literal(str(path))} (FORMAT parquet)", about=about)
+        return int(found[0][0])
+
+    def write_lines(self, lines: Path, cells: Mapping[str, str], path: Path, *, about: str) -> int:
+        """The same of lines as `Engine.copy_lines` gives them, in a file of the scratch folder: cells of c0, c1, …"""
+        names = ", ".join(f"'{name}': 'VARCHAR'" for name in ("line", *(f"c{place}" for place in range(len(cells)))))
+        read = (
+            f"read_csv({_literal(str(lines))}, auto_detect=false, header=false, compression='none', delim=',', "
+            f"quote='\"', escape='\"', nullstr='', columns={{{names}}}, strict_mode=true, null_padding=false, "
+            f"ignore_errors=false{_NO_FOLDERS})"
+        )
+        return self.write(cells, read, path, about=about)
 
     def close(self) -> None:
         """Give up all relations."""

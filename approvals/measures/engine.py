@@ -30,6 +30,14 @@ class Column:
     kind: Kind
 
 
+@dataclass(frozen=True)
+class Copying:
+    """A column that is copied, by its place; `as_written` with every digit of its numbers, as text."""
+
+    place: int
+    as_written: bool = False
+
+
 class Engine(ABC):
     """Holds one table. Whatever goes wrong with it becomes a TableError with a sentence."""
 
@@ -78,6 +86,23 @@ class Engine(ABC):
     """Whether everything that is asked while the table is open is answered from the same state of it."""
     of_system = False
     """Whether the relation belongs to the database's own catalogue, which may hold what is no table for models."""
+
+    def exact_numbers(self, place: int) -> bool:
+        """Whether a column holds numbers of more digits than a double has, which `Copying.as_written` keeps."""
+        del place
+        return False
+
+    def whole_numbers(self, place: int) -> bool:
+        """Whether a column of numbers holds whole ones of 64 bits, by its type."""
+        del place
+        return False
+
+    def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
+        """Give every row to `take` as lines of CSV in UTF-8, several at a time: a 1, then these columns.
+
+        A missing value is an empty cell. Nothing is written where the table lies. TableError if it cannot.
+        """
+        raise TableError("Only tables of connections are copied; files are read where they lie.")
 
     def fingerprint(self) -> str:
         """What every row and column holds, as one short text that no order of rows changes. TableError if it cannot.

@@ -1,7 +1,8 @@
 """Outcomes that come after the rows they belong to, joined by key. Contradictions are found here, never settled.
 
 A later delivery replaces what an earlier one said only if it says that it corrects. Keys are compared as people write
-them: 7 and 7.0 are one key, 007 is another where the column is text. Only tables in files are joined.
+them: 7 and 7.0 are one key, 007 is another where the column is text. Only tables in files are joined; a relation is
+copied first (`relation_copies`).
 """
 # ruff: noqa: S608 - the SQL below is made of our own templates, c0, c1, … and numbers only
 
@@ -97,7 +98,7 @@ class Matcher:
         _require(found, (*self._named.key, *columns), batch.name)
         own, hashes = _own(found, self._named.label), _hashes(found, self._named.key)
         outcome = "y"
-        if own is not None and own[1] != "other":
+        if own is not None and own[1] != "other" and self._has_any(own, batch):
             self._require_own(batch, own, hashes)
             outcome = f"COALESCE(y, {own[0]})" if own[1] == kind else f"COALESCE(said, {_said(own)})"
         wanted = {*columns, *also} - {self._named.label}
@@ -105,6 +106,10 @@ class Matcher:
         cells = {column.name: f"b.c{place}" for place, column in chosen} | {self._named.label: outcome}
         rows = f"(SELECT *, {hashes} FROM b) AS b LEFT JOIN late USING (h, g)"
         self._bench.write(cells, rows, path, about=batch.name)
+
+    def _has_any(self, own: tuple[str, Kind], batch: Files) -> bool:
+        """Whether the batch itself has an outcome: a column of text without any would make text of numbers."""
+        return bool(self._bench.run(f"SELECT COUNT({own[0]}) > 0 FROM b", about=batch.name)[0][0])
 
     def _require_own(self, batch: Files, own: tuple[str, Kind], hashes: str) -> None:
         contradicted = self._bench.run(

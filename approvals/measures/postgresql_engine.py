@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from approvals.measures.engine import Column, Engine, column_array, fingerprint_of, said
+from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import Kind
 from approvals.measures.reading import TableError, UnreachableError, check_names
 from approvals.measures.references import Window
@@ -34,6 +34,8 @@ _SETTINGS = (
     "SET LOCAL max_parallel_workers_per_gather = 0",
 )
 _NUMBERS = {"int2", "int4", "int8", "float4", "float8", "numeric"}
+_WHOLE = {"smallint", "integer", "bigint"}
+_LINES = "(FORMAT csv, ENCODING 'UTF8')"
 _FRACTIONS = {"float4", "float8", "numeric"}
 _DATES = {"date", "timestamp", "timestamptz"}
 _TEXTS = {"text", "varchar", "bpchar", "char", "name"}
@@ -49,9 +51,14 @@ class _Raw:
     columns: tuple[tuple[str, str], ...]
 
     @property
-    def cells(self) -> str:
+    def names(self) -> list[str]:
         """Every column, quoted."""
-        return ", ".join('s."' + name.replace('"', '""') + '"' for name, _ in self.columns)
+        return ['s."' + name.replace('"', '""') + '"' for name, _ in self.columns]
+
+    @property
+    def cells(self) -> str:
+        """All of them."""
+        return ", ".join(self.names)
 
 
 class PostgreSQLEngine(Engine):
@@ -66,14 +73,16 @@ class PostgreSQLEngine(Engine):
         relation: str,
         raw: _Raw,
         *,
+        cells: Sequence[str],
         booleans: frozenset[str],
         of_system: bool,
     ) -> None:
-        """`booleans` are the cells that hold such."""
+        """`cells` is the SQL that reads each column of the raw relation; `booleans` are those that hold such."""
         self._connection = connection
         self._name = name
         self._relation = relation.replace("%", "%%")
         self._raw = raw
+        self._cells = cells
         self._booleans = booleans
         self.of_system = of_system
 
@@ -93,6 +102,27 @@ class PostgreSQLEngine(Engine):
             f'FROM (SELECT CAST(ROW({self._raw.cells}) AS TEXT) COLLATE "C" AS r FROM {self._raw.relation} AS s) AS q'
         )
         return fingerprint_of("postgresql", self._raw.columns, self._asked(asked.replace("%", "%%"), [])[1][0])
+
+    def exact_numbers(self, place: int) -> bool:
+        return self._raw.columns[place][1].startswith("numeric")
+
+    def whole_numbers(self, place: int) -> bool:
+        return self._raw.columns[place][1] in _WHOLE
+
+    def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
+        names = self._raw.names
+        cells = [f"CAST({names[one.place]} AS TEXT)" if one.as_written else self._cells[one.place] for one in copied]
+        asked = f"COPY (SELECT 1, {', '.join(cells)} FROM {self._raw.relation} AS s) TO STDOUT {_LINES}"
+        try:
+            with (
+                self._connection.transaction(),
+                self._connection.cursor() as cursor,
+                cursor.copy(asked.encode()) as lines,
+            ):
+                for line in lines:  # libpq gives whole rows
+                    take(bytes(line))
+        except psycopg.Error as error:
+            raise TableError(f"PostgreSQL does not answer about “{self._name}”: {said(error)}") from error
 
     def close(self) -> None:
         self._connection.close()
@@ -149,13 +179,14 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
         raise TableError(f"The table “{relation}” has no column “{window.column}” of dates or times.")
     check_names(relation, tuple(name for name, _ in described))
     columns, cells = [], []
-    for position, (name, type_name) in enumerate(described):
+    for name, type_name in described:
         kind, cell = _cell(sql.Identifier(name).as_string(connection), type_name)
         columns.append(Column(name, kind))
-        cells.append(f"{cell} AS c{position}")
-    rows = f"SELECT {', '.join(cells)} FROM {raw.relation} AS s"
+        cells.append(cell)
+    named = ", ".join(f"{cell} AS c{position}" for position, cell in enumerate(cells))
+    rows = f"SELECT {named} FROM {raw.relation} AS s"
     booleans = frozenset(f"c{position}" for position, column in enumerate(columns) if column.kind == "boolean")
-    engine = PostgreSQLEngine(connection, relation, rows, raw, booleans=booleans, of_system=of_system)
+    engine = PostgreSQLEngine(connection, relation, rows, raw, cells=cells, booleans=booleans, of_system=of_system)
     return engine, tuple(columns)
 
 

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from approvals.measures.engine import Column, Engine, column_array, fingerprint_of, said
+from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import Kind
 from approvals.measures.reading import TableError, UnreachableError, check_names
 from approvals.measures.references import Window
@@ -19,6 +21,7 @@ LOCAL = "spark-local://"
 _NUMBERS = {"tinyint", "smallint", "int", "bigint"}
 _FRACTIONS = ("float", "double", "decimal")
 _TEXTS = ("string", "varchar", "char")
+_ROWS_AT_ONCE = 10_000
 _SYSTEM = {"system", "information_schema"}
 
 
@@ -33,7 +36,9 @@ class SparkEngine(Engine):
         self._rows = rows.persist()
         self._name = name
         self._view = f"measured_{uuid4().hex}"
-        self._relation = f"SELECT {', '.join(cells)} FROM {self._view}"
+        named = ", ".join(f"{cell} AS c{position}" for position, cell in enumerate(cells))
+        self._relation = f"SELECT {named} FROM {self._view}"
+        self._cells = cells
         self._rows.createOrReplaceTempView(self._view)
         self.of_system = any(part in _SYSTEM for part in name.lower().split(".")[:-1])
 
@@ -56,6 +61,22 @@ class SparkEngine(Engine):
         rows = answer.collect()
         columns = zip(*rows, strict=True) if rows else [()] * len(answer.columns)
         return {name: column_array(values) for name, values in zip(answer.columns, columns, strict=True)}
+
+    def exact_numbers(self, place: int) -> bool:
+        return bool(self._rows.dtypes[place][1].startswith("decimal"))
+
+    def whole_numbers(self, place: int) -> bool:
+        return self._rows.dtypes[place][1] in _NUMBERS
+
+    def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
+        names = [f"`{name.replace('`', '``')}`" for name in self._rows.columns]
+        cells = [f"CAST({names[one.place]} AS STRING)" if one.as_written else self._cells[one.place] for one in copied]
+        answer = _asked(self._session, f"SELECT 1, {', '.join(cells)} FROM {self._view}", self._name, {})
+        rows = _iterated(answer, self._name)
+        while block := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+            lines = io.StringIO(newline="")
+            csv.writer(lines, lineterminator="\n").writerows(block)
+            take(lines.getvalue().encode())
 
     def close(self) -> None:
         self._session.catalog.dropTempView(self._view)
@@ -86,10 +107,10 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[SparkEn
         raise TableError(f"The table “{relation}” has no column “{window.column}” of dates or times.")
     check_names(relation, tuple(name for name, _ in schema))
     columns, cells = [], []
-    for position, (name, type_name) in enumerate(schema):
+    for name, type_name in schema:
         kind, cell = _cell(f"`{name.replace('`', '``')}`", type_name)
         columns.append(Column(name, kind))
-        cells.append(f"{cell} AS c{position}")
+        cells.append(cell)
     rows = _asked(session, f"SELECT * FROM {quoted}{_within(window)}", relation, {})
     return SparkEngine(session, rows, relation, cells), tuple(columns)
 
@@ -124,6 +145,16 @@ def _asked(session: Any, sql: str, name: str, parameters: dict[str, Any]) -> Any
 
     try:
         return session.sql(sql, args=parameters) if parameters else session.sql(sql)
+    except PySparkException as error:
+        raise TableError(f"Spark does not answer about “{name}”: {said(error)}") from error
+
+
+def _iterated(answer: Any, name: str) -> Iterator[Any]:
+    """Rows one after the other; Spark hands over one partition at a time."""
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    try:
+        yield from answer.toLocalIterator()
     except PySparkException as error:
         raise TableError(f"Spark does not answer about “{name}”: {said(error)}") from error
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,9 +15,13 @@ from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement,
 from approvals.measures.late_outcomes import BatchMatch, Contradiction, Examined, Files, Named, joined, matcher
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import confirm_unchanged, unsaid, verify
+from approvals.measures.relation_copies import copied
 from monitoring.monitors.base import BATCH, OUTCOMES
 
 EARLIER = "earlier"
+SECONDS_FACT = "seconds"
+"""How long relations may be looked at, one after the other; the outcomes of the rest are joined when they are read."""
+WHEN_READ = "its outcomes are joined when it is read."
 
 
 def numbered(kind: str, number: int) -> str:
@@ -40,7 +45,10 @@ def with_outcomes(batch: Input, deliveries: Sequence[Input], declared: Declarati
     asked = set(_texts_in(vars(job.parameters))) if job.parameters is not None else set()
     digest = hashlib.sha256(" ".join(piece.sha256 for piece in (batch, *deliveries)).encode()).hexdigest()
     try:
-        with joined(_files(batch), late, named, columns, scratch=job.work, also=asked) as path:
+        with (
+            _readable(batch, named, {*columns, *asked}, job.work) as rows,
+            joined(rows, late, named, columns, scratch=job.work, also=asked) as path,
+        ):
             yield replace(batch, path=path, table=None, sha256=digest)
     except TableError as error:
         raise CheckInputError(error.sentence) from error
@@ -66,15 +74,23 @@ def _texts_in(value: Any) -> Iterator[str]:
             yield from _texts_in(inner)
 
 
+@contextmanager
+def _readable(batch: Input, named: Named, columns: Collection[str], scratch: Path) -> Iterator[Files]:
+    """The files of a batch; of one that is a relation these columns, copied in the state that was listed."""
+    if batch.table is None or not batch.table.is_relation:
+        yield _files(batch)
+        return
+    wanted = {*columns, *named.key, named.label}
+    with copied(batch.table, wanted, exact=named.key, name=batch.name, scratch=scratch) as (folder, files):
+        yield Files(batch.name, folder, files)
+
+
 def _files(piece: Input) -> Files:
     corrects = bool(piece.details.get("corrects"))
     if piece.table is None:
         return Files(piece.name, piece.path, corrects=corrects)
     if piece.table.is_relation:
-        raise CheckInputError(
-            f"{piece.name} is a table of a database; outcomes are joined to tables in files only. Bring its outcomes "
-            "in the label column of a new batch."
-        )
+        raise CheckInputError(f"{piece.name} is a relation, and outcomes are joined from files only.")
     return Files(piece.name, Path(piece.table.target), piece.table.paths, corrects=corrects)
 
 
@@ -87,7 +103,7 @@ class OutcomeMatching(Check):
     """Which rows of which batches a delivery has outcomes for, in `details`. No check of a policy."""
 
     title = "Matching of outcomes"
-    version = "1"
+    version = "2"
     inputs = (OUTCOMES,)
     hashes_inputs_itself = True
     Parameters = Nothing
@@ -97,19 +113,24 @@ class OutcomeMatching(Check):
         delivery, earlier, batches = job.input(OUTCOMES), several(job, EARLIER), several(job, BATCH)
         declared = declaration_of(delivery, kinds=("binary", "multiclass", "regression"))
         pieces = [delivery, *(piece for _, piece in earlier)]
+        until = time.monotonic() + float(job.facts.get(SECONDS_FACT, 0))
         try:
             for piece in pieces:
                 _verified(piece)
             named, said = Named(declared.key, declared.label), [_files(piece) for piece in pieces]
-            readable = [*said, *(_files(piece) for _, piece in batches)]
+            readable = [*said, *(_files(piece) for _, piece in batches if not _is_relation(piece))]
             with matcher(readable, named, scratch=job.work) as prepared:
                 found = prepared.examine(said[0], said[1:])
                 troubles = {}
-                for place, (number, piece) in enumerate(batches):
+                for place, (number, piece) in enumerate(_in_turn(batches)):
                     report(place / len(batches), f"Looking at batch {place + 1:,} of {len(batches):,}")
+                    if _is_relation(piece) and time.monotonic() > until:
+                        troubles[number] = f"“{piece.name}” was not looked at yet; {WHEN_READ}"
+                        continue
                     try:
                         _verified(piece)
-                        found.batches[number] = prepared.match(_files(piece), f"b{place}")
+                        with _readable(piece, named, (), job.work) as rows:
+                            found.batches[number] = prepared.match(rows, f"b{place}")
                     except Contradiction:
                         raise
                     except TableError as error:
@@ -121,6 +142,16 @@ class OutcomeMatching(Check):
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         raise NotImplementedError("What follows from a delivery is no verdict of a policy.")
+
+
+def _is_relation(piece: Input) -> bool:
+    return piece.table is not None and piece.table.is_relation
+
+
+def _in_turn(batches: list[tuple[str, Input]]) -> list[tuple[str, Input]]:
+    """Files first, which are near; then relations, the newest first, because outcomes are mostly of these."""
+    near = [one for one in batches if not _is_relation(one[1])]
+    return [*near, *(one for one in reversed(batches) if _is_relation(one[1]))]
 
 
 def _verified(piece: Input) -> None:

@@ -18,7 +18,7 @@ from monitoring.source_windows import windows_over
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from portal.table_places import TablePlace
-from tests.monitoring.deliveries import WAITING, as_csv, deliver, report, rows_of, unlabelled
+from tests.monitoring.deliveries import WAITING, as_csv, deliver, match, read_waiting, report, rows_of, unlabelled
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
@@ -173,24 +173,26 @@ def test_a_source_does_not_begin_so_long_ago_that_it_orders_thousands_of_windows
     assert sources.order_due(now=NOW) == 2
 
 
-def test_outcomes_that_would_reach_no_row_are_refused_where_they_are_entered(client, cast, version):
+def test_outcomes_of_rows_of_a_database_are_taken_and_what_could_not_be_looked_at_is_said(client, cast, version):
+    """A connection that does not answer takes no delivery back, and its batch is never calm."""
     rows = rows_of("a")
-    content = as_csv(rows, "id", "y_true")
-    source = declare(cast, version)
-    with pytest.raises(Refused, match=r"rows of a database \(public.scores of warehouse\)"):
-        report(cast, version, content)
-    client.force_login(cast.submitter, backend=BACKEND)
-    page = reverse("admin:monitoring_outcomedelivery_version", args=[version.pk])
-    link = reverse("admin:monitoring_outcomedelivery_deliver", args=[version.pk])
-    found = client.get(page).content.decode()
-    assert ("outcomes are not joined afterwards" in found, link in found) == (True, False)
-    sources.end(source_id=source.pk, actor=cast.submitter)
-    relation = references.RelationReference("warehouse", "public.scores", 3, "postgresql-1:" + "0" * 64)
+    relation = references.RelationReference("warehouse", "public.scores", 200, "postgresql-1:" + "0" * 64)
     with files.incoming(io.BytesIO(references.document(relation))) as upload, transaction.atomic():
         march = (date(2026, 3, 1), date(2026, 3, 31))
-        batches.keep(version, cast.submitter, upload, said=("March", ""), window=march, token=None, now=NOW)
-    with pytest.raises(Refused, match="rows of a database, to which"):
-        report(cast, version, content)
-    deliver(cast, version, unlabelled(rows))
-    assert link in client.get(page).content.decode()
-    assert report(cast, version, content).pk
+        batch = batches.keep(version, cast.submitter, upload, said=("March", ""), window=march, token=None, now=NOW)
+    deliver(cast, version, unlabelled(rows), name="In a file")
+    found = match(report(cast, version, as_csv(rows, "id", "y_true")))
+    assert found.verdict == "in_use"
+    said = "“March” was not looked at: The connection “warehouse” does not answer; tell an administrator."
+    assert found.sentences[-1] == said
+    reading = read_waiting(batch)
+    assert (reading.verdict, len(reading.outcomes)) == ("not_computable", 1)
+    assert "topsecret" not in json.dumps([found.sentences, found.numbers, found.log, reading.sentences, reading.log])
+    client.force_login(cast.submitter, backend=BACKEND)
+    page = client.get(found.delivery.get_absolute_url()).content.decode()
+    assert "not looked at: joined when the batch is read" in page
+    assert "the relation public.scores of the connection “warehouse”, 200 rows" in page
+    assert "<td>200</td><td>200</td><td>0</td>" in page
+    page = client.get(reverse("admin:monitoring_batch_change", args=[batch.pk])).content.decode()
+    assert "It refers to the relation public.scores" in page
+    assert found.delivery.file.sha256 in page

@@ -1,0 +1,270 @@
+"""Outcomes joined to batches that are relations of real engines: what is refused first, then the numbers of a file."""
+
+import io
+import os
+from datetime import date
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+
+from approvals import listing
+from approvals.measures.late_outcomes import Contradiction, Files, Named, joined, matcher
+from approvals.measures.reading import TableError
+from approvals.measures.referenced import listed_relation
+from approvals.measures.references import Referenced, RelationReference
+from approvals.measures.relation_copies import copied
+from approvals.measures.tables import open_table
+from monitoring import batches, running
+from monitoring.models import Reading
+from portal.table_places import TablePlace
+from tests.engines.conftest import REFERENCE
+from tests.monitoring.conftest import deploy
+from tests.monitoring.deliveries import (
+    OCTOBER,
+    as_csv,
+    deliver,
+    match,
+    read_waiting,
+    report,
+    rows_of,
+    unlabelled,
+    wrong,
+)
+
+__all__ = ["deploy"]
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+MONITORS = [
+    {"monitor": "performance", "thresholds": {"min_roc_auc": 0.7}, "severity": "high", "parameters": {"draws": 50}},
+    {"monitor": "calibration", "thresholds": {"max_brier": 0.5}, "severity": "high"},
+    {"monitor": "fairness", "thresholds": {"min_selection_ratio": 0.1}, "severity": "high"},
+]
+WINDOW = (date(2026, 9, 1), date(2026, 9, 30))
+
+
+@pytest.fixture
+def warehouse(settings):
+    url = os.environ["DATABASE_URL"]
+    settings.TABLE_CONNECTIONS = {"warehouse": TablePlace(url)}
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP TABLE IF EXISTS public.met")
+        connection.execute(
+            "CREATE TABLE public.met (id TEXT, sex TEXT, age_group TEXT, amount INT, y_score FLOAT8, y_pred INT, "
+            '"an%y, ""x""" NUMERIC)'
+        )
+        with connection.cursor().copy("COPY public.met FROM STDIN") as copy:
+            for row in rows_of("a"):
+                copy.write_row([row[name] for name in ("id", "sex", "age_group", "amount", "y_score", "y_pred")] + [1])
+        yield connection
+
+
+def referring(cast, version, relation="public.met", name="September"):
+    place = TablePlace(os.environ["DATABASE_URL"])
+    document = listing.listed(place, listing.Asked("connection", "warehouse", relation), limits=listing.AT_ONCE)
+    return batches.receive(
+        version_id=version.pk,
+        actor=cast.submitter,
+        stream=io.BytesIO(document),
+        name=name,
+        window_start=WINDOW[0],
+        window_end=WINDOW[1],
+    )
+
+
+def labels(rows):
+    return as_csv(rows, "id", "y_true")
+
+
+def test_a_relation_that_changed_is_not_computable_and_the_next_outcomes_are_taken_all_the_same(
+    cast, deploy, warehouse
+):
+    version, rows = deploy(MONITORS), rows_of("a")
+    batch = referring(cast, version)
+    warehouse.execute("UPDATE public.met SET y_score = 0.5 WHERE id = 'a7'")
+    found = match(report(cast, version, labels(rows)))
+    assert found.verdict == "in_use"
+    assert "“September” was not looked at: The table public.met of “warehouse” has changed" in found.sentences[-1]
+    for key in ("performance", "calibration", "fairness"):
+        reading = read_waiting(batch, key)
+        assert reading.verdict == "not_computable"
+        assert "has changed since it was attached" in reading.sentences[0]
+        assert reading.outcomes
+    warehouse.execute("DROP TABLE public.met")
+    more = match(report(cast, version, labels(rows[:50])))
+    assert more.verdict == "in_use"
+    assert "has no table “public.met”" in more.sentences[-1]
+
+
+def newest(batch, key="performance"):
+    """Only the reading that counts, because each is a process of its own."""
+    row = Reading.objects.filter(batch=batch, monitor__key=key).latest("pk")
+    assert running.execute(row.pk)
+    row.refresh_from_db()
+    return row
+
+
+def test_a_relation_gets_the_numbers_that_a_file_of_the_same_rows_gets(cast, deploy, warehouse):
+    version, rows = deploy(MONITORS), rows_of("a")
+    batch, file = referring(cast, version), deliver(cast, version, unlabelled(rows), window=OCTOBER)
+    refused = match(report(cast, version, labels([*rows, wrong(rows)[0]]), name="Twice"))
+    assert "two different outcomes for 1 keys" in refused.sentences[0]
+    early = match(report(cast, version, labels(rows[:60]), name="Early"))
+    assert early.numbers["batches"][str(batch.pk)] == {"rows": 200, "matched": 60, "contradicted": 0}
+    assert "Outcomes of 60 of 200 rows are known" in newest(batch).sentences[0]
+    match(report(cast, version, labels([*rows[60:], {"id": "nobody", "y_true": "1"}]), name="Late"))
+    for key in ("performance", "calibration", "fairness"):
+        one, two = newest(batch, key), newest(file, key)
+        assert one.verdict == "ok", one.sentences
+        assert one.numbers["measures"] == two.numbers["measures"]
+        assert one.outcomes == two.outcomes
+        said = one.numbers["looked_at"]
+        assert any("200 rows, fingerprint postgresql-1:" in sentence for sentence in said)
+        assert "copied out of the state that was measured" in said[-1]
+    turned = report(cast, version, labels(wrong(rows)), name="Turned")
+    assert "deliver it as a correction" in match(turned).sentences[0]
+    right = {"corrects": True, "description": "The codes were swapped."}
+    corrected = match(report(cast, version, labels(wrong(rows)), name="Right", **right))
+    assert corrected.numbers["batches"][str(batch.pk)]["contradicted"] == 200
+    assert newest(batch).verdict == "breach"
+    match(report(cast, version, labels([{**row, "y_true": "7"} for row in rows]), name="Odd", **right))
+    assert newest(batch).verdict == "not_computable"
+
+
+@pytest.fixture
+def table(tmp_path):
+    def write(name, *lines, **extra):
+        path = tmp_path / name
+        path.write_text("\n".join(lines) + "\n")
+        return Files(name, path, **extra)
+
+    return write
+
+
+def of_postgresql(*statements):
+    url = os.environ["DATABASE_URL"]
+    with psycopg.connect(url) as connection:
+        for statement in ("DROP TABLE IF EXISTS public.odd", *statements):
+            connection.execute(statement.encode())
+    return _listed(url, "public.odd")
+
+
+def _listed(url, relation):
+    reference = RelationReference("warehouse", relation, 0, "none-0:" + "0" * 64)
+    return Referenced(listed_relation(Referenced(reference, url), reference), url)
+
+
+ODD_ROWS = [
+    # keys with more digits than a double has, texts with every sign of CSV, numbers, truths, and an own outcome
+    ("12345678901234567890", '"a", b\nc', "0.1", "true", "1", None),
+    ("12345678901234567891", " ", "1e300", "false", "0", None),
+    ("7.00", None, None, None, "1", "0"),
+    ("7.50", "ä\\.", "-0.0", "true", None, None),
+    (None, "x", "0.30000000000000004", "true", "1", None),
+]
+COLUMNS = ("text", "half", "truth", "whole")
+
+
+def odd_on_postgresql():
+    values = ", ".join(
+        "({})".format(", ".join("NULL" if cell is None else "'" + cell.replace("'", "''") + "'" for cell in row))
+        for row in ODD_ROWS
+    )
+    return of_postgresql(
+        'CREATE TABLE public.odd (id NUMERIC, "text" TEXT, half FLOAT8, truth BOOLEAN, whole INT, y TEXT)',
+        f"INSERT INTO public.odd VALUES {values}",
+    )
+
+
+def odd_on_spark(spark):
+    from pyspark.sql import SparkSession  # noqa: PLC0415  (it is not in the environment of the other tests)
+
+    spark(REFERENCE / "p11_dq_toy.csv")  # begins the session
+    session = SparkSession.getActiveSession()
+    casts: tuple[Any, ...] = (str, str, float, lambda text: text == "true", int, str)
+    rows = [
+        tuple(None if cell is None else cast(cell) for cell, cast in zip(row, casts, strict=True)) for row in ODD_ROWS
+    ]
+    made = session.createDataFrame(rows, "id string, text string, half double, truth boolean, whole int, y string")
+    made.selectExpr("CAST(id AS DECIMAL(22, 2)) AS id", "text", "half", "truth", "whole", "y").createOrReplaceTempView(
+        "odd"
+    )
+    return _listed("spark-local://2", "odd")
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "spark"])
+def test_odd_values_are_copied_as_they_are_and_keys_keep_every_digit(engine, request, table, tmp_path):
+    found = odd_on_postgresql() if engine == "postgresql" else odd_on_spark(request.getfixturevalue("spark"))
+    late = table("late.csv", "id,y", "12345678901234567890,1", "7,0", "12345678901234567892,0")
+    half = table("half.csv", "id,y", "7.5,1")
+    named = Named(("id",), "y")
+    wanted = {"id", "y", *COLUMNS, "nothing"}
+    with copied(found, wanted, exact=("id",), name="Odd", scratch=tmp_path) as (folder, files):
+        rows = Files("Odd", folder, files)
+        with (
+            joined(rows, (late, half), named, COLUMNS, scratch=tmp_path) as path,
+            open_table(path) as found_rows,
+        ):
+            cells = [found_rows.texts(column) for column in (*COLUMNS, "y")]
+            numbers = found_rows.numbers("half")
+            kinds = {column.name: column.kind for column in found_rows.columns}
+        with matcher((late,), named, scratch=tmp_path) as prepared:
+            prepared.examine(late, ())
+            matched = prepared.match(rows, "b0")
+            assert (matched.rows, matched.matched, prepared.unmatched()) == (5, 2, 1)
+        contrary = table("contrary.csv", "id,y", "7,1")
+        with (
+            pytest.raises(Contradiction, match="“Odd” itself has another outcome"),
+            joined(rows, (contrary,), named, COLUMNS, scratch=tmp_path),
+        ):
+            pass
+    assert not list(tmp_path.glob("copied-*"))
+    assert kinds == {"text": "text", "half": "number", "truth": "boolean", "whole": "number", "y": "text"}
+    by_text = dict(zip(cells[0], zip(*cells, strict=True), strict=True))
+    assert set(by_text) == {'"a", b\nc', None, "ä\\.", "x"}
+    assert sorted(outcome or "" for outcome in cells[4]) == ["", "", "0", "1", "1"]
+    assert sorted(numbers[~np.isnan(numbers)]) == [-0.0, 0.1, 0.30000000000000004, 1e300]
+    assert by_text['"a", b\nc'][4] == "1"
+    assert by_text["ä\\."][3:] == (None, "1")
+
+
+def test_a_relation_without_the_key_or_with_too_many_rows_is_a_sentence(tmp_path, monkeypatch):
+    found = of_postgresql("CREATE TABLE public.odd AS SELECT 1 AS a, 2 AS score FROM generate_series(1, 3)")
+    with copied(found, {"id", "score"}, exact=("id",), name="Odd", scratch=tmp_path) as (folder, files):
+        late = Files("late", tmp_path / "late.csv")
+        late.path.write_text("id,y\n1,0\n")
+        with (
+            pytest.raises(TableError, match="“Odd” has no column “id”, which outcomes are joined by"),
+            joined(Files("Odd", folder, files), (late,), Named(("id",), "y"), ("score",), scratch=tmp_path),
+        ):
+            pass
+    monkeypatch.setattr("approvals.measures.relation_copies.MOST_ROWS", 2)
+    with (
+        pytest.raises(TableError, match="Odd has 3 rows, and outcomes are joined to at most 2 rows of a relation"),
+        copied(found, {"id"}, exact=(), name="Odd", scratch=tmp_path),
+    ):
+        pass
+
+
+def test_a_reader_without_any_right_to_write_is_enough(tmp_path):
+    found = of_postgresql(
+        "CREATE TABLE public.odd AS SELECT n AS id, n / 7.0 AS score FROM generate_series(1, 1000) AS n",
+        "DROP OWNED BY only_reads" if _has_role("only_reads") else "CREATE ROLE only_reads LOGIN",
+        "GRANT SELECT ON public.odd TO only_reads",
+    )
+    as_reader = Referenced(
+        found.reference, found.target + ("&" if "?" in found.target else "?") + "options=-crole%3Donly_reads"
+    )
+    with (
+        copied(as_reader, {"id", "score"}, exact=("id",), name="Odd", scratch=tmp_path) as (folder, _),
+        open_table(folder) as table,
+    ):
+        assert (table.rows, table.column("id").kind) == (1000, "number")
+
+
+def _has_role(name):
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is not None
