@@ -13,6 +13,7 @@ from approvals.models import (
     Finding,
     MitigationPlan,
     ModelVersion,
+    PassPolicy,
     Policy,
     RegisteredModel,
     Restriction,
@@ -40,6 +41,7 @@ ONLY_GROW = (
     TimeNotice,
     TierAssessment,
     DecommissionAnswer,
+    PassPolicy,
 )
 STAY = (
     Policy,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from approvals import checks, permissions
+from approvals import checks, judging, permissions
 from approvals.canonical import digest
 from approvals.checks.base import Check
+from approvals.judging import Judgement
 from approvals.measures.references import MEDIA_TYPE
 from approvals.models import (
     Answer,
@@ -18,13 +19,14 @@ from approvals.models import (
     MitigationPlan,
     ModelVersion,
     Revalidation,
+    RevalidationOutcome,
     SignOff,
     Waiver,
 )
 from approvals.models.checks import RunStatus, Verdict
 from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.models.findings import FindingStatus
-from approvals.policy_document import PolicyDocument, parse
+from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import (
     AnswerFact,
     Case,
@@ -41,12 +43,16 @@ from approvals.stages import Stage
 from portal import ledger
 
 
-def load(version: ModelVersion) -> Case:
-    """The case file of a version as it stands, without dossier digests (dossier.py adds them)."""
-    document = parse(version.policy.text)
+def load(version: ModelVersion, judged: Judgement | None = None) -> Case:
+    """The case file of a version as it stands, without dossier digests (dossier.py adds them).
+
+    It is judged by the policy that asks now, if nothing else is given.
+    """
+    judged = judged or judging.of(version)
+    document = judged.document
     evidence = _evidence(version)
     answers = _answers(version)
-    runs, finished, failed = _runs(version)
+    rows = _runs(version)
     artifact = evidence.get(EvidenceKind.ARTIFACT)
     case = Case(
         version_id=version.pk,
@@ -55,17 +61,23 @@ def load(version: ModelVersion) -> Case:
         tier=version.model.risk_tier,
         stage=Stage(version.stage),
         artifact_sha256=artifact.sha256 if artifact else "",
-        policy=str(version.policy),
-        policy_digest=version.policy.digest,
+        policy=str(judged.policy),
+        policy_digest=judged.policy.digest,
+        other_policies={stage.value: (str(one), one.digest) for stage, one in judged.others.items()},
         submitted_by=version.submitted_by_id,
         developer=version.developer_id,
         suspensions=version.suspensions,
         evidence=evidence,
         answers=answers,
         questions=document.questionnaires,
-        runs=runs,
-        finished_runs=finished,
-        failed_runs=failed,
+        runs={key: runs[-1] for key, runs in rows.items()},
+        finished_runs={
+            (key, run.inputs_digest): run
+            for key, runs in rows.items()
+            for run in runs
+            if run.status == RunStatus.FINISHED
+        },
+        failed_runs={key: failed for key, runs in rows.items() if (failed := tuple(_failed(runs)))},
         check_inputs={},
         check_types={
             key: CheckType(
@@ -78,9 +90,10 @@ def load(version: ModelVersion) -> Case:
         mitigations=_mitigations(version),
         holders=permissions.holders(version.model),
         waivers=_waivers(version),
-        revalidations=_revalidations(version),
+        revalidations=_revalidations(version, judged),
     )
-    return _with(case, check_inputs={key: digest(value) for key, value in inputs_of_checks(case, document).items()})
+    inputs = {key: digest(value) for key, value in inputs_of_checks(case, document).items()}
+    return _with(case, check_inputs=inputs, runs={key: _newest(runs, case, inputs) for key, runs in rows.items()})
 
 
 def _with(case: Case, **changes: Any) -> Case:
@@ -173,21 +186,24 @@ def _answers(version: ModelVersion) -> dict[tuple[str, str], AnswerFact]:
     return current
 
 
-def _runs(
-    version: ModelVersion,
-) -> tuple[dict[str, RunFact], dict[tuple[str, str], RunFact], dict[str, tuple[RunFact, ...]]]:
-    """The newest run of each check, the newest finished one for each check and inputs, and all that failed."""
-    latest: dict[str, RunFact] = {}
-    finished: dict[tuple[str, str], RunFact] = {}
-    failed: dict[str, list[RunFact]] = {}
+def _runs(version: ModelVersion) -> dict[str, list[RunFact]]:
+    """Every run of each check, oldest first."""
+    found: dict[str, list[RunFact]] = {}
     for row in CheckRun.objects.filter(version=version).defer("charts", "log").order_by("pk"):
-        run = run_fact(row)
-        latest[row.check_key] = run
-        if row.status == RunStatus.FINISHED:
-            finished[row.check_key, row.inputs_digest] = run
-        if row.status == RunStatus.FINISHED and row.verdict == Verdict.FAILED:
-            failed.setdefault(row.check_key, []).append(run)
-    return latest, finished, {key: tuple(runs) for key, runs in failed.items()}
+        found.setdefault(row.check_key, []).append(run_fact(row))
+    return found
+
+
+def _failed(runs: Iterable[RunFact]) -> Iterable[RunFact]:
+    return (run for run in runs if run.status == RunStatus.FINISHED and run.verdict == Verdict.FAILED)
+
+
+def _newest(runs: list[RunFact], case: Case, inputs: Mapping[str, str]) -> RunFact:
+    """The newest run; one for another policy hides none that is of what this policy asks."""
+    newest = runs[-1]
+    if newest.policy_digest == case.policy_digest:
+        return newest
+    return next((run for run in reversed(runs) if run.inputs_digest == inputs.get(run.check)), newest)
 
 
 def run_fact(row: CheckRun) -> RunFact:
@@ -204,6 +220,7 @@ def run_fact(row: CheckRun) -> RunFact:
         progress=row.progress,
         requested_at=row.requested_at,
         failed_measures=tuple(row.reading.get("failed_measures", ())),
+        policy_digest=str(row.thresholds_fixed.get("digest", "")),
     )
 
 
@@ -285,8 +302,8 @@ def _waivers(version: ModelVersion) -> tuple[WaiverFact, ...]:
     )
 
 
-def _revalidations(version: ModelVersion) -> tuple[RevalidationFact, ...]:
-    passes = list(Revalidation.objects.filter(version=version).order_by("pk"))
+def _revalidations(version: ModelVersion, judged: Judgement) -> tuple[RevalidationFact, ...]:
+    passes = list(Revalidation.objects.filter(version=version).prefetch_related("pins__policy").order_by("pk"))
     if not passes:
         return ()
     made = Evidence.objects.filter(version=version, kind=EvidenceKind.MONITORING_RECORD).order_by("pk")
@@ -295,10 +312,15 @@ def _revalidations(version: ModelVersion) -> tuple[RevalidationFact, ...]:
         RevalidationFact(
             id=row.pk,
             trigger=row.trigger,
-            gates=row.stages,
+            gates=judged.gates if row.is_open else _gates(row),
             opened_at=row.opened_at,
             is_open=row.is_open,
             record_sha256=records.get(row.pk, ""),
         )
         for row in passes
     )
+
+
+def _gates(row: Revalidation) -> tuple[Stage, ...]:
+    """The gates whose dossiers name a decided pass. Of a policy that it did not renew under nothing holds."""
+    return row.stages if row.outcome == RevalidationOutcome.RENEWED else tuple(Stage(name) for name in row.gates)

@@ -13,14 +13,13 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from approvals import case as cases
-from approvals import checks, dossier, kept_results, permissions, refusals, reviewed_again, voiding
+from approvals import checks, dossier, judging, kept_results, permissions, refusals, reviewed_again, voiding
 from approvals.canonical import digest
 from approvals.events import Event
 from approvals.kept_results import LONGEST_RUN
 from approvals.models import CheckRun, ModelVersion
 from approvals.models.checks import RunStatus, Verdict
 from approvals.models.revalidations import pass_under_way
-from approvals.policy_document import parse
 from approvals.requirements.base import Case
 from approvals.stages import REVIEW_STAGES
 from portal import hints, ledger, notify
@@ -127,7 +126,7 @@ def _queue(version: ModelVersion, case: Case, key: str, actor: User, now: dateti
             version=version,
             check_key=key,
             check_version=case.check_types[key].version,
-            inputs=cases.inputs_of_checks(case, parse(version.policy.text))[key],
+            inputs=cases.inputs_of_checks(case, judging.document_of(version))[key],
             inputs_digest=inputs_digest,
             thresholds_fixed=_thresholds_fixed(version),
             seed=SEED,
@@ -147,7 +146,7 @@ def _queue(version: ModelVersion, case: Case, key: str, actor: User, now: dateti
 
 
 def _thresholds_fixed(version: ModelVersion) -> dict[str, Any]:
-    policy = version.policy
+    policy = judging.of(version).policy
     by = policy.published_by
     return {
         "policy": str(policy),

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from approvals import case as cases
-from approvals import exceptions
+from approvals import exceptions, judging
 from approvals.canonical import canonical_text, digest
+from approvals.judging import Judgement
 from approvals.models import ModelVersion
-from approvals.policy_document import PolicyDocument, parse
+from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from approvals.stages import REVIEW_STAGES, Stage
 
@@ -26,12 +27,13 @@ class Dossier:
 
 
 def build(case: Case, document: PolicyDocument, stage: Stage) -> Dossier:
-    """The dossier of a stage: all its gate looks at, the artifact and the pinned policy."""
+    """The dossier of a stage: all its gate looks at, the artifact and the policy that judges it."""
+    policy, policy_digest = case.policy_of(stage)
     content: dict[str, Any] = {
         "version": {"id": case.version_id, "model": case.model_id, "number": case.number, "tier": case.tier},
         "stage": stage.value,
         "artifact": case.artifact_sha256 or None,
-        "policy": {"name": case.policy, "digest": case.policy_digest},
+        "policy": {"name": policy, "digest": policy_digest},
         "looked_at": [
             {"kind": requirement.key, "facts": facts}
             for requirement in document.gates.get(stage, ())
@@ -52,10 +54,10 @@ def build(case: Case, document: PolicyDocument, stage: Stage) -> Dossier:
     return Dossier(stage, content, canonical_text(content), digest(content))
 
 
-def load_case(version: ModelVersion) -> Case:
-    """The case file of a version with the digest of every stage's dossier."""
-    bare = cases.load(version)
-    document = parse(version.policy.text)
+def load_case(version: ModelVersion, judged: Judgement | None = None) -> Case:
+    """The case file of a version with the digest of every stage's dossier, judged by the policy that asks now."""
+    judged = judged or judging.of(version)
+    bare, document = cases.load(version, judged), judged.document
     return replace(
         bare,
         dossiers={stage.value: build(bare, document, stage).digest for stage in REVIEW_STAGES},
@@ -65,7 +67,8 @@ def load_case(version: ModelVersion) -> Case:
 
 def current_text(version: ModelVersion, stage: str) -> str:
     """The dossier of a stage as it stands now, to set beside one that was signed."""
-    return build(load_case(version), parse(version.policy.text), Stage(stage)).text
+    judged = judging.of(version)
+    return build(load_case(version, judged), judged.document, Stage(stage)).text
 
 
 def contributors(case: Case, document: PolicyDocument, stage: Stage) -> frozenset[int]:

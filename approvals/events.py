@@ -48,6 +48,7 @@ class Event(StrEnum):
     WAIVER_SIGNED = "approvals.waiver.signed"
     WAIVER_REVOKED = "approvals.waiver.revoked"
     REVALIDATION_OPENED = "approvals.revalidation.opened"
+    REVALIDATION_REPINNED = "approvals.revalidation.repinned"
     REVALIDATION_REMINDED = "approvals.revalidation.reminded"
     REVALIDATION_OVERDUE = "approvals.revalidation.overdue"
     REVALIDATION_RENEWED = "approvals.revalidation.renewed"

@@ -12,14 +12,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import files, listing, permissions, referring, refusals, reviewed_again, voiding
+from approvals import files, judging, listing, permissions, referring, refusals, reviewed_again, voiding
 from approvals.canonical import digest
 from approvals.events import Event
 from approvals.measures.reading import TableError
 from approvals.measures.references import MEDIA_TYPE, Reference, described, read_reference
 from approvals.models import Answer, Evidence, EvidenceKind, ModelVersion
 from approvals.models.evidence import MADE_BY_THE_PORTAL
-from approvals.policy_document import parse
 from approvals.stages import Role
 from portal import ledger
 from portal.errors import BadInput, NotPermitted
@@ -269,7 +268,7 @@ def record_answers(
 
 
 def _require_known(version: ModelVersion, section: str, answers: Mapping[str, str]) -> None:
-    questions = parse(version.policy.text).questionnaires.get(section)
+    questions = judging.document_of(version).questionnaires.get(section)
     if questions is None:
         raise BadInput(f"The pinned policy has no questionnaire “{section}”.", field="section")
     known = {str(question["key"]) for question in questions}

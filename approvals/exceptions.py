@@ -36,15 +36,15 @@ def waiver_basis(case: Case, asked: Requirement) -> str:
     return digest({"requirement": asked.identity(), "artifact": case.artifact_sha256, "facts": asked.facts(case)})
 
 
-def emergency_basis(case: Case) -> str:
-    """Digest of what an emergency override is bound to: this artifact under this policy."""
-    return digest({"artifact": case.artifact_sha256, "policy": case.policy_digest})
+def emergency_basis(case: Case, stage: str) -> str:
+    """Digest of what an emergency override of a gate is bound to: this artifact under the policy that judges it."""
+    return digest({"artifact": case.artifact_sha256, "policy": case.policy_of(stage)[1]})
 
 
 def still_about(waiver: Asked, case: Case, document: PolicyDocument) -> bool:
     """Whether what the exception was asked for is still there, unchanged."""
     if waiver.kind == WaiverKind.EMERGENCY:
-        return waiver.basis == emergency_basis(case)
+        return waiver.basis == emergency_basis(case, waiver.stage)
     gate = document.gates.get(Stage(waiver.stage), ())
     asked = next((one for one in gate if one.identity() == waiver.requirement), None)
     return asked is not None and asked.waivable and waiver.basis == waiver_basis(case, asked)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from approvals import dossier, policy, timeline
+from approvals import dossier, judging, policy, timeline
 from approvals.models import Finding, ModelVersion, Waiver
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.models.revalidations import pass_under_way
@@ -47,7 +47,7 @@ def _ended_exception(version: ModelVersion, now: datetime) -> str:
     )
     if not ended:
         return ""
-    document, case = pinned(version.policy), dossier.load_case(version)
+    document, case = pinned(version.policy), dossier.load_case(version, judging.of_approval(version))
     for row in ended:
         state = policy.gate(case, document, Stage(row.stage), now=now)
         pairs = zip(document.gates.get(Stage(row.stage), ()), state.outcomes, strict=False)

@@ -126,6 +126,10 @@ def _repinned(facts: Facts) -> str:
     return f"Another policy pinned: {facts.get('before', '')} became {facts.get('policy', '')}"
 
 
+def _pass_repinned(facts: Facts) -> str:
+    return f"The revalidation is judged by {facts.get('policy', 'another policy')} instead of {facts.get('before', '')}"
+
+
 def _revalidation(words: str) -> Words:
     def said(facts: Facts) -> str:
         trigger = f" ({_label(RevalidationTrigger, facts['trigger']).lower()})" if facts.get("trigger") else ""
@@ -137,7 +141,8 @@ def _revalidation(words: str) -> Words:
 
 def _renewed(facts: Facts) -> str:
     until = f" until {str(facts['valid_until'])[:10]}" if facts.get("valid_until") else ""
-    return f"The approval is renewed{until}"
+    under = f", from now on under {facts['policy']} instead of {facts['policy_before']}" if "policy" in facts else ""
+    return f"The approval is renewed{until}{under}"
 
 
 def _decommissioned(facts: Facts) -> str:
@@ -178,6 +183,7 @@ WORDS: dict[str, Words] = {
     "approvals.waiver.signed": _exception("Exception signed"),
     "approvals.waiver.revoked": _exception("Exception revoked"),
     "approvals.revalidation.opened": _revalidation("Revalidation opened"),
+    "approvals.revalidation.repinned": _pass_repinned,
     "approvals.revalidation.reminded": _revalidation("Reminded of the revalidation"),
     "approvals.revalidation.overdue": _revalidation("Revalidation overdue"),
     "approvals.revalidation.renewed": _renewed,

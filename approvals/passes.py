@@ -8,13 +8,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from approvals import permissions
+from approvals import judging, permissions
 from approvals.events import Event
-from approvals.models import ModelVersion, Revalidation, RevalidationOutcome, RevalidationTrigger
+from approvals.models import ModelVersion, PassPolicy, Policy, Revalidation, RevalidationOutcome, RevalidationTrigger
+from approvals.policy_changes import changes
 from approvals.policy_document import PolicyDocument, parse
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.signals import revalidation_opened
-from approvals.stages import REVIEW_STAGES, Role, Stage
+from approvals.stages import Role, Stage
 from portal import ledger, notify
 
 DECIDED = {
@@ -22,11 +23,6 @@ DECIDED = {
     RevalidationOutcome.REFUSED: Event.REVALIDATION_REFUSED,
     RevalidationOutcome.ENDED: Event.REVALIDATION_ENDED,
 }
-
-
-def gates_of(document: PolicyDocument) -> tuple[Stage, ...]:
-    """The gates that a pass goes through: those the policy names, or all where it says nothing about revalidation."""
-    return document.rules.revalidation.gates if document.rules.revalidation else REVIEW_STAGES
 
 
 def deciders_of(document: PolicyDocument) -> tuple[Role, ...]:
@@ -49,7 +45,7 @@ def opened(
         version=version,
         trigger=trigger,
         reason=reason,
-        gates=[stage.value for stage in gates_of(document)],
+        gates=[stage.value for stage in judging.gates_under(version, version.policy)],
         due_on=due_on,
         opened_by=actor,
         opened_at=now,
@@ -71,6 +67,49 @@ def opened(
         asks_for_act=True,
     )
     return row
+
+
+def repinned(
+    row: Revalidation, *, version: ModelVersion, policy: Policy, actor: User | None, reason: str, now: datetime
+) -> None:
+    """Judge a pass of a locked version by that policy from now on, inside the caller's transaction."""
+    before = row.pin.policy if row.pin is not None else version.policy
+    gates = judging.gates_under(version, policy)
+    pin = PassPolicy.objects.create(
+        revalidation=row,
+        policy=policy,
+        before=version.policy,
+        gates=[stage.value for stage in gates],
+        reason=reason.strip(),
+        by=actor,
+        at=now,
+    )
+    document = parse(policy.text)
+    ledger.record(
+        event=Event.REVALIDATION_REPINNED,
+        actor=actor,
+        subject=version,
+        scope=version.scope,
+        reason=pin.reason,
+        facts={
+            "pin": pin.pk,
+            "revalidation": row.pk,
+            "policy": str(policy),
+            "policy_digest": policy.digest,
+            "before": str(before),
+            "before_digest": before.digest,
+            "approval_digest": version.policy.digest,
+            "gates": pin.gates,
+            "differences": list(changes(parse(version.policy.text), document)),
+        },
+    )
+    notify.notify(
+        recipients={*people_of(version, document, gates), version.submitted_by, version.model.owner} - {actor},
+        event=Event.REVALIDATION_REPINNED,
+        text=f"The revalidation of {version} is judged by {policy} instead of {before}. {pin.reason}",
+        link=f"{version.get_absolute_url()}#revalidation",
+        asks_for_act=True,
+    )
 
 
 def decided(

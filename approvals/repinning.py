@@ -1,22 +1,25 @@
-"""Another policy for a version under way: what it would change, and the act of pinning it, with a reason."""
+"""Another policy for a version in review or a revalidation: what it would change, and the act of pinning it."""
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from approvals import dossier, permissions, policy, refusals, voiding
+from approvals import dossier, judging, passes, permissions, policy, refusals, voiding
 from approvals.events import Event
-from approvals.models import ModelVersion, Policy
+from approvals.judging import Judgement
+from approvals.models import ModelVersion, Policy, Revalidation, RevalidationOutcome
 from approvals.models.policies import PolicyStatus
+from approvals.models.revalidations import pass_under_way
 from approvals.policy_changes import changes
 from approvals.policy_document import parse, pinned
-from approvals.stages import REVIEW_STAGES, Role
+from approvals.requirements.base import Case
+from approvals.stages import REVIEW_STAGES, Role, Stage
 from portal import ledger, notify
 from portal.errors import NotPermitted, Refused
 from portal.texts import require_reason
@@ -26,55 +29,68 @@ OFFICERS = frozenset({Role.RISK_OFFICER, Role.COMPLIANCE_OFFICER})
 
 @dataclass(frozen=True)
 class Effect:
-    """What a policy would do to one version: blockers up to its stage that it would add and take away."""
+    """What a policy would do to one version, in review or in a revalidation: blockers it would add and take away.
+
+    `gates` are those that a pass under way would go through besides those of now; a version in review has none.
+    """
 
     version: ModelVersion
+    judged_by: Policy
     added: tuple[str, ...]
     removed: tuple[str, ...]
     sign_offs_void: int
+    in_pass: bool = False
+    gates: tuple[Stage, ...] = ()
 
 
 def dry_run(row: Policy, *, user: User, now: datetime | None = None) -> tuple[Effect, ...]:
-    """The effect on every version in review of the policy's tier that this person may see. Changes nothing."""
+    """The effect on every version of the policy's tier, in review or revalidated, that this person may see.
+
+    Changes nothing.
+    """
     now = now or timezone.now()
+    revalidated = Revalidation.objects.filter(outcome=RevalidationOutcome.OPEN).values("version_id")
     versions = (
         permissions.visible_versions(user)
-        .filter(stage__in=REVIEW_STAGES, model__risk_tier=row.tier)
-        .exclude(policy=row)
+        .filter(Q(stage__in=REVIEW_STAGES) | Q(pk__in=revalidated), model__risk_tier=row.tier)
         .select_related("model", "policy")
         .order_by("model__name", "pk")
     )
-    return tuple(effect(version, row, now=now) for version in versions)
+    return tuple(effect(version, row, now=now) for version in versions if judging.of(version).policy.pk != row.pk)
 
 
 def effect(version: ModelVersion, row: Policy, *, now: datetime) -> Effect:
-    """What would change for one version if it were pinned to that policy."""
-    as_if = copy.copy(version)
-    as_if.policy = row
-    before, after = _blockers(version, now), _blockers(as_if, now)
-    standing = voiding.current_sign_offs(dossier.load_case(version))
+    """What would change for one version, or for its revalidation under way, if that policy were pinned."""
+    judged, other = judging.of(version), judging.as_if(version, row)
+    case, as_if = dossier.load_case(version, judged), dossier.load_case(version, other)
+    before, after = _blockers(case, judged, now), _blockers(as_if, other, now)
+    standing = voiding.of_pass(case, voiding.current_sign_offs(case))
     return Effect(
         version=version,
+        judged_by=judged.policy,
         added=tuple(sentence for sentence in after if sentence not in before),
         removed=tuple(sentence for sentence in before if sentence not in after),
-        sign_offs_void=len(standing - voiding.current_sign_offs(dossier.load_case(as_if))),
+        sign_offs_void=len(standing - voiding.current_sign_offs(as_if)),
+        in_pass=case.under_way is not None,
+        gates=tuple(stage for stage in other.gates if stage not in judged.gates),
     )
 
 
-def _blockers(version: ModelVersion, now: datetime) -> tuple[str, ...]:
-    case, document = dossier.load_case(version), parse(version.policy.text)
-    states = policy.gates_up_to(case, document, now=now)
+def _blockers(case: Case, judged: Judgement, now: datetime) -> tuple[str, ...]:
+    if case.under_way is not None:
+        return tuple(blocker.sentence for blocker in policy.renewal_blockers(case, judged.document, now=now))
+    states = policy.gates_up_to(case, judged.document, now=now)
     return tuple(blocker.sentence for state in states for blocker in state.blockers)
 
 
 def newer_policy(version: ModelVersion) -> Policy | None:
-    """The published policy that a version registered now would be pinned to, if it is another one."""
+    """The published policy that a version registered now would be pinned to, if it is not the one that asks now."""
     newest = (
         Policy.objects.filter(tier=version.model.risk_tier, status=PolicyStatus.PUBLISHED)
         .order_by("-published_at", "-pk")
         .first()
     )
-    return newest if newest is not None and newest.pk != version.policy_id else None
+    return newest if newest is not None and newest.pk != judging.of(version).policy.pk else None
 
 
 def why_not_repin(version: ModelVersion, actor: User) -> str:
@@ -87,9 +103,11 @@ def why_not_repin(version: ModelVersion, actor: User) -> str:
 
 
 def repin(*, version_id: int, policy_id: int, actor: User, reason: str, now: datetime | None = None) -> ModelVersion:
-    """Judge a version in review by another published policy of its tier. Every sign-off has to be given again.
+    """Judge a version in review, or the revalidation of a deployed one, by another published policy of its tier.
 
-    Raises BadInput (reason), NotPermitted, or Refused (not in review, no published policy of the tier, the same one).
+    Every sign-off of the review, or of the pass, has to be given again. The approval of a deployed version rests on its
+    policy until the renewal. Raises BadInput (reason), NotPermitted, or Refused (neither in review nor revalidated, no
+    published policy of the tier, the same one).
     """
     now = now or timezone.now()
     require_reason(reason)
@@ -99,23 +117,35 @@ def repin(*, version_id: int, policy_id: int, actor: User, reason: str, now: dat
         version = ModelVersion.objects.locked().get(pk=version_id)
         if sentence := why_not_repin(version, actor):
             raise NotPermitted(sentence)
-        chosen = _usable(version, policy_id)
-        old = version.policy
+        under_way = pass_under_way(version)
+        chosen = _usable(version, policy_id, under_way)
         with voiding.watched(version, actor=actor):
+            if under_way is not None:
+                passes.repinned(under_way, version=version, policy=chosen, actor=actor, reason=reason, now=now)
+                return version
+            old = version.policy
             version.policy = chosen
             version.save(update_fields=["policy"])
         _record(version, old, actor, reason)
     return version
 
 
-def _usable(version: ModelVersion, policy_id: int) -> Policy:
-    if version.stage not in REVIEW_STAGES:
-        raise Refused(f"A version in {version.get_stage_display().lower()} keeps the policy that it was judged by.")
-    chosen = Policy.objects.filter(pk=policy_id, tier=version.model.risk_tier, status=PolicyStatus.PUBLISHED).first()
+def _usable(version: ModelVersion, policy_id: int, under_way: Revalidation | None) -> Policy:
+    if version.stage not in REVIEW_STAGES and under_way is None:
+        later = (
+            " Another one is pinned in a revalidation." if version.stage in (Stage.MONITORING, Stage.SUSPENDED) else ""
+        )
+        raise Refused(
+            f"A version in {version.get_stage_display().lower()} keeps the policy that it was judged by.{later}"
+        )
+    published = Q(tier=version.model.risk_tier, status=PolicyStatus.PUBLISHED)
+    of_approval = Q(pk=version.policy_id) if under_way is not None else Q(pk__in=())
+    chosen = Policy.objects.filter(published | of_approval, pk=policy_id).first()
     if chosen is None:
         raise Refused(f"That is no published policy of the {version.model.get_risk_tier_display().lower()} tier.")
-    if chosen.pk == version.policy_id:
-        raise Refused(f"The version is pinned to {chosen} already.")
+    if chosen.pk == judging.of(version).policy.pk:
+        about = "revalidation" if under_way is not None else "version"
+        raise Refused(f"The {about} is pinned to {chosen} already.")
     pinned(chosen)
     return chosen
 

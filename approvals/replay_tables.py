@@ -13,6 +13,7 @@ from approvals.models import (
     Evidence,
     Finding,
     ModelVersion,
+    PassPolicy,
     Policy,
     RegisteredModelGroupObjectPermission,
     RegisteredModelUserObjectPermission,
@@ -42,6 +43,7 @@ class Replay:
     waiver_signatures: dict[int, Row] = field(default_factory=dict)
     delegations: dict[int, Row] = field(default_factory=dict)
     revalidations: dict[int, Row] = field(default_factory=dict)
+    pass_policies: dict[int, Row] = field(default_factory=dict)
     decommissions: dict[int, Row] = field(default_factory=dict)
     restrictions: dict[int, Row] = field(default_factory=dict)
 
@@ -125,6 +127,17 @@ def as_tables() -> Replay:
             for row in Delegation.objects.iterator()
         },
         revalidations={row.pk: _revalidation(row) for row in Revalidation.objects.iterator()},
+        pass_policies={
+            row.pk: {
+                "revalidation": row.revalidation_id,
+                "policy": row.policy.digest,
+                "before": row.before.digest,
+                "gates": row.gates,
+                "reason": row.reason,
+                "by": row.by_id,
+            }
+            for row in PassPolicy.objects.select_related("policy", "before").iterator()
+        },
         restrictions={
             row.pk: {
                 "version": row.version_id,

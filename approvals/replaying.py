@@ -170,6 +170,18 @@ def _pass_opened(state: Replay, version: int, entry: Row, facts: Row) -> None:
     state.revalidations[facts["revalidation"]] = {**begun, **opened, **names}
 
 
+def _pass_repinned(state: Replay, _version: int, entry: Row, facts: Row) -> None:
+    said = {"by": entry["actor"]["id"], "reason": entry["reason"], "before": facts["approval_digest"]}
+    names = {name: facts[name] for name in ("revalidation", "gates")}
+    state.pass_policies[facts["pin"]] = {**said, **names, "policy": facts["policy_digest"]}
+
+
+def _pass_renewed(state: Replay, version: int, entry: Row, facts: Row) -> None:
+    _pass_decided(state, version, entry, facts)
+    if "policy_digest" in facts:
+        state.versions.setdefault(version, {})["policy"] = facts["policy_digest"]
+
+
 def _pass_decided(state: Replay, _version: int, entry: Row, facts: Row) -> None:
     row = state.revalidations.setdefault(facts["revalidation"], {})
     names = {name: facts[name] for name in ("outcome", "valid_until")}
@@ -267,7 +279,8 @@ APPLIED: dict[str, Callable[[Replay, int, Row, Row], None]] = {
     Event.DELEGATED: _delegated,
     Event.DELEGATION_REVOKED: _delegation_revoked,
     Event.REVALIDATION_OPENED: _pass_opened,
-    Event.REVALIDATION_RENEWED: _pass_decided,
+    Event.REVALIDATION_REPINNED: _pass_repinned,
+    Event.REVALIDATION_RENEWED: _pass_renewed,
     Event.REVALIDATION_REFUSED: _pass_decided,
     Event.REVALIDATION_ENDED: _pass_decided,
     Event.RESTRICTED: _restricted,
@@ -295,6 +308,7 @@ TITLES = {
     "waiver_signatures": "Signature of an exception",
     "delegations": "Delegation",
     "revalidations": "Revalidation",
+    "pass_policies": "Policy of a revalidation",
     "restrictions": "Condition of use",
     "decommissions": "Answer of a decommission checklist",
 }

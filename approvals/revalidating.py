@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from approvals import dossier, findings, passes, permissions, policy, refusals, timeline, voiding, workflow
+from approvals import dossier, findings, judging, passes, permissions, policy, refusals, timeline, voiding, workflow
 from approvals.events import Event
 from approvals.models import (
     Finding,
@@ -24,6 +24,7 @@ from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.models.policies import PolicyStatus
 from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import PolicyDocument, parse, pinned
+from approvals.requirements.base import Case
 from approvals.revalidation_rules import FINDING, RevalidationRule, months_after
 from approvals.signals import approval_renewed, renewal_decided, renewal_examined
 from approvals.stages import Role, Stage
@@ -77,12 +78,22 @@ def _opened_if_due(version: ModelVersion, now: datetime) -> Revalidation | None:
     for trigger, look in (
         (RevalidationTrigger.SUSPENDED, _suspended),
         (RevalidationTrigger.OPEN_FINDINGS, _many_findings),
-        (RevalidationTrigger.POLICY_CHANGED, _changed_policy),
     ):
         sentence = look(version, document, rule) if trigger in rule.triggers else ""
         if sentence:
             return _opened(version, trigger, sentence, None, now)
-    return None
+    return _opened_for_policy(version, document, now) if RevalidationTrigger.POLICY_CHANGED in rule.triggers else None
+
+
+def _opened_for_policy(version: ModelVersion, document: PolicyDocument, now: datetime) -> Revalidation | None:
+    """A pass that opens because a newer policy asks something else is judged by that one from the beginning."""
+    newer = _changed_policy(version, document)
+    if newer is None:
+        return None
+    sentence = f"The policy {newer} asks or watches something else than {version.policy}, by which it was approved."
+    row = _opened(version, RevalidationTrigger.POLICY_CHANGED, sentence, None, now)
+    passes.repinned(row, version=version, policy=newer, actor=None, reason="It was opened because of it.", now=now)
+    return row
 
 
 def _since(version: ModelVersion) -> datetime:
@@ -107,7 +118,7 @@ def _many_findings(version: ModelVersion, _document: PolicyDocument, rule: Reval
     return f"{count} findings are open that came since the approval was last looked at."
 
 
-def _changed_policy(version: ModelVersion, document: PolicyDocument, _rule: RevalidationRule) -> str:
+def _changed_policy(version: ModelVersion, document: PolicyDocument) -> Policy | None:
     """A newer policy of the tier that asks, watches or measures something else: wording alone changes nothing."""
     newest = (
         Policy.objects.filter(tier=version.model.risk_tier, name=document.name, status=PolicyStatus.PUBLISHED)
@@ -117,11 +128,9 @@ def _changed_policy(version: ModelVersion, document: PolicyDocument, _rule: Reva
         .first()
     )
     if newest is None:
-        return ""
+        return None
     after = pinned(newest)
-    if (after.gates, after.monitors) == (document.gates, document.monitors):
-        return ""
-    return f"The policy {newest} asks or watches something else than {version.policy}, by which it was approved."
+    return None if (after.gates, after.monitors) == (document.gates, document.monitors) else newest
 
 
 def open_by_trigger(version: ModelVersion, trigger: RevalidationTrigger, *, reason: str, now: datetime) -> bool:
@@ -177,7 +186,7 @@ def _opened(
 
 def why_not_decide(version: ModelVersion, actor: User) -> str:
     """Why this person may not decide the revalidation; empty if they may."""
-    deciders = passes.deciders_of(parse(version.policy.text))
+    deciders = passes.deciders_of(judging.document_of(version))
     if not set(deciders) & set(permissions.roles_of(actor, version.model)):
         return f"The revalidation is decided by the {' or '.join(role.in_words for role in deciders)} of this model."
     if actor.pk in (version.submitted_by_id, version.developer_id):
@@ -198,13 +207,15 @@ def renew(*, version_id: int, actor: User, reason: str, now: datetime | None = N
         transaction.atomic(),
     ):
         version, row = _under_way(version_id, actor)
-        document, case = pinned(version.policy), dossier.load_case(version)
+        judged = judging.of(version)
+        document, case = pinned(judged.policy), dossier.load_case(version, judged)
         blockers = policy.renewal_blockers(case, document, now=now)
         if blockers:
             raise Refused(" ".join(blocker.sentence for blocker in blockers[:3]), blockers=blockers)
-        renewal_examined.send(sender=Revalidation, version=version, now=now)
-        before = timeline.dossiers_at_approval(version)
-        waived = timeline.exceptions_at_approval(version) | _exceptions_used(version, now)
+        renewal_examined.send(sender=Revalidation, version=version, policy=judged.policy, now=now)
+        before, old = timeline.dossiers_at_approval(version), version.policy
+        waived = timeline.exceptions_at_approval(version) | _exceptions_used(case, document, now)
+        version.policy = judged.policy
         version.approval_expires_at = now + timedelta(days=document.approval_valid_days)
         version.save()
         again = {stage.value: case.dossiers[stage.value] for stage in row.stages}
@@ -222,6 +233,7 @@ def renew(*, version_id: int, actor: User, reason: str, now: datetime | None = N
                 "policy_digest": case.policy_digest,
                 "dossiers": {**(before or case.dossiers), **again},
                 "exceptions": sorted(waived),
+                **({"policy": str(judged.policy), "policy_before": str(old)} if old.pk != judged.policy.pk else {}),
             },
         )
         renewal_decided.send(sender=Revalidation, version=version, revalidation=row, actor=actor, now=now)
@@ -230,8 +242,8 @@ def renew(*, version_id: int, actor: User, reason: str, now: datetime | None = N
     return version
 
 
-def _exceptions_used(version: ModelVersion, now: datetime) -> frozenset[int]:
-    gates = policy.gates_of_pass(dossier.load_case(version), pinned(version.policy), now=now)
+def _exceptions_used(case: Case, document: PolicyDocument, now: datetime) -> frozenset[int]:
+    gates = policy.gates_of_pass(case, document, now=now)
     details = [outcome.details for state in gates for outcome in state.outcomes]
     return frozenset(int(entry["waiver"]) for entry in details if "waiver" in entry)
 
@@ -294,7 +306,11 @@ def _told(row_id: int, now: datetime) -> bool:
     event = Event.REVALIDATION_OVERDUE if overdue else Event.REVALIDATION_REMINDED
     words = f"is overdue since {row.due_on:%d %b %Y}" if overdue else f"is due on {row.due_on:%d %b %Y}"
     notify.notify(
-        recipients={*passes.people_of(version, document, row.stages), version.submitted_by, version.model.owner},
+        recipients={
+            *passes.people_of(version, judging.document_of(version), row.stages),
+            version.submitted_by,
+            version.model.owner,
+        },
         event=event,
         text=f"The revalidation of {version} {words}.",
         link=f"{version.get_absolute_url()}#revalidation",

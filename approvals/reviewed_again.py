@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from approvals import judging
 from approvals.models import Answer, Evidence, EvidenceKind, ModelVersion
 from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.models.revalidations import pass_under_way
-from approvals.policy_document import parse
 from approvals.requirements.answers import AnswersRequirement
 from approvals.requirements.base import Requirement
 from approvals.requirements.checks import ChecksRequirement
@@ -68,5 +68,5 @@ def require(version: ModelVersion, *, allowed: bool) -> None:
 def _asked_again(version: ModelVersion) -> Iterator[Requirement]:
     again = pass_under_way(version)
     if again is not None:
-        gates = parse(version.policy.text).gates
+        gates = judging.document_of(version).gates
         yield from (one for stage in again.stages for one in gates.get(stage, ()))

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from approvals import case as cases
-from approvals import checking, checks, kept_results, referring
+from approvals import checking, checks, judging, kept_results, referring
 from approvals.charts import drawn
 from approvals.checking import kept_name
 from approvals.checks._readings import reading_as_json
@@ -24,7 +24,6 @@ from approvals.measures.reading import TableError
 from approvals.measures.references import Referenced
 from approvals.models import CheckRun, Evidence, RegisteredModel
 from approvals.models.checks import Verdict
-from approvals.policy_document import parse
 from approvals.sandbox import JobDescription, Limits, SandboxError, Seldom, run_measurement
 
 LIBRARIES = ("duckdb", "numpy", "scipy")
@@ -141,7 +140,7 @@ def _job(run: CheckRun) -> JobDescription:
             table=table_of(row, run.version.model),
         )
     case = cases.load(run.version)
-    document = parse(run.version.policy.text)
+    document = judging.document_of(run.version)
     if cases.inputs_of_checks(case, document).get(run.check_key, {}).get("facts") != run.inputs["facts"]:
         raise SandboxError("The answers or documents changed before the run began; run the check again.", kind="input")
     kind = checks.load()[run.check_key]

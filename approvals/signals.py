@@ -15,7 +15,10 @@ record_wanted = Signal()
 """Arguments: version (locked), now: the record of monitoring is made as it stands."""
 
 renewal_examined = Signal()
-"""Arguments: version (locked), now: a receiver raises Refused for what the signers of the pass could not have seen."""
+"""Arguments: version (locked), policy that it would be pinned to, now.
+
+A receiver raises Refused for what the signers of the pass could not have seen, or for what the policy cannot take over.
+"""
 
 renewal_decided = Signal()
 """Arguments: version (locked), revalidation, actor (User), now: an approval was renewed, also one that is suspended."""

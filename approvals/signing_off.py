@@ -13,14 +13,14 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import dossier, findings, permissions, policy, refusals
+from approvals import dossier, findings, judging, permissions, policy, refusals
 from approvals.canonical import digest
 from approvals.dossier import Dossier
 from approvals.events import Event
 from approvals.models import DossierSnapshot, ModelVersion, SignOff
 from approvals.models.findings import FindingSource, Severity
 from approvals.models.signoffs import SignOffDecision
-from approvals.policy_document import PolicyDocument, parse, pinned
+from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, GateState, Role, Stage, stages_up_to
@@ -100,7 +100,7 @@ def prepare(*, version: ModelVersion, stage: Stage, role: Role, actor: User, now
     """
     permissions.require_view(actor, version)
     now = now or timezone.now()
-    document = parse(version.policy.text)
+    document = judging.document_of(version)
     case = dossier.load_case(version)
     shown = dossier.build(case, document, stage)
     principal, refused = _seat(case, document, version, stage=stage, role=role, actor=actor)
@@ -200,7 +200,7 @@ def record_sign_off(
                 actor=actor,
                 proof=proof,
                 http_request=http_request,
-                code_needed=asked.role in pinned(version.policy).rules.one_time_codes,
+                code_needed=asked.role in judging.pinned_document_of(version).rules.one_time_codes,
                 now=now,
             )
         with transaction.atomic():
@@ -263,7 +263,7 @@ def _same(version: ModelVersion, actor: User, asked: Request) -> SignOff | None:
 
 
 def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tuple[Case, Dossier, User]:
-    document = pinned(version.policy)
+    document = judging.pinned_document_of(version)
     case = dossier.load_case(version)
     principal, sentence = _seat(case, document, version, stage=asked.stage, role=asked.role, actor=actor)
     if sentence or principal is None:
@@ -351,7 +351,7 @@ def _ledger_facts(row: SignOff, case: Case) -> dict[str, Any]:
         "signed_at": row.signed_at.isoformat(),
         "dossier": row.dossier_id,
         "artifact": case.artifact_sha256,
-        "policy_digest": case.policy_digest,
+        "policy_digest": case.policy_of(row.stage)[1],
         "conditions": row.conditions,
         **({"on_behalf_of": row.on_behalf_of_id} if row.on_behalf_of_id else {}),
     }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from approvals import dossier, ledger_words
+from approvals import dossier, judging, ledger_words
 from approvals.events import Event
 from approvals.models import ModelVersion
 from approvals.requirements.base import Case
@@ -75,8 +75,10 @@ def _at_approval(version: ModelVersion) -> dict[str, Any]:
 
 def standing_sign_offs(version: ModelVersion, case: Case | None = None) -> frozenset[int]:
     """Ids of the sign-offs that count: now, or for an approved version those that its approval rests on."""
-    case = case or dossier.load_case(version)
-    case = replace(case, dossiers=dossiers_at_approval(version) or case.dossiers)
+    approved, case = dossiers_at_approval(version), case or dossier.load_case(version)
+    if approved and case.policy_digest != version.policy.digest:  # a pass under way asks by another policy
+        case = dossier.load_case(version, judging.of_approval(version))
+    case = replace(case, dossiers=approved or case.dossiers)
     return frozenset(signed.id for signed in case.sign_offs if case.counts(signed))
 
 

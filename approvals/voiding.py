@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.contrib.auth.models import User
@@ -21,19 +21,34 @@ def current_sign_offs(case: Case) -> frozenset[int]:
     return frozenset(signed.id for signed in case.sign_offs if case.counts(signed))
 
 
+def of_pass(case: Case, ids: Iterable[int]) -> frozenset[int]:
+    """Those of these sign-offs that were given in the pass under way; all of them where there is none.
+
+    What the approval rests on was signed before, and no gate of the pass counts it.
+    """
+    since = case.under_way.opened_at if case.under_way is not None else None
+    given = {signed.id for signed in case.sign_offs if since is None or signed.signed_at >= since}
+    return frozenset(ids) & given
+
+
 @contextmanager
 def watched(version: ModelVersion, *, actor: User | None) -> Iterator[None]:
     """Run a change inside the caller's transaction; afterwards record which sign-offs no longer count, or do again."""
     if not SignOff.objects.filter(version=version).exists():
         yield
         return
-    before = current_sign_offs(dossier.load_case(version))
+    case = dossier.load_case(version)
+    before, policy = current_sign_offs(case), case.policy_digest
     yield
-    after = current_sign_offs(dossier.load_case(version))
-    if before - after:
-        _record_voided(version, before - after, actor)
-    if after - before:
-        _record_restored(version, after - before, actor)
+    case = dossier.load_case(version)
+    after = current_sign_offs(case)
+    gone, back = before - after, after - before
+    if case.policy_digest != policy:
+        gone, back = of_pass(case, gone), of_pass(case, back)
+    if gone:
+        _record_voided(version, gone, actor)
+    if back:
+        _record_restored(version, back, actor)
 
 
 def _record_voided(version: ModelVersion, ids: frozenset[int], actor: User | None) -> None:

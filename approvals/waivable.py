@@ -7,9 +7,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from approvals import dossier, policy
+from approvals import dossier, judging, policy
 from approvals.models import ModelVersion, WaiverKind
-from approvals.policy_document import pinned
 from approvals.policy_rules import ExceptionRule
 from approvals.stages import REVIEW_STAGES, Stage, stages_up_to
 
@@ -36,7 +35,7 @@ def waivable(version: ModelVersion, *, now: datetime | None = None) -> tuple[Wai
     now = now or timezone.now()
     if version.stage not in (*REVIEW_STAGES, Stage.SUSPENDED):
         return ()
-    document, case = pinned(version.policy), dossier.load_case(version)
+    document, case = judging.pinned_document_of(version), dossier.load_case(version)
     found: list[Waivable] = []
     for stage in stages_up_to(case.stage):
         state = policy.gate(case, document, stage, now=now)

@@ -14,11 +14,11 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import dossier, exceptions, permissions, refusals, voiding
+from approvals import dossier, exceptions, judging, permissions, refusals, voiding
 from approvals.canonical import canonical_text, digest
 from approvals.events import Event
 from approvals.models import DossierSnapshot, ModelVersion, Waiver, WaiverSignature
-from approvals.policy_document import PolicyDocument, pinned
+from approvals.policy_document import PolicyDocument
 from approvals.policy_rules import ExceptionRule
 from approvals.requirements.base import Case, Requirement
 from approvals.stages import REVIEW_STAGES, Role, Stage
@@ -91,7 +91,12 @@ def ask(
             requirement=wanted.requirement,
             title=wanted.title[:200],
             unmet=wanted.unmet,
-            basis=_basis(dossier.load_case(version), pinned(version.policy), wanted.stage, wanted.requirement),
+            basis=_basis(
+                dossier.load_case(version),
+                judging.pinned_document_of(version),
+                wanted.stage,
+                wanted.requirement,
+            ),
             reason=reason.strip(),
             meanwhile=meanwhile.strip(),
             expires_on=expires_on,
@@ -119,14 +124,14 @@ def _require_end(rule: ExceptionRule, expires_on: date, now: datetime) -> None:
 
 def _basis(case: Case, document: PolicyDocument, stage: Stage, requirement: str) -> str:
     if not requirement:
-        return exceptions.emergency_basis(case)
+        return exceptions.emergency_basis(case, stage)
     asked = next(one for one in document.gates[stage] if one.identity() == requirement)
     return exceptions.waiver_basis(case, asked)
 
 
 def rule_of(waiver: Waiver) -> ExceptionRule | None:
     """Who has to sign it, by the policy that is pinned now; None if that policy allows no such exception."""
-    return exceptions.rule_for(waiver.kind, pinned(waiver.version.policy))
+    return exceptions.rule_for(waiver.kind, judging.pinned_document_of(waiver.version))
 
 
 def prepare(*, waiver: Waiver, actor: User, now: datetime | None = None) -> WaiverSigning:
@@ -144,13 +149,14 @@ def prepare(*, waiver: Waiver, actor: User, now: datetime | None = None) -> Waiv
 
 def _content(waiver: Waiver) -> dict[str, Any]:
     case = dossier.load_case(waiver.version)
-    document = pinned(waiver.version.policy)
+    document = judging.pinned_document_of(waiver.version)
+    policy, policy_digest = case.policy_of(waiver.stage)
     asked = _asked(document, Stage(waiver.stage), waiver.requirement)
     return {
         "exception": {**_facts(waiver), "reason": waiver.reason, "asked_by": waiver.asked_by_id},
         "version": {"id": case.version_id, "model": case.model_id, "number": case.number},
         "artifact": case.artifact_sha256 or None,
-        "policy": {"name": case.policy, "digest": case.policy_digest},
+        "policy": {"name": policy, "digest": policy_digest},
         "looked_at": [{"kind": one.key, "facts": one.facts(case)} for one in asked],
     }
 
@@ -185,7 +191,7 @@ def _refusal(waiver: Waiver, actor: User, role: Role | None, now: datetime) -> s
         return f"The version is {version.get_stage_display().lower()}; nothing is set aside now."
     if WaiverSignature.objects.filter(waiver=waiver, signer=actor).exists():
         return "You have signed this exception already."
-    if not exceptions.still_about(waiver, dossier.load_case(version), pinned(version.policy)):
+    if not exceptions.still_about(waiver, dossier.load_case(version), judging.pinned_document_of(version)):
         return "What this exception is about has changed since it was asked for; a new one has to be asked for."
     return ""
 
@@ -219,7 +225,7 @@ def sign(
             actor=actor,
             proof=proof,
             http_request=http_request,
-            code_needed=role in pinned(version.policy).rules.one_time_codes,
+            code_needed=role in judging.pinned_document_of(version).rules.one_time_codes,
             now=now,
         )
         with transaction.atomic():

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import decommissioning, dossier, passes, permissions, policy, refusals, signing_off
+from approvals import decommissioning, dossier, judging, passes, permissions, policy, refusals, signing_off
 from approvals.events import Event
 from approvals.lapsing import lapsed
 from approvals.models import Comment, Finding, ModelVersion, Revalidation, RevalidationOutcome, SignOff, Waiver
@@ -282,7 +282,9 @@ def _roles_of_gate(document: PolicyDocument, stage: Stage) -> set[Role]:
 
 
 def _decide(version: ModelVersion, transition: Transition, *, now: datetime, to: Stage | None = None) -> None:
-    decision = policy.decide(dossier.load_case(version), pinned(version.policy), transition, now=now, to=to)
+    decision = policy.decide(
+        dossier.load_case(version), judging.pinned_document_of(version), transition, now=now, to=to
+    )
     if not decision.allowed:
         raise Refused(_sentence(decision.blockers), blockers=decision.blockers)
 
@@ -332,7 +334,7 @@ def _move(
             "from": source.value,
             "to": version.stage,
             "artifact": case.artifact_sha256,
-            "policy_digest": case.policy_digest,
+            "policy_digest": version.policy.digest,
             "dossiers": dict(case.dossiers),
             **({"exceptions": _exceptions_used(version, case, now)} if version.stage == Stage.MONITORING else {}),
         },

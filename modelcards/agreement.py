@@ -18,6 +18,7 @@ from modelcards.card import Card, RequiredSignOff, SignOff
 
 APPROVALS = frozenset({"approve", "approve_with_conditions"})
 SIGNED = "approvals.signoff.signed"
+APPROVED = "monitoring"
 SAME_IN_LEDGER = ("stage", "role", "decision", "printed_name", "meaning", "signed_at", "dossier")
 
 
@@ -111,18 +112,33 @@ def ledger_problems(card: Card) -> list[str]:
     if card.ledger is None:
         return ["The card holds no ledger proof."]
     try:
-        acts = _signing_acts(card.ledger.proof)
-        return [*_differing(card, acts), *_unprinted(card, acts)]
+        acts, taken = _signing_acts(card.ledger.proof), _taken_over(card)
+        return [*_differing(card, acts, taken), *_unprinted(card, acts)]
     except (KeyError, TypeError, ValueError, AttributeError):
         return ["An entry in the ledger proof cannot be read."]
 
 
-def _differing(card: Card, acts: Mapping[int, Mapping[str, Any]]) -> Iterator[str]:
+def _taken_over(card: Card) -> frozenset[tuple[str, str]]:
+    """Stage and dossier of what was signed under an earlier policy and approved under the card's, by the ledger.
+
+    A renewal under another policy records the dossiers that the approval rests on from then on.
+    """
+    payloads = [json.loads(entry["payload"]) for entry in card.ledger.proof["entries"]] if card.ledger else []
+    facts = [act["facts"] for act in payloads if act["facts"].get("policy_digest") == card.policy.digest]
+    return frozenset(
+        (str(stage), str(dossier))
+        for one in facts
+        if one.get("to") == APPROVED
+        for stage, dossier in one.get("dossiers", {}).items()
+    )
+
+
+def _differing(card: Card, acts: Mapping[int, Mapping[str, Any]], taken: frozenset[tuple[str, str]]) -> Iterator[str]:
     for signed in card.sign_offs:
         who = f"the sign-off of {signed.printed_name} as {signed.role_title.lower()}"
         if signed.id not in acts:
             yield f"The ledger proof holds no entry for {who}."
-        elif differing := _differences(card, signed, acts[signed.id]):
+        elif differing := _differences(card, signed, acts[signed.id], taken):
             yield f"The ledger says otherwise about {who}: {', '.join(differing)}."
 
 
@@ -137,7 +153,7 @@ def _signing_acts(proof: Mapping[str, Any]) -> dict[int, Mapping[str, Any]]:
     return {int(act["facts"]["sign_off"]): act for act in payloads if act.get("event") == SIGNED}
 
 
-def _differences(card: Card, signed: SignOff, act: Mapping[str, Any]) -> list[str]:
+def _differences(card: Card, signed: SignOff, act: Mapping[str, Any], taken: frozenset[tuple[str, str]]) -> list[str]:
     facts = act["facts"]
     pairs = {name: (getattr(signed, name), facts.get(name)) for name in SAME_IN_LEDGER}
     pairs["comment"] = (signed.comment, act["reason"])
@@ -147,5 +163,7 @@ def _differences(card: Card, signed: SignOff, act: Mapping[str, Any]) -> list[st
     pairs["version"] = (f"approvals.modelversion:{card.version.id}", f"{act['object']['type']}:{act['object']['id']}")
     if signed.current:
         pairs["artifact"] = (card.artifact.sha256 if card.artifact else "", facts.get("artifact"))
-        pairs["policy"] = (card.policy.digest, facts.get("policy_digest"))
+        earlier = {one.digest for one in card.policy.earlier if signed.stage in one.stages}
+        if not (facts.get("policy_digest") in earlier and (signed.stage, signed.dossier) in taken):
+            pairs["policy"] = (card.policy.digest, facts.get("policy_digest"))
     return [name for name, (printed, recorded) in pairs.items() if printed != recorded]

@@ -22,6 +22,17 @@ class RequiredSignOff:
 
 
 @dataclass(frozen=True)
+class EarlierPolicy:
+    """A policy that the approval rested on before; `stages` ask the same now and were signed under it."""
+
+    name: str
+    number: int
+    digest: str
+    approved_at: str
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class PolicyFacts:
     """The pinned policy; its text is part of the card document so that the digest can be recomputed."""
 
@@ -36,6 +47,7 @@ class PolicyFacts:
     text: str = ""
     basis: tuple[str, ...] = ()
     required_sign_offs: tuple[RequiredSignOff, ...] = ()
+    earlier: tuple[EarlierPolicy, ...] = field(default=(), metadata=ADDED)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import rfc8785
 
 from modelcards.approval import (
     Condition,
+    EarlierPolicy,
     Finding,
     Gate,
     LedgerFacts,
@@ -76,6 +77,7 @@ __all__ = [
     "Condition",
     "Dataset",
     "Difference",
+    "EarlierPolicy",
     "EvidenceItem",
     "Fact",
     "Finding",

@@ -161,6 +161,15 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
         "text": "The whole policy, YAML.",
         "basis": "Laws and standards it refers to.",
         "required_sign_offs": "Sign-offs that it asks for.",
+        "earlier": "Policies that the approval was given or renewed under before, oldest first; absent if none.",
+    },
+    "EarlierPolicy": {
+        "": "A policy that the approval was given or renewed under before a renewal pinned the present one.",
+        "name": "Short name.",
+        "number": "Number of the published text.",
+        "digest": "Digest of its text.",
+        "approved_at": "When the approval was given or renewed under it.",
+        "stages": "Keys of the stages that ask the same now and whose sign-offs were given under it.",
     },
     "RequiredSignOff": {
         "": "How many people the policy asks to sign for a role in a stage.",

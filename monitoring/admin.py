@@ -142,8 +142,9 @@ class MonitorAdmin(VersionRecordAdmin):
             "reads_batches": reads_batches(row),
             "needs_outcomes": bool(kind and kind.needs_outcomes),
             "notes": AlarmNote.objects.filter(monitor=row).select_related("by")[:READINGS_SHOWN],
-            "may_note": alarm_notes.may_note(person(request), row.version),
-            "may_mute": alarm_notes.may_mute(person(request), row.version),
+            "end": (end := panels.end_of(row)),
+            "may_note": end is None and alarm_notes.may_note(person(request), row.version),
+            "may_mute": end is None and alarm_notes.may_mute(person(request), row.version),
         }
 
     @admin.display(description="Monitor", ordering="key")
@@ -312,7 +313,7 @@ def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
 def show(request: HttpRequest, reading_id: int) -> HttpResponse:
     """Verdict, sentences, numbers beside limits, tables, charts."""
     visible = Reading.objects.filter(monitor__version__in=permissions.visible_versions(person(request)))
-    needed = ("monitor__version__model", "monitor__reference__file", "reference__file", "batch")
+    needed = ("monitor__version__model", "monitor__reference__file", "reference__file", "batch", "policy")
     row = visible.select_related(*needed).filter(pk=reading_id).first()
     if row is None:
         raise Http404

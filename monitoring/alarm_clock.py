@@ -28,7 +28,7 @@ def look(*, now: datetime | None = None) -> int:
 
 
 def _silences(now: datetime) -> list[bool]:
-    watched = list(Monitor.objects.filter(version__stage=Stage.MONITORING).select_related("version").order_by("pk"))
+    watched = list(Monitor.in_force.filter(version__stage=Stage.MONITORING).select_related("version").order_by("pk"))
     found = silences_of(watched, now=now)
     return [_silence(row, now) for row in watched if found[row.pk].is_alarm]
 
@@ -42,7 +42,9 @@ def _silence(row: Monitor, now: datetime) -> bool:
 def _mutes(now: datetime) -> list[bool]:
     """Of each monitor the newest mute, if its last day is over and that was not told."""
     newest: dict[int, AlarmNote] = {}
-    rows = AlarmNote.objects.filter(kind=AlarmNoteKind.MUTED, monitor__version__stage=Stage.MONITORING)
+    rows = AlarmNote.objects.filter(
+        kind=AlarmNoteKind.MUTED, monitor__version__stage=Stage.MONITORING, monitor__end__isnull=True
+    )
     for row in rows.select_related("monitor", "by").order_by("pk"):
         newest[row.monitor_id] = row
     over = [row for row in newest.values() if row.until is not None and row.until < now.date()]

@@ -14,7 +14,7 @@ from approvals.models import ModelVersion
 from approvals.stages import Role
 from monitoring.alarms import Level
 from monitoring.events import Event
-from monitoring.models import AlarmNote, AlarmNoteKind, Monitor
+from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, MonitorEnd
 from monitoring.standing import alarm_of
 from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
@@ -115,8 +115,16 @@ def _require(kind: AlarmNoteKind, monitor: Monitor, actor: User, level: Level) -
     if kind == AlarmNoteKind.MUTED:
         if not may_mute(actor, monitor.version):
             raise NotPermitted("Only the owner or a risk officer, not the submitter, mutes a monitor of this model.")
+        _require_in_force(monitor)
         return
     if not may_note(actor, monitor.version):
         raise NotPermitted("Only who owns, submits, runs or oversees this model speaks about its alarms.")
+    _require_in_force(monitor)
     if level == Level.CALM:
         raise Refused("This monitor has raised no alarm, so there is nothing to answer.")
+
+
+def _require_in_force(monitor: Monitor) -> None:
+    end = MonitorEnd.objects.filter(monitor=monitor).select_related("policy").first()
+    if end is not None:
+        raise Refused(f"This monitor {end.in_words}; its findings are closed on their pages.")

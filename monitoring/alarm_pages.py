@@ -21,6 +21,7 @@ from approvals.models import Finding
 from monitoring import alarm_notes, monitors
 from monitoring.alarm_notes import LONGEST_MUTE
 from monitoring.models import AlarmNoteKind, Monitor
+from monitoring.panels import end_of
 from monitoring.standing import alarm_of
 
 
@@ -94,7 +95,12 @@ def of_finding(finding: Finding, user: User) -> SourcePage | None:
     if row is None:
         return None
     alarm = alarm_of(row, now=timezone.now())
-    waits = bool(alarm.level) and alarm.acknowledged is None and alarm_notes.may_note(user, row.version)
+    waits = (
+        end_of(row) is None
+        and bool(alarm.level)
+        and alarm.acknowledged is None
+        and alarm_notes.may_note(user, row.version)
+    )
     answer = reverse("admin:monitoring_monitor_note", args=[row.pk, AlarmNoteKind.ACKNOWLEDGED]) if waits else ""
     return SourcePage(reverse("admin:monitoring_monitor_change", args=[row.pk]), answer)
 

@@ -103,14 +103,14 @@ def show_version(request: HttpRequest, version_id: Key) -> Any:
 
 
 def _state(version: ModelVersion) -> dict[str, Any]:
-    rows = Monitor.objects.filter(version=version)
+    rows = Monitor.in_force.filter(version=version)
     return as_version(version, alarms_of(rows, now=timezone.now()).values())
 
 
 @router.get("/versions/{int:version_id}/monitors", response=list[MonitorDocument], summary="Monitors of a version")
 def list_monitors(request: HttpRequest, version_id: Key) -> Any:
-    """What is watched, with the limits, and how each stands."""
-    rows = list(Monitor.objects.filter(version=_readable(request, version_id)).order_by("pk"))
+    """What is watched now, with the limits, and how each stands. Readings name also monitors that ended."""
+    rows = list(Monitor.in_force.filter(version=_readable(request, version_id)).order_by("pk"))
     alarms = alarms_of(rows, now=timezone.now())
     return [as_monitor(row, alarms[row.pk]) for row in rows]
 

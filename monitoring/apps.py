@@ -22,15 +22,23 @@ class MonitoringConfig(AppConfig):
             revalidation_opened,
             version_moved,
         )
-        from monitoring import api, drawing, monitors, planning, records, references, watching, words  # noqa: PLC0415
+        from monitoring import api, drawing, monitors, planning, records, references, succession, watching, words  # noqa: PLC0415
         from monitoring.events import Event  # noqa: PLC0415
-        from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, ReferenceChange  # noqa: PLC0415
+        from monitoring.models import (  # noqa: PLC0415
+            AlarmNote,
+            Batch,
+            Monitor,
+            MonitorEnd,
+            OutcomeDelivery,
+            ReferenceChange,
+        )
         from portal import access_tokens, guards, ledger  # noqa: PLC0415
         from portal.api import api as root  # noqa: PLC0415
 
         ledger.register_events(Event)
         ledger_words.WORDS.update(words.WORDS)
         guards.append_only(Monitor)
+        guards.append_only(MonitorEnd)
         guards.append_only(Batch)
         guards.append_only(OutcomeDelivery)
         guards.append_only(AlarmNote)
@@ -43,6 +51,8 @@ class MonitoringConfig(AppConfig):
         revalidation_opened.connect(records.when_revalidation_opened, dispatch_uid="monitoring.records.when_opened")
         record_wanted.connect(records.when_record_wanted, dispatch_uid="monitoring.records.when_wanted")
         renewal_examined.connect(records.when_renewal_examined, dispatch_uid="monitoring.records.when_renewal_examined")
+        renewal_examined.connect(succession.when_renewal_examined, dispatch_uid="monitoring.succession.when_examined")
         renewal_decided.connect(references.when_renewed, dispatch_uid="monitoring.references.when_renewed")
+        renewal_decided.connect(succession.when_renewed, dispatch_uid="monitoring.succession.when_renewed")
         version_moved.connect(drawing.when_moved, dispatch_uid="monitoring.drawing.when_moved")
         policy_examined.connect(planning.when_examined, dispatch_uid="monitoring.planning.when_examined")

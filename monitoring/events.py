@@ -9,6 +9,7 @@ class Event(StrEnum):
     """Dotted names: app, noun, past participle."""
 
     MONITORS_STARTED = "monitoring.monitors.started"
+    PLAN_CHANGED = "monitoring.plan.changed"
     REFERENCE_CHANGED = "monitoring.reference.changed"
     BATCH_RECEIVED = "monitoring.batch.received"
     BATCH_VIEWED = "monitoring.batch.viewed"

@@ -8,10 +8,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from approvals.models import Evidence, ModelVersion, Revalidation, StoredFile
+from approvals.models import Evidence, ModelVersion, Policy, Revalidation, StoredFile
 from approvals.models.checks import LeasedRun
-from approvals.models.findings import Severity
 from monitoring.alarms import Level
+from monitoring.plan_models import Monitor, MonitorEnd
 from monitoring.source_models import BatchSource, FileState, Schedule, SourceWindow, WatchedFile
 from portal.models import AccessToken
 
@@ -24,6 +24,7 @@ __all__ = [
     "MatchVerdict",
     "Matching",
     "Monitor",
+    "MonitorEnd",
     "OutcomeDelivery",
     "Picture",
     "Reading",
@@ -47,63 +48,6 @@ class ReadingVerdict(models.TextChoices):
     NOT_COMPUTABLE = "not_computable", "Not computable"
     NO_LABELS = "no_labels", "Waiting for labels"
     ERROR = "error", "Error"
-
-
-class Monitor(models.Model):
-    """One monitor of one deployed version, as the pinned policy asked for it when the version entered monitoring."""
-
-    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="monitors")
-    key = models.CharField(max_length=60)
-    parameters = models.JSONField(default=dict, blank=True)
-    thresholds = models.JSONField(default=dict, blank=True)
-    severity = models.PositiveSmallIntegerField(choices=Severity.choices, help_text="Of the finding that it opens.")
-    every_days = models.PositiveSmallIntegerField(help_text="A batch is expected at least this often.")
-    suspends = models.BooleanField(default=False, help_text="An alarm suspends the approval.")
-    suspends_from = models.PositiveSmallIntegerField(
-        choices=[(level.value, level.in_words) for level in (Level.ALERT, Level.CRITICAL)],
-        default=Level.ALERT,
-        help_text="The level from which it does.",
-    )
-    restricts = models.BooleanField(default=False, help_text="An alarm restricts the use.")
-    restricts_from = models.PositiveSmallIntegerField(
-        choices=[(level.value, level.in_words) for level in (Level.ALERT, Level.CRITICAL)],
-        default=Level.ALERT,
-        help_text="The level from which it does.",
-    )
-    restriction = models.CharField(max_length=500, blank=True, help_text="The condition of use that it brings.")
-    warn = models.JSONField(default=dict, blank=True, help_text="Limits beyond which a reading is a warning.")
-    critical = models.JSONField(default=dict, blank=True, help_text="Limits beyond which a reading is critical.")
-    after = models.PositiveSmallIntegerField(default=1, help_text="Readings in a row that raise an alarm.")
-    clears_after = models.PositiveSmallIntegerField(default=1, help_text="Calm readings in a row that end it.")
-    unanswered_after = models.PositiveSmallIntegerField(
-        default=3, help_text="Windows in a row without an answer that are an alert of their own."
-    )
-    outcomes_within_days = models.PositiveSmallIntegerField(
-        default=90, help_text="Outcomes of a window are expected within so many days of its last one."
-    )
-    reference = models.ForeignKey(
-        Evidence,
-        on_delete=models.PROTECT,
-        related_name="+",
-        null=True,
-        blank=True,
-        help_text="What was approved first.",
-    )
-    created_at = models.DateTimeField()
-
-    class Meta:
-        ordering: ClassVar[list[str]] = ["version", "pk"]
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(fields=["version", "key"], name="a_version_has_each_monitor_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.key.replace('_', ' ').capitalize()} of {self.version}"
-
-    @property
-    def finding_reference(self) -> str:
-        """How findings name this monitor as their source."""
-        return f"monitor:{self.pk}"
 
 
 class Batch(models.Model):
@@ -168,6 +112,14 @@ class Reading(LeasedRun):
         null=True,
         blank=True,
         help_text="What the batch is compared with: the table that was approved when the reading was ordered.",
+    )
+    policy = models.ForeignKey(
+        Policy,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        blank=True,
+        help_text="That the version was pinned to when the reading was ordered; empty in readings of earlier releases.",
     )
     outcomes = models.JSONField(
         default=list, blank=True, help_text="Deliveries of outcomes that the batch is read with: id, name, digest."

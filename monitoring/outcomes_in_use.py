@@ -55,7 +55,7 @@ def order_readings(batch: Batch, *, now: datetime, only_of_outcomes: bool = Fals
         for one in deliveries
     ]
     ordered, reference = 0, references.of_batch(batch)
-    for monitor in Monitor.objects.filter(version=batch.version).order_by("pk"):
+    for monitor in Monitor.in_force.filter(version=batch.version).order_by("pk"):
         kind = monitors.find(monitor.key)
         if kind is None or not kind.needs_batch or (only_of_outcomes and not kind.needs_outcomes):
             continue
@@ -64,7 +64,13 @@ def order_readings(batch: Batch, *, now: datetime, only_of_outcomes: bool = Fals
             monitor=monitor,
             batch=batch,
             outcomes_digest=_digest(deliveries) if used else "",
-            defaults={"outcomes": used, "reference": reference, "requested_at": now, "hinted_at": now},
+            defaults={
+                "outcomes": used,
+                "reference": reference,
+                "policy": batch.version.policy,
+                "requested_at": now,
+                "hinted_at": now,
+            },
         )
         if created:
             hints.send_after_commit(READ_TASK, reading.pk)

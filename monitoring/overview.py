@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from django.contrib.auth.models import User
+from django.db.models import Prefetch
 
 from approvals import permissions
 from approvals.models import ModelVersion
@@ -44,7 +45,7 @@ def deployed_lines(user: User, *, now: datetime) -> list[DeployedLine]:
         permissions.visible_versions(user)
         .filter(stage__in=DEPLOYED)
         .select_related("model__owner")
-        .prefetch_related("monitors", "restrictions")
+        .prefetch_related(Prefetch("monitors", queryset=Monitor.in_force.all()), "restrictions")
     )
     watched = alarms_of([row for version in versions for row in version.monitors.all()], now=now)
     lines = [_line(version, watched) for version in versions]

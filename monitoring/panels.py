@@ -14,7 +14,7 @@ from approvals.models.checks import RunStatus
 from approvals.policy_changes import settings_in_words
 from monitoring import batches, monitors, staleness, standing
 from monitoring.alarms import Level
-from monitoring.models import Batch, Monitor, Reading, ReadingVerdict
+from monitoring.models import Batch, Monitor, MonitorEnd, Reading, ReadingVerdict
 from monitoring.silences import silences_of
 from portal.panels import Panel
 
@@ -45,8 +45,8 @@ class MonitorLine:
 
 def monitoring_panel(version: ModelVersion, user: User) -> Panel | None:
     """Monitors and batches; None before a version was ever deployed."""
-    rows = list(Monitor.objects.filter(version=version).order_by("pk"))
-    if not rows:
+    rows = list(Monitor.in_force.filter(version=version).order_by("pk"))
+    if not rows and not Monitor.objects.filter(version=version).exists():
         return None
     content = {
         "version": version,
@@ -60,6 +60,8 @@ def monitoring_panel(version: ModelVersion, user: User) -> Panel | None:
 def monitor_line(row: Monitor) -> MonitorLine:
     """How the monitor stands in words."""
     reading = standing_reading(row)
+    if end_of(row) is not None:
+        return _ended_line(row, reading)
     state, tone, sentence, at = _unanswered(row) or _alarm_that_stands(row, reading) or _standing(row, reading)
     return MonitorLine(
         title=monitors.title_of(row.key),
@@ -72,6 +74,27 @@ def monitor_line(row: Monitor) -> MonitorLine:
         url=reading.get_absolute_url() if reading else "",
         at=at,
     )
+
+
+def _ended_line(row: Monitor, reading: Reading | None) -> MonitorLine:
+    end = end_of(row)
+    words = end.in_words if end is not None else ""
+    return MonitorLine(
+        title=monitors.title_of(row.key),
+        state="Ended",
+        tone="unknown",
+        sentence=f"{words[:1].upper()}{words[1:]}.",
+        limits=", ".join(f"{name} {limit}" for name, limit in settings_in_words(row.thresholds)),
+        suspends=row.suspends,
+        every_days=row.every_days,
+        url=reading.get_absolute_url() if reading else "",
+        at=reading.finished_at if reading else None,
+    )
+
+
+def end_of(row: Monitor) -> MonitorEnd | None:
+    """How a monitor ended; None while it is in force."""
+    return getattr(row, "end", None)
 
 
 def limits_of(row: Monitor) -> tuple[tuple[str, str], ...]:
@@ -119,6 +142,13 @@ def reading_line(row: Reading) -> ReadingLine:
     batch = row.batch
     about = f"{batch.name}, {batch.window_start:%d %b %Y} to {batch.window_end:%d %b %Y}" if batch else "Without data"
     return ReadingLine(monitors.title_of(row.monitor.key), about, state, tone, sentence, row.get_absolute_url(), at)
+
+
+def title_in_history(row: Monitor) -> str:
+    """The same, told apart from its successor."""
+    end = end_of(row)
+    title = monitors.title_of(row.key)
+    return f"{title} (until {end.at:%d %b %Y})" if end is not None else title
 
 
 def _unanswered(row: Monitor) -> tuple[str, str, str, datetime | None] | None:

@@ -1,20 +1,19 @@
-"""What is watched from the day a version is deployed: the monitors that its pinned policy names."""
+"""What is watched from the day a version is deployed: the monitors of its policy. succession.py ends them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
 
 from approvals.evidence import current
-from approvals.models import EvidenceKind, ModelVersion
+from approvals.models import EvidenceKind, ModelVersion, Revalidation
 from approvals.policy_document import PolicyDocument, parse
 from approvals.stages import Stage
 from monitoring.events import Event
 from monitoring.models import Monitor
-from monitoring.monitor_settings import settings_of, settings_written
+from monitoring.monitor_settings import MonitorSettings, settings_of, settings_written
 from portal import ledger
 from portal.errors import BadInput, Refused
 
@@ -32,22 +31,24 @@ def when_moved(*, version: ModelVersion, source: str, target: str, actor: User |
     """Start the monitors when a version enters monitoring for the first time; inside the transaction of the move."""
     if target != Stage.MONITORING or source == Stage.SUSPENDED:
         return
-    rows = [_monitor(version, entry, now) for entry in parse(version.policy.text).monitors]
-    for row in rows:
-        row.save()
+    plan = [settings_of(entry) for entry in parse(version.policy.text).monitors]
+    for settings in plan:
+        begin(version, settings, began_with=None, now=now)
     ledger.record(
         event=Event.MONITORS_STARTED,
         actor=actor,
         subject=version,
         scope=version.scope,
-        facts={"monitors": [row.key for row in rows]},
+        facts={"monitors": [settings.key for settings in plan]},
     )
 
 
-def _monitor(version: ModelVersion, entry: Mapping[str, Any], now: datetime) -> Monitor:
-    return Monitor(
+def begin(version: ModelVersion, settings: MonitorSettings, *, began_with: Revalidation | None, now: datetime) -> None:
+    """Begin one monitor of a locked version inside the caller's transaction."""
+    Monitor.objects.create(
         version=version,
         reference=current(version, EvidenceKind.EVALUATION_TABLE),
+        began_with=began_with,
         created_at=now,
-        **vars(settings_of(entry)),
+        **vars(settings),
     )

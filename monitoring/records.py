@@ -15,7 +15,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, Q
 from django.utils import timezone
 
 from approvals import evidence, permissions, refusals
@@ -55,9 +55,12 @@ def begins(version: ModelVersion, *, before: Revalidation | None = None) -> date
 def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[str, Any]:
     """The record as JSON values. Readings count by the last day of their window, those under way not at all."""
     start, end = since.date(), now.date()
-    monitors = list(Monitor.objects.filter(version=version).select_related("reference__file").order_by("pk"))
+    watched_then = Q(end__isnull=True) | Q(end__at__gt=since)
+    monitors = list(
+        Monitor.objects.filter(watched_then, version=version).select_related("reference__file").order_by("pk")
+    )
     readings: dict[int, list[Reading]] = {row.pk: [] for row in monitors}
-    rows = Reading.objects.filter(monitor__version=version, status__in=ENDED, requested_at__lte=now)
+    rows = Reading.objects.filter(monitor__in=monitors, status__in=ENDED, requested_at__lte=now)
     for row in rows.select_related("batch").defer("charts", "log").order_by("pk"):
         readings[row.monitor_id].append(row)
     replaced = [one for row in monitors for one in _replaced(row, readings[row.pk], start)]
@@ -272,7 +275,7 @@ def when_record_wanted(*, version: ModelVersion, now: datetime, **_: Any) -> Non
 
 def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> None:
     """Refuse a renewal while an alarm is worse than in the record that was signed."""
-    monitors = list(Monitor.objects.filter(version=version).order_by("pk"))
+    monitors = list(Monitor.in_force.filter(version=version).order_by("pk"))
     if not monitors:
         return
     row = evidence.current(version, EvidenceKind.MONITORING_RECORD)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db.models import Max, Min, Q
 from django.utils import timezone
 
 from approvals.models.checks import RunStatus
@@ -34,20 +34,30 @@ def overdue_of(rows: Iterable[Monitor]) -> dict[int, datetime]:
     says_something = Q(readings__verdict__in=SAYS_SOMETHING) | Q(readings__status__in=STILL_READ)
     batches = Batch.objects.filter(says_something, version_id__in={row.version_id for row in chosen}).order_by()
     newest = dict(batches.values_list("version_id").annotate(newest=Max("window_end")))
-    return {row.pk: _start(row, newest.get(row.version_id)) + timedelta(days=row.every_days) for row in chosen}
+    begun = _begun(chosen)
+    return {
+        row.pk: _start(begun[row.pk], newest.get(row.version_id)) + timedelta(days=row.every_days) for row in chosen
+    }
 
 
-def _start(monitor: Monitor, newest: date | None) -> datetime:
-    if newest is None:
-        return monitor.created_at
-    return max(monitor.created_at, datetime.combine(newest, time.max, tzinfo=UTC))
+def _begun(rows: list[Monitor]) -> dict[int, datetime]:
+    """When each was first expected to see data: another plan does not start the time without data anew."""
+    later = {row.version_id for row in rows if row.began_with_id is not None}
+    firsts = Monitor.objects.filter(version_id__in=later).order_by().values_list("version_id")
+    first = dict(firsts.annotate(first=Min("created_at"))) if later else {}
+    return {row.pk: first.get(row.version_id, row.created_at) for row in rows}
+
+
+def _start(begun: datetime, newest: date | None) -> datetime:
+    return begun if newest is None else max(begun, datetime.combine(newest, time.max, tzinfo=UTC))
 
 
 def check(*, now: datetime | None = None) -> tuple[int, ...]:
     """Order a reading for every deployed version without data; gives their ids. One reading per missed window."""
     now = now or timezone.now()
     ordered = []
-    for monitor in Monitor.objects.filter(version__stage=Stage.MONITORING).order_by("pk"):
+    watched = Monitor.in_force.filter(version__stage=Stage.MONITORING).select_related("version__policy")
+    for monitor in watched.order_by("pk"):
         kind = monitors.find(monitor.key)
         since = overdue_since(monitor)
         if kind is None or kind.needs_batch or since > now:
@@ -56,7 +66,13 @@ def check(*, now: datetime | None = None) -> tuple[int, ...]:
             continue
         try:
             with transaction.atomic():
-                row = Reading.objects.create(monitor=monitor, overdue_since=since, requested_at=now, hinted_at=now)
+                row = Reading.objects.create(
+                    monitor=monitor,
+                    overdue_since=since,
+                    policy=monitor.version.policy,
+                    requested_at=now,
+                    hinted_at=now,
+                )
         except IntegrityError:
             continue  # another worker ordered the same reading a moment ago
         hints.send(READ_TASK, row.pk)

@@ -21,6 +21,7 @@ from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.events import Event as MonitoringEvent
 from monitoring.models import Monitor, Reading, ReadingVerdict
+from monitoring.panels import title_in_history
 from monitoring.series import ReadingFacts, Series, Watch, series_of
 from portal.models import LedgerEntry
 
@@ -52,7 +53,7 @@ class History:
 
 def history_of(version: ModelVersion, *, windows: int | None = WINDOWS_SHOWN) -> History:
     """The newest windows, or all of them."""
-    watched = list(Monitor.objects.filter(version=version).order_by("pk"))
+    watched = list(Monitor.objects.filter(version=version).select_related("end").order_by("pk"))
     readings: dict[int, list[ReadingFacts]] = {row.pk: [] for row in watched}
     for monitor_id, facts in _readings(version, windows):
         readings[monitor_id].append(facts)
@@ -64,7 +65,7 @@ def _watch(row: Monitor) -> Watch:
     kind = monitors.find(row.key)
     levels = {Level.WARN: row.warn, Level.ALERT: row.thresholds, Level.CRITICAL: row.critical}
     watches = kind if kind is not None and kind.needs_batch else None
-    return Watch(row.pk, monitors.title_of(row.key), watches, levels, row.every_days)
+    return Watch(row.pk, title_in_history(row), watches, levels, row.every_days)
 
 
 COLUMNS = {
@@ -128,6 +129,7 @@ LETTERS = {
     Event.VERSION_RETIRED: ("X", "retired"),
     Event.VERSION_REPINNED: ("P", "judged by another policy"),
     Event.REVALIDATION_OPENED: ("V", "revalidation opened"),
+    Event.REVALIDATION_REPINNED: ("V", "revalidation judged by another policy"),
     Event.REVALIDATION_RENEWED: ("V", "approval renewed by the revalidation"),
     Event.REVALIDATION_REFUSED: ("V", "renewal refused by the revalidation"),
     Event.RESTRICTED: ("L", "use restricted"),
@@ -165,6 +167,8 @@ def _moves(version: ModelVersion) -> Iterable[Mark]:
         elif event in LETTERS:
             letter, words = LETTERS[Event(event)]
             yield Mark(at.date(), letter, f"{words}{who}")
+            if (policy := json.loads(payload)["facts"].get("policy")) and event == Event.REVALIDATION_RENEWED:
+                yield Mark(at.date(), "P", f"judged by {policy} from then on")
         elif json.loads(payload)["facts"].get("to") == Stage.MONITORING:
             yield Mark(at.date(), "D", f"deployed{who}")
 
@@ -177,13 +181,13 @@ def _overdue(version: ModelVersion) -> Iterable[Mark]:
 
 
 def _policies(version: ModelVersion, deployed: date) -> Iterable[Mark]:
-    """Policies of its tier that were published since; a deployed version keeps the one that it was judged by."""
+    """Policies of its tier that were published since; a deployed version keeps its own until it is renewed."""
     newer = Policy.objects.filter(
         tier=version.model.risk_tier,
         published_at__date__gt=deployed,
         status__in=(PolicyStatus.PUBLISHED, PolicyStatus.RETIRED),
     )
-    for row in newer.exclude(pk=version.policy_id).order_by("published_at"):
+    for row in newer.order_by("published_at"):
         if row.published_at is not None:
             yield Mark(row.published_at.date(), "P", f"{row} was published")
 

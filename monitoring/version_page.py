@@ -14,7 +14,7 @@ from monitoring import drawing
 from monitoring.alarms import Level
 from monitoring.kept_histories import history_for_page
 from monitoring.models import Monitor, Picture, Reading
-from monitoring.panels import MonitorLine, monitor_line
+from monitoring.panels import MonitorLine, end_of, monitor_line
 from monitoring.series import Point, Series, by_feature, days_in_words, has_small_multiples
 from monitoring.specifications import in_words
 from monitoring.timelines import History, Mark, distribution_of
@@ -92,13 +92,18 @@ class VersionCharts:
     waits: bool
 
 
+TONES_IN_ORDER = ("bad", "unknown", "warn", "wait", "ok")
+
+
 def charts_of(version: ModelVersion, *, monitor: str = "", feature: str = "", reading: str = "") -> VersionCharts:
     """The charts as far as they are drawn; what is missing or outdated is asked for.
 
     Raises BadInput if the chosen feature or window is none of this version.
     """
     history = history_for_page(version)
-    watched = list(Monitor.objects.filter(version=version).select_related("version", "reference").order_by("pk"))
+    watched = list(
+        Monitor.objects.filter(version=version).select_related("version", "reference", "end__policy").order_by("pk")
+    )
     pictures = drawing.pictures_of(version, drawing.wanted_of(history))
     chosen = _chosen(version, history, watched, (monitor, feature, reading)) if feature else None
     found = tuple(sorted((_monitor(row, history, pictures) for row in watched), key=_place))
@@ -113,8 +118,10 @@ def charts_of(version: ModelVersion, *, monitor: str = "", feature: str = "", re
 
 
 def _place(one: MonitorCharts) -> int:
-    """What is red comes first, then what is not known; the rest in the order of the plan."""
-    return ("bad", "unknown", "warn", "wait", "ok").index(one.line.tone)
+    """What is red comes first, then what is not known; the rest in the order of the plan, and at last what ended."""
+    if end_of(one.monitor) is not None:
+        return len(TONES_IN_ORDER)
+    return TONES_IN_ORDER.index(one.line.tone)
 
 
 def _monitor(row: Monitor, history: History, pictures: Mapping[str, Picture]) -> MonitorCharts:

@@ -65,7 +65,7 @@ class VersionState:
 
 def state_of(version: ModelVersion, user: User, *, now: datetime) -> VersionState:
     """The state of a version that this person may see."""
-    watched = list(Monitor.objects.filter(version=version).select_related("version__model").order_by("pk"))
+    watched = list(Monitor.in_force.filter(version=version).select_related("version__model").order_by("pk"))
     states = alarms_of(watched, now=now)
     raised = sorted(
         ((row, states[row.pk]) for row in watched if states[row.pk].level),
@@ -235,9 +235,9 @@ def _findings(version: ModelVersion) -> Iterable[Finding]:
 def _unlabelled(version: ModelVersion) -> int:
     """Windows of which a monitor still waits for outcomes, and no later batch of the same window had them."""
     rows = Reading.objects.filter(monitor__version=version, batch__isnull=False).exclude(verdict="")
-    waiting: set[tuple[int, date, date]] = set()
-    known: set[tuple[int, date, date]] = set()
-    columns = ("monitor_id", "verdict", "batch__window_start", "batch__window_end")
+    waiting: set[tuple[str, date, date]] = set()
+    known: set[tuple[str, date, date]] = set()
+    columns = ("monitor__key", "verdict", "batch__window_start", "batch__window_end")
     for monitor, verdict, start, end in rows.values_list(*columns):
         (waiting if verdict == ReadingVerdict.NO_LABELS else known).add((monitor, start, end))
     return len({(start, end) for _, start, end in waiting - known})

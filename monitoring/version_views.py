@@ -10,8 +10,9 @@ from django.views.decorators.http import require_safe
 
 from approvals.admin.acting import person, version_for
 from approvals.admin.acts import POLLING_IS_DONE
-from monitoring import batches, monitors, version_page
+from monitoring import batches, version_page
 from monitoring.models import Monitor
+from monitoring.panels import title_in_history
 from monitoring.tables import as_csv
 from monitoring.timelines import history_of
 from monitoring.version_state import state_of
@@ -48,7 +49,8 @@ def version_charts(request: HttpRequest, version_id: int) -> HttpResponse:
 def version_csv(request: HttpRequest, version_id: int) -> HttpResponse:
     """Every number of every chart, with all windows, unrounded."""
     version = version_for(request, version_id)
-    titles = {row.pk: monitors.title_of(row.key) for row in Monitor.objects.filter(version=version)}
+    watched = Monitor.objects.filter(version=version).select_related("end")
+    titles = {row.pk: title_in_history(row) for row in watched}
     rows = version_page.timeline_rows(history_of(version, windows=None), titles)
     return as_csv(f"monitoring-{version.pk}.csv", version_page.COLUMNS, rows)
 

@@ -25,6 +25,15 @@ def _started(facts: Facts) -> str:
     return f"Monitoring started: {', '.join(titles)}" if titles else "Monitoring started"
 
 
+def _plan_changed(facts: Facts) -> str:
+    said = [
+        f"{word} {', '.join(monitors.title_of(str(key)) for key in facts[name])}"
+        for name, word in (("ended", "ended:"), ("started", "started:"), ("kept", "go on:"))
+        if facts.get(name)
+    ]
+    return f"Another monitoring plan. {'; '.join(said)}" if said else "Another monitoring plan"
+
+
 def _received(facts: Facts) -> str:
     window = f" ({facts['from']} to {facts['to']})" if facts.get("from") and facts.get("to") else ""
     return f"Batch received: {facts.get('name', '')}{window}"
@@ -51,6 +60,7 @@ def _unanswered(facts: Facts) -> str:
 
 WORDS: dict[str, Words] = {
     Event.MONITORS_STARTED.value: _started,
+    Event.PLAN_CHANGED.value: _plan_changed,
     Event.REFERENCE_CHANGED.value: lambda facts: (
         f"Monitors compare with another approved table: {facts.get('name', '')}"
     ),

@@ -14,9 +14,8 @@ import yaml
 from django.contrib.auth.models import Permission, User
 from django.http import HttpRequest
 
-from approvals import dossier, evidence, permissions, publishing, registration, signing_off, workflow
+from approvals import dossier, evidence, judging, permissions, publishing, registration, signing_off, workflow
 from approvals.models import ModelVersion, RegisteredModel, SignOff
-from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role, Stage
 from portal.reauthentication import Proof
 
@@ -131,7 +130,7 @@ class Cast:
         """What the signer of a role would send after looking at the page as it is now."""
         version = ModelVersion.objects.get(pk=version.pk)
         stage = changes.pop("stage", Stage(version.stage))
-        case, document = dossier.load_case(version), parse(version.policy.text)
+        case, document = dossier.load_case(version), judging.document_of(version)
         given = {
             "stage": stage,
             "role": role,

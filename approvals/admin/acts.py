@@ -10,14 +10,13 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from approvals import checking, evidence, findings, policy, referring, workflow
+from approvals import checking, evidence, findings, judging, policy, referring, workflow
 from approvals.admin import forms, version_page
 from approvals.admin.acting import Act, do, person, refused, sent, serve, version_for
 from approvals.admin.attach_forms import ReferToTableForm, attach_form
 from approvals.models import CheckRun, EvidenceKind, Finding
 from approvals.models.evidence import MADE_BY_THE_PORTAL
 from approvals.models.findings import FindingStatus
-from approvals.policy_document import parse
 from approvals.stages import ENDS, Stage, Transition
 
 form_view = require_http_methods(["GET", "POST"])
@@ -125,7 +124,7 @@ def _declared(details: dict[str, object]) -> dict[str, object]:
 def answers(request: HttpRequest, version_id: int, section: str) -> HttpResponseBase:
     """Answer one questionnaire."""
     version, user = version_for(request, version_id), person(request)
-    questions = parse(version.policy.text).questionnaires.get(section)
+    questions = judging.document_of(version).questionnaires.get(section)
     if questions is None:
         raise Http404
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from approvals import dossier, exceptions
+from approvals import dossier, exceptions, judging
 from approvals.admin.version_lines import BAD, OK, UNKNOWN, WAIT
 from approvals.models import ModelVersion, Waiver
-from approvals.policy_document import parse
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def standing_of(row: Waiver) -> tuple[str, str]:
         return "Revoked", UNKNOWN
     if row.expires_on < timezone.now().date():
         return "Ended", UNKNOWN
-    document, case = parse(row.version.policy.text), dossier.load_case(row.version)
+    document, case = judging.document_of(row.version), dossier.load_case(row.version)
     fact = next(one for one in case.waivers if one.id == row.pk)
     if exceptions.granted(fact, case, document):
         return f"Holds until {row.expires_on:%d %b %Y}", BAD if row.is_emergency else OK

@@ -10,12 +10,11 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from approvals import findings, permissions
+from approvals import findings, judging, permissions
 from approvals.admin.version_lines import BAD, OK, ORDER, WAIT, requirements_of
 from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
 from approvals.models.checks import Verdict
 from approvals.models.findings import FindingStatus
-from approvals.policy_document import parse
 from approvals.stages import Role
 from portal.ledger import name_of
 
@@ -107,7 +106,7 @@ def mitigation_lines(version: ModelVersion, *, may_record: bool) -> tuple[Mitiga
     failed: dict[tuple[str, str], tuple[CheckRun, dict[str, Any]]] = {}
     asked = {
         requirement.check
-        for _, requirement in requirements_of(parse(version.policy.text))
+        for _, requirement in requirements_of(judging.document_of(version))
         if requirement.key == "mitigations" and hasattr(requirement, "check")
     }
     for run in CheckRun.objects.filter(version=version, verdict=Verdict.FAILED, check_key__in=asked).order_by("-pk"):

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from approvals import repinning
+from approvals import judging, repinning
 from approvals.admin import forms
 from approvals.admin.acting import Act, person, sent, serve, version_for
 from approvals.admin.visible_policies import policy_for
@@ -26,18 +26,23 @@ def repin(request: HttpRequest, version_id: int, policy_id: int) -> HttpResponse
         reason = form.cleaned_data["reason"]
         repinning.repin(version_id=version_id, policy_id=policy_id, actor=user, reason=reason)
 
+    effect = repinning.effect(version, chosen, now=timezone.now())
+    about, voids = f"{version}", "Every sign-off has to be given again, because it covered the other policy."
+    if effect.in_pass:
+        about = f"the revalidation of {version}"
+        voids = (
+            "What was signed in this revalidation has to be signed again, because it covered the other policy. "
+            f"The approval rests on {version.policy} until it is renewed; if it is not renewed, nothing of this stays."
+        )
     act = Act(
-        f"Judge {version} by {chosen} instead of {version.policy}",
+        f"Judge {about} by {chosen} instead of {effect.judged_by}",
         "Pin this policy",
         run,
-        f"The version is judged by {chosen} from now on.",
-        "Every sign-off has to be given again, because it covered the other policy.",
+        f"{about[:1].upper()}{about[1:]} is judged by {chosen} from now on.",
+        voids,
         danger=True,
         template="approvals/repin.html",
-        extra={
-            "effect": repinning.effect(version, chosen, now=timezone.now()),
-            "differences": changes(parse(version.policy.text), parse(chosen.text)),
-        },
+        extra={"effect": effect, "differences": changes(judging.document_of(version), parse(chosen.text))},
     )
     return serve(request, version, act, forms.ReasonForm(sent(request)))
 

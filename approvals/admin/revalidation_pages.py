@@ -13,11 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from approvals import dossier, policy, revalidating
+from approvals import dossier, judging, policy, repinning, revalidating
 from approvals.admin.acting import Act, person, refused, sent, serve, version_for
 from approvals.admin.forms import ActForm, ReasonForm
-from approvals.models import Evidence, EvidenceKind, ModelVersion, Revalidation, RevalidationOutcome
+from approvals.judging import Judgement
+from approvals.models import Evidence, EvidenceKind, ModelVersion, PassPolicy, Revalidation, RevalidationOutcome
 from approvals.models.revalidations import pass_under_way
+from approvals.policy_changes import changes
 from approvals.policy_document import parse
 from portal.ledger import name_of
 from portal.panels import Panel
@@ -45,24 +47,37 @@ class PassLine:
     due: str
     decided: str
     because: str
+    policies: tuple[str, ...]
     record: Evidence | None
 
 
 def panel(version: ModelVersion, user: User) -> Panel | None:
     """Every pass with its outcome, the gates of the one under way, and the acts; None before a version was deployed."""
-    rows = list(Revalidation.objects.filter(version=version).select_related("opened_by", "decided_by"))
+    rows = list(
+        Revalidation.objects.filter(version=version)
+        .select_related("opened_by", "decided_by")
+        .prefetch_related("pins__policy", "pins__by")
+    )
     if version.stage not in revalidating.DEPLOYED and not rows:
         return None
-    document, now = parse(version.policy.text), timezone.now()
+    judged, now = judging.of(version), timezone.now()
+    document = judged.document
     under_way = next((row for row in rows if row.is_open), None)
-    case = dossier.load_case(version) if under_way else None
-    day = revalidating.scheduled_for(version, document) if version.stage in revalidating.DEPLOYED else None
+    case = dossier.load_case(version, judged) if under_way else None
+    day = (
+        revalidating.scheduled_for(version, parse(version.policy.text))
+        if version.stage in revalidating.DEPLOYED
+        else None
+    )
     content: dict[str, Any] = {
         "version": version,
         "lines": [_line(row, _records(version)) for row in rows],
         "gates": policy.gates_of_pass(case, document, now=now) if case else (),
         "blocked": bool(case and policy.renewal_blockers(case, document, now=now)),
         "under_way": under_way,
+        "judged_by": judged.policy,
+        "differences": changes(parse(version.policy.text), document) if judged.policy != version.policy else None,
+        "pins": _pins(version, judged, user) if under_way else (),
         "scheduled": day,
         "may_ask": not revalidating.why_not_ask(version, user),
         "why_not_decide": revalidating.why_not_decide(version, user) if under_way else "",
@@ -70,9 +85,24 @@ def panel(version: ModelVersion, user: User) -> Panel | None:
     return Panel("revalidation", "Revalidation", "approvals/revalidation_panel.html", content)
 
 
+def _pins(version: ModelVersion, judged: Judgement, user: User) -> tuple[tuple[str, str], ...]:
+    """What this person may pin to the pass instead: a newer policy, or that of the approval again."""
+    if repinning.why_not_repin(version, user):
+        return ()
+    newer = repinning.newer_policy(version)
+    found = [(f"Judge it by {newer}…", newer.pk)] if newer is not None and newer != version.policy else []
+    found += [(f"Judge it by {version.policy} again…", version.policy_id)] if judged.policy != version.policy else []
+    return tuple((words, reverse("admin:approvals_modelversion_repin", args=[version.pk, key])) for words, key in found)
+
+
 def _records(version: ModelVersion) -> dict[int, Evidence]:
     made = Evidence.objects.filter(version=version, kind=EvidenceKind.MONITORING_RECORD).order_by("pk")
     return {row.details["revalidation"]: row for row in made if row.details.get("revalidation")}
+
+
+def _pinned(pin: PassPolicy) -> str:
+    by = f" by {name_of(pin.by)}" if pin.by else ""
+    return f"Judged by {pin.policy} (SHA-256 {pin.policy.digest[:12]}…), pinned{by} on {pin.at:%d %b %Y}: {pin.reason}"
 
 
 def _line(row: Revalidation, records: dict[int, Evidence]) -> PassLine:
@@ -90,6 +120,7 @@ def _line(row: Revalidation, records: dict[int, Evidence]) -> PassLine:
         due=f"{row.due_on:%d %b %Y}",
         decided=decided,
         because=row.decided_because,
+        policies=tuple(_pinned(pin) for pin in row.pins.all()),
         record=records.get(row.pk),
     )
 

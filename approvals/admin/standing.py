@@ -16,10 +16,9 @@ from django.db.models import Q, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from approvals import dossier, permissions, policy, signing_off, time_limits
+from approvals import dossier, judging, permissions, policy, signing_off, time_limits
 from approvals.models import ModelVersion, Revalidation, RevalidationOutcome
 from approvals.models.revalidations import pass_under_way
-from approvals.policy_document import parse
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Blocker, Stage, Tier, Transition, in_sentence, stages_up_to
 from portal import ledger
@@ -63,7 +62,7 @@ def blockers_of(version: ModelVersion) -> tuple[Blocker, ...]:
         return ()
 
     def look() -> tuple[Blocker, ...]:
-        document = parse(version.policy.text)
+        document = judging.document_of(version)
         case = dossier.load_case(version)
         return policy.decide(case, document, Transition.ADVANCE, now=timezone.now()).blockers
 
@@ -100,7 +99,7 @@ def _awaited(version: ModelVersion, user: User) -> list[AwaitedLine]:
     mine = set(permissions.signing_roles(user, version.model))
     if not mine:
         return []
-    document, case, now = parse(version.policy.text), dossier.load_case(version), timezone.now()
+    document, case, now = judging.document_of(version), dossier.load_case(version), timezone.now()
     stages = stages_up_to(case.stage) if case.stage in OPEN_TO_SIGN else case.pass_stages
     gates = [policy.gate(case, document, stage, now=now) for stage in stages]
     others = sum(blocker.code not in SIGN_OFF_CODES for state in gates for blocker in state.blockers)

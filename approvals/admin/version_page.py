@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from approvals import (
     decommissioning,
     dossier,
+    judging,
     lapsing,
     permissions,
     policy,
@@ -41,9 +42,9 @@ from approvals.admin.version_lines import (
     section_lines,
     sign_off_lines,
 )
-from approvals.models import Comment, ModelVersion, Restriction
+from approvals.models import Comment, ModelVersion, Policy, Restriction
 from approvals.panels import panels_of
-from approvals.policy_document import PolicyDocument, parse
+from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from approvals.stages import ENDS, PATH, REVIEW_STAGES, Blocker, GateState, Role, Stage, Transition
 from approvals.timeline import TimelineLine, lines_of
@@ -123,7 +124,7 @@ class VersionPage:
 def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> VersionPage:
     """The page of a version that this person may see."""
     now = now or timezone.now()
-    document = parse(version.policy.text)
+    document = judging.document_of(version)
     case = dossier.load_case(version)
     model = version.model
     in_review = version.stage in REVIEW_STAGES
@@ -191,7 +192,7 @@ def _may_ask_exception(document: PolicyDocument, blockers: tuple[Blocker, ...]) 
 
 def checks_of(version: ModelVersion, user: User) -> tuple[CheckLine, ...]:
     """Only the check lines: what the page asks for while one is running."""
-    document = parse(version.policy.text)
+    document = judging.document_of(version)
     case = dossier.load_case(version)
     may_run = (version.stage in REVIEW_STAGES or case.under_way is not None) and bool(
         permissions.roles_of(user, version.model) or permissions.may_move(user, version.model)
@@ -287,7 +288,7 @@ def _moves(version: ModelVersion, user: User, roles: set[Role], blockers: tuple[
 
 
 def _facts(version: ModelVersion, case: Case) -> tuple[tuple[str, str, str], ...]:
-    others = workflow.incumbents(version)
+    others, asks = workflow.incumbents(version), judging.of(version).policy
     facts = [
         ("Model", str(version.model), reverse("admin:approvals_registeredmodel_change", args=[version.model_id])),
         ("Stage", version.get_stage_display(), ""),
@@ -297,7 +298,8 @@ def _facts(version: ModelVersion, case: Case) -> tuple[tuple[str, str, str], ...
         ("Owner", name_of(version.model.owner), ""),
         ("Submitted by", name_of(version.submitted_by), ""),
         ("Developer", name_of(version.developer), ""),
-        ("Policy", str(version.policy), reverse("admin:approvals_policy_change", args=[version.policy_id])),
+        _policy_fact("Policy", version.policy),
+        *((_policy_fact("Revalidation judged by", asks),) if asks != version.policy else ()),
         ("Artifact SHA-256", case.artifact_sha256 or "none attached", ""),
     ]
     if version.code_revision:
@@ -307,6 +309,10 @@ def _facts(version: ModelVersion, case: Case) -> tuple[tuple[str, str, str], ...
     if version.approved_at:
         facts.append(("Approved", f"{version.approved_at:%d %b %Y, %H:%M} UTC", ""))
     return tuple(facts)
+
+
+def _policy_fact(label: str, policy: Policy) -> tuple[str, str, str]:
+    return label, str(policy), reverse("admin:approvals_policy_change", args=[policy.pk])
 
 
 def _comments(version: ModelVersion) -> tuple[CommentLine, ...]:

@@ -7,7 +7,7 @@ from approvals.models.evidence import Answer, Evidence, EvidenceKind, StoredFile
 from approvals.models.findings import Comment, Finding, MitigationPlan
 from approvals.models.policies import Policy
 from approvals.models.restrictions import Restriction
-from approvals.models.revalidations import Revalidation, RevalidationOutcome, RevalidationTrigger
+from approvals.models.revalidations import PassPolicy, Revalidation, RevalidationOutcome, RevalidationTrigger
 from approvals.models.signoffs import DossierSnapshot, SignOff
 from approvals.models.tiers import TierAssessment, TierOverride
 from approvals.models.time_notices import TimeNotice, TimeNoticeKind
@@ -32,6 +32,7 @@ __all__ = [
     "LeasedRun",
     "MitigationPlan",
     "ModelVersion",
+    "PassPolicy",
     "Policy",
     "RegisteredModel",
     "RegisteredModelGroupObjectPermission",

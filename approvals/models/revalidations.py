@@ -1,4 +1,7 @@
-"""A new pass of a deployed version through gates. Rows stay; what opened a pass never changes, its outcome once."""
+"""A new pass of a deployed version through gates. Rows stay; what opened a pass never changes, its outcome once.
+
+A policy that is pinned to a pass is a row of its own, which is never changed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from approvals.models.policies import Policy
 from approvals.models.versions import ModelVersion
 from approvals.stages import Stage
 
@@ -38,7 +42,7 @@ class Revalidation(models.Model):
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="revalidations")
     trigger = models.CharField(max_length=20, choices=RevalidationTrigger.choices)
     reason = models.TextField(help_text="Why it was opened, in a sentence.")
-    gates = models.JSONField(help_text="The stages whose gates are passed again, in the order of the path.")
+    gates = models.JSONField(help_text="The stages whose gates were to be passed again when it was opened.")
     due_on = models.DateField(help_text="The last day for the decision.")
     opened_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
@@ -76,9 +80,14 @@ class Revalidation(models.Model):
         return self.outcome == RevalidationOutcome.OPEN
 
     @property
+    def pin(self) -> PassPolicy | None:
+        """The policy pinned last to it; None while it is judged by that of the approval."""
+        return max(self.pins.all(), key=lambda row: row.pk, default=None)
+
+    @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages whose gates are passed again."""
-        return tuple(Stage(name) for name in self.gates)
+        """The stages whose gates are passed again, in the order of the path."""
+        return tuple(Stage(name) for name in (self.pin or self).gates)
 
     def facts(self) -> dict[str, Any]:
         """What the ledger says about its opening."""
@@ -88,6 +97,28 @@ class Revalidation(models.Model):
             "gates": list(self.gates),
             "due_on": self.due_on.isoformat(),
         }
+
+
+class PassPolicy(models.Model):
+    """A policy by which a pass is judged from then on. The approval rests on `before` until the pass renews it."""
+
+    revalidation = models.ForeignKey(Revalidation, on_delete=models.PROTECT, related_name="pins")
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
+    before = models.ForeignKey(
+        Policy, on_delete=models.PROTECT, related_name="+", help_text="The policy of the approval."
+    )
+    gates = models.JSONField(help_text="The stages whose gates are passed again under it, in the order of the path.")
+    reason = models.TextField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["pk"]
+        default_permissions = ()
+        verbose_name = "policy of a revalidation"
+
+    def __str__(self) -> str:
+        return f"{self.policy} for revalidation {self.revalidation_id}"
 
 
 def pass_under_way(version: ModelVersion) -> Revalidation | None:

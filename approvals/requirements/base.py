@@ -71,6 +71,8 @@ class RunFact:
     progress: int
     requested_at: datetime
     failed_measures: tuple[Mapping[str, Any], ...] = ()
+    policy_digest: str = ""
+    """Of the policy that fixed its thresholds."""
 
 
 @dataclass(frozen=True)
@@ -198,10 +200,16 @@ class Case:
     waivers: tuple[WaiverFact, ...] = ()
     revalidations: tuple[RevalidationFact, ...] = ()
     """In the order of their opening; only the last can be under way."""
+    other_policies: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Name and digest of the policy that a stage was judged by, where it is another one that asks the same."""
     dossiers: Mapping[str, str] = field(default_factory=dict)
     """Digest of each stage's dossier as it stands; empty while the dossiers themselves are being built."""
     contributors: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """People who contributed to what each stage looks at: neither do they sign it, nor does what they signed count."""
+
+    def policy_of(self, stage: str) -> tuple[str, str]:
+        """Name and digest of the policy that the dossier of a stage names."""
+        return self.other_policies.get(stage, (self.policy, self.policy_digest))
 
     @property
     def under_way(self) -> RevalidationFact | None:

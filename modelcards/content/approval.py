@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from approvals import exceptions, timeline
+from approvals import exceptions, judging, timeline
 from approvals import policy as gates_of
+from approvals.judging import Judgement
 from approvals.models import Finding, ModelVersion, Restriction, SignOff, Waiver
 from approvals.models.findings import FindingSource
 from approvals.policy_document import PolicyDocument
@@ -34,9 +35,9 @@ LEFT_OUT = frozenset(
 )
 
 
-def policy_facts(version: ModelVersion, document: PolicyDocument) -> c.PolicyFacts:
-    """The pinned policy with its text."""
-    row = version.policy
+def policy_facts(version: ModelVersion, judged: Judgement) -> c.PolicyFacts:
+    """The policy with its text, and those that the approval was given under before."""
+    row, document = judged.policy, judged.document
     return c.PolicyFacts(
         name=row.name,
         number=row.number or 0,
@@ -53,6 +54,16 @@ def policy_facts(version: ModelVersion, document: PolicyDocument) -> c.PolicyFac
             for stage in REVIEW_STAGES
             for requirement in document.gates.get(stage, ())
             if isinstance(requirement, SignOffsRequirement)
+        ),
+        earlier=tuple(
+            c.EarlierPolicy(
+                name=one.name,
+                number=one.number or 0,
+                digest=one.digest,
+                approved_at=iso(at),
+                stages=tuple(stage.value for stage in REVIEW_STAGES if judged.policy_of(stage).pk == one.pk != row.pk),
+            )
+            for one, at in judging.earlier_approvals(version)
         ),
     )
 

@@ -7,9 +7,8 @@ from datetime import datetime
 
 from django.conf import settings
 
-from approvals import decommissioning, dossier, restricting, timeline, workflow
+from approvals import decommissioning, dossier, judging, restricting, timeline, workflow
 from approvals.models import Evidence, EvidenceKind, Finding, ModelVersion
-from approvals.policy_document import parse
 from modelcards import card as c
 from modelcards.content import approval, changes, measured, retiring, subject
 from modelcards.content.retention import retention
@@ -27,7 +26,9 @@ def build(
     seal: c.SealFacts | None = None,
 ) -> c.Card:
     """The card of a version as it stands. An issued one needs the checkpoint and the seal that it will carry."""
-    document, case = parse(version.policy.text), dossier.load_case(version)
+    # A draft shows what is asked now; a card that is issued says under which policy the approval was given.
+    judged = judging.of(version) if status is c.CardStatus.DRAFT else judging.of_approval(version)
+    document, case = judged.document, dossier.load_case(version, judged)
     # A card made again after a monitor opened a finding still says what the approval rests on.
     case = replace(case, dossiers=timeline.dossiers_at_approval(version) or case.dossiers)
     rows = _evidence(version)
@@ -50,7 +51,7 @@ def build(
         version=subject.version_facts(version, workflow.incumbents(version)),
         artifact=subject.artifact(rows),
         summary=_summary(version, status, gates, found, signed, results, held, restricted=bool(restricted)),
-        policy=approval.policy_facts(version, document),
+        policy=approval.policy_facts(version, judged),
         intended_use=texts.get(subject.USE, ()),
         out_of_scope=texts.get("out_of_scope", ()),
         assumptions=texts.get("assumptions", ()),
