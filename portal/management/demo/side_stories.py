@@ -49,7 +49,7 @@ def early_warning(house: House) -> list[Step]:
         _signs(scene, ROSA, Stage.SCOPING, comments.WARNING),
         _signs(scene, HENRIK, Stage.SCOPING, comments.WARNING),
         advances(scene, Stage.DATA_REVIEW),
-        checks(scene, f"check of the lineage of {scene.text.name}", lineage_completeness=PASSED),
+        checks(scene, "check of the lineage", lineage_completeness=PASSED),
         *_through_data_and_development(scene, comments.WARNING),
         Step(f"Mateo attaches his validation report of {scene.text.name}", partial(_report, scene)),
         Step(f"Ada runs the checks of performance and calibration of {scene.text.name}", partial(_claims_fail, scene)),
