@@ -311,7 +311,7 @@ class TestDecisionCost:
             measured(DecisionCost, german())
 
 
-@pytest.mark.parametrize("word", ["NaT", "now", "today", "infinity"])
+@pytest.mark.parametrize("word", ["NaT", "now", "today", "infinity", "20260131"])
 def test_words_that_a_library_takes_for_times_are_none(measured, table, word):
     lines = [*["1,1,2026-01-01"] * 5, *[f"0,0,{word}"] * 5]
     with pytest.raises(CheckInputError, match=f"no ISO date or time: “{word}”"):
