@@ -40,6 +40,7 @@ from approvals.checks._fairness_groups import (
 )
 from approvals.checks._fairness_tables import comparison_tables, group_table, groups_as_json, ordered
 from approvals.checks._fairness_turning import GroupCells, cells_of, turning_of_groups
+from approvals.checks._fairness_undefined import undefined_limits, undefined_sentence, undefined_shares
 from approvals.checks._verdicts import Rule, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.fairness import Group, GroupTable, group_fairness
@@ -94,10 +95,10 @@ class Thresholds:
     """What is asked; None is not asked. No attributes named: it is asked of every comparison that was measured.
 
     Rows without label or prediction, and rows whose group is unknown, fail above the shares allowed here; so do rows of
-    groups too small to decide anything, because whoever splits a group finely would hide it. A threshold
-    that does not apply to the declared kind of table is never met. Of numbers: the highest minus the lowest mean
-    absolute error or mean prediction of a group, in the unit of the label, or divided by the standard deviation of the
-    label (in_deviations).
+    groups too small to decide anything, because whoever splits a group finely would hide it, and of groups without any
+    label that the rates of a threshold need (both by max_small_share). A threshold that does not apply to the declared
+    kind of table is never met. Of numbers: the highest minus the lowest mean absolute error or mean prediction of a
+    group, in the unit of the label, or divided by the standard deviation of the label (in_deviations).
     """
 
     min_selection_ratio: float | None = None
@@ -119,7 +120,7 @@ class GroupFairness(Check):
     """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
-    version = "4"
+    version = "5"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -155,6 +156,7 @@ class GroupFairness(Check):
         limits |= {unknown_name(names): thresholds.max_unknown_share for names in measured}
         if thresholds.max_small_share is not None:
             limits |= {small_name(names): thresholds.max_small_share for names in measured}
+        limits |= undefined_limits(thresholds.attributes or measured, thresholds)
         whole = with_inapplicable(reading, {name: kinds for _, name, kinds in asked})
         judgement = judge_by(whole, rules, required=missing_rules(reading, limits))
         notes = tuple(note for note in reading.details.get("small", ()) if note)
@@ -224,8 +226,9 @@ def _reading_of_rates(
     )
     measures = tuple(measure for part in found for measure in disparities_of(part, DISPARITIES.values()))
     unknown = tuple(share(part) for share in (unknown_share, small_share) for part in found)
+    undefined = tuple(share for part in found for share in undefined_shares(part))
     return Reading(
-        measures=(left_out(found[0]), *unknown, *measures),
+        measures=(left_out(found[0]), *unknown, *undefined, *measures),
         looked_at=_looked_at(found, declared, favourable, small_group),
         not_looked_at=_not_looked_at(found, declared, favourable),
         tables=tuple(
@@ -237,7 +240,9 @@ def _reading_of_rates(
         charts=tuple(_chart(part) for part in found),
         details={
             "attributes": [list(part.attributes) for part in found],
-            "small": [small_sentence(part, small_group) for part in found],
+            "small": [
+                sentence for part in found for sentence in (small_sentence(part, small_group), undefined_sentence(part))
+            ],
             "groups": [groups_as_json(part) for part in found],
         },
     )
@@ -249,7 +254,8 @@ def disparities_of(part: GroupTable, asked: Iterable[tuple[str, str]]) -> Iterab
     for key, name in asked:
         measure = part.disparities[key]
         extremes = _extremes(key, part)
-        whole = (("groups_that_count", len(_counting(part))), *extremes)
+        defined = len(_counting(part)) - (measure.count("groups_undefined") or 0)
+        whole = (("groups_that_count", defined), *extremes)
         yield replace(
             measure, name=f"{name} by {by}", slice=(("attributes", by),), counts=whole if extremes else measure.counts
         )

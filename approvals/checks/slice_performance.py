@@ -150,6 +150,7 @@ class SlicePerformance(Check):
                 *((f"Slices that the table declares: {by_table:,}.",) if by_table else ()),
                 f"{found.tested:,} slices of {used:,} rows, by {', '.join(names)}{PAIRS if asked.depth > 1 else ''}.",
                 f"Numbers are cut into {asked.quantiles} parts of about equal size.",
+                "Rows without a value in a column are a slice of it, too.",
                 f"{found.tested:,} one-sided tests at {asked.significance:g}, adjusted by Holm, say which are worse.",
             ),
             not_looked_at=(

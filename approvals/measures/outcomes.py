@@ -16,6 +16,8 @@ from approvals.measures.scores import Floats
 from approvals.measures.tables import Table
 
 Booleans = NDArray[np.bool_]
+WITHOUT = "without a value"
+"""The slice of the rows that have none in a column."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +76,24 @@ def _positive(table: Table, column: str, positive: Value) -> tuple[Booleans, Boo
 
 
 def codes(table: Table, column: str, *, quantiles: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """A number from 0 per row and what each stands for; -1 where missing.
+    """A number from 0 per row and what each stands for; the last is WITHOUT, if a row has no value.
 
     A column of numbers with more than `quantiles` different values is cut at its quantiles, equal cuts dropped.
     """
     if table.column(column).kind == "number" and table.distinct(column) > quantiles:
-        return _binned(table.numbers(column), quantiles)
+        return _with_missing(*_binned(table.numbers(column), quantiles))
     texts = table.texts(column)
     names = sorted({text for text in texts if text is not None}, key=_sorting)
     place: dict[Any, int] = {name: number for number, name in enumerate(names)}
-    return np.fromiter((place.get(text, -1) for text in texts), np.int64), tuple(names)
+    return _with_missing(np.fromiter((place.get(text, -1) for text in texts), np.int64), tuple(names))
+
+
+def _with_missing(found: NDArray[np.int64], names: tuple[str, ...]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Rows without a value as one more value: a model may do worse just there, and nobody hides rows by blanking it."""
+    missing = found < 0
+    if not missing.any():
+        return found, names
+    return np.where(missing, len(names), found), (*names, WITHOUT)
 
 
 def _sorting(text: str) -> tuple[bool, float, str]:
@@ -93,11 +103,21 @@ def _sorting(text: str) -> tuple[bool, float, str]:
         return True, 0.0, text
 
 
+def _written(cuts: Floats) -> list[str]:
+    """The cuts as texts that differ where they do: of moments as numbers, six digits are all the same."""
+    texts: list[str] = []
+    for digits in (6, 9, 12, 17):
+        texts = [f"{cut:.{digits}g}" for cut in cuts]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
+
+
 def _binned(values: Floats, quantiles: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    present = np.isfinite(values)
-    cuts = np.unique(np.quantile(values[present], np.linspace(0.0, 1.0, quantiles + 1))[1:-1])
-    found = np.where(present, np.searchsorted(cuts, values, side="left"), -1).astype(np.int64)
-    ends = ["", *(f"{cut:g}" for cut in cuts), ""]
+    finite = np.isfinite(values)
+    cuts = np.unique(np.quantile(values[finite], np.linspace(0.0, 1.0, quantiles + 1))[1:-1])
+    found = np.where(~np.isnan(values), np.searchsorted(cuts, values, side="left"), -1).astype(np.int64)
+    ends = ["", *_written(cuts), ""]
     names = [
         f"up to {high}" if not low else f"above {low}" if not high else f"above {low} to {high}"
         for low, high in itertools.pairwise(ends)

@@ -91,9 +91,9 @@ def timed_numbers(table: Table, time: str, *, label: str, prediction: str, windo
 
 
 def parsed_moments(texts: Sequence[str], column: str) -> NDArray[Any]:
-    """The moments that texts mean. TableError for a text that is no ISO 8601 date or time."""
-    # “now” and “NaT” are times to numpy, but not of a table.
-    if words := next((text for text in texts if not text[:1].isdigit()), ""):
+    """The moments that texts mean. TableError for a text that is no ISO 8601 date or time with hyphens."""
+    # “now” and “NaT” are times to numpy, but not of a table, and 20260131 is a year of eight digits.
+    if words := next((text for text in texts if not (text[:4].isdigit() and text[4:5] in {"", "-"})), ""):
         raise TableError(f"The column “{column}” holds what is no ISO date or time: “{words[:40]}”.")
     try:
         with warnings.catch_warnings():

@@ -146,3 +146,21 @@ def test_a_group_that_is_split_finely_does_not_hide_unless_the_policy_allows_it(
     assert found.verdict == "failed"
     assert found.sentences[0] == "Share of rows of small groups by g 0.829 (n 350) is above the threshold 0.50."
     assert judged(GroupFairness, reading, **asked, max_small_share=0.83).verdict == "passed"
+
+
+def test_a_group_without_favourable_labels_does_not_vanish_from_true_favourable_rates(measured, judged, table):
+    """Two alike groups would pass for three; the third, whose rate nobody can know, is said and counted."""
+    rows = [("a", 1, 1), ("a", 0, 0), ("b", 1, 1), ("b", 0, 0), ("c", 0, 0), ("c", 0, 1)]
+    lines = [f"{group},{label},{decided}" for group, label, decided in rows for _ in range(40)]
+    reading = measured(GroupFairness, table("g,y,p", lines, label="y", prediction="p", groups=["g"]))
+    for asked in ("max_equal_opportunity_difference", "max_equalized_odds_difference"):
+        judgement = judged(GroupFairness, reading, **{asked: 0.9})
+        assert judgement.verdict == "failed"
+        assert judgement.sentences[0].startswith("Share of rows of groups by g without any favourable label 0.333")
+        assert judgement.sentences[-1] == (
+            "1 of 3 groups by g have no row with a favourable label, so no true favourable rate to compare: c (n 80)."
+        )
+        assert judged(GroupFairness, reading, **{asked: 0.9}, max_small_share=0.4).verdict == "passed"
+    assert judged(GroupFairness, reading, max_selection_difference=0.9).verdict == "passed"
+    [gap] = [measure for measure in reading.measures if measure.name == "equal opportunity difference by g"]
+    assert (gap.value, gap.count("groups_that_count")) == (0.0, 2)

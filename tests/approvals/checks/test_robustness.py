@@ -102,6 +102,24 @@ class TestSlices:
         assert judged(SlicePerformance, reading, min_slice_accuracy=0.05).verdict == "passed"
         assert judged(SlicePerformance, reading, max_accuracy_gap=0.02).verdict == "failed"
 
+    @pytest.mark.parametrize(("column", "blank"), [("region", ""), ("age", ""), ("age", "inf")])
+    def test_rows_are_not_hidden_from_the_search_by_taking_their_value_away(
+        self, measured, judged, table, column, blank
+    ):
+        drawn = np.random.default_rng(8)
+        lines = []
+        for place in range(600):
+            row = {"region": drawn.choice(["north", "south"]), "age": str(1_760_000_000 + drawn.integers(0, 9000))}
+            wrong = place < 80
+            lines.append(",".join([*(row | ({column: blank} if wrong else {})).values(), "1", "0" if wrong else "1"]))
+        piece = table("region,age,y,p", [*lines, "north,1,0,0"], label="y", prediction="p", features=["region", "age"])
+        reading = measured(SlicePerformance, piece)
+        assert by_name(reading)["accuracy of the worst slice"].value < 0.7
+        assert judged(SlicePerformance, reading, max_worse_slices=0).verdict == "failed"
+        names = [row[0] for row in reading.tables[0].rows]
+        assert len(set(names)) == len(names)
+        assert (f"{column} without a value" in names[0]) is (not blank)
+
     def test_slices_that_are_too_small_leave_the_question_open(self, measured, judged, evaluation):
         reading = measured(SlicePerformance, evaluation(), min_rows=5000)
         judgement = judged(SlicePerformance, reading, min_slice_accuracy=0.1)
@@ -293,7 +311,7 @@ class TestDecisionCost:
             measured(DecisionCost, german())
 
 
-@pytest.mark.parametrize("word", ["NaT", "now", "today", "infinity"])
+@pytest.mark.parametrize("word", ["NaT", "now", "today", "infinity", "20260131"])
 def test_words_that_a_library_takes_for_times_are_none(measured, table, word):
     lines = [*["1,1,2026-01-01"] * 5, *[f"0,0,{word}"] * 5]
     with pytest.raises(CheckInputError, match=f"no ISO date or time: “{word}”"):
