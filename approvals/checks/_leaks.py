@@ -32,10 +32,14 @@ OF_MISSING: Mapping[str, Measured] = {
 
 @dataclass(frozen=True)
 class Leaks:
-    """By column the stronger of values and of being missing; and columns that have too many texts to be looked at."""
+    """By column the stronger of values and of being missing; and columns whose values are not looked at.
+
+    These have too many texts, or are of a type that is not set against the label, such as lists and times of day.
+    """
 
     by_column: dict[str, Measure]
     not_looked_at: tuple[str, ...]
+    of_other_types: tuple[str, ...] = ()
 
 
 def leaks_of(table: Table, declared: Declaration) -> Leaks:
@@ -61,7 +65,15 @@ def leaks_of(table: Table, declared: Declaration) -> Leaks:
     for name, measure in gaps.items():
         if (measure.value or 0) > (found[name].value or 0 if name in found else 0):
             found[name] = replace(measure, method="whether it is missing")
-    return Leaks(found, unseen)
+    missing = table.missing()
+    other = tuple(
+        column.name
+        for column in table.columns
+        if column.kind == "other"
+        and column.name not in {declared.label, *exclude}
+        and missing[column.name] < table.rows
+    )
+    return Leaks(found, unseen, other)
 
 
 def strongest(leaks: Mapping[str, Measure], where: str) -> Measure:

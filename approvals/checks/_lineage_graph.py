@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from approvals.checks._lineage import Lineage, Step
@@ -40,6 +40,21 @@ def before(names: Iterable[str], made_of: Parents) -> frozenset[str]:
             seen.add(name)
             waiting += made_of[name]
     return frozenset(seen)
+
+
+def only_out_of(name: str, made_of: Parents, these: Container[str], no_data: Container[str]) -> bool:
+    """Whether all that a dataset was made out of, as far back as it goes, comes through some of these."""
+    seen: set[str] = set()
+    waiting, came_through = [name], False
+    while waiting:
+        behind = [parent for parent in made_of[waiting.pop()] if parent not in no_data]
+        came_through |= any(parent in these for parent in behind)
+        further = [parent for parent in behind if parent not in these and parent not in seen]
+        if any(not made_of[parent] for parent in further):
+            return False
+        seen |= set(further)
+        waiting += further
+    return came_through
 
 
 def in_order(lineage: Lineage, made_of: Parents) -> tuple[str, ...]:

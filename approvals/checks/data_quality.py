@@ -149,6 +149,7 @@ class _Findings:
         self._charts: list[ChartSpecification] = []
         self._notes: list[str] = []
         self._not_looked_at: list[str] = []
+        self._of_other_types: list[str] = []
         self._only_here: list[str] = []
 
     def look_at(self, table: Table, where: str) -> None:
@@ -213,11 +214,12 @@ class _Findings:
             self._notes.append(f"Label leakage in {where} could not be measured: {error.sentence}")
             return {}
         self._not_looked_at += [f"{name} of {where}" for name in found.not_looked_at]
+        self._of_other_types += [f"{name} of {where}" for name in found.of_other_types]
         return found.by_column
 
     def reading(self) -> Reading:
         """Everything found."""
-        unseen = [*self._not_looked_at[:LONGEST_CHART], *(["…"] if len(self._not_looked_at) > LONGEST_CHART else [])]
+        many = f"more than {MOST_LEVELS} different texts each"
         return Reading(
             measures=tuple(self.measures),
             looked_at=tuple(self._notes),
@@ -225,17 +227,19 @@ class _Findings:
                 *(() if TRAINING in self._tables else ("The training table, because none is attached.",)),
                 *self._only_here,
                 "Whether the values are true, and whether the rows stand for the people the model will decide about.",
-                "Leakage through several columns together.",
-                *(
-                    (f"Leakage through {', '.join(unseen)}: more than {MOST_LEVELS} different texts each.",)
-                    if unseen
-                    else ()
-                ),
+                "Leakage through several columns together, and through single numbers: they count by their order.",
+                *_unseen(self._not_looked_at, many),
+                *_unseen(self._of_other_types, "of types that are not set against the label"),
             ),
             tables=tuple(self._numbers),
             charts=tuple(self._charts),
             details={"tables": self._tables},
         )
+
+
+def _unseen(columns: Sequence[str], why: str) -> tuple[str, ...]:
+    shown = [*columns[:LONGEST_CHART], *(["…"] if len(columns) > LONGEST_CHART else [])]
+    return (f"Leakage through {', '.join(shown)}: {why}.",) if shown else ()
 
 
 def _as_share(measure: Measure, name: str) -> Measure:

@@ -21,7 +21,7 @@ from approvals.checks._lineage import (
     Step,
     read_lineage,
 )
-from approvals.checks._lineage_graph import Parents, before, broken_links, in_order, makers, parents
+from approvals.checks._lineage_graph import Parents, before, broken_links, in_order, makers, only_out_of, parents
 from approvals.checks._verdicts import at_least, at_most, judge_by
 from approvals.checks.base import Check, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.values import Measure
@@ -69,7 +69,7 @@ class LineageCompleteness(Check):
     """Every dataset with its origin, terms, period and digest, every step with its code, and no gap between them."""
 
     title = "Data lineage"
-    version = "1"
+    version = "2"
     inputs = ("data_lineage",)
     optional_inputs = ("training_table", "evaluation_table", "training_record", "artifact")
     Parameters = Parameters
@@ -186,19 +186,26 @@ def _undeclared_groups(job: Job, lineage: Lineage) -> Iterator[_Problem]:
 
 
 def _leaks(lineage: Lineage, made_of: Parents) -> Iterator[_Problem]:
-    """Evaluation data that training data, or the artifact, were made out of, by name or by digest."""
+    """Evaluation data that training data, or the artifact, were made out of, by name or by digest, or the reverse."""
     learned = [dataset for dataset in lineage.datasets if dataset.role in (TRAINING, ARTIFACT)]
     earlier = before([dataset.name for dataset in learned], made_of)
     names = earlier | {dataset.name for dataset in learned}
-    digests = {dataset.sha256: dataset.name for dataset in lineage.datasets if dataset.name in names and dataset.sha256}
+    training = {dataset.name for dataset in lineage.datasets if dataset.role == TRAINING}
+    no_data = {dataset.name for dataset in lineage.datasets if dataset.role == ARTIFACT}
+    digests: dict[str, list[str]] = {}
+    for dataset in lineage.datasets:
+        if dataset.name in names and dataset.sha256:
+            digests.setdefault(dataset.sha256, []).append(dataset.name)
     for dataset in lineage.datasets:
         if dataset.role not in (EVALUATION, VALIDATION):
             continue
         if dataset.name in earlier and dataset.role == EVALUATION:
             yield _Problem(LEAKS, dataset.name, "Training data or the artifact were made out of it.")
-        elif digests.get(dataset.sha256, dataset.name) != dataset.name:
-            sentence = f"It has the same digest as “{digests[dataset.sha256]}”, which was learned from."
+        elif alike := [name for name in digests.get(dataset.sha256, ()) if name != dataset.name]:
+            sentence = f"It has the same digest as “{alike[0]}”, which was learned from."
             yield _Problem(LEAKS, dataset.name, sentence)
+        elif dataset.role == EVALUATION and only_out_of(dataset.name, made_of, training, no_data):
+            yield _Problem(LEAKS, dataset.name, "It was made out of training data alone.")
 
 
 def _digests(job: Job, lineage: Lineage) -> Iterator[_Problem]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from approvals.measures.labels import value_text
-from approvals.measures.level_leakage import MOST_LEVELS, area_of_shares
+from approvals.measures.level_leakage import TOO_MANY, area_of_shares, counts_of, level_cell
 from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.paired_values import TWICE_CENTRED, exact, number_cell, pairs_query
 from approvals.measures.tables import Column, Table, TableError
@@ -60,13 +60,11 @@ def _require_classes(table: Table, label: str) -> None:
 def _of_column(table: Table, column: Column, label: str) -> Measure:
     if column.kind in {"number", "boolean"}:
         return _of_numbers(table, column.name, label)
-    try:
-        table.levels(column.name, limit=MOST_LEVELS)
-    except TableError:
-        reason = f"Not computable: the column has more than {MOST_LEVELS} different values."
-        return not_computable("leakage", reason, n=table.rows, slice=(("column", column.name),))
+    levels = level_cell(table, column)
+    if levels is None:
+        return not_computable("leakage", TOO_MANY, n=table.rows, slice=(("column", column.name),))
     cells: dict[str, Counter[str]] = {}
-    for (value, level), rows in table.counts(column.name, label).items():
+    for value, level, rows in counts_of(table, levels[0], label):
         text, named = value_text(value), value_text(level)
         if text is not None and named:
             cells.setdefault(text, Counter())[named] += rows
@@ -75,7 +73,9 @@ def _of_column(table: Table, column: Column, label: str) -> Measure:
         name: area_of_shares([(of[name], of.total() - of[name]) for of in cells.values()])
         for name in _told_apart(sizes)
     }
-    return _largest("leakage", column.name, areas, sizes.total(), "share of the class of each value, in the same rows")
+    return _largest(
+        "leakage", column.name, areas, sizes.total(), f"share of the class of each value{levels[1]}, in the same rows"
+    )
 
 
 def _of_numbers(table: Table, column: str, label: str) -> Measure:

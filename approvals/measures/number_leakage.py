@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from approvals.measures.level_leakage import MOST_LEVELS
+from approvals.measures.level_leakage import TOO_MANY, level_cell
 from approvals.measures.paired_values import TWICE_CENTRED, exact, missing_cell, number_cell, pairs_query
-from approvals.measures.tables import Column, Table, TableError
+from approvals.measures.tables import Column, Table
 from approvals.measures.values import Measure, not_computable
 
 
@@ -47,12 +47,10 @@ def _of_column(table: Table, column: Column, label: str) -> Measure:
     name = column.name
     if column.kind in {"number", "boolean"}:
         return _of_numbers(table, name, label)
-    try:
-        table.levels(name, limit=MOST_LEVELS)
-    except TableError:
-        reason = f"Not computable: the column has more than {MOST_LEVELS} different values."
-        return not_computable("leakage", reason, n=table.rows, slice=(("column", name),))
-    return _of_levels(table, "leakage", name, table.cell(name), label, "of its values, in the same rows")
+    levels = level_cell(table, column)
+    if levels is None:
+        return not_computable("leakage", TOO_MANY, n=table.rows, slice=(("column", name),))
+    return _of_levels(table, "leakage", name, levels[0], label, f"of its values{levels[1]}, in the same rows")
 
 
 def _of_numbers(table: Table, column: str, label: str) -> Measure:

@@ -1,3 +1,4 @@
+import duckdb
 import pytest
 
 from approvals.checks.data_quality import DataQuality
@@ -185,3 +186,29 @@ def test_labels_of_another_kind_are_not_measured_and_pass_nothing(measured, judg
     assert strongest_of(reading).value is None
     assert any("could not be measured" in said for said in reading.looked_at)
     assert judged(DataQuality, reading, max_leakage=1.0).verdict != "passed"
+
+
+@pytest.mark.parametrize(
+    ("kind", "label"), [("binary", lambda i: i % 2), ("multiclass", lambda i: i % 3), ("regression", lambda i: i % 7)]
+)
+def test_many_moments_give_the_label_away_by_their_day(look, kind, label):
+    rows = [
+        f"{i},{i * 7 % 13},2024-{1 + label(i):02}-{1 + i % 28:02} {i % 24:02}:{i % 60:02},{label(i)},{label(i)}"
+        for i in range(400)
+    ]
+    details = {"label": "y", "prediction": "p", "key": "id", "kind": kind, "features": ["a", "b"]}
+    reading = look(rows, details=details, header="id,a,b,y,p")
+    found = next(one for one in reading.measures if one.name == "strongest single column of the evaluation table")
+    assert found.value == 1.0
+    assert found.method.startswith("b; ")
+    assert "by day" in found.method
+
+
+def test_a_column_of_a_type_that_is_not_set_against_the_label_is_named(measured, piece, tmp_path):
+    path = tmp_path / "evaluation.parquet"
+    query = "SELECT i AS id, i * 7 % 13 AS a, [i % 2] AS b, NULL AS c, i % 2 AS y, i % 2 AS p FROM range(60) r(i)"
+    duckdb.sql(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    details = {"label": "y", "prediction": "p", "key": "id"}
+    reading = measured(DataQuality, piece("evaluation_table", path, details=details))
+    said = "Leakage through b of the evaluation table: of types that are not set against the label."
+    assert said in reading.not_looked_at

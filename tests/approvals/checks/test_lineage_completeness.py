@@ -164,6 +164,21 @@ class TestLinks:
         assert judgement.verdict == "failed"
         assert problems(reading) == [("held out", "It has the same digest as “training”, which was learned from.")]
 
+    @pytest.mark.parametrize("out_of", [["training"], ["training", "model"], ["middle"]])
+    def test_evaluation_data_out_of_training_data_alone_fail(self, look, out_of):
+        document = changed("transformations.2.used", out_of)
+        document["tables"].append({**document["tables"][1], "name": "middle", "role": "intermediate", "sha256": OTHER})
+        document["transformations"].insert(
+            1, {**document["transformations"][0], "used": ["training"], "generated": ["middle"]}
+        )
+        judgement, reading = look(document)
+        assert judgement.verdict == "failed"
+        assert ("scored", "It was made out of training data alone.") in problems(reading)
+
+    def test_what_was_learned_may_serve_to_prepare_evaluation_data(self, look):
+        judgement, reading = look(changed("transformations.2.used", ["held out", "training", "model"]))
+        assert judgement.verdict == "passed", problems(reading)
+
     def test_evaluation_data_that_are_a_source_of_training_under_another_name_fail(self, look):
         judgement, _ = look(changed("tables.1.sha256", "1" * 64))
         assert judgement.verdict == "failed"
