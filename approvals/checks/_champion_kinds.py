@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION, Declaration, left_out_share
 from approvals.checks._room import require_room
 from approvals.checks._rules import interval_text, number, reason_of
 from approvals.checks.base import Job, NumberTable, Reading
 from approvals.measures.multiclass import read_classes
-from approvals.measures.paired_kinds import class_differences, number_differences
+from approvals.measures.paired_kinds import class_differences, table_differences
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure, not_computable
 
-BYTES_PER_ROW = 110  # measured
+BYTES_PER_ROW, BYTES_PER_HELD_ROW = 4, 200  # where the engine hands out pieces, and where it does not
 F1 = "F1 score, mean over classes, minus the champion's"
 MAE = "mean absolute error minus the champion's"
 RMSE = "root mean squared error minus the champion's"
@@ -58,13 +56,12 @@ def reading_of_classes(table: Table, declared: Declaration, champion: str, job: 
 
 def reading_of_numbers(table: Table, declared: Declaration, champion: str, job: Job) -> Reading:
     """Errors of both in the unit of the label, paired."""
-    table.require(declared.label, declared.prediction, champion)
-    require_room(table, BYTES_PER_ROW, why="The comparison of the errors of two models row by row")
-    labels, ours, theirs = (table.numbers(name) for name in (declared.label, declared.prediction, champion))
-    found = number_differences(labels, ours, theirs, level=job.parameters.level, seed=job.seed)
-    used = int((np.isfinite(labels) & np.isfinite(ours) & np.isfinite(theirs)).sum())
-    reading = _reading(found, NUMBER_NAMES, table, champion, ends=dict.fromkeys(OF_NUMBERS, 1))
-    return replace(reading, measures=(*reading.measures[:-1], left_out_share(used=used, rows=table.rows)))
+    columns = (declared.label, declared.prediction, champion)
+    table.require(*columns)
+    room = BYTES_PER_ROW if table.engine.in_pieces else BYTES_PER_HELD_ROW
+    require_room(table, room, why="The comparison of the errors of two models row by row")
+    found = table_differences(table, *columns, level=job.parameters.level, seed=job.seed)
+    return _reading(found, NUMBER_NAMES, table, champion, ends=dict.fromkeys(OF_NUMBERS, 1))
 
 
 READINGS: Mapping[str, Callable[[Table, Declaration, str, Job], Reading]] = {

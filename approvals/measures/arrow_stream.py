@@ -66,8 +66,10 @@ class StreamError(Exception):
     """The stream ended before its end; the text is what its maker says."""
 
 
-def each_piece(capsule: Any, take: Callable[[Floats], None]) -> None:
-    """Give every piece of a stream of one column of doubles, none missing, to `take`; it is gone when `take` returns.
+def each_piece(capsule: Any, take: Callable[..., None]) -> None:
+    """Give every piece of a stream of columns of doubles, none missing, to `take`; it is gone when `take` returns.
+
+    `take` gets an array for each column.
 
     StreamError for what the maker of the stream says, TypeError for a stream of anything else.
     """
@@ -80,7 +82,7 @@ def each_piece(capsule: Any, take: Callable[[Floats], None]) -> None:
         if not piece.release:
             return
         try:
-            take(_doubles(piece))
+            take(*(_doubles(piece, place) for place in range(piece.n_children)))
         finally:
             piece.release(piece)
 
@@ -90,14 +92,14 @@ def _check(stream: Any) -> None:
     if stream.contents.get_schema(stream, schema):
         raise StreamError(_said(stream))
     try:
-        if schema.n_children != 1 or schema.children[0].contents.format != _DOUBLE:
-            raise TypeError("A stream of one column of doubles was expected.")
+        if any(schema.children[place].contents.format != _DOUBLE for place in range(schema.n_children)):
+            raise TypeError("A stream of columns of doubles was expected.")
     finally:
         schema.release(schema)
 
 
-def _doubles(piece: _Array) -> Floats:
-    column = piece.children[0].contents
+def _doubles(piece: _Array, place: int) -> Floats:
+    column = piece.children[place].contents
     if column.null_count:
         raise TypeError("A stream without missing values was expected.")
     if not column.length:

@@ -18,13 +18,12 @@ from approvals.measures.file_cells import FileCells
 from approvals.measures.kinds import FLOATING, TESTS, csv_kind, csv_tests, parquet_cell
 from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_zero_bytes
 from approvals.measures.sources import Source, folder_keys
-from approvals.measures.steps import Floats
 
 
 class DuckDBEngine(Engine):
     """One DuckDB in memory."""
 
-    has_hash = True
+    has_hash = in_pieces = True
     at_once = 2
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, name: str, cells: FileCells | None) -> None:
@@ -63,7 +62,7 @@ class DuckDBEngine(Engine):
         with self._turn, _sentences(self._name):
             return dict(self._connection.sql(self._asked(sql), params=list(parameters)).fetchnumpy())
 
-    def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[[Floats], None]) -> None:
+    def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[..., None]) -> None:
         # Neither DuckDB nor numpy holds the whole column, so this takes a third of the time of a block.
         with self._turn, _sentences(self._name):
             capsule = self._connection.sql(self._asked(sql), params=list(parameters)).__arrow_c_stream__()

@@ -19,7 +19,6 @@ import numpy as np
 
 from approvals.measures.kinds import Kind
 from approvals.measures.reading import TableError
-from approvals.measures.steps import Floats
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,9 @@ class Engine(ABC):
 
     has_hash: bool
     """Whether HASH(c0, c1, …) gives a number that holds while the table is open, and in other tables of this engine."""
+
+    in_pieces: bool = False
+    """Whether a long column is handed out without being held whole."""
 
     at_once: int = 1
     """How many threads may use it; their questions may be answered in turn."""
@@ -68,9 +70,12 @@ class Engine(ABC):
         """The same, of few enough rows that the engine may hold them once more, where that is faster."""
         return self.arrays(sql, parameters)
 
-    def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[[Floats], None]) -> None:
-        """Give a query's only column, of doubles of which none is missing, to `take`, which it does not outlive."""
-        take(np.asarray(self.block(sql, parameters)["x"], dtype=np.float64))
+    def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[..., None]) -> None:
+        """Give a query's columns, of doubles of which none is missing, to `take`, an array each, in the order of rows.
+
+        They come in pieces where `in_pieces` says so, and no piece outlives what `take` does with it.
+        """
+        take(*(np.asarray(column, dtype=np.float64) for column in self.block(sql, parameters).values()))
 
     def held(self, cells: Sequence[str], rows: int) -> AbstractContextManager[None]:
         """Inside, cells of a table of so many rows may be in memory, where reading them again and again takes longer.

@@ -20,7 +20,6 @@ from typing import Any, TypeVar
 
 from approvals.measures.engine import Engine
 from approvals.measures.kept_values import UNREADABLE, NotKeptError, as_plain, from_plain, state_of
-from approvals.measures.steps import Floats
 
 MOST_BYTES, MOST_FILES = 256_000_000, 10_000
 """Of all that one run keeps."""
@@ -167,7 +166,7 @@ class Remembering(Engine):
         self._engine = engine
         self._undertaking = undertaking
         self.identity = identity
-        self.has_hash, self.at_once = engine.has_hash, engine.at_once
+        self.has_hash, self.at_once, self.in_pieces = engine.has_hash, engine.at_once, engine.in_pieces
         self.keeps_snapshot, self.of_system = engine.keeps_snapshot, engine.of_system
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -196,7 +195,7 @@ class Remembering(Engine):
         self._undertaking.asked()
         return self._engine.block(sql, parameters)
 
-    def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[[Floats], None]) -> None:
+    def each_piece(self, sql: str, parameters: Sequence[Any], take: Callable[..., None]) -> None:
         self._undertaking.asked()
         self._engine.each_piece(sql, parameters, take)
 

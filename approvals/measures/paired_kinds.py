@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from approvals.measures.intervals import Interval, bootstrap, bootstrap_statistics
 from approvals.measures.labels import Value, value_text
 from approvals.measures.paired import NO_ROWS, accuracy_from_counts
 from approvals.measures.performance import with_interval
+from approvals.measures.ranges import FINITE
 from approvals.measures.scores import Floats
+from approvals.measures.tables import Table
 from approvals.measures.values import Counts, Measure, not_computable
 
 MOST_UNITS = 5_000
@@ -96,11 +99,35 @@ def number_differences(
     errs.
     """
     known = np.isfinite(labels) & np.isfinite(first) & np.isfinite(second)
-    n = int(known.sum())
+    units = _Units(int(known.sum()), seed)
+    units.add(labels[known], first[known], second[known])
+    return _of_units(units, level=level, draws=draws, seed=seed)
+
+
+def table_differences(
+    table: Table, label: str, first: str, second: str, *, level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> dict[str, Measure]:
+    """`number_differences` of columns of a table, of whose rows only a piece is in memory where the engine allows it.
+
+    Each keeps the number of its group, 2 bytes. TableError for columns that do not hold numbers.
+    """
+    for name in (label, first, second):
+        table.require_numbers(name)
+    cells = [f"CAST({table.cell(name)} AS DOUBLE)" for name in (label, first, second)]
+    finite = " AND ".join(f"({FINITE.replace('x', cell, 1)})" for cell in cells)
+    rows = f"FROM t WHERE {finite}"
+    units = _Units(int(table.fetch(f"SELECT COUNT(*) {rows}")[0][0]), seed)
+    named = (f"{cell} AS {name}" for cell, name in zip(cells, ("y", "a", "b"), strict=True))
+    table.each_piece(f"SELECT {', '.join(named)} {rows}", units.add)
+    return _of_units(units, level=level, draws=draws, seed=seed)
+
+
+def _of_units(units: _Units, *, level: float, draws: int, seed: int) -> dict[str, Measure]:
+    n = units.n
     if not n:
         return {name: not_computable(name, NO_ROWS, n=0) for name in OF_NUMBERS}
+    sums = units.sums()
     with np.errstate(over="ignore", invalid="ignore"):
-        sums = _sums(np.abs(first - labels)[known], np.abs(second - labels)[known], seed)
         values = _differences(sums.sum(axis=0, keepdims=True))
     if not np.isfinite(sums).all():
         reason = "Not computable: the numbers are beyond the range of 64-bit floating point."
@@ -123,18 +150,46 @@ def number_differences(
     return found
 
 
+class _Units:
+    """Rows and sums of |error| and error² of both predictions, for each unit that is drawn, row after row.
+
+    A sum has the same bits in whatever pieces the rows come.
+    """
+
+    def __init__(self, n: int, seed: int) -> None:
+        """Of so many rows; beyond MOST_UNITS a unit is a group of them."""
+        self.n = n
+        self._added = 0
+        self._sums = np.zeros((5, min(n, MOST_UNITS)))
+        if n <= MOST_UNITS:
+            self._groups = np.arange(n, dtype=np.uint16)
+        else:
+            self._groups = _dealt(n)
+            np.random.default_rng((seed, 1)).shuffle(self._groups)
+
+    def add(self, labels: Floats, first: Floats, second: Floats) -> None:
+        """The next rows, all numbers finite."""
+        groups = self._groups[self._added : self._added + labels.size]
+        with np.errstate(over="ignore", invalid="ignore"):
+            one, other = np.abs(first - labels), np.abs(second - labels)
+            for sums, part in zip(self._sums, (np.ones(labels.size), one, other, one**2, other**2), strict=True):
+                np.add.at(sums, groups, part)
+        self._added += labels.size
+
+    def sums(self) -> Floats:
+        """[units, 5]."""
+        return np.ascontiguousarray(self._sums.T)
+
+
+def _dealt(n: int) -> NDArray[np.uint16]:
+    """Rows dealt to the groups in turn, as 0, 1, …, 0, 1, …; two bytes each."""
+    whole = np.tile(np.arange(MOST_UNITS, dtype=np.uint16), -(-n // MOST_UNITS))
+    return whole[:n]
+
+
 def _said(interval: Interval | None, rows: str, draws: int, seed: int) -> Interval | None:
     words = f"paired percentile bootstrap of {rows}, {draws} draws, seed {seed}"
     return None if interval is None else replace(interval, method=words)
-
-
-def _sums(first: Floats, second: Floats, seed: int) -> Floats:
-    """Rows and sums of |error| and error² of both, for each unit that is drawn: [units, 5]."""
-    parts = (np.ones(first.size), first, second, first**2, second**2)
-    if first.size <= MOST_UNITS:
-        return np.column_stack(parts)
-    groups = np.random.default_rng((seed, 1)).permutation(first.size) % MOST_UNITS
-    return np.column_stack([np.bincount(groups, weights=part, minlength=MOST_UNITS) for part in parts])
 
 
 def _differences(totals: Floats) -> dict[str, Floats]:

@@ -220,8 +220,8 @@ class Table:
         """The same of few enough rows that they may be held twice."""
         return self.engine.block(sql, parameters)
 
-    def each_piece(self, sql: str, take: Callable[[Floats], None], parameters: Sequence[Any] = ()) -> None:
-        """A query's only column, of doubles of which none is missing, given to `take` piece after piece."""
+    def each_piece(self, sql: str, take: Callable[..., None], parameters: Sequence[Any] = ()) -> None:
+        """A query's columns, of doubles of which none is missing, given to `take` piece after piece, an array each."""
         self.engine.each_piece(sql, parameters, take)
 
 

@@ -33,7 +33,6 @@ def run(path, check, kind, parameters):
     ("check", "kind", "parameters"),
     [
         ("champion_comparison", "binary", {"champion_prediction": "q"}),
-        ("champion_comparison", "regression", {"champion_prediction": "q"}),
         ("slice_performance", "multiclass", {}),
     ],
 )
@@ -56,6 +55,7 @@ def test_rows_of_one_prediction_cannot_be_cut_into_bins_that_fit(large):
         run(large, "calibration", "regression", {})
 
 
-def test_what_is_counted_needs_no_room(large):
-    reading = run(large, "champion_comparison", "multiclass", {"champion_prediction": "q"})
+@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+def test_what_is_counted_or_added_up_needs_no_room(large, kind):
+    reading = run(large, "champion_comparison", kind, {"champion_prediction": "q"})
     assert reading.measures[0].n == ROWS

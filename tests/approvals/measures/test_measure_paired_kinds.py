@@ -2,6 +2,7 @@
 
 import math
 
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,8 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, root_
 
 from approvals.measures.class_costs import ClassCosts, class_cost_measures
 from approvals.measures.multiclass import read_classes
-from approvals.measures.paired_kinds import MOST_UNITS, class_differences, number_differences
+from approvals.measures.paired_kinds import MOST_UNITS, class_differences, number_differences, table_differences
+from approvals.measures.tables import TableError, open_table
 
 
 def close(value):
@@ -134,3 +136,20 @@ def test_a_pair_without_a_cost_leaves_the_cost_open():
     assert known["constant_cost"].method == "b for everybody"
     assert not class_cost_measures(read_classes({}, label="y", prediction="p"), ClassCosts({}))["mean_cost"].computable
     assert math.isfinite(known["excess_over_constant"].value)
+
+
+def test_a_table_that_is_read_in_pieces_has_the_bits_of_one_that_is_held(tmp_path):
+    path = tmp_path / "table.parquet"
+    duckdb.execute("SELECT setseed(0.4)")
+    numbers = "CASE WHEN i % 97 = 0 THEN NULL WHEN i % 101 = 0 THEN 'inf'::DOUBLE ELSE 100 * random() END"
+    duckdb.execute(
+        f"COPY (SELECT {numbers} AS y, {numbers} AS a, CAST(random() * 50 AS INTEGER) AS b FROM range(1200000) r(i)) "
+        f"TO '{path}' (FORMAT parquet)"
+    )
+    with open_table(path) as table:
+        found = table_differences(table, "y", "a", "b", draws=50)
+        held = number_differences(*(table.numbers(name) for name in ("y", "a", "b")), draws=50)
+        with pytest.raises(TableError, match="no column “c”"):
+            table_differences(table, "y", "a", "c")
+    assert found == held
+    assert found["mae_difference"].n < 1_200_000
