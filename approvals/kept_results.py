@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import shutil
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -88,24 +89,33 @@ def forget(run: str) -> None:
 
 def forget_old(now: datetime) -> int:
     """Delete what nobody came back for; gives how many runs that were."""
-    old = [folder for folder in _folders() if _last_used(folder) < (now - KEPT_FOR).timestamp()]
+    old = [folder for folder in _folders(_root()) if _last_used(folder) < (now - KEPT_FOR).timestamp()]
     for folder in old:
         shutil.rmtree(folder, ignore_errors=True)
     return len(old)
 
 
-def _folders() -> list[Path]:
-    return [folder for folder in _root().iterdir() if folder.is_dir()] if _root().is_dir() else []
+def forget_scratch(now: datetime) -> int:
+    """Delete what lay in the scratch folders of processes whose worker was killed: it may be rows of people.
+
+    Gives how many folders that were. None of a process that may still run is among them.
+    """
+    root, last = Path(settings.VAR) / "run", (now - timedelta(seconds=2 * settings.CHECK_SECONDS)).timestamp()
+    left = [folder for folder in _folders(root) if _last_used(folder) < last]
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
+
+
+def _folders(root: Path) -> list[Path]:
+    return [folder for folder in root.iterdir() if folder.is_dir()] if root.is_dir() else []
 
 
 def _last_used(folder: Path) -> float:
-    times = [0.0]
-    for path in (folder, *folder.iterdir()):
-        try:
-            times.append(path.stat().st_mtime)
-        except OSError:  # deleted this moment by the worker whose run it is
-            continue
-    return max(times)
+    try:
+        return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+    except OSError:  # deleted this moment by the worker whose run it is
+        return time.time()
 
 
 def _root() -> Path:

@@ -39,5 +39,6 @@ def look_at_revalidations() -> int:
 
 @shared_task
 def forget_kept_results() -> int:
-    """Delete what runs kept and nobody came back for."""
-    return kept_results.forget_old(timezone.now())
+    """Delete what runs kept and nobody came back for, and what killed ones left behind."""
+    now = timezone.now()
+    return kept_results.forget_scratch(now) + kept_results.forget_old(now)

@@ -172,6 +172,19 @@ def test_what_nobody_comes_back_for_is_deleted_after_days(queue):
     assert kept_folders() == []
 
 
+def test_what_a_killed_process_left_in_its_scratch_folder_is_deleted(settings):
+    root, now = Path(settings.VAR) / "run", timezone.now()
+    for name, seconds in (("check-left", 2 * settings.CHECK_SECONDS + 60), ("check-under-way", settings.CHECK_SECONDS)):
+        folder = root / name / "copied-x"
+        folder.mkdir(parents=True)
+        (folder / "000000.parquet").write_bytes(b"rows")
+        moment = now.timestamp() - seconds
+        for path in (folder, root / name):
+            os.utime(path, (moment, moment))
+    assert kept_results.forget_scratch(now) == 1
+    assert [folder.name for folder in root.iterdir()] == ["check-under-way"]
+
+
 def test_no_room_to_keep_anything_costs_only_time(queue):
     (Path(live_settings.VAR) / "kept").write_text("in the way")
     run = queue()
