@@ -34,11 +34,8 @@ def impose(
     row = Restriction.objects.create(
         version=version, text=text, reason=reason, source_reference=source_reference, imposed_at=now
     )
-    people = {
-        person for role in TOLD for person in permissions.people_with(permissions.permission_for(role), version.model)
-    }
     notify.notify(
-        recipients={*people, version.submitted_by, version.model.owner},
+        recipients=_told_of(version),
         event=Event.RESTRICTED,
         text=f"The use of {version} is restricted from now on: {text}",
         link=version.get_absolute_url(),
@@ -53,6 +50,14 @@ def impose(
         facts={"restriction": row.pk, "text": text, "source_reference": source_reference},
     )
     return row
+
+
+def _told_of(version: ModelVersion) -> set[User]:
+    """Who uses it, runs it, answers for it: they hear of a condition, and that it is no more."""
+    people = {
+        person for role in TOLD for person in permissions.people_with(permissions.permission_for(role), version.model)
+    }
+    return {*people, version.submitted_by, version.model.owner}
 
 
 def why_not_lift(version: ModelVersion, actor: User) -> str:
@@ -80,7 +85,7 @@ def lift(*, restriction_id: int, actor: User, reason: str, now: datetime | None 
         row.lifted_by, row.lifted_at, row.lifted_because = actor, now, reason.strip()
         row.save(update_fields=["lifted_by", "lifted_at", "lifted_because"])
         notify.notify(
-            recipients={version.submitted_by, version.model.owner} - {actor},
+            recipients=_told_of(version) - {actor},
             event=Event.RESTRICTION_LIFTED,
             text=f"A condition of use of {version} is lifted: {row.text} Reason: {row.lifted_because}",
             link=version.get_absolute_url(),

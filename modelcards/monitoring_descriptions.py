@@ -45,7 +45,8 @@ MONITORING: dict[str, dict[str, str]] = {
         "": "One month of one monitor.",
         "month": "Year and month.",
         "readings": "How many readings there were.",
-        "level": "The worst level, in words; empty if no reading said anything.",
+        "level": "The worst level, in words; “not everything known” where calm windows stand beside one without an "
+        "answer; empty if no reading said anything.",
         "measure": "The measure in the most trouble in that reading; empty if there is none.",
         "value": "Its value; null if there is none.",
         "limit": "The limit that it was compared with; null if there is none.",

@@ -39,7 +39,7 @@ from monitoring import (
     version_views,
     watching_pages,
 )
-from monitoring.alarms import Level
+from monitoring.alarms import Level, least_apart
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict, Schedule
 from monitoring.outcome_coverage import joined_of
 from monitoring.silences import reads_batches
@@ -139,6 +139,7 @@ class MonitorAdmin(VersionRecordAdmin):
             "alarm": alarm,
             "references": references.changes_of(row.version) if row.reference else (),
             "outgrown": outgrown_in_words(alarm),
+            "least_apart": least_apart(row.every_days),
             "reads_batches": reads_batches(row),
             "needs_outcomes": bool(kind and kind.needs_outcomes),
             "notes": AlarmNote.objects.filter(monitor=row).select_related("by")[:READINGS_SHOWN],

@@ -1,4 +1,7 @@
-"""What the clock alone brings about: outcomes that did not come in time, and mutes that ended. Told once each."""
+"""What the clock alone brings about: outcomes that did not come in time, causes that stand, and mutes that ended.
+
+Told once each.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from approvals.models import ModelVersion
 from approvals.stages import Stage
 from monitoring import monitors
 from monitoring.alarms import Level
-from monitoring.consequences import follow_silence, told_of
+from monitoring.consequences import follow_missing_data, follow_silence, told_of
 from monitoring.events import Event
 from monitoring.models import AlarmNote, AlarmNoteKind, Monitor
-from monitoring.silences import silences_of
+from monitoring.silences import reads_batches, silences_of
+from monitoring.staleness import overdue_since
 from monitoring.standing import alarm_of
 from portal import ledger, notify
 from portal.models import LedgerEntry
@@ -24,7 +28,7 @@ from portal.models import LedgerEntry
 def look(*, now: datetime | None = None) -> int:
     """Act on what is due; gives how many acts. Two callers do everything once."""
     now = now or timezone.now()
-    return sum(_silences(now)) + sum(_mutes(now))
+    return sum(_silences(now)) + sum(_missing_data(now)) + sum(_mutes(now))
 
 
 def _silences(now: datetime) -> list[bool]:
@@ -37,6 +41,16 @@ def _silence(row: Monitor, now: datetime) -> bool:
     with transaction.atomic():
         version = ModelVersion.objects.locked().get(pk=row.version_id)
         return version.stage == Stage.MONITORING and follow_silence(row, version, now=now)
+
+
+def _missing_data(now: datetime) -> list[bool]:
+    watched = Monitor.in_force.filter(version__stage=Stage.MONITORING).select_related("version").order_by("pk")
+    return [_missing(row, now) for row in watched if not reads_batches(row) and overdue_since(row) <= now]
+
+
+def _missing(row: Monitor, now: datetime) -> bool:
+    with transaction.atomic():
+        return follow_missing_data(row, ModelVersion.objects.locked().get(pk=row.version_id), now=now)
 
 
 def _mutes(now: datetime) -> list[bool]:
@@ -58,6 +72,8 @@ def _mute_ended(row: AlarmNote, now: datetime) -> bool:
             return False
         state = alarm_of(row.monitor, now=now)
         stands = f"The alarm stands: {state.level.in_words}." if state.level > Level.CALM else "No alarm stands now."
+        if state.in_words is None:
+            stands += f" Not everything is known: it {state.why_not_known or 'had no reading that says it'}."
         notify.notify(
             recipients={row.by, *told_of(version)},
             event=Event.MUTE_ENDED,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from approvals.measures.values import Measure
 from approvals.models.checks import RunStatus
+from monitoring import monitors
 from monitoring.models import Batch, Reading
 from monitoring.monitors.base import MonitorKind
 from monitoring.monitors.volume import EARLIER_FACT, ROWS_PER_DAY, WINDOW_FACT
@@ -22,6 +23,29 @@ def facts_for(row: Reading, kind: type[MonitorKind]) -> dict[str, Any]:
     if batch is None:
         return {}
     return {name: FACTS[name](row, batch) for name in kind.facts if name in FACTS}
+
+
+def waits_for_earlier(row: Reading) -> bool:
+    """Whether the reading needs what one of an earlier window says that was ordered before it and has not ended.
+
+    So several workers find what one would.
+    """
+    kind, batch = monitors.find(row.monitor.key), row.batch
+    if kind is None or batch is None or EARLIER_FACT not in kind.facts:
+        return False
+    return _under_way(row).filter(pk__lt=row.pk, batch__window_end__lt=batch.window_end).exists()
+
+
+def next_that_waited(row: Reading) -> int | None:
+    """The reading that may have waited for this one."""
+    kind = monitors.find(row.monitor.key)
+    if kind is None or EARLIER_FACT not in kind.facts:
+        return None
+    return _under_way(row).filter(pk__gt=row.pk).order_by("pk").values_list("pk", flat=True).first()
+
+
+def _under_way(row: Reading) -> QuerySet[Reading]:
+    return Reading.objects.filter(monitor=row.monitor_id, status__in=(RunStatus.QUEUED, RunStatus.RUNNING))
 
 
 def _window_days(row: Reading, batch: Batch) -> int:

@@ -66,6 +66,7 @@ def receive(  # noqa: PLR0913  (a delivery is that many facts)
         require_storable(description, field="description")
         with files.incoming(stream) as upload:
             reference = files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name)
+            _require_same_window(reference, window_start, window_end)
             table = referring.require_may_refer(actor, version.model, reference) if reference else None
             files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=watched(version), table=table)
             with transaction.atomic():
@@ -188,6 +189,17 @@ def require_window(start: date, end: date, now: datetime) -> None:
         raise BadInput("The last day lies in the future.", field="window_end")
     if start < now.date() - LONGEST_AGO:  # records go month by month from the first window on
         raise BadInput("The first day lies more than 20 years ago.", field="window_start")
+
+
+def _require_same_window(reference: Reference | None, start: date, end: date) -> None:
+    """BadInput for a reference that says itself of which days its rows are, and for others than those that are said."""
+    window = reference.window if isinstance(reference, RelationReference) else None
+    if window is not None and (window.first, window.last) != (start, end):
+        raise BadInput(
+            f"The reference names the rows of {window.first} to {window.last} by “{window.column}”, not of {start} to "
+            f"{end}.",
+            field="window_start",
+        )
 
 
 def declared(version: ModelVersion) -> dict[str, Any]:

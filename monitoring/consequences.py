@@ -14,21 +14,26 @@ from approvals.models import Finding, ModelVersion, Revalidation, RevalidationTr
 from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.policy_document import parse
 from approvals.stages import Role, Stage
-from monitoring import monitors
+from monitoring import monitors, staleness
 from monitoring.alarms import Level
 from monitoring.events import Event
 from monitoring.models import Monitor, Reading
-from monitoring.silences import NO_ANSWER, silences_of
+from monitoring.silences import NO_ANSWER, Silence, silences_of
 from monitoring.standing import alarm_of, changed_by, day_of
 from portal import ledger, notify
 
 CRITICAL_SUFFIX = ":critical"
+CLOSED_FOR = timedelta(days=1)
+"""So long a finding may be closed while its cause stands; then another is opened."""
 DEPLOYED = (Stage.MONITORING, Stage.SUSPENDED)
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alarm that was raised or is kept up: of which monitor, how bad, why, and how its finding names its source."""
+    """An alarm that was raised or is kept up: of which monitor, how bad, why, and how its finding names its source.
+
+    `day` is the last one of the window that raised it.
+    """
 
     monitor: Monitor
     level: Level
@@ -37,6 +42,7 @@ class Alarm:
     link: str
     event: Event
     facts: Mapping[str, Any]
+    day: date | None = None
 
     @property
     def first(self) -> str:
@@ -68,28 +74,87 @@ def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
 def follow_silence(monitor: Monitor, version: ModelVersion, *, now: datetime) -> bool:
     """Act where a monitor gave no answer on too many windows in a row: once for a stretch. Gives whether it did.
 
-    The version must be locked. A finding of it that was closed is followed by another when one more window has none.
+    The version must be locked. A finding of it that was closed is followed by another when one more window has none,
+    and after a day.
     """
     found = silences_of([monitor], now=now)[monitor.pk]
     if not found.is_alarm or version.stage not in DEPLOYED:
         return False
     prefix = f"{monitor.finding_reference}:unanswered:"
-    for known in Finding.objects.filter(version=version, source_reference__startswith=prefix):
-        told = date.fromisoformat(known.source_reference.removeprefix(prefix))
-        if told >= found.days[-1] or (known.status == FindingStatus.OPEN and told >= found.days[0]):
+    told = {
+        row: date.fromisoformat(row.source_reference.removeprefix(prefix))
+        for row in Finding.objects.filter(version=version, source_reference__startswith=prefix).order_by("pk")
+    }
+    of_this = [row for row, day in told.items() if day >= found.days[0]]
+    open_one = next((row for row in of_this if row.status == FindingStatus.OPEN), None)
+    if open_one is not None:
+        goes_on = _no_answer_since(monitor, found, version.stage_entered_at)
+        if not _ends_a_reinstatement(monitor, version, open_one, now=now, goes_on=goes_on):
             return False
-    facts = {"windows": len(found.days), "from": found.days[0].isoformat(), "to": found.days[-1].isoformat()}
+    elif of_this and not _is_over(of_this[-1], now):
+        closed_at = of_this[-1].closed_at
+        if not (_no_answer_since(monitor, found, closed_at) if closed_at else told[of_this[-1]] < found.days[-1]):
+            return False
     alarm = Alarm(
         monitor=monitor,
         level=Level.ALERT,
         sentences=(found.in_words,),
-        reference=f"{prefix}{found.days[-1].isoformat()}",
+        reference=open_one.source_reference if open_one else f"{prefix}{found.days[-1].isoformat()}",
         link=f"/monitoring/monitor/{monitor.pk}/change/",
         event=Event.MONITOR_UNANSWERED,
-        facts=facts,
+        facts={"windows": len(found.days), "from": found.days[0].isoformat(), "to": found.days[-1].isoformat()},
     )
     _act(alarm, version, now)
     return True
+
+
+def _no_answer_since(monitor: Monitor, found: Silence, moment: datetime) -> bool:
+    """Whether one more window of the stretch was read without an answer."""
+    rows = Reading.objects.filter(monitor=monitor, level=None, verdict__in=NO_ANSWER, finished_at__gt=moment)
+    return rows.filter(batch__window_end__gte=found.days[0]).exists()
+
+
+def follow_missing_data(monitor: Monitor, version: ModelVersion, *, now: datetime) -> bool:
+    """Act again where a batch is overdue and what was done about it is over. The version must be locked.
+
+    The reading that said it first has its consequences already; it is read once for a window that is missed.
+    """
+    since = staleness.overdue_since(monitor)
+    row = Reading.objects.filter(monitor=monitor, overdue_since=since, level__gt=Level.CALM).first()
+    if row is None or row.finished_at is None or version.stage != Stage.MONITORING:
+        return False
+    rows = Finding.objects.filter(version=version, source_reference=monitor.finding_reference).order_by("pk")
+    open_one = rows.filter(status=FindingStatus.OPEN).last()
+    if open_one is not None:
+        if not _ends_a_reinstatement(monitor, version, open_one, now=now, goes_on=False):
+            return False
+    elif (last := rows.last()) is not None and not _is_over(last, now):
+        return False
+    days = monitor.every_days + max(1, (now - since).days)
+    sentence = (
+        f"No batch covers the last {days:,} days, and one is expected at least every {monitor.every_days:,} days."
+    )
+    facts = {"reading": row.pk, "batch": None}
+    link, reference = row.get_absolute_url(), monitor.finding_reference
+    _act(Alarm(monitor, Level.ALERT, (sentence,), reference, link, Event.MONITOR_BREACHED, facts), version, now)
+    return True
+
+
+def _is_over(finding: Finding, now: datetime) -> bool:
+    """Whether a finding was closed a day ago, or accepted until a day that is over, though its cause stands."""
+    if finding.status == FindingStatus.CLOSED:
+        return finding.closed_at is not None and finding.closed_at <= now - CLOSED_FOR
+    return finding.accepted_until is not None and finding.accepted_until < now.date()
+
+
+def _ends_a_reinstatement(
+    monitor: Monitor, version: ModelVersion, finding: Finding, *, now: datetime, goes_on: bool
+) -> bool:
+    """Whether an approval that was reinstated beside an open finding is suspended again: its cause goes on."""
+    suspends = monitor.suspends and monitor.suspends_from <= Level.ALERT and version.stage == Stage.MONITORING
+    if not suspends or version.stage_entered_at <= finding.opened_at:
+        return False
+    return goes_on or version.stage_entered_at + timedelta(days=monitor.every_days) <= now
 
 
 def _of_reading(row: Reading, level: Level) -> Alarm:
@@ -102,6 +167,7 @@ def _of_reading(row: Reading, level: Level) -> Alarm:
         link=row.get_absolute_url(),
         event=Event.MONITOR_BREACHED,
         facts={"reading": row.pk, "batch": row.batch_id},
+        day=day_of(row),
     )
 
 
@@ -210,7 +276,7 @@ def rollback(version: ModelVersion) -> str:
 
 
 def _tell(alarm: Alarm, version: ModelVersion, text: str, now: datetime) -> None:
-    if alarm_of(alarm.monitor, now=now).muted is not None:
+    if _is_muted(alarm, now):
         return  # findings and suspension follow all the same
     notify.notify(
         recipients=told_of(version),
@@ -219,6 +285,16 @@ def _tell(alarm: Alarm, version: ModelVersion, text: str, now: datetime) -> None
         link=alarm.link,
         asks_for_act=True,
     )
+
+
+def _is_muted(alarm: Alarm, now: datetime) -> bool:
+    """Whether a mute covers it: of what is critical only the alarm that was muted as critical, no other window."""
+    state = alarm_of(alarm.monitor, now=now)
+    if state.muted is None or alarm.level < Level.CRITICAL:
+        return state.muted is not None
+    if alarm.day is None or state.since is None or state.through is None or state.level < Level.CRITICAL:
+        return False
+    return state.since <= alarm.day <= state.through
 
 
 def told_of(version: ModelVersion) -> set[User]:

@@ -24,14 +24,29 @@ from approvals.sandbox import JobDescription, Limits, Seldom, measure_in_child
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3
 HINT_AGAIN = timedelta(seconds=10)
+MOST_AHEAD = timedelta(minutes=10)
+"""How far clocks of workers may differ. What lies further ahead was written before a clock was set back."""
 
 Rows = type[LeasedRun]
+
+
+def is_lost(row: LeasedRun, *, now: datetime) -> bool:
+    """Whether the holder of a running row went silent; the row is locked."""
+    if row.status != RunStatus.RUNNING or row.lease_until is None:
+        return False
+    return row.lease_until < now or row.lease_until > now + LEASE + MOST_AHEAD
+
+
+def _lost(now: datetime) -> Q:
+    """The same for many rows."""
+    silent = Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE + MOST_AHEAD)
+    return Q(status=RunStatus.RUNNING) & silent
 
 
 def claim(rows: Rows, row_id: int, *, now: datetime) -> uuid.UUID | None:
     """Take the lease of a queued row, or of one whose holder went silent. None: nothing to do."""
     token = uuid.uuid4()
-    free = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    free = Q(status=RunStatus.QUEUED) | _lost(now)
     taken = _all(rows).filter(free, pk=row_id, attempt__lt=ATTEMPTS)
     found = taken.update(
         status=RunStatus.RUNNING,
@@ -52,14 +67,14 @@ def renew(rows: Rows, row_id: int, token: uuid.UUID, *, now: datetime, **told: A
 
 def silent(rows: Rows, *, now: datetime) -> tuple[int, ...]:
     """Ids of rows whose holders went silent in each of their attempts."""
-    lost = _all(rows).filter(status=RunStatus.RUNNING, lease_until__lt=now, attempt__gte=ATTEMPTS)
+    lost = _all(rows).filter(_lost(now), attempt__gte=ATTEMPTS)
     return tuple(lost.order_by("pk").values_list("pk", flat=True))
 
 
 def waiting(rows: Rows, *, now: datetime) -> tuple[int, ...]:
     """Ids of rows that wait too long or lost their worker; they are hinted at from now."""
-    asked = Q(status=RunStatus.QUEUED, hinted_at__lt=now - HINT_AGAIN)
-    asked |= Q(status=RunStatus.RUNNING, lease_until__lt=now)
+    asked = Q(status=RunStatus.QUEUED) & (Q(hinted_at__lt=now - HINT_AGAIN) | Q(hinted_at__gt=now + MOST_AHEAD))
+    asked |= _lost(now)
     ids = tuple(_all(rows).filter(asked, attempt__lt=ATTEMPTS).order_by("pk").values_list("pk", flat=True))
     _all(rows).filter(pk__in=ids).update(hinted_at=now)
     return ids

@@ -250,7 +250,7 @@ def sweep(*, now: datetime | None = None) -> tuple[int, ...]:
 def _give_up(matching_id: int, now: datetime) -> None:
     with transaction.atomic():
         version, row = _mine(matching_id)
-        if row.status != RunStatus.RUNNING or row.lease_until is None or row.lease_until >= now:
+        if not leases.is_lost(row, now=now):
             return
         row.status, row.verdict, row.token, row.finished_at = RunStatus.CRASHED, MatchVerdict.ERROR, None, now
         row.sentences = [f"The worker died on each of {row.attempt} attempts, so these outcomes are not used."]

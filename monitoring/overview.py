@@ -26,7 +26,10 @@ TONES = {Level.CALM: "ok", Level.WARN: "warn", Level.ALERT: "bad", Level.CRITICA
 
 @dataclass(frozen=True)
 class DeployedLine:
-    """One deployed version: its worst alarm, since when, which monitors, whose it is, and whether somebody answered."""
+    """One deployed version: its worst alarm, since when, which monitors, whose it is, and whether somebody answered.
+
+    `to_answer` is the monitor with the worst alert that nobody acknowledged; `is_known` whether every monitor answers.
+    """
 
     version: ModelVersion
     level: Level
@@ -35,6 +38,8 @@ class DeployedLine:
     since: date | None
     alarms: tuple[str, ...]
     answered: str
+    to_answer: int | None
+    is_known: bool
     owner: str
     approval_ends: datetime | None
 
@@ -70,6 +75,8 @@ def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedL
         since=min((state.since for _, state in raised if state.since), default=None),
         alarms=tuple(f"{monitors.title_of(monitor.key)}: {_in_alarm(state)}" for monitor, state in raised),
         answered=_answered([state for _, state in raised]),
+        to_answer=_to_answer(raised),
+        is_known=not unknown,
         owner=name_of(version.model.owner),
         approval_ends=version.approval_expires_at,
     )
@@ -88,6 +95,15 @@ def _unknown(states: list[tuple[Monitor, AlarmState]]) -> str:
 def _in_alarm(state: AlarmState) -> str:
     silent = "" if state.measured >= Level.ALERT or not state.silence.is_alarm else f", {state.silence.how_long}"
     return f"{state.level.in_words}{silent}"
+
+
+def _to_answer(raised: list[tuple[Monitor, AlarmState]]) -> int | None:
+    open_ones = [
+        (state.level, -monitor.pk)
+        for monitor, state in raised
+        if state.level >= Level.ALERT and not (state.acknowledged or state.incident)
+    ]
+    return -max(open_ones)[1] if open_ones else None
 
 
 def _answered(states: list[AlarmState]) -> str:

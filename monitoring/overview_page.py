@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import groupby
 
 from django import forms
 from django.contrib import admin
@@ -19,11 +20,10 @@ from django.views.decorators.http import require_safe
 from approvals.admin.acting import person
 from approvals.models import ModelVersion
 from approvals.stages import Stage, Tier
-from monitoring import overview
+from monitoring import alarm_notes, overview
 from monitoring.alarms import Level
-from monitoring.models import Reading
+from monitoring.models import AlarmNoteKind, Reading, ReadingVerdict
 from monitoring.overview import DeployedLine
-from monitoring.silences import NO_ANSWER
 from monitoring.tables import as_csv
 from portal.ledger import name_of
 from portal.panels import WorkEntry
@@ -72,12 +72,13 @@ class RecentWindow:
 
 @dataclass(frozen=True)
 class OverviewRow:
-    """One deployed version with its last windows, oldest first."""
+    """One deployed version with its last windows, oldest first; `answer` leads to where its alarm is answered."""
 
     line: DeployedLine
     tier: str
     state: str
     recent: tuple[RecentWindow, ...]
+    answer: str = ""
 
 
 class FilterForm(forms.Form):
@@ -123,36 +124,78 @@ def state_of(line: DeployedLine) -> str:
     return "calm" if line.tone == "ok" else "unknown"
 
 
-def rows_of(lines: Sequence[DeployedLine], *, now: datetime) -> tuple[OverviewRow, ...]:
+def rows_of(lines: Sequence[DeployedLine], user: User, *, now: datetime) -> tuple[OverviewRow, ...]:
     """The lines with the last windows of each version, read in one query."""
-    recent = _recent([line.version for line in lines], today=now.date())
+    recent = _recent([line.version for line in lines], now=now)
     return tuple(
         OverviewRow(
-            line, str(line.version.model.get_risk_tier_display()), state_of(line), recent.get(line.version.pk, ())
+            line,
+            str(line.version.model.get_risk_tier_display()),
+            state_of(line),
+            recent.get(line.version.pk, ()),
+            _answer(line, user),
         )
         for line in lines
     )
 
 
-def _recent(versions: Sequence[ModelVersion], *, today: date) -> dict[int, tuple[RecentWindow, ...]]:
-    rows = Reading.objects.filter(_lately(versions, today), monitor__version__in=versions)
+def _answer(line: DeployedLine, user: User) -> str:
+    if line.to_answer is None or not alarm_notes.may_note(user, line.version):
+        return ""
+    return reverse("admin:monitoring_monitor_note", args=[line.to_answer, AlarmNoteKind.ACKNOWLEDGED])
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All shown versions in one sentence. Green is only where all of them are known to be within their limits."""
+
+    tone: str
+    words: str
+
+
+def summary_of(rows: Sequence[OverviewRow]) -> Summary:
+    """How many are in alarm, warn, or are not known."""
+    red = sum(row.state == "red" for row in rows)
+    warning, unknown = sum(row.state == "warning" for row in rows), sum(not row.line.is_known for row in rows)
+    number = f"{len(rows)} deployed version{'' if len(rows) == 1 else 's'}"
+    found = [f"{red} of {len(rows)} in alarm or suspended" if red else f"No alarm among {number}"]
+    found += [f"{warning} with a warning"] if warning else []
+    found += [f"of {unknown} not everything is known"] if unknown else []
+    tone = "bad" if red else "unknown" if unknown else "warn" if warning else "ok"
+    return Summary(tone, "; ".join(found))
+
+
+def _recent(versions: Sequence[ModelVersion], *, now: datetime) -> dict[int, tuple[RecentWindow, ...]]:
+    rows = Reading.objects.filter(_lately(versions, now.date()), monitor__version__in=versions)
     newer = Reading.objects.filter(
         monitor=OuterRef("monitor"), batch=OuterRef("batch"), pk__gt=OuterRef("pk"), level__isnull=False
     )
-    by_window = rows.exclude(Exists(newer)).order_by("batch__window_end")
     answered = Reading.objects.filter(
         monitor=OuterRef("monitor"), batch__window_end=OuterRef("batch__window_end"), level__isnull=False
     )
-    unanswered = Count("pk", filter=Q(level__isnull=True, verdict__in=NO_ANSWER) & ~Exists(answered))
-    windows = by_window.values_list("monitor__version_id", "batch__window_end")
+    is_open = Q(level__isnull=True) & ~Exists(answered)
+    windows = rows.exclude(Exists(newer)).order_by("batch__window_end", "monitor__version_id")
+    told = windows.values_list("batch__window_end", "monitor__version_id", "monitor__outcomes_within_days").annotate(
+        worst=Max("level"),
+        waiting=Count("pk", filter=is_open & Q(verdict=ReadingVerdict.NO_LABELS)),
+        without=Count("pk", filter=is_open & ~Q(verdict=ReadingVerdict.NO_LABELS)),
+    )
     found: dict[int, list[RecentWindow]] = {}
-    for version_id, end, level, without in windows.annotate(worst=Max("level"), without=unanswered):
-        # What is calm beside something without an answer is not known to be calm.
-        worst = None if level is None or (without and level == Level.CALM) else Level(level)
-        words = "nothing known" if level is None else "not everything known" if worst is None else worst.in_words
-        window = RecentWindow(end, GLYPHS[worst], TONES[worst], f"until {end:%d %b %Y}: {words}")
-        found.setdefault(version_id, []).append(window)
+    for (end, version_id), parts in groupby(told, key=lambda one: one[:2]):
+        found.setdefault(version_id, []).append(_window(end, [part[2:] for part in parts], now.date()))
     return {version_id: tuple(windows[-WINDOWS:]) for version_id, windows in found.items()}
+
+
+def _window(end: date, parts: Sequence[tuple[int, int | None, int, int]], today: date) -> RecentWindow:
+    """What is calm beside something without an answer, or with outcomes overdue, is not known to be calm."""
+    level = max((worst for _, worst, _, _ in parts if worst is not None), default=None)
+    waits = any(waiting for _, _, waiting, _ in parts)
+    overdue = any(waiting and end + timedelta(days=within) < today for within, _, waiting, _ in parts)
+    is_open = overdue or any(without for _, _, _, without in parts)
+    worst = None if level is None or (is_open and level == Level.CALM) else Level(level)
+    words = "nothing known" if level is None else "not everything known" if worst is None else worst.in_words
+    words = f"{words}, outcomes are waited for" if waits and worst is not None else words
+    return RecentWindow(end, GLYPHS[worst], TONES[worst], f"until {end:%d %b %Y}: {words}")
 
 
 def _lately(versions: Sequence[ModelVersion], today: date) -> Q:
@@ -180,14 +223,14 @@ def deployed(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     lines = overview.deployed_lines(person(request), now=now)
     chosen = FilterForm(request, lines)
-    rows = rows_of([line for line in lines if chosen.wants(line)], now=now)
+    rows = rows_of([line for line in lines if chosen.wants(line)], person(request), now=now)
     context = {
         **admin.site.each_context(request),
         "title": "Deployed models",
         "rows": rows,
         "filter": chosen,
         "total": len(lines),
-        "red": sum(row.state == "red" for row in rows),
+        "summary": summary_of(rows),
         "as_of": now,
         "asked": request.GET.urlencode(),
     }
@@ -200,7 +243,7 @@ def deployed_csv(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     lines = overview.deployed_lines(person(request), now=now)
     chosen = FilterForm(request, lines)
-    rows = rows_of([line for line in lines if chosen.wants(line)], now=now)
+    rows = rows_of([line for line in lines if chosen.wants(line)], person(request), now=now)
     return as_csv("deployed-models.csv", COLUMNS, map(_cells, rows))
 
 
@@ -211,7 +254,7 @@ def _cells(row: OverviewRow) -> tuple[str, ...]:
         line.version.number,
         row.tier,
         line.state,
-        line.level.name.lower(),
+        line.level.name.lower() if line.level or line.is_known else "unknown",
         line.since.isoformat() if line.since else "",
         "; ".join(line.alarms),
         line.answered,

@@ -15,7 +15,7 @@ from approvals.policy_changes import settings_in_words
 from monitoring import batches, monitors, staleness, standing
 from monitoring.alarms import Level
 from monitoring.models import Batch, Monitor, MonitorEnd, Reading, ReadingVerdict
-from monitoring.silences import silences_of
+from monitoring.silences import reads_batches, silences_of
 from portal.panels import Panel
 
 TONES = {
@@ -62,7 +62,7 @@ def monitor_line(row: Monitor) -> MonitorLine:
     reading = standing_reading(row)
     if end_of(row) is not None:
         return _ended_line(row, reading)
-    state, tone, sentence, at = _unanswered(row) or _alarm_that_stands(row, reading) or _standing(row, reading)
+    state, tone, sentence, at = _alarm_that_stands(row, reading) or _unanswered(row) or _standing(row, reading)
     return MonitorLine(
         title=monitors.title_of(row.key),
         state=state,
@@ -161,15 +161,20 @@ def _unanswered(row: Monitor) -> tuple[str, str, str, datetime | None] | None:
 
 
 def _alarm_that_stands(row: Monitor, reading: Reading | None) -> tuple[str, str, str, datetime | None] | None:
-    """The words for an alarm that the newest window alone does not end, because more of them have to be calm."""
-    if row.clears_after == 1 or reading is None or reading.level != Level.CALM:
+    """The words for an alarm graver than what the newest window says: it does not end it, or says nothing."""
+    if reading is None or (reading.level is not None and row.clears_after == 1) or not reads_batches(row):
         return None
-    level = standing.alarm_of(row, now=timezone.now()).level
-    if level == Level.CALM:
+    level = standing.alarm_of(row, now=timezone.now()).measured
+    if level <= (reading.level or Level.CALM):
         return None
-    sentence = f"The newest window is within limits; the alarm ends after {row.clears_after} in a row."
+    newest = "says nothing" if reading.level is None else f"is {_NEWEST[Level(reading.level)]}"
+    calm = "1 is" if row.clears_after == 1 else f"{row.clears_after} are"
+    sentence = f"The newest window {newest}; the alarm ends when {calm} within the limits."
     tone = "warn" if level == Level.WARN else "bad"
     return f"{level.in_words.capitalize()} stands", tone, sentence, reading.finished_at
+
+
+_NEWEST = {Level.CALM: "within limits", Level.WARN: "a warning", Level.ALERT: "an alert", Level.CRITICAL: "critical"}
 
 
 def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, datetime | None]:

@@ -19,7 +19,7 @@ from approvals.models.revalidations import pass_under_way
 from monitoring import records
 from portal.panels import Panel
 
-TONES = {"within limits": "ok", "warning": "wait", "alert": "bad", "critical": "bad"}
+TONES = {"within limits": "ok", records.PARTLY: "unknown", "warning": "wait", "alert": "bad", "critical": "bad"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ def _cell(monitor: Mapping[str, Any], month: str, without_data: Collection[str])
     value = found["value"]
     tone = TONES[found["level"]]
     hint = f"{value['name']} {value['value']:.4g}, limit {value['limit']:g}" if value and tone != "ok" else ""
+    if found["level"] == records.PARTLY:
+        hint = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found["verdicts"].items())
     return MonthCell(found["level"].capitalize(), tone, hint)
 
 

@@ -28,15 +28,17 @@ from approvals.models.revalidations import pass_under_way
 from approvals.revalidation_rules import months_after
 from monitoring import monitors as monitor_kinds
 from monitoring import references
-from monitoring.alarms import Level, Mark, trajectory
+from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.silences import Silence, reads_batches
-from monitoring.standing import AlarmState, alarms_of, day_of, newest
+from monitoring.standing import AlarmState, alarms_of, day_of, trajectory_of
 from portal import ledger
 from portal.errors import NotPermitted, Refused
 
 FORMAT = "monitoring-record/1"
 ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
+PARTLY = "not everything known"
+"""The level of a month in which a window is calm and another one has no answer."""
 
 
 def begins(version: ModelVersion, *, before: Revalidation | None = None) -> datetime:
@@ -53,7 +55,10 @@ def begins(version: ModelVersion, *, before: Revalidation | None = None) -> date
 
 
 def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[str, Any]:
-    """The record as JSON values. Readings count by the last day of their window, those under way not at all."""
+    """The record as JSON values. Readings count by the last day of their window, those under way not at all.
+
+    What was read since of windows before, because data or outcomes came late, counts, too: no earlier record has it.
+    """
     start, end = since.date(), now.date()
     watched_then = Q(end__isnull=True) | Q(end__at__gt=since)
     monitors = list(
@@ -63,28 +68,33 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
     rows = Reading.objects.filter(monitor__in=monitors, status__in=ENDED, requested_at__lte=now)
     for row in rows.select_related("batch").defer("charts", "log").order_by("pk"):
         readings[row.monitor_id].append(row)
-    replaced = [one for row in monitors for one in _replaced(row, readings[row.pk], start)]
+    replaced = [one for row in monitors for one in _replaced(row, readings[row.pk], since)]
     readings = {key: _deciding(found) for key, found in readings.items()}
-    counted = {key: [row for row in found if day_of(row) >= start] for key, found in readings.items()}
+    counted = {key: [row for row in found if _counts(row, since)] for key, found in readings.items()}
     alarms = alarms_of(monitors, now=now)
     silences = {key: state.silence for key, state in alarms.items()}
-    months = _months(min((day_of(row) for found in counted.values() for row in found), default=start), end)
+    late = {f"{day_of(row):%Y-%m}" for found in counted.values() for row in found}
+    months = sorted({*_months(start, end), *late})
     return {
         "format": FORMAT,
         "version": {"id": version.pk, "model": version.model.name, "number": version.number},
         "from": start.isoformat(),
         "to": end.isoformat(),
         "made_at": now.isoformat(),
-        "batches": _batches(version, start, now),
+        "batches": _batches(version, since, now),
         "coverage": _coverage(counted, months),
         "monitors": [_monitor(row, counted[row.pk], alarms[row.pk], months) for row in monitors],
-        "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], silences[row.pk], start)],
+        "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], silences[row.pk], since)],
         "references": references.told(version),
         "corrections": _corrections(version, since, now),
         "replaced": replaced,
         "notes": _notes(version, since, now),
         "findings": _findings(version, since, now),
     }
+
+
+def _counts(row: Reading, since: datetime) -> bool:
+    return day_of(row) >= since.date() or row.requested_at >= since
 
 
 def _deciding(rows: Iterable[Reading]) -> list[Reading]:
@@ -97,7 +107,7 @@ def _deciding(rows: Iterable[Reading]) -> list[Reading]:
     return list(found.values())
 
 
-def _replaced(monitor: Monitor, rows: Iterable[Reading], start: date) -> list[dict[str, str]]:
+def _replaced(monitor: Monitor, rows: Iterable[Reading], since: datetime) -> list[dict[str, str]]:
     """Readings that said another level before outcomes of their batch came or were corrected."""
     found: list[dict[str, str]] = []
     before: dict[int, Reading] = {}
@@ -105,7 +115,7 @@ def _replaced(monitor: Monitor, rows: Iterable[Reading], start: date) -> list[di
         if row.batch is None or row.level is None:
             continue
         earlier = before.get(row.batch.pk)
-        if earlier is not None and earlier.level != row.level and day_of(row) >= start:
+        if earlier is not None and earlier.level != row.level and _counts(row, since):
             was, now = Level(earlier.level or 0).in_words, Level(row.level).in_words
             found.append({"monitor": monitor.key, "batch": row.batch.name, "was": was, "is": now})
         before[row.batch.pk] = row
@@ -137,8 +147,9 @@ def _months(first: date, last: date) -> list[str]:
     return found
 
 
-def _batches(version: ModelVersion, start: date, now: datetime) -> list[dict[str, Any]]:
-    rows = Batch.objects.filter(version=version, window_end__gte=start, received_at__lte=now)
+def _batches(version: ModelVersion, since: datetime, now: datetime) -> list[dict[str, Any]]:
+    rows = Batch.objects.filter(version=version, received_at__lte=now)
+    rows = rows.filter(Q(window_end__gte=since.date()) | Q(received_at__gte=since))
     rows = rows.select_related("file", "uploaded_by", "token")
     return [
         {
@@ -194,15 +205,24 @@ def _monitor(row: Monitor, counted: list[Reading], state: AlarmState, months: li
 
 
 def _month(name: str, readings: list[Reading]) -> dict[str, Any]:
-    levels = [Level(row.level) for row in readings if row.level is not None]
     worst = max((row for row in readings if row.level is not None), key=lambda row: row.level or 0, default=None)
     return {
         "month": name,
         "readings": len(readings),
         "verdicts": dict(sorted(Counter(row.verdict for row in readings).items())),
-        "level": max(levels).in_words if levels else None,
+        "level": _level_of(readings),
         "value": _headline(worst),
     }
+
+
+def _level_of(readings: list[Reading]) -> str | None:
+    """The worst of what was said, in words: calm windows beside one without an answer are not a calm month."""
+    said = [(day_of(row), Level(row.level)) for row in readings if row.level is not None]
+    if not said:
+        return None
+    worst = max(level for _, level in said)
+    is_open = {day_of(row) for row in readings} - {day for day, _ in said}
+    return PARTLY if is_open and worst == Level.CALM else worst.in_words
 
 
 def _headline(row: Reading | None) -> dict[str, Any] | None:
@@ -210,19 +230,15 @@ def _headline(row: Reading | None) -> dict[str, Any] | None:
     return {name: found[name] for name in ("name", "value", "limit")} if found else None
 
 
-def _standings(row: Monitor, readings: Iterable[Reading]) -> tuple[Any, ...]:
-    marks = [Mark(day_of(one), None if one.level is None else Level(one.level)) for one in newest(readings)]
-    return trajectory(marks, after=row.after, clears_after=row.clears_after)
-
-
-def _alarms(row: Monitor, readings: list[Reading], silent: Silence, start: date) -> list[dict[str, str]]:
+def _alarms(row: Monitor, readings: list[Reading], silent: Silence, since: datetime) -> list[dict[str, str]]:
     """Every change of the alarm's level, in the order of windows; last that nothing is known of the newest ones."""
     found, before = [], Level.CALM
+    counted = {day_of(one) for one in readings if _counts(one, since)}
     if not reads_batches(row):  # a batch that came ended the alarm of the clock: each missed window is one of its own
-        missed = [(day_of(one).isoformat(), Level(one.level)) for one in readings if one.level and day_of(one) >= start]
+        missed = [(day_of(one).isoformat(), Level(one.level)) for one in readings if one.level and _counts(one, since)]
         return [{"monitor": row.key, "on": day, "level": level.in_words} for day, level in missed]
-    for standing in _standings(row, readings):
-        if standing.level != before and standing.day >= start:
+    for standing in trajectory_of(row, readings):
+        if standing.level != before and (standing.day >= since.date() or standing.day in counted):
             found.append({"monitor": row.key, "on": standing.day.isoformat(), "level": standing.level.in_words})
         before = standing.level
     if silent.raised_on is not None:
@@ -274,7 +290,7 @@ def when_record_wanted(*, version: ModelVersion, now: datetime, **_: Any) -> Non
 
 
 def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> None:
-    """Refuse a renewal while an alarm is worse than in the record that was signed."""
+    """Refuse a renewal while an alarm is worse than in the record that was signed, or less is known than it says."""
     monitors = list(Monitor.in_force.filter(version=version).order_by("pk"))
     if not monitors:
         return
@@ -290,6 +306,10 @@ def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> 
     if worse:
         names = ", ".join(f"{monitor_kinds.title_of(one.key)} ({alarms[one.pk].level.in_words})" for one in worse)
         raise Refused(f"The record that was signed does not tell of this alarm: {names}. Have the record made anew.")
+    unknown = [one for one in monitors if then.get(one.key) is not None and alarms[one.pk].in_words is None]
+    if unknown:
+        why = "; ".join(f"{monitor_kinds.title_of(one.key)} {alarms[one.pk].why_not_known}" for one in unknown)
+        raise Refused(f"The record that was signed tells more than is known now: {why}. Have the record made anew.")
 
 
 def attach(version: ModelVersion, *, revalidation: Revalidation | None, now: datetime) -> Evidence:

@@ -24,7 +24,7 @@ from approvals.checks.base import Reading as Measured
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.sandbox import SandboxError
-from monitoring import consequences, inputs, leases, monitors, standing
+from monitoring import batch_facts, consequences, inputs, leases, monitors, standing
 from monitoring.batches import READ_TASK, is_a_relation
 from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
@@ -51,6 +51,9 @@ class Result:
 
 def execute(reading_id: int) -> bool:
     """Carry out a reading if it is free; gives whether this call recorded its result."""
+    asked = Reading.objects.select_related("monitor", "batch").filter(pk=reading_id).first()
+    if asked is None or batch_facts.waits_for_earlier(asked):
+        return False
     token = claim(reading_id, now=timezone.now())
     if token is None:
         return False
@@ -167,7 +170,13 @@ def finish(reading_id: int, token: uuid.UUID, *, result: Result, now: datetime) 
         _record(Event.READING_FINISHED, row, version, verdict=row.verdict, numbers=row.numbers_digest)
         if not standing.superseded(row):
             consequences.follow(row, version, now=now)
+        _hint_at_next(row)
     return True
+
+
+def _hint_at_next(row: Reading) -> None:
+    if (waited := batch_facts.next_that_waited(row)) is not None:
+        hints.send_after_commit(READ_TASK, waited)
 
 
 def sweep(*, now: datetime | None = None) -> tuple[int, ...]:
@@ -181,13 +190,14 @@ def sweep(*, now: datetime | None = None) -> tuple[int, ...]:
 def _give_up(reading_id: int, now: datetime) -> None:
     with transaction.atomic():
         version, row = _mine(reading_id)
-        if row.status != RunStatus.RUNNING or row.lease_until is None or row.lease_until >= now:
+        if not leases.is_lost(row, now=now):
             return
         row.status, row.verdict, row.token, row.finished_at = RunStatus.CRASHED, ReadingVerdict.ERROR, None, now
         row.sentences = [f"The worker died on each of {row.attempt} attempts; nothing is known about this batch."]
         row.save()
         _record(Event.READING_FINISHED, row, version, verdict="crashed")
         consequences.follow(row, version, now=now)
+        _hint_at_next(row)
 
 
 def _mine(reading_id: int) -> tuple[ModelVersion, Reading]:

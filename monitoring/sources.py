@@ -191,6 +191,8 @@ def _batch(row: SourceWindow) -> Batch:
             window_end=row.last_day,
         )
     except batches.KnownBatch as known:
+        if (known.batch.window_start, known.batch.window_end) != (row.first_day, row.last_day):
+            raise Refused(f"{known.sentence} It is of another window, so this one has no data.") from known
         return known.batch
 
 

@@ -14,7 +14,7 @@ from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, RowNumber, TruncDate
 
 from monitoring import staleness
-from monitoring.alarms import Level, Mark, Standing, trajectory
+from monitoring.alarms import Level, Mark, Said, Standing, is_calm, trajectory, with_next
 from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading
 from monitoring.silences import ANSWERED_SINCE, ENDED, NO_ANSWER, Silence, reads_batches, silences_of
 
@@ -90,8 +90,8 @@ def changed_by(row: Reading) -> tuple[tuple[Standing, ...], tuple[Standing, ...]
     """The standings from the window of a reading on, with it and without it."""
     monitor, day = row.monitor, day_of(row)
     from_then_on = list(_readings([monitor]).filter(Q(day__gte=day)))
-    rows = [*_deciding([monitor], before=day)[monitor.pk], *from_then_on]
-    both = (_trajectory(monitor, rows), _trajectory(monitor, [one for one in rows if one.pk != row.pk]))
+    rows = [*_deciding([monitor], before=day, beside=from_then_on)[monitor.pk], *from_then_on]
+    both = (trajectory_of(monitor, rows), trajectory_of(monitor, [one for one in rows if one.pk != row.pk]))
     after, before = (tuple(one for one in found if one.day >= day) for found in both)
     return after, before
 
@@ -128,6 +128,11 @@ def day_of(row: Reading) -> date:
     return (row.overdue_since or row.requested_at).date()
 
 
+def start_of(row: Reading) -> date:
+    """The first day of that window."""
+    return row.batch.window_start if row.batch is not None else day_of(row)
+
+
 def superseded(row: Reading) -> bool:
     """Whether the same monitor read the same batch again, with later outcomes, and that reading says something."""
     return Reading.objects.filter(Exists(_LATER), pk=row.pk).exists()
@@ -150,14 +155,18 @@ def _readings(rows: Iterable[Monitor]) -> QuerySet[Reading]:
     found = Reading.objects.filter(monitor__in=list(rows), status__in=ENDED).select_related("batch").order_by("pk")
     clock = TruncDate(Coalesce("overdue_since", "requested_at"), tzinfo=UTC)
     found = found.annotate(day=Coalesce("batch__window_end", clock, output_field=DateField()))
-    return found.only("monitor_id", "level", "overdue_since", "requested_at", "batch__window_end")
+    return found.only(
+        "monitor_id", "level", "overdue_since", "requested_at", "batch__window_start", "batch__window_end"
+    )
 
 
-def _deciding(rows: Iterable[Monitor], *, before: date | None = None) -> dict[int, list[Reading]]:
+def _deciding(
+    rows: Iterable[Monitor], *, before: date | None = None, beside: Iterable[Reading] = ()
+) -> dict[int, list[Reading]]:
     """The newest readings of each monitor that decide how it stands (before a day), in the order of their rows.
 
     What says nothing, or was read again with later outcomes, is left out. Few are read at first, and more only of those
-    still in an alarm as far back as that.
+    still in an alarm as far back as that. `beside` are the readings from that day on.
     """
     said = Q(level__isnull=False) if before is None else Q(level__isnull=False, day__lt=before)
     newest_first = Window(RowNumber(), partition_by=F("monitor"), order_by=[F("day").desc(), F("pk").desc()])
@@ -170,26 +179,43 @@ def _deciding(rows: Iterable[Monitor], *, before: date | None = None) -> dict[in
             read[reading.monitor_id].append(reading)
         found |= read
         open_ones = {
-            key: row for key, row in open_ones.items() if len(read[key]) == look and not _is_settled(row, read[key])
+            key: row
+            for key, row in open_ones.items()
+            if len(read[key]) == look and not _is_settled(row, read[key], beside)
         }
         look *= LOOKS_FURTHER
     return found
 
 
-def _is_settled(monitor: Monitor, readings: Iterable[Reading]) -> bool:
+def _is_settled(monitor: Monitor, readings: Iterable[Reading], beside: Iterable[Reading]) -> bool:
     """Whether so many windows in a row are calm that no alarm outlives them, whatever came before.
 
-    Of the earliest day some readings may not be read yet, so it does not count.
+    Of the earliest day some readings may not be read yet, so it does not count. Calm pieces of a longer window that is
+    beyond the limits, among those `beside`, too, are none.
     """
-    days: dict[date, int] = {}
-    for row in readings:
-        days[day_of(row)] = max(days.get(day_of(row), 0), row.level or 0)
-    calm = 0
-    for day in sorted(days)[1:]:
-        calm = 0 if days[day] else calm + 1
-        if calm >= monitor.clears_after:
+    chosen = list(readings)
+    last = max(map(day_of, chosen))
+    known: list[Said] = []
+    for one in sorted(map(_said, [*chosen, *beside]), key=lambda one: one.day):
+        known = with_next(known, one)
+    earliest = min(one.day for one in known)
+    worst: dict[date, Level] = {}
+    for one in known:
+        if earliest < one.day <= last:
+            worst[one.day] = max(one.level, worst.get(one.day, Level.CALM))
+    calm: list[date] = []
+    for day in sorted(worst):
+        calm = [] if worst[day] else [*calm, day]
+        # The first one may follow the last bad window at once, which is not read: it is where counting begins.
+        more = calm if monitor.clears_after == 1 else calm[1:]
+        if calm and is_calm(more, calm[0], clears_after=monitor.clears_after, every_days=monitor.every_days):
             return True
     return False
+
+
+def _said(row: Reading) -> Said:
+    """A reading that says something."""
+    return Said(start_of(row), day_of(row), Level(row.level or 0))
 
 
 def _missed(rows: Iterable[Monitor], overdue: Mapping[int, datetime]) -> dict[int, Reading]:
@@ -235,9 +261,19 @@ def _why_not_told(
     return dict.fromkeys(late - missed.keys(), "was not read, though a batch is overdue")
 
 
-def _trajectory(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ...]:
-    marks = [Mark(day_of(row), None if row.level is None else Level(row.level)) for row in newest(rows)]
-    return trajectory(marks, after=monitor.after, clears_after=monitor.clears_after)
+def trajectory_of(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, ...]:
+    """How a monitor stood after each window of these readings, by its policy."""
+    return trajectory(
+        [mark_of(row) for row in newest(rows)],
+        after=monitor.after,
+        clears_after=monitor.clears_after,
+        every_days=monitor.every_days,
+    )
+
+
+def mark_of(row: Reading) -> Mark:
+    """A reading as alarms look at it."""
+    return Mark(day_of(row), None if row.level is None else Level(row.level), start_of(row))
 
 
 def _state(
@@ -289,6 +325,6 @@ def level_of(note: AlarmNote) -> Level:
 def _last(monitor: Monitor, readings: Iterable[Reading], missed: Reading | None, now: datetime) -> Standing:
     calm = Standing(now.date(), Level.CALM, None, 0)
     if reads_batches(monitor):
-        return next(reversed(_trajectory(monitor, readings)), calm)
+        return next(reversed(trajectory_of(monitor, readings)), calm)
     # A batch that came ends the alarm of the clock, without a reading of its own.
     return Standing(day_of(missed), Level(missed.level or 0), day_of(missed), 1) if missed else calm

@@ -77,7 +77,7 @@ def state_of(version: ModelVersion, user: User, *, now: datetime) -> VersionStat
         tone=tone,
         title=title,
         alarms=tuple(_alarm(row, state) for row, state in raised),
-        steps=tuple(_steps(version, user, raised, due, now)),
+        steps=tuple(_steps(version, user, raised, due, now)) if version.stage in batches.DEPLOYED else (),
         owner=name_of(version.model.owner),
         rollback=rollback(version),
         due=due.date() if due else None,

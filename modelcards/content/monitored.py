@@ -47,7 +47,7 @@ def record(row: Evidence | None) -> c.MonitoringRecord | None:
 def _history(found: Mapping[str, Any]) -> c.MonitorHistory:
     waits = found["reads"] == CLOCK  # it reads nothing while batches come in time
     months = tuple(_month(one) for one in found["months"] if one["readings"] or not waits)
-    return c.MonitorHistory(title=found["title"], alarm=found["alarm"] or ("none" if waits else ""), months=months)
+    return c.MonitorHistory(title=found["title"], alarm=found["alarm"] or "", months=months)
 
 
 def _month(found: Mapping[str, Any]) -> c.MonitoredMonth:

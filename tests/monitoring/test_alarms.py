@@ -46,6 +46,34 @@ def test_windows_count_in_their_order_and_not_in_that_of_their_arrival():
     assert (last.level, last.since, last.in_a_row) == (ALERT, date(2026, 2, 28), 2)
 
 
+def told(*given, **rules):
+    found = trajectory(
+        [Mark(date.fromisoformat(day), level, date.fromisoformat(start)) for start, day, level in given], **rules
+    )
+    return found[-1].level
+
+
+def test_a_calm_piece_of_a_bad_month_does_not_part_it_from_the_one_before():
+    january, piece = ("2026-01-01", "2026-01-31", ALERT), ("2026-02-10", "2026-02-10", CALM)
+    february = ("2026-02-01", "2026-02-28", ALERT)
+    assert told(january, piece, after=2) == CALM
+    assert told(january, piece, february, after=2) == ALERT
+    assert told(january, ("2026-01-25", "2026-02-10", CALM), february, after=2) == CALM, "that is a window of its own"
+    year_to_date = [("2026-01-01", f"2026-0{month}-28", ALERT) for month in (1, 2)]
+    assert told(*year_to_date, after=2) == ALERT
+
+
+def test_calm_days_are_not_calm_months():
+    rules = {"clears_after": 2, "every_days": 31}
+    bad = ("2026-01-01", "2026-01-31", ALERT)
+    days = [(f"2026-02-{day:02d}", f"2026-02-{day:02d}", CALM) for day in range(1, 28)]
+    assert told(bad, *days, **rules) == ALERT
+    months = [("2026-02-01", "2026-02-28", CALM), ("2026-03-01", "2026-03-31", CALM)]
+    assert told(bad, months[0], **rules) == ALERT
+    assert told(bad, *months, **rules) == CALM
+    assert told(bad, ("2026-02-01", "2026-02-01", CALM), clears_after=1, every_days=31) == CALM
+
+
 marks = st.lists(st.sampled_from([*Level, None]), max_size=24)
 counts = st.integers(1, 5)
 

@@ -98,7 +98,9 @@ def test_lost_hints_a_dead_worker_and_a_clock_set_back_change_no_reading(world):
     report(cast, version, as_csv(ROWS, "id", "y_true"))
     matching = Matching.objects.get()
     now = timezone.now()
-    assert outcomes.sweep(now=now - timedelta(days=3)) == ()
+    assert outcomes.sweep(now=now - timedelta(days=3)) == (matching.pk,), (
+        "a clock that is set back keeps nothing waiting"
+    )
     assert outcomes.sweep(now=now + timedelta(minutes=1)) == (matching.pk,)  # whatever the broker forgot
     dead = leases.claim(Matching, matching.pk, now=now - timedelta(hours=1))
     assert outcomes.execute(matching.pk)

@@ -136,7 +136,7 @@ def test_a_window_that_one_monitor_could_not_answer_is_not_shown_as_calm(client,
 
 
 def test_the_line_of_a_monitor_says_the_alarm_that_stands(cast, deploy):
-    version, row = deploy([{**DRIFT, "clears_after": 2}]), Monitor.objects.get()
+    version, row = deploy([{**DRIFT, "clears_after": 2, "every_days": 7}]), Monitor.objects.get()
     days = [timezone.now().date() - timedelta(days=ago) for ago in (30, 20, 10)]
     say(deliver(cast, version, days[0]), "feature_drift", ALERT)
     say(deliver(cast, version, days[0] + timedelta(days=1), days=6), "feature_drift", CALM)

@@ -101,6 +101,7 @@ def test_the_newest_readings_tell_what_all_of_them_would(monitor):
     drawn = random.Random(7)
     for _ in range(80):
         monitor.after, monitor.clears_after = drawn.choice([1, 2, 3, 9]), drawn.choice([1, 2, 3, 9])
+        monitor.every_days = drawn.choice([1, 1, 3, 31])
         weights = drawn.choice([(6, 1, 1, 1, 1), (1, 3, 3, 1, 1), (30, 1, 1, 0, 1)])
         levels = drawn.choices([0, 1, 2, 3, None], weights=weights, k=drawn.randrange(120))
         with transaction.atomic():
@@ -112,7 +113,7 @@ def test_the_newest_readings_tell_what_all_of_them_would(monitor):
 def assert_told_as_by_all(monitor, levels, drawn):
     days = [(FIRST + timedelta(days=day)).date() for day in range(len(levels))]
     marks = [Mark(day, None if one is None else Level(one)) for day, one in zip(days, levels, strict=True)]
-    rules = {"after": monitor.after, "clears_after": monitor.clears_after}
+    rules = {"after": monitor.after, "clears_after": monitor.clears_after, "every_days": monitor.every_days}
     everything = trajectory(marks, **rules)
     found = alarm_of(monitor, now=timezone.now())
     last = everything[-1] if everything else Standing(FIRST.date(), Level.CALM, None, 0)

@@ -293,5 +293,5 @@ class TestOverview:
         url = reverse("admin:monitoring_monitor_overview_csv")
         rows = list(csv.DictReader(io.StringIO(as_("auditor").get(url).content.decode())))
         assert [(row["version"], row["level"]) for row in rows] == [("1.0.0", "critical")]
-        assert rows[0]["last_windows"].endswith("until 30 Apr 2026: critical")
+        assert rows[0]["last_windows"].endswith("until 30 Apr 2026: critical, outcomes are waited for")
         assert not list(csv.DictReader(io.StringIO(as_("auditor").get(url, {"state": "calm"}).content.decode())))
