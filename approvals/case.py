@@ -221,6 +221,11 @@ def run_fact(row: CheckRun) -> RunFact:
         requested_at=row.requested_at,
         failed_measures=tuple(row.reading.get("failed_measures", ())),
         policy_digest=str(row.thresholds_fixed.get("digest", "")),
+        measured=tuple(
+            item["name"]
+            for item in row.reading.get("measures", ())
+            if item.get("value") is not None or item.get("bounds")
+        ),
     )
 
 

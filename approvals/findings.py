@@ -186,7 +186,7 @@ def retest(plan: MitigationPlan) -> Retest | None:
         found = next((item for item in reading.get("measures", ()) if item["name"] == plan.measure), None)
         if found is not None:
             again = any(item["name"] == plan.measure for item in reading.get("failed_measures", ()))
-            return Retest(run, found, again or found.get("value") is None)
+            return Retest(run, found, again or not (found.get("value") is not None or found.get("bounds")))
     return None
 
 

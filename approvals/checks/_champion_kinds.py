@@ -10,7 +10,7 @@ from approvals.checks._room import require_room
 from approvals.checks._rules import interval_text, number, reason_of
 from approvals.checks.base import Job, NumberTable, Reading
 from approvals.measures.multiclass import read_classes
-from approvals.measures.paired_kinds import class_differences, table_differences
+from approvals.measures.paired_kinds import FEWEST_ROWS, class_differences, table_differences
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure, not_computable
 
@@ -96,10 +96,16 @@ def _reading(
     )
 
 
+def why_no_interval(measure: Measure) -> str:
+    """Why the end of its interval cannot be asked."""
+    if not measure.reason and (measure.n or 0) < FEWEST_ROWS:
+        return f"Not computable: an interval from draws needs at least {FEWEST_ROWS} rows."
+    return measure.reason or "Not computable: the difference has no interval."
+
+
 def _end(measure: Measure, which: int) -> Measure:
     name = (UPPER if which else LOWER).format(measure.name)
     end = measure.high if which else measure.low
     if end is None:
-        reason = measure.reason or "Not computable: the difference has no interval."
-        return not_computable(name, reason, n=measure.n)
+        return not_computable(name, why_no_interval(measure), n=measure.n)
     return Measure(name, end, measure.n)

@@ -7,6 +7,8 @@ import re
 CURES: tuple[tuple[str, str], ...] = (
     (r"no \w+ table has it", "a policy that asks for a measure which such a table has"),
     (r"the slice has", "more rows of that slice"),
+    (r"needs at least \d+ rows", "more rows"),
+    (r"missing in rows that have the other", "a prediction and a score in the same rows"),
     (r"has no column", "that column in the table"),
     (r"cannot be compared", "a column that both tables hold alike"),
     (r"labels are numbers", "a policy that asks something else of numbers"),

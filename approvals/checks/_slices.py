@@ -9,7 +9,7 @@ from typing import Any
 from approvals.checks._charts import bars
 from approvals.checks._differences import NAMES
 from approvals.checks._rules import Rule, number
-from approvals.checks._turning import smallest_change
+from approvals.checks._turning import smallest_change, things
 from approvals.checks.base import ChartSpecification, NumberTable
 from approvals.measures.intervals import Interval
 from approvals.measures.outcomes import Booleans
@@ -118,14 +118,16 @@ def turning_of_worst(measure: Measure, limit: float | None, others: Sequence[Seq
     change = smallest_change(rule, measure)
     if change is None:
         return ""
+    size, which = abs(change), "wrong" if change < 0 else "right"
+    more = f"{size:,} more {things(size, f'{which} predictions')}"
     if change < 0:
-        return f"{-change:,} more wrong predictions among the {measure.n:,} rows of that slice would fail it"
+        return f"{more} among the {measure.n:,} rows of that slice would fail it"
     below = sum(k / n < limit for k, n in others)
     if below <= 1:
-        return f"{change:,} more right predictions among the {measure.n:,} rows of that slice would meet it"
+        return f"{more} among the {measure.n:,} rows of that slice would meet it"
     least = "at least " if below >= SHOWN else ""
     return (
-        f"{change:,} more right predictions in that slice would bring it to the threshold, and so would have to come "
+        f"{more} in that slice would bring it to the threshold, and so would have to come "
         f"all {least}{below:,} slices that are below it"
     )
 

@@ -157,7 +157,16 @@ def _counted(measure: Measure, change: int, verdict: str) -> str:
     counted, rest = THINGS.get(measure.name, ("", ""))
     if not counted:
         return f"{size:,} {'more' if more else 'fewer'} than {pair[1] if pair else 0:,} of {n:,} {would}"
-    return f"{size:,} more {counted if more else rest} among {n:,} {would}"
+    return f"{size:,} more {things(size, counted if more else rest)} among {n:,} {would}"
+
+
+def things(size: int, several: str) -> str:
+    """What is counted, as is said of one or of several."""
+    if size != 1:
+        return several
+    for plural, singular in (("predictions", "prediction"), ("rows", "row"), ("that have", "that has")):
+        several = several.replace(plural, singular)
+    return several
 
 
 def _uncertain(rule: Rule, measure: Measure, verdict: str) -> str:

@@ -196,7 +196,6 @@ def _lower_ends(measures: tuple[Measure, ...]) -> list[Measure]:
     for measure in measures:
         if measure.name in (ACCURACY, AUC, _champion_kinds.F1):
             name = LOWEST.format(measure.name)
-            reason = measure.reason or "Not computable: the difference has no interval."
-            low = measure.low
+            reason, low = _champion_kinds.why_no_interval(measure), measure.low
             found.append(not_computable(name, reason, n=measure.n) if low is None else Measure(name, low, measure.n))
     return found

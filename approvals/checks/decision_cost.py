@@ -28,6 +28,7 @@ from approvals.measures.values import Measure, not_computable
 
 LEAST = "least cost per row at any threshold"
 EXCESS = "cost per row above the least possible"
+OF_OTHER_ROWS = "Not computable: the prediction or the score is missing in rows that have the other."
 
 
 @dataclass(frozen=True)
@@ -95,15 +96,20 @@ class DecisionCost(Check):
             table.require(declared.label, declared.prediction)
             cells = {(key[0], key[1]): rows for key, rows in table.counts(declared.label, declared.prediction).items()}
             confusion = read_confusion(cells, label=declared.label, prediction=declared.prediction, positive=1)
-            rows, used, curves = table.rows, confusion.n, None
+            rows, used, curves, is_of_same_rows = table.rows, confusion.n, None, True
             if declared.score:
                 scored = table.scores(declared.score, declared.label, positive=1)
                 report(0.3, "Trying every threshold")
                 curves = decision_curves(scored, costs, parts=asked.parts)
                 used = rows_with_all(table, declared, decided=confusion.n, scored=scored.n)
+                is_of_same_rows = used == confusion.n == scored.n
         ours = mean_cost(confusion, costs, name=MEAN)
         return Reading(
-            measures=(ours, *_least(ours, curves), left_out_share(used=used, rows=rows)),
+            measures=(
+                ours,
+                *_least(ours, curves, is_of_same_rows=is_of_same_rows),
+                left_out_share(used=used, rows=rows),
+            ),
             looked_at=(
                 f"{confusion.n:,} decisions.",
                 f"A false positive costs {costs.false_positive:g}, a false negative {costs.false_negative:g}.",
@@ -123,7 +129,7 @@ class DecisionCost(Check):
         return judge_by(whole, rules, required=missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share}))
 
 
-def _least(ours: Measure, curves: DecisionCurves | None) -> tuple[Measure, Measure]:
+def _least(ours: Measure, curves: DecisionCurves | None, *, is_of_same_rows: bool) -> tuple[Measure, Measure]:
     if curves is None:
         reason = "Not computable: no score column was declared, so there is no other threshold."
         return not_computable(LEAST, reason), not_computable(EXCESS, reason)
@@ -132,8 +138,11 @@ def _least(ours: Measure, curves: DecisionCurves | None) -> tuple[Measure, Measu
         reason = least.reason or ours.reason
         return not_computable(LEAST, reason), not_computable(EXCESS, reason)
     method = f"threshold {_shown(threshold)}"
+    lowest = Measure(LEAST, least.value, least.n, method=method, counts=least.counts)
+    if not is_of_same_rows:
+        return lowest, not_computable(EXCESS, OF_OTHER_ROWS, n=ours.n)
     return (
-        Measure(LEAST, least.value, least.n, method=method, counts=least.counts),
+        lowest,
         Measure(EXCESS, float(ours.value) - float(least.value), ours.n, method=f"against the {method}"),
     )
 

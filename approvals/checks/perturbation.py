@@ -96,6 +96,7 @@ class _Line:
     """What changing one feature, or all of them, did."""
 
     name: str
+    rows: int
     n: int
     changed: int
     score_change: float | None
@@ -184,7 +185,7 @@ def _lines(scorer: Scorer, columns: Columns, actual: list[str | None], job: Job,
             before, now = (_accuracy(actual, decisions) for decisions in (decided, after))
             if before is not None and now is not None:
                 losses.append(before - now)
-        yield _Line(name, rows * asked.repeats, other, _mean(changes), _mean(losses), moved)
+        yield _Line(name, rows, rows * asked.repeats, other, _mean(changes), _mean(losses), moved)
 
 
 def _scored(scorer: Scorer, columns: Columns, rows: int) -> tuple[Scored, list[str]]:
@@ -271,7 +272,8 @@ def _share(name: str, line: _Line) -> Measure:
         return not_computable(name, UNMOVED, n=line.n)
     method = "" if line.name == ALL else line.name
     counts = (("k", line.changed), ("n", line.n))
-    return with_interval(name, line.share, line.n, wilson(line.changed, line.n), method=method, counts=counts)
+    interval = wilson(line.share * line.rows, line.rows)  # the same row changed again is no further row
+    return with_interval(name, line.share, line.n, interval, method=method, counts=counts)
 
 
 def _number(name: str, line: _Line, value: float | None, n: int, why: str) -> Measure:

@@ -55,8 +55,11 @@ def _z(level: float) -> float:
     return NormalDist().inv_cdf((1.0 + level) / 2.0)
 
 
-def wilson(k: int, n: int, level: float = 0.95) -> Interval | None:
-    """Wilson's score interval of the proportion k/n (Wilson 1927). Undefined for n = 0."""
+def wilson(k: float, n: int, level: float = 0.95) -> Interval | None:
+    """Wilson's score interval of the proportion k/n (Wilson 1927). Undefined for n = 0.
+
+    k is whole but for a mean over repetitions of the same n.
+    """
     if n <= 0:
         return None
     z = _z(level)

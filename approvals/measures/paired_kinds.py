@@ -19,6 +19,8 @@ from approvals.measures.values import Counts, Measure, not_computable
 
 MOST_UNITS = 5_000
 """Rows beyond these are drawn in so many groups of rows, each put together at random: the bootstrap stays as cheap."""
+FEWEST_ROWS = 10
+"""Fewer rows have no bootstrap interval: of two that happen to agree it would be sure of what is chance in four."""
 OF_NUMBERS = ("mae_difference", "rmse_difference", "mae_ratio")
 
 
@@ -29,7 +31,8 @@ def class_differences(
 
     accuracy_difference and mcnemar_p as `paired.accuracy_difference`; f1_macro_difference: macro F1 of the first minus
     that of the second, each over the classes that are a label or its own prediction, in [-1, 1], with a seeded
-    percentile bootstrap of the cells. Rows without one of the three are left out. Not computable without rows.
+    percentile bootstrap of the cells, not of fewer than FEWEST_ROWS rows. Rows without one of the three are left out.
+    Not computable without rows.
     """
     known = {
         (label, one, other): rows
@@ -54,6 +57,7 @@ def class_differences(
         return _f1(flat, first) - _f1(flat, second)
 
     interval = bootstrap_statistics(sizes, {"f1": gap}, draws=draws, seed=seed, level=level)["f1"]
+    interval = interval if n >= FEWEST_ROWS else None
     value = float(gap(sizes[None, :, :].astype(np.float64))[0])
     method = "F1 score, mean over classes"
     return found | {
@@ -95,8 +99,8 @@ def number_differences(
     mae_difference and rmse_difference in the unit of the label; mae_ratio: the mean absolute error of the first as a
     multiple of that of the second. Intervals by a seeded, paired percentile bootstrap of rows; of more than MOST_UNITS
     rows it draws groups of rows that were put together at random with the same seed, so that only their sums are held.
-    Rows without all three finite numbers are left out. Not computable without rows; the ratio where the second never
-    errs.
+    Fewer than FEWEST_ROWS rows have no interval. Rows without all three finite numbers are left out. Not computable
+    without rows; the ratio where the second never errs.
     """
     known = np.isfinite(labels) & np.isfinite(first) & np.isfinite(second)
     units = _Units(int(known.sum()), seed)
@@ -137,7 +141,7 @@ def _of_units(units: _Units, *, level: float, draws: int, seed: int) -> dict[str
         return _differences(drawn.reshape(len(drawn), -1) @ sums)
 
     ones = np.ones((1, len(sums)), dtype=np.int64)
-    intervals = bootstrap(ones, evaluate, draws=draws, seed=seed, level=level)
+    intervals = bootstrap(ones, evaluate, draws=draws, seed=seed, level=level) if n >= FEWEST_ROWS else {}
     rows = "rows" if n <= MOST_UNITS else f"{len(sums):,} groups of rows"
     found = {}
     for name in OF_NUMBERS:

@@ -73,6 +73,8 @@ class RunFact:
     failed_measures: tuple[Mapping[str, Any], ...] = ()
     policy_digest: str = ""
     """Of the policy that fixed its thresholds."""
+    measured: tuple[str, ...] = ()
+    """The names of the measures that it has a number of, or bounds."""
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,8 @@ class MitigationsRequirement(Requirement):
             return f"“{measure}” has a mitigation plan but no finished re-test on the current inputs."
         if verdict not in (Verdict.PASSED, Verdict.WARNING):
             return f"“{measure}” has a mitigation plan, but the re-test did not pass."
+        if measure not in case.runs[self.check].measured:
+            return f"“{measure}” has a mitigation plan, but the re-test did not measure it, so it cannot have passed."
         return ""
 
     def facts(self, case: Case) -> Any:

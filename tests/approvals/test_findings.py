@@ -262,9 +262,21 @@ class TestMitigation:
         self.run(cast, version, "not_computable")
         assert codes() == ["“disparate impact by age” has a mitigation plan, but the re-test did not pass."]
         cast.attach(version, "evaluation_table", tiny_table(seed=3), "evaluation.csv", **TABLE)
-        self.run(cast, version, "passed")
+        self.run(cast, version, "passed", measured=[MEASURE | {"value": 0.9}])
         cast.sign(version, Role.MODEL_VALIDATOR)
         cast.advance(version)
+
+    @pytest.mark.parametrize(
+        "measured", [[], [MEASURE | {"name": "another", "value": 0.9}], [MEASURE | {"value": None}]]
+    )
+    def test_a_retest_that_does_not_measure_what_failed_is_none(self, cast, version, measured):
+        """A new table without the column of ages passes everything that is left to ask."""
+        self.plan(cast, self.run(cast, version, "failed", [MEASURE]))
+        cast.attach(version, "evaluation_table", tiny_table(seed=3), "evaluation.csv", **TABLE)
+        self.run(cast, version, "passed", measured=measured)
+        cast.sign(version, Role.MODEL_VALIDATOR)
+        with pytest.raises(Refused, match="the re-test did not measure it"):
+            cast.advance(version)
 
     def test_a_plan_shows_the_measure_before_and_after(self, cast, version, client):
         client.force_login(cast.auditor)

@@ -62,6 +62,18 @@ def test_a_better_model_of_numbers_passes_by_the_upper_end(measured, judged, num
     assert judged(ChampionComparison, reading, min_accuracy_difference=-1.0, **allowed).verdict == "not_computable"
 
 
+@pytest.mark.parametrize(
+    ("kind", "limit"), [("regression", "max_mae_difference_high"), ("multiclass", "min_f1_macro_difference_low")]
+)
+def test_two_rows_prove_nothing(measured, judged, table, kind, limit):
+    lines = ["1,1,2", "2,2,4", "1,1,2"]
+    reading = measured(ChampionComparison, table("y,p,old", lines, label="y", prediction="p", kind=kind), **CHAMPION)
+    judgement = judged(ChampionComparison, reading, **{limit: 0.0})
+    assert judgement.verdict == "not_computable"
+    assert "needs at least 10 rows" in judgement.sentences[0]
+    assert judgement.turns[0].endswith("It would be with more rows.")
+
+
 @pytest.mark.parametrize("kind", ["classes", "numbers"])
 def test_a_champion_that_is_not_there_is_named(measured, classes, numbers, kind):
     attached = {"classes": classes, "numbers": numbers}[kind]

@@ -180,6 +180,16 @@ def test_whole_numbers_that_little_noise_does_not_move_are_replaced(measured, ju
     assert reading.not_looked_at == ("Changes that somebody makes on purpose, and features that only change together.",)
 
 
+def test_the_interval_is_that_of_rows_however_often_each_is_changed(measured, flags):
+    """A row near the border changes again and again; five changes of it are no five rows."""
+    pieces = flags()
+    widths = []
+    for repeats in (1, 20):
+        found = by_name(measured(Perturbation, *pieces, repeats=repeats))[CHANGED]
+        widths.append((found.high - found.low) / np.sqrt(found.value))
+    assert widths[1] == pytest.approx(widths[0], rel=0.2)
+
+
 def test_features_that_cannot_be_changed_are_said_and_alone_never_pass(measured, judged, flags):
     some = measured(Perturbation, *flags(constant=(0, 2)))
     assert some.not_looked_at[0].endswith("alike or too few: owner, children.")

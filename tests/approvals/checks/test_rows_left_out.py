@@ -31,6 +31,14 @@ def test_rows_without_prediction_and_others_without_score_are_both_left_out(
     assert judged(check, reading, max_left_out_share=0.2, **limit).verdict == "passed"
 
 
+def test_costs_of_other_rows_are_not_compared(measured, judged, table):
+    check = checks.find("decision_cost")
+    reading = measured(check, table("y,p,s,s0,s1", [*LINES, *[NO_PREDICTION] * 10], **BINARY), false_positive=1.0)
+    judgement = judged(check, reading, max_excess_cost=1.0, max_left_out_share=0.5)
+    assert judgement.verdict == "not_computable"
+    assert judgement.turns[1].endswith("It would be with a prediction and a score in the same rows.")
+
+
 def test_a_law_of_several_tables_says_once_what_was_left_out(measured, judged, table):
     check = checks.find("local_law_144")
     lines = ["f,x,1", "f,x,0", "m,y,1", "m,y,0", "f,x,"] * 20

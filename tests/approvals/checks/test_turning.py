@@ -120,6 +120,7 @@ def test_a_margin_is_said_in_rows_that_would_be_wrong():
     assert "The lower end of the 95 % interval, 0.826, is under the threshold" in (
         turned_by(at_least("accuracy", 0.84), measure).sentence
     )
+    assert "; 1 more right prediction among 1,000 would" in turned_by(at_least("accuracy", 0.851), measure).sentence
     assert turned_by(at_least("accuracy", 0.9), measure).sentence.startswith(
         "Accuracy: missed by 0.050; 50 more right predictions among 1,000 would meet it."
     )
