@@ -6,6 +6,8 @@ from typing import Literal
 
 Kind = Literal["number", "text", "boolean", "date", "other"]
 
+BLANKS = "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
+"""The spaces of Unicode, which DuckDB trims; a text of nothing else is missing in every engine."""
 NUMBER = r"[+-]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
 """How a number is written in a text, as a regular expression; 01 is a code and not 1, and makes its column text."""
 _INTEGER = r"[+-]?[0-9]{1,38}"

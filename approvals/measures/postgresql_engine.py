@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
-from approvals.measures.kinds import Kind
+from approvals.measures.kinds import BLANKS, Kind
 from approvals.measures.reading import TableError, UnreachableError, check_names
 from approvals.measures.references import Window
 
@@ -178,9 +178,11 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
         connection.close()
         raise TableError(f"The table “{relation}” has no column “{window.column}” of dates or times.")
     check_names(relation, tuple(name for name, _ in described))
+    # Other encodings have no such characters, or not all of them.
+    blanks = BLANKS if connection.info.parameter_status("server_encoding") == "UTF8" else " "
     columns, cells = [], []
     for name, type_name in described:
-        kind, cell = _cell(sql.Identifier(name).as_string(connection), type_name)
+        kind, cell = _cell(sql.Identifier(name).as_string(connection), type_name, blanks)
         columns.append(Column(name, kind))
         cells.append(cell)
     named = ", ".join(f"{cell} AS c{position}" for position, cell in enumerate(cells))
@@ -224,7 +226,7 @@ def _type_name(connection: psycopg.Connection[Any], oid: int) -> str:
     return found.name if found else "?"
 
 
-def _cell(name: str, type_name: str) -> tuple[Kind, str]:
+def _cell(name: str, type_name: str, blanks: str) -> tuple[Kind, str]:
     """The kind of a column, and the SQL that reads it with NaN and blank text as missing."""
     if type_name in _FRACTIONS:
         number = f"CAST({name} AS DOUBLE PRECISION)"
@@ -237,5 +239,5 @@ def _cell(name: str, type_name: str) -> tuple[Kind, str]:
     if type_name in _DATES:
         return "date", text
     if type_name in _TEXTS:
-        return "text", f"CASE WHEN BTRIM({text}) = '' THEN NULL ELSE {text} END"
+        return "text", f"CASE WHEN BTRIM({text}, '{blanks}') = '' THEN NULL ELSE {text} END"
     return "other", text

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
-from approvals.measures.kinds import Kind
+from approvals.measures.kinds import BLANKS, Kind
 from approvals.measures.reading import TableError, UnreachableError, check_names
 from approvals.measures.references import Window
 
@@ -172,5 +172,5 @@ def _cell(name: str, type_name: str) -> tuple[Kind, str]:
     if type_name.startswith(("date", "timestamp")):
         return "date", text
     if type_name.startswith(_TEXTS):
-        return "text", f"CASE WHEN TRIM({text}) = '' THEN NULL ELSE {text} END"
+        return "text", f"CASE WHEN TRIM(BOTH '{BLANKS}' FROM {text}) = '' THEN NULL ELSE {text} END"
     return "other", text

@@ -12,6 +12,7 @@ from approvals.checks.performance import Performance
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import listed_relation, open_referenced
 from approvals.measures.references import Referenced, RelationReference, document
+from approvals.measures.tables import open_relation, open_table
 from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
 from tests.engines.conftest import REFERENCE
 
@@ -45,6 +46,16 @@ def listed(url, relation, **changes):
     reference = RelationReference("warehouse", relation, 0, "none-0:" + "0" * 64)
     table = Referenced(reference, url, since=" since it was attached on 03 May 2026", **changes)
     return Referenced(listed_relation(table, reference), url, since=table.since, **changes)
+
+
+def test_a_text_of_any_spaces_is_missing_as_in_a_file(url, make, tmp_path):
+    texts = ["a", " ", "\u00a0", "\u2003\u3000", "\u00a0b"]
+    make("DROP TABLE IF EXISTS blanks", "CREATE TABLE blanks (t text)")
+    make(*(f"INSERT INTO blanks VALUES ('{text}')" for text in texts))
+    path = tmp_path / "blanks.csv"
+    path.write_text("t\n" + "".join(f'"{text}"\n' for text in texts), encoding="utf-8")
+    with open_relation(url, "public.blanks") as there, open_table(path) as here:
+        assert there.missing() == here.missing() == {"t": 3}
 
 
 def test_the_fingerprint_forgets_the_order_of_rows_and_nothing_else(url, make):
