@@ -51,12 +51,13 @@ from approvals.checks._slices import (
 )
 from approvals.checks._verdicts import Rule, at_most, judge_by
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, ParameterError, Reading, Report
-from approvals.measures.outcomes import Booleans, codes, outcomes, right_classes
+from approvals.measures.outcomes import Booleans, Codes, codes, outcomes, right_classes
 from approvals.measures.scores import Floats
-from approvals.measures.slices import Codes, worst_error_slices, worst_slices
+from approvals.measures.slices import worst_error_slices, worst_slices
 from approvals.measures.tables import Table
 
-BYTES_PER_ROW, BYTES_PER_CELL = 110, 20  # measured: one column as text while it is read, and what is kept of each
+BYTES_PER_ROW, BYTES_PER_CELL = 45, 5  # measured, where the engine hands out pieces
+BYTES_PER_HELD_ROW, BYTES_PER_HELD_CELL = 110, 20  # elsewhere: one column as text while it is read
 PAIRS = " and by pairs of these"
 DEEPEST = 2
 _SHOWN = 20
@@ -131,7 +132,7 @@ class SlicePerformance(Check):
         report(0.0, "Reading the evaluation table")
         with opened(piece, job) as table:
             table.require(*names)
-            require_room(table, BYTES_PER_ROW + BYTES_PER_CELL * len(names), why="The search of slices")
+            require_room(table, _room(table, len(names)), why="The search of slices")
             right, errors, known = _judged_rows(table, declared)
             cut = {name: codes(table, name, quantiles=asked.quantiles) for name in names}
             described = all_slices(asked.slices, declared.slices, piece.name)
@@ -192,13 +193,20 @@ class SlicePerformance(Check):
         return replace(found, sentences=(*found.sentences, *named))
 
 
+def _room(table: Table, columns: int) -> int:
+    if table.engine.in_pieces:
+        return BYTES_PER_ROW + BYTES_PER_CELL * columns
+    return BYTES_PER_HELD_ROW + BYTES_PER_HELD_CELL * columns
+
+
 def _judged_rows(table: Table, declared: Declaration) -> tuple[Booleans | None, Floats | None, Booleans]:
     """Whether each prediction is right, or how far off each is; and which rows have one and a label."""
     if declared.kind == REGRESSION:
         labels, predictions = table.numbers(declared.label), table.numbers(declared.prediction)
+        known = np.isfinite(labels) & np.isfinite(predictions)
         with np.errstate(invalid="ignore", over="ignore"):
-            errors = np.abs(predictions - labels)
-        return None, errors, np.isfinite(labels) & np.isfinite(predictions)
+            errors = np.subtract(predictions, labels, out=predictions)
+        return None, np.abs(errors, out=errors), known
     if declared.kind == MULTICLASS:
         right, known = right_classes(table, label=declared.label, prediction=declared.prediction)
         return right, None, known

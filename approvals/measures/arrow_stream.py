@@ -1,4 +1,4 @@
-"""Doubles out of a stream in Arrow's C data interface, piece after piece, without a copy and without pyarrow.
+"""Numbers out of a stream in Arrow's C data interface, piece after piece, without a copy and without pyarrow.
 
 https://arrow.apache.org/docs/format/CDataInterface.html and CStreamInterface.html say what stands where in memory.
 """
@@ -10,10 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from approvals.measures.steps import Floats
-
-_DOUBLE = b"g"
+_TYPES: dict[bytes, Any] = {b"g": ctypes.c_double, b"L": ctypes.c_uint64}
 
 
 class _Schema(ctypes.Structure):
@@ -67,14 +66,14 @@ class StreamError(Exception):
 
 
 def each_piece(capsule: Any, take: Callable[..., None]) -> None:
-    """Give every piece of a stream of columns of doubles, none missing, to `take`; it is gone when `take` returns.
+    """Give every piece of a stream of columns of doubles or hashes, none missing, to `take`, which it does not outlive.
 
     `take` gets an array for each column.
 
     StreamError for what the maker of the stream says, TypeError for a stream of anything else.
     """
     stream = ctypes.cast(_pointer(capsule, b"arrow_array_stream"), ctypes.POINTER(_Stream))
-    _check(stream)
+    types = _types(stream)
     while True:
         piece = _Array()
         if stream.contents.get_next(stream, piece):
@@ -82,30 +81,32 @@ def each_piece(capsule: Any, take: Callable[..., None]) -> None:
         if not piece.release:
             return
         try:
-            take(*(_doubles(piece, place) for place in range(piece.n_children)))
+            take(*(_numbers(piece, place, kind) for place, kind in enumerate(types)))
         finally:
             piece.release(piece)
 
 
-def _check(stream: Any) -> None:
+def _types(stream: Any) -> list[Any]:
     schema = _Schema()
     if stream.contents.get_schema(stream, schema):
         raise StreamError(_said(stream))
     try:
-        if any(schema.children[place].contents.format != _DOUBLE for place in range(schema.n_children)):
-            raise TypeError("A stream of columns of doubles was expected.")
+        said = [schema.children[place].contents.format for place in range(schema.n_children)]
     finally:
         schema.release(schema)
+    if not _TYPES.keys() >= set(said):
+        raise TypeError("A stream of columns of doubles or of 64-bit hashes was expected.")
+    return [_TYPES[one] for one in said]
 
 
-def _doubles(piece: _Array, place: int) -> Floats:
+def _numbers(piece: _Array, place: int, kind: Any) -> NDArray[Any]:
     column = piece.children[place].contents
     if column.null_count:
         raise TypeError("A stream without missing values was expected.")
     if not column.length:
-        return np.zeros(0)
+        return np.zeros(0, dtype=kind)
     start = column.buffers[1] + 8 * (column.offset + piece.offset)
-    return np.ctypeslib.as_array(ctypes.cast(start, ctypes.POINTER(ctypes.c_double)), (column.length,))
+    return np.ctypeslib.as_array(ctypes.cast(start, ctypes.POINTER(kind)), (column.length,))
 
 
 def _said(stream: Any) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from approvals.measures.labels import Value, coded_alike, positive_level
 from approvals.measures.multiclass import read_classes
+from approvals.measures.row_cells import row_cells
 from approvals.measures.rows import row_texts
 from approvals.measures.scores import Floats
 from approvals.measures.tables import Table
@@ -18,6 +19,9 @@ from approvals.measures.tables import Table
 Booleans = NDArray[np.bool_]
 WITHOUT = "without a value"
 """The slice of the rows that have none in a column."""
+Codes = tuple[NDArray[np.signedinteger[Any]], tuple[str, ...]]
+"""A whole number from 0 per row, of any type, -1 for a row that counts in no slice; and what each stands for."""
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -75,25 +79,33 @@ def _positive(table: Table, column: str, positive: Value) -> tuple[Booleans, Boo
     return np.asarray(found), np.asarray(present)
 
 
-def codes(table: Table, column: str, *, quantiles: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def codes(table: Table, column: str, *, quantiles: int) -> Codes:
     """A number from 0 per row and what each stands for; the last is WITHOUT, if a row has no value.
 
     A column of numbers with more than `quantiles` different values is cut at its quantiles, equal cuts dropped.
     """
     if table.column(column).kind == "number" and table.distinct(column) > quantiles:
+        table.spare.forget()
         return _with_missing(*_binned(table.numbers(column), quantiles))
-    texts = table.texts(column)
-    names = sorted({text for text in texts if text is not None}, key=_sorting)
+    cells, at = row_cells(table, column)
+    names = sorted((cell for cell in cells if cell is not None), key=_sorting)
     place: dict[Any, int] = {name: number for number, name in enumerate(names)}
-    return _with_missing(np.fromiter((place.get(text, -1) for text in texts), np.int64), tuple(names))
+    found = np.array([place.get(cell, -1) for cell in cells], dtype=_smallest(len(names)))[at]
+    return _with_missing(found, tuple(names))
 
 
-def _with_missing(found: NDArray[np.int64], names: tuple[str, ...]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _with_missing(found: NDArray[np.signedinteger[Any]], names: tuple[str, ...]) -> Codes:
     """Rows without a value as one more value: a model may do worse just there, and nobody hides rows by blanking it."""
     missing = found < 0
     if not missing.any():
         return found, names
-    return np.where(missing, len(names), found), (*names, WITHOUT)
+    found[missing] = len(names)
+    return found, (*names, WITHOUT)
+
+
+def _smallest(count: int) -> np.dtype[np.signedinteger[Any]]:
+    """The type of whole numbers up to `count` and of -1."""
+    return np.min_scalar_type(-count - 1)
 
 
 def _sorting(text: str) -> tuple[bool, float, str]:
@@ -113,10 +125,15 @@ def _written(cuts: Floats) -> list[str]:
     return texts
 
 
-def _binned(values: Floats, quantiles: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _binned(values: Floats, quantiles: int) -> Codes:
     finite = np.isfinite(values)
-    cuts = np.unique(np.quantile(values[finite], np.linspace(0.0, 1.0, quantiles + 1))[1:-1])
-    found = np.where(~np.isnan(values), np.searchsorted(cuts, values, side="left"), -1).astype(np.int64)
+    shares = np.linspace(0.0, 1.0, quantiles + 1)
+    cuts = np.unique(np.quantile(values[finite], shares, overwrite_input=True)[1:-1])
+    found = np.full(values.size, -1, dtype=_smallest(cuts.size + 1))
+    for start in range(0, values.size, _PIECE):
+        piece = slice(start, start + _PIECE)
+        there = ~np.isnan(values[piece])
+        found[piece][there] = np.searchsorted(cuts, values[piece][there], side="left")
     ends = ["", *_written(cuts), ""]
     names = [
         f"up to {high}" if not low else f"above {low}" if not high else f"above {low} to {high}"

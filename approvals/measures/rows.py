@@ -13,6 +13,7 @@ from approvals.measures.intervals import Interval, normal_mean
 from approvals.measures.labels import value_text
 from approvals.measures.paired_values import number_cell
 from approvals.measures.performance import with_interval
+from approvals.measures.row_cells import row_cells
 from approvals.measures.scores import Floats, Integers, MeanLoss
 from approvals.measures.tables import Table
 from approvals.measures.values import Counts, Measure, not_computable
@@ -31,14 +32,13 @@ class RowTexts:
 
 def row_texts(table: Table, column: str) -> RowTexts:
     """A column row by row, its values written as `labels.value_text` writes them, `texts` sorted."""
-    cells = table.texts(column)
+    cells, at = row_cells(table, column)
     is_number = table.column(column).kind == "number"
-    written = {cell: value_text(_number(cell) if is_number else cell) or None for cell in set(cells) if cell}
+    written = {cell: value_text(_number(cell) if is_number else cell) or None for cell in cells if cell}
     texts = tuple(sorted({text for text in written.values() if text is not None}))
     place: dict[str | None, int] = {text: position for position, text in enumerate(texts)}
-    known = {cell: place.get(text, -1) for cell, text in written.items()}
-    positions = np.fromiter((known.get(cell or "", -1) for cell in cells), dtype=np.int64, count=len(cells))
-    return RowTexts(texts, positions)
+    positions = np.array([place.get(written.get(cell or ""), -1) for cell in cells], dtype=np.int64)
+    return RowTexts(texts, positions[at])
 
 
 def complete_rows(table: Table, *, present: Sequence[str], finite: Sequence[str]) -> int:

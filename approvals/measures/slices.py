@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from approvals.measures.distributions import hypergeometric_cdf
 from approvals.measures.intervals import Interval, normal_mean, wilson
 from approvals.measures.multiplicity import holm
-from approvals.measures.outcomes import Booleans
+from approvals.measures.outcomes import Booleans, Codes
 from approvals.measures.scores import Floats
 
-Codes = tuple[NDArray[np.int64], tuple[str, ...]]
 Values = tuple[tuple[str, str], ...]
 MOST_SLICES = 200_000
+_TOGETHER = 1 << 20
+"""Rows whose combinations of values are in memory at once."""
 ROUNDING = 1e-24
 
 
@@ -99,8 +100,11 @@ def worst_slices(
     """
     found: list[tuple[Values, int, int]] = []
     small = 0
-    for sizes, place, labels in _combinations(columns, depth):
-        rights = np.bincount(place[1], weights=correct[place[0]], minlength=sizes.size).astype(np.int64)
+    for parts, size, labels in _combinations(columns, depth):
+        sizes, rights = np.zeros(size, dtype=np.int64), np.zeros(size, dtype=np.int64)
+        for rows_here, known, cells in _cells(parts):
+            sizes += np.bincount(cells, minlength=size)
+            rights += np.bincount(cells[correct[rows_here][known]], minlength=size)
         for cell in np.flatnonzero(sizes):
             if sizes[cell] < min_rows:
                 small += 1
@@ -133,9 +137,14 @@ def worst_error_slices(
     whole, squares = float(moved.sum()), float((moved**2).sum())
     found: list[tuple[Values, _Sums, float]] = []
     small = 0
-    for sizes, (chosen, cells), labels in _combinations(columns, depth):
-        sums = np.bincount(cells, weights=moved[chosen], minlength=sizes.size)
-        squared = np.bincount(cells, weights=moved[chosen] ** 2, minlength=sizes.size)
+    for parts, size, labels in _combinations(columns, depth):
+        sizes, sums, squared = np.zeros(size, dtype=np.int64), np.zeros(size), np.zeros(size)
+        for rows_here, known, cells in _cells(parts):
+            sizes += np.bincount(cells, minlength=size)
+            here_moved = moved[rows_here][known]
+            # One row after the other, so that no bit depends on how the rows are cut.
+            np.add.at(sums, cells, here_moved)
+            np.add.at(squared, cells, here_moved**2)
         for cell in np.flatnonzero(sizes):
             n, total, square = int(sizes[cell]), float(sums[cell]), float(squared[cell])
             if n < min_rows:
@@ -156,8 +165,8 @@ def worst_error_slices(
 
 def _combinations(
     columns: Mapping[str, Codes], depth: int
-) -> Iterator[tuple[NDArray[np.int64], tuple[Any, NDArray[np.int64]], Callable[[int], Values]]]:
-    """For each set of columns: rows per combination of values, (rows that have one, which one), and what it is called.
+) -> Iterator[tuple[list[Codes], int, Callable[[int], Values]]]:
+    """Each set of columns, how many combinations of values it may have, and what each is called.
 
     ValueError for more combinations than MOST_SLICES.
     """
@@ -167,11 +176,17 @@ def _combinations(
         size = math.prod(widths)
         if size > MOST_SLICES:
             raise ValueError(f"These columns make {size:,} slices; at most {MOST_SLICES:,} can be looked at.")
-        known = np.logical_and.reduce([numbers >= 0 for numbers, _ in parts])
-        place = (
-            np.ravel_multi_index([numbers[known] for numbers, _ in parts], widths) if size else np.empty(0, np.int64)
-        )
-        yield np.bincount(place, minlength=size), (known, place), _labelled(names, parts, widths)
+        yield parts, size, _labelled(names, parts, widths)
+
+
+def _cells(parts: Sequence[Codes]) -> Iterator[tuple[slice, Booleans, NDArray[np.int64]]]:
+    """Some rows after the other: which they are, those that have a value of each column, and what combination it is."""
+    widths = [len(levels) for _, levels in parts]
+    for start in range(0, parts[0][0].size if math.prod(widths) else 0, _TOGETHER):
+        rows = slice(start, start + _TOGETHER)
+        numbers = [column[rows] for column, _ in parts]
+        known: Booleans = np.logical_and.reduce([codes >= 0 for codes in numbers])
+        yield rows, known, np.ravel_multi_index([codes[known] for codes in numbers], widths)
 
 
 def _labelled(names: Sequence[str], parts: Sequence[Codes], widths: Sequence[int]) -> Callable[[int], Values]:

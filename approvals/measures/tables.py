@@ -103,8 +103,19 @@ class Table:
     def numbers(self, column: str) -> Floats:
         """The column as float64 in file order, NaN where missing. TableError unless it holds numbers or booleans."""
         self.require_numbers(column)
-        fetched = self.arrays(f"SELECT CAST({self.cell(column)} AS DOUBLE) AS x FROM t")["x"]
-        return np.ma.filled(np.ma.asarray(fetched, dtype=np.float64), np.nan)
+        number = f"CAST({self.cell(column)} AS DOUBLE)"
+        if not self.engine.in_pieces:
+            fetched = self.arrays(f"SELECT {number} AS x FROM t")["x"]
+            return np.ma.filled(np.ma.asarray(fetched, dtype=np.float64), np.nan)
+        found, taken = np.empty(self.rows), 0
+
+        def take(piece: Floats) -> None:
+            nonlocal taken
+            found[taken : taken + piece.size] = piece
+            taken += piece.size
+
+        self.each_piece(f"SELECT COALESCE({number}, CAST('nan' AS DOUBLE)) AS x FROM t", take)
+        return found
 
     def require_numbers(self, column: str) -> None:
         """TableError unless the column holds numbers or booleans, or nothing at all."""
