@@ -13,7 +13,7 @@ from approvals import listing
 from approvals.measures.late_outcomes import Contradiction, Files, Named, joined, matcher
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import listed_relation
-from approvals.measures.references import Referenced, RelationReference
+from approvals.measures.references import Referenced, RelationReference, Window
 from approvals.measures.relation_copies import copied
 from approvals.measures.tables import open_table
 from monitoring import batches, outcome_sources, running
@@ -54,17 +54,20 @@ def warehouse(settings):
         connection.execute("DROP TABLE IF EXISTS public.met")
         connection.execute(
             "CREATE TABLE public.met (id TEXT, sex TEXT, age_group TEXT, amount INT, y_score FLOAT8, y_pred INT, "
-            '"an%y, ""x""" NUMERIC)'
+            "\"d%y\" TIMESTAMPTZ DEFAULT '2026-09-30 23:59:59Z')"
         )
-        with connection.cursor().copy("COPY public.met FROM STDIN") as copy:
+        names = ("id", "sex", "age_group", "amount", "y_score", "y_pred")
+        with connection.cursor().copy(f"COPY public.met ({', '.join(names)}) FROM STDIN") as copy:
             for row in rows_of("a"):
-                copy.write_row([row[name] for name in ("id", "sex", "age_group", "amount", "y_score", "y_pred")] + [1])
+                copy.write_row([row[name] for name in names])
+        connection.execute("INSERT INTO public.met (id, y_pred, \"d%y\") VALUES ('later', 1, '2026-10-01Z')")
         yield connection
 
 
 def referring(cast, version, relation="public.met", name="September"):
     place = TablePlace(os.environ["DATABASE_URL"])
-    document = listing.listed(place, listing.Asked("connection", "warehouse", relation), limits=listing.AT_ONCE)
+    asked = listing.Asked("connection", "warehouse", relation, Window("d%y", *WINDOW))
+    document = listing.listed(place, asked, limits=listing.AT_ONCE)
     return batches.receive(
         version_id=version.pk,
         actor=cast.submitter,
@@ -122,7 +125,7 @@ def test_a_relation_gets_the_numbers_that_a_file_of_the_same_rows_gets(cast, dep
         assert one.numbers["measures"] == two.numbers["measures"]
         assert one.outcomes == two.outcomes
         said = one.numbers["looked_at"]
-        assert any("200 rows, fingerprint postgresql-1:" in sentence for sentence in said)
+        assert any("200 rows from 2026-09-01 to 2026-09-30 by d%y, fingerprint" in sentence for sentence in said)
         assert "copied out of the state that was measured" in said[-1]
     turned = report(cast, version, labels(wrong(rows)), name="Turned")
     assert "deliver it as a correction" in match(turned).sentences[0]
