@@ -6,17 +6,19 @@ from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from approvals import referring
 from approvals.checks.base import Input
 from approvals.measures.reading import TableError
-from approvals.measures.references import Referenced
+from approvals.measures.references import Referenced, RelationReference
 from approvals.models import ModelVersion
 from approvals.sandbox import JobDescription, SandboxError
 from monitoring import batch_facts, outcomes_in_use, references
 from monitoring.models import Batch, Matching, OutcomeDelivery, Reading
 from monitoring.monitors._late_outcomes import EARLIER, SECONDS_FACT, numbered
 from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE, MonitorKind
+from portal.table_places import TablePlace
 
 SEED = 20_240_613
 
@@ -68,11 +70,8 @@ def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
     """What the delivery is set beside, and by number of the batch why one is not looked at. SandboxError as above."""
     version, troubles = row.delivery.version, {}
     inputs = {OUTCOMES: _delivery(row.delivery, OUTCOMES)}
-    earlier = outcomes_in_use.in_use(version).filter(pk__lt=row.delivery_id)
     joined = references.joins(references.in_force_at(version, row.delivery.received_at))
-    for delivery in earlier.select_related("file", "version__model"):
-        if references.joins(references.in_force_at(version, delivery.received_at)) == joined:
-            inputs[numbered(EARLIER, delivery.pk)] = _delivery(delivery, EARLIER)
+    inputs |= _earlier(outcomes_in_use.in_use(version).filter(pk__lt=row.delivery_id), version, joined)
     for batch in Batch.objects.filter(version=version).select_related("file").order_by("pk"):
         try:
             table = _table(version, batch.file.path, batch.name, batch.received_at)
@@ -93,6 +92,25 @@ def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
         )
     facts = {SECONDS_FACT: settings.CHECK_SECONDS / 3}
     return JobDescription(inputs=inputs, facts=facts, seed=SEED), troubles
+
+
+def of_taking(version: ModelVersion, reference: RelationReference, place: TablePlace, output: Path) -> JobDescription:
+    """A relation of outcomes, and what was delivered before. SandboxError as above."""
+    approved = references.in_force(version)
+    table = Referenced(reference, place.target, system_tables=place.system_tables)
+    details = approved.details if approved is not None else {}
+    piece = Input(kind=OUTCOMES, path=Path(__file__), name=reference.relation, sha256="", details=details, table=table)
+    earlier = _earlier(outcomes_in_use.in_use(version), version, references.joins(approved))
+    return JobDescription(inputs={OUTCOMES: piece, **earlier}, seed=SEED, output=output)
+
+
+def _earlier(deliveries: QuerySet[OutcomeDelivery], version: ModelVersion, joined: tuple[str, str]) -> dict[str, Input]:
+    """Those that are joined by the same columns, in the order they came."""
+    return {
+        numbered(EARLIER, delivery.pk): _delivery(delivery, EARLIER)
+        for delivery in deliveries.select_related("file", "version__model")
+        if references.joins(references.in_force_at(version, delivery.received_at)) == joined
+    }
 
 
 def _delivery(delivery: OutcomeDelivery, kind: str) -> Input:

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from approvals.models import Evidence, ModelVersion, Policy, Revalidation, StoredFile
 from approvals.models.checks import LeasedRun
 from monitoring.alarms import Level
+from monitoring.outcome_source_models import OutcomeSource
 from monitoring.plan_models import Monitor, MonitorEnd
 from monitoring.source_models import BatchSource, FileState, Schedule, SourceWindow, WatchedFile
 from portal.models import AccessToken
@@ -26,6 +27,7 @@ __all__ = [
     "Monitor",
     "MonitorEnd",
     "OutcomeDelivery",
+    "OutcomeSource",
     "Picture",
     "Reading",
     "ReadingVerdict",

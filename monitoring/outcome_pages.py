@@ -16,8 +16,8 @@ from approvals.admin.acting import Act, person, sent, serve, version_for
 from approvals.admin.forms import ActForm, long_text
 from approvals.admin.records import VersionRecordAdmin
 from approvals.models.checks import RunStatus
-from monitoring import batches, outcomes
-from monitoring.models import Matching, MatchVerdict, OutcomeDelivery
+from monitoring import batches, outcome_source_pages, outcomes
+from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource
 from monitoring.outcome_coverage import MOST_LINES, coverage, joined_to
 
 TONES = {MatchVerdict.IN_USE: "ok", MatchVerdict.NOT_COMPUTABLE: "unknown", MatchVerdict.ERROR: "bad"}
@@ -51,12 +51,23 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
         """The page of a version's outcomes, the upload and the download, before the stock addresses."""
         views: dict[str, Any] = {
             name: self.admin_site.admin_view(view)
-            for name, view in (("version", of_version), ("deliver", deliver), ("download", self.download))
+            for name, view in (
+                ("version", of_version),
+                ("deliver", deliver),
+                ("download", self.download),
+                ("declare", outcome_source_pages.declare),
+                ("correct", outcome_source_pages.correct),
+                ("end", outcome_source_pages.end),
+            )
         }
+        source = "monitoring_outcomedelivery_source"
         return [
             path("version/<int:version_id>/", views["version"], name="monitoring_outcomedelivery_version"),
             path("deliver/<int:version_id>/", views["deliver"], name="monitoring_outcomedelivery_deliver"),
             path("<int:delivery_id>/download/", views["download"], name="monitoring_outcomedelivery_download"),
+            path("source/declare/<int:version_id>/", views["declare"], name=f"{source}_declare"),
+            path("source/<int:source_id>/correct/", views["correct"], name=f"{source}_correct"),
+            path("source/<int:source_id>/end/", views["end"], name=f"{source}_end"),
             *super().get_urls(),
         ]
 
@@ -124,6 +135,7 @@ def of_version(request: HttpRequest, version_id: int) -> HttpResponse:
         "version": version,
         "coverage": coverage(version, now=timezone.now()),
         "deliveries": [(row, *state_of(row.matching)) for row in rows],
+        "sources": OutcomeSource.objects.filter(version=version).select_related("declared_by"),
         "may_deliver": version.stage in batches.DEPLOYED and batches.may_deliver(user, version),
     }
     return render(request, "monitoring/outcomes.html", context)

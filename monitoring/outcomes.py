@@ -33,6 +33,7 @@ from portal.models import AccessToken
 from portal.texts import require_reason, require_storable
 
 MATCH_TASK = "monitoring.tasks.match"
+TROUBLES_SAID = 20
 UNMEASURABLE = {"input": MatchVerdict.NOT_COMPUTABLE}
 
 
@@ -46,7 +47,7 @@ class KnownDelivery(BadInput):
         self.delivery = delivery
 
 
-def receive(
+def receive(  # noqa: PLR0913  (a delivery is that many facts)
     *,
     version_id: int,
     actor: User,
@@ -55,9 +56,10 @@ def receive(
     corrects: bool = False,
     description: str = "",
     token: AccessToken | None = None,
+    limit: int | None = None,
     now: datetime | None = None,
 ) -> OutcomeDelivery:
-    """Store a delivery and queue its matching. `token` is that of the program, if it is one.
+    """Store a delivery and queue its matching. `token` is that of the program, if it is one; `limit` the most bytes.
 
     Raises NotPermitted, Refused (not deployed, no key declared) or BadInput with the sentence for the form; nothing is
     kept then.
@@ -67,18 +69,19 @@ def receive(
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act="deliver outcomes")
     with recorded:
         require_may_deliver(version, actor)
-        details = _columns(version)
+        details = joining_columns(version)
         require_storable(name, field="name")
         require_storable(description, field="description")
         if corrects:
             asks = "Say in at least {least} characters why outcomes are corrected."
             require_reason(description, field="description", asks=asks)
-        with files.incoming(stream) as upload:
+        with files.incoming(stream, limit=limit) as upload:
             reference = files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name)
             table = referring.require_may_refer(actor, version.model, reference) if reference else None
             if table is not None and table.is_relation:
                 raise BadInput(
-                    "Outcomes are taken as a file or as files of a folder, not from a database.", field="file"
+                    "Outcomes are delivered in files; declare a relation as their source, and they are taken from it.",
+                    field="file",
                 )
             files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=details, table=table)
             with transaction.atomic():
@@ -112,8 +115,8 @@ def opened(*, delivery_id: int, actor: User) -> BinaryIO:
     return found
 
 
-def _columns(version: ModelVersion) -> dict[str, Any]:
-    """The key and the outcome as declared at approval, which a delivery must have."""
+def joining_columns(version: ModelVersion) -> dict[str, Any]:
+    """The key and the outcome as declared at approval, which a delivery must have. Refused without a key."""
     said = declared(version)
     if not said.get("key") or not said.get("label"):
         raise Refused(
@@ -173,7 +176,12 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
     ):
         if count:
             found.append(f"{words}: {count:,}.")
-    return [*found, *troubles]
+    more = len(troubles) - TROUBLES_SAID
+    return [
+        *found,
+        *troubles[:TROUBLES_SAID],
+        *([f"And {more:,} more batches were not looked at."] if more > 0 else []),
+    ]
 
 
 def finish(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitoring import alarm_clock, batches, drawing, outcomes, running, sources, staleness, watching
+from monitoring import alarm_clock, batches, drawing, outcome_sources, outcomes, running, sources, staleness, watching
 from portal import hints
 
 
@@ -79,3 +79,9 @@ def take_from_sources() -> int:
     """Order the windows of declared sources that are over, and take what is ordered."""
     sources.order_due()
     return sources.take()
+
+
+@shared_task(name=outcome_sources.TAKE_TASK)
+def take_outcomes() -> int:
+    """Take what is new in the relation of outcomes that waits longest, if one is due."""
+    return outcome_sources.take()

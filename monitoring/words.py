@@ -74,6 +74,12 @@ WORDS: dict[str, Words] = {
     Event.SOURCE_ENDED.value: lambda facts: f"Source of batches ended: {facts.get('relation', '')}",
     Event.WINDOWS_ORDERED.value: lambda facts: f"Past windows ordered: {facts.get('windows', '')}",
     Event.WINDOW_REFUSED.value: lambda facts: f"Window of a source not taken: {facts.get('window', '')}",
+    Event.OUTCOME_SOURCE_DECLARED.value: lambda facts: f"Source of outcomes declared: {facts.get('relation', '')}",
+    Event.OUTCOME_SOURCE_ENDED.value: lambda facts: f"Source of outcomes ended: {facts.get('relation', '')}",
+    Event.OUTCOME_SOURCE_CORRECTS.value: lambda facts: (
+        f"Outcomes of {facts.get('relation', '')} are to correct those before: {facts.get('reason', '')}"
+    ),
+    Event.OUTCOME_SOURCE_REFUSED.value: lambda facts: f"No outcomes taken from {facts.get('relation', '')}",
     Event.READING_FINISHED.value: _reading("Monitor read"),
     Event.READING_RESULT_REFUSED.value: _reading("Late reading refused"),
     Event.ALARM_NOTED.value: _noted,

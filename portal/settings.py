@@ -280,6 +280,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60.0},
     },
     "sources": {"task": "monitoring.tasks.take_from_sources", "schedule": 300.0, "options": {"expires": 300.0}},
+    "outcome-sources": {"task": "monitoring.tasks.take_outcomes", "schedule": 300.0, "options": {"expires": 300.0}},
     "decisions": {"task": "portal.tasks.sign_decisions", "schedule": 60.0, "options": {"expires": 60.0}},
     "seal": {"task": "modelcards.tasks.look_after_seal", "schedule": crontab(hour=0, minute=45)},
     "timestamps": {"task": "modelcards.tasks.renew_timestamps", "schedule": crontab(hour=1, minute=15)},

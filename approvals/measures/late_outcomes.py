@@ -41,6 +41,14 @@ class Named:
 
 
 @dataclass(frozen=True)
+class News:
+    """What a table says that was not delivered before: keys, and how many of them had another outcome."""
+
+    keys: int
+    changed: int
+
+
+@dataclass(frozen=True)
 class BatchMatch:
     """Rows of a batch, how many a delivery has an outcome for, and how many of these said another outcome before."""
 
@@ -88,6 +96,30 @@ class Matcher:
         self._gathered("before", earlier)
         self._require_agreement()
         return counted
+
+    def news(self, table: Files, earlier: Sequence[Files], path: Path) -> tuple[Examined, News]:
+        """Write the keys with the outcomes that no earlier delivery says, each once, in an order of their own."""
+        stored = self._load(table, "o")
+        counted = _examined(self._bench, stored, self._named, table.name)
+        _gather(self._bench, "late", [stored], self._named)
+        self._gathered("before", earlier)
+        wanted = (*self._named.key, self._named.label)
+        places = {column.name: f"c{place}" for place, column in enumerate(stored.columns)}
+        cells = {name: places[name] for name in wanted}
+        own = f"(SELECT {', '.join(cells.values())}, {_hashes(stored.columns, self._named.key)} FROM o) AS r"
+        once = f"SELECT {', '.join(f'ANY_VALUE({cell}) AS {cell}' for cell in cells.values())}, h, g"
+        fresh = "LEFT JOIN before USING (h, g) WHERE before.said IS NULL OR before.said <> late.said"
+        kept = f"SELECT h, g, late.y AS y FROM late {fresh}"
+        label = places[self._named.label]
+        rows = (
+            f"(SELECT k.* FROM ({once} FROM {own} WHERE h IS NOT NULL AND {label} IS NOT NULL GROUP BY h, g) AS k "
+            f"JOIN ({kept}) AS n USING (h, g) ORDER BY {', '.join(cells[name] for name in self._named.key)})"
+        )
+        written = self._bench.write(cells, rows, path, about=table.name)
+        changed = self._bench.run(
+            "SELECT COUNT(*) FROM late JOIN before USING (h, g) WHERE late.said <> before.said", about=table.name
+        )
+        return counted, News(written, int(changed[0][0]))
 
     def join(
         self, batch: Files, deliveries: Sequence[Files], columns: Sequence[str], also: Collection[str], path: Path

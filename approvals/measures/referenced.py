@@ -194,6 +194,16 @@ def listed_relation(referenced: Referenced, reference: RelationReference) -> Rel
         return replace(reference, rows=table.rows, fingerprint=table.engine.fingerprint())
 
 
+@contextmanager
+def open_listed(referenced: Referenced, reference: RelationReference) -> Iterator[tuple[Table, RelationReference]]:
+    """A relation as it is now, and the reference with its rows and fingerprint in that state. TableError as above."""
+    with _open_relation(referenced, reference) as table:
+        found = replace(reference, rows=table.rows, fingerprint=table.engine.fingerprint())
+        yield table, found
+        if not table.engine.keeps_snapshot:
+            _require_same(referenced, found, table)
+
+
 def unsaid(share: float, text: str) -> None:
     """Nobody listens."""
 

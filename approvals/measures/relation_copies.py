@@ -13,8 +13,8 @@ from pathlib import Path
 from approvals.measures.duckdb_engine import Workbench
 from approvals.measures.engine import Copying
 from approvals.measures.reading import TableError
-from approvals.measures.referenced import open_referenced
-from approvals.measures.references import Referenced, RelationReference
+from approvals.measures.referenced import open_listed, open_referenced
+from approvals.measures.references import Reference, Referenced, RelationReference
 from approvals.measures.tables import Table
 
 MOST_ROWS = 50_000_000
@@ -33,15 +33,29 @@ def copied(
     Numbers of the columns `exact` keep every digit. TableError if the relation is not what was listed any more, or has
     more than MOST_ROWS rows.
     """
-    _require_few(referenced, name)
+    _require_few(referenced.reference, name)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="copied-") as folder:
         with open_referenced(referenced, spill=scratch) as table:
             files = _written(table, columns, exact, name=name, folder=Path(folder).resolve())
         yield Path(folder).resolve(), files
 
 
-def _require_few(referenced: Referenced, name: str) -> None:
+@contextmanager
+def copied_now(
+    referenced: Referenced, columns: Collection[str], *, exact: Collection[str], name: str, scratch: Path
+) -> Iterator[tuple[Path, tuple[Path, ...], RelationReference]]:
+    """The same of a relation as it is now, and the reference that says what it held."""
     reference = referenced.reference
+    if not isinstance(reference, RelationReference):
+        raise TableError(f"{name} is no relation of a connection.")
+    with tempfile.TemporaryDirectory(dir=scratch, prefix="copied-") as folder:
+        with open_listed(referenced, reference) as (table, listed):
+            _require_few(listed, name)
+            files = _written(table, columns, exact, name=name, folder=Path(folder).resolve())
+        yield Path(folder).resolve(), files, listed
+
+
+def _require_few(reference: Reference, name: str) -> None:
     if isinstance(reference, RelationReference) and reference.rows > MOST_ROWS:
         raise TableError(
             f"{name} has {reference.rows:,} rows, and outcomes are joined to at most {MOST_ROWS:,} rows of a relation, "

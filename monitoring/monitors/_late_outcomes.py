@@ -41,7 +41,11 @@ def with_outcomes(batch: Input, deliveries: Sequence[Input], declared: Declarati
 
     What is wrong with one of them becomes a CheckInputError.
     """
-    columns, named, late = _columns(declared), Named(declared.key, declared.label), [_files(one) for one in deliveries]
+    columns, named, late = (
+        _columns(declared),
+        Named(declared.key, declared.label),
+        [files_of(one) for one in deliveries],
+    )
     asked = set(_texts_in(vars(job.parameters))) if job.parameters is not None else set()
     digest = hashlib.sha256(" ".join(piece.sha256 for piece in (batch, *deliveries)).encode()).hexdigest()
     try:
@@ -78,14 +82,15 @@ def _texts_in(value: Any) -> Iterator[str]:
 def _readable(batch: Input, named: Named, columns: Collection[str], scratch: Path) -> Iterator[Files]:
     """The files of a batch; of one that is a relation these columns, copied in the state that was listed."""
     if batch.table is None or not batch.table.is_relation:
-        yield _files(batch)
+        yield files_of(batch)
         return
     wanted = {*columns, *named.key, named.label}
     with copied(batch.table, wanted, exact=named.key, name=batch.name, scratch=scratch) as (folder, files):
         yield Files(batch.name, folder, files)
 
 
-def _files(piece: Input) -> Files:
+def files_of(piece: Input) -> Files:
+    """Where a table in files lies. CheckInputError for a relation."""
     corrects = bool(piece.details.get("corrects"))
     if piece.table is None:
         return Files(piece.name, piece.path, corrects=corrects)
@@ -116,9 +121,9 @@ class OutcomeMatching(Check):
         until = time.monotonic() + float(job.facts.get(SECONDS_FACT, 0))
         try:
             for piece in pieces:
-                _verified(piece)
-            named, said = Named(declared.key, declared.label), [_files(piece) for piece in pieces]
-            readable = [*said, *(_files(piece) for _, piece in batches if not _is_relation(piece))]
+                verified(piece)
+            named, said = Named(declared.key, declared.label), [files_of(piece) for piece in pieces]
+            readable = [*said, *(files_of(piece) for _, piece in batches if not _is_relation(piece))]
             with matcher(readable, named, scratch=job.work) as prepared:
                 found = prepared.examine(said[0], said[1:])
                 troubles = {}
@@ -128,7 +133,7 @@ class OutcomeMatching(Check):
                         troubles[number] = f"“{piece.name}” was not looked at yet; {WHEN_READ}"
                         continue
                     try:
-                        _verified(piece)
+                        verified(piece)
                         with _readable(piece, named, (), job.work) as rows:
                             found.batches[number] = prepared.match(rows, f"b{place}")
                     except Contradiction:
@@ -154,7 +159,7 @@ def _in_turn(batches: list[tuple[str, Input]]) -> list[tuple[str, Input]]:
     return [*near, *(one for one in reversed(batches) if _is_relation(one[1]))]
 
 
-def _verified(piece: Input) -> None:
+def verified(piece: Input) -> None:
     """TableError unless the bytes are those that were delivered."""
     if piece.table is not None:
         confirm_unchanged(piece.table, verify(piece.table, unsaid))

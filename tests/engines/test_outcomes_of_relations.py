@@ -2,7 +2,7 @@
 
 import io
 import os
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from approvals import listing
 from approvals.measures.late_outcomes import Contradiction, Files, Named, joined, matcher
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import listed_relation
-from approvals.measures.references import Referenced, RelationReference
+from approvals.measures.references import Referenced, RelationReference, Window
 from approvals.measures.relation_copies import copied
 from approvals.measures.tables import open_table
-from monitoring import batches, running
-from monitoring.models import Reading
+from monitoring import batches, outcome_sources, running
+from monitoring.models import OutcomeDelivery, Reading
 from portal.table_places import TablePlace
 from tests.engines.conftest import REFERENCE
 from tests.monitoring.conftest import deploy
@@ -54,17 +54,20 @@ def warehouse(settings):
         connection.execute("DROP TABLE IF EXISTS public.met")
         connection.execute(
             "CREATE TABLE public.met (id TEXT, sex TEXT, age_group TEXT, amount INT, y_score FLOAT8, y_pred INT, "
-            '"an%y, ""x""" NUMERIC)'
+            "\"d%y\" TIMESTAMPTZ DEFAULT '2026-09-30 23:59:59Z')"
         )
-        with connection.cursor().copy("COPY public.met FROM STDIN") as copy:
+        names = ("id", "sex", "age_group", "amount", "y_score", "y_pred")
+        with connection.cursor().copy(f"COPY public.met ({', '.join(names)}) FROM STDIN") as copy:
             for row in rows_of("a"):
-                copy.write_row([row[name] for name in ("id", "sex", "age_group", "amount", "y_score", "y_pred")] + [1])
+                copy.write_row([row[name] for name in names])
+        connection.execute("INSERT INTO public.met (id, y_pred, \"d%y\") VALUES ('later', 1, '2026-10-01Z')")
         yield connection
 
 
 def referring(cast, version, relation="public.met", name="September"):
     place = TablePlace(os.environ["DATABASE_URL"])
-    document = listing.listed(place, listing.Asked("connection", "warehouse", relation), limits=listing.AT_ONCE)
+    asked = listing.Asked("connection", "warehouse", relation, Window("d%y", *WINDOW))
+    document = listing.listed(place, asked, limits=listing.AT_ONCE)
     return batches.receive(
         version_id=version.pk,
         actor=cast.submitter,
@@ -122,7 +125,7 @@ def test_a_relation_gets_the_numbers_that_a_file_of_the_same_rows_gets(cast, dep
         assert one.numbers["measures"] == two.numbers["measures"]
         assert one.outcomes == two.outcomes
         said = one.numbers["looked_at"]
-        assert any("200 rows, fingerprint postgresql-1:" in sentence for sentence in said)
+        assert any("200 rows from 2026-09-01 to 2026-09-30 by d%y, fingerprint" in sentence for sentence in said)
         assert "copied out of the state that was measured" in said[-1]
     turned = report(cast, version, labels(wrong(rows)), name="Turned")
     assert "deliver it as a correction" in match(turned).sentences[0]
@@ -268,3 +271,73 @@ def test_a_reader_without_any_right_to_write_is_enough(tmp_path):
 def _has_role(name):
     with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
         return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone() is not None
+
+
+def put(warehouse, rows):
+    with warehouse.cursor().copy("COPY public.known (id, y_true) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([row["id"], row["y_true"]])
+
+
+def test_outcomes_of_a_relation_are_taken_when_they_are_new_and_correct_only_when_somebody_says_so(
+    cast, deploy, warehouse
+):
+    version, rows, now = deploy(MONITORS), rows_of("a"), datetime(2026, 11, 1, 6, tzinfo=UTC)
+    batch, file = referring(cast, version), deliver(cast, version, unlabelled(rows), window=OCTOBER)
+    warehouse.execute("DROP TABLE IF EXISTS public.known")
+    warehouse.execute("CREATE TABLE public.known (id TEXT, y_true INT, noted TIMESTAMPTZ DEFAULT now())")
+    put(warehouse, [*rows[:60], {"id": "a199", "y_true": None}, {"id": None, "y_true": 1}])
+    source = outcome_sources.declare(
+        version_id=version.pk,
+        actor=cast.submitter,
+        connection="warehouse",
+        relation="public.known",
+        schedule="daily",
+        now=now,
+    )
+    assert [outcome_sources.take(now=now), outcome_sources.take(now=now)] == [1, 0]
+    early = OutcomeDelivery.objects.get()
+    assert "the relation public.known of the connection “warehouse”, 62 rows, fingerprint" in early.description
+    assert match(early).numbers["batches"][str(batch.pk)] == {"rows": 200, "matched": 60, "contradicted": 0}
+    put(warehouse, rows[60:])
+    assert outcome_sources.take(now=now + timedelta(hours=12)) == 0
+    assert outcome_sources.take(now=now + timedelta(days=1)) == 1
+    late = OutcomeDelivery.objects.latest("pk")
+    assert match(late).numbers["keys"] == 140
+    one, two = newest(batch), newest(file)
+    assert one.verdict == "ok", one.sentences
+    assert one.numbers["measures"] == two.numbers["measures"]
+    assert [entry["sha256"] for entry in one.outcomes] == [early.file.sha256, late.file.sha256]
+    assert outcome_sources.take(now=now + timedelta(days=2)) == 0
+    source.refresh_from_db()
+    assert source.said.endswith(" 0 keys with an outcome that was not delivered before.")
+
+    warehouse.execute("UPDATE public.known SET y_true = 1 - y_true WHERE id < 'a2'")
+    changed = sum(row["id"] < "a2" for row in rows)
+    assert outcome_sources.take(now=now + timedelta(days=3)) == 0
+    source.refresh_from_db()
+    assert f"another outcome than was delivered before for {changed:,} keys" in source.sentence
+    outcome_sources.correct(source_id=source.pk, actor=cast.submitter, reason="Paid after all.")
+    assert outcome_sources.take(now=now + timedelta(days=3)) == 1
+    right = OutcomeDelivery.objects.latest("pk")
+    assert (right.corrects, right.description.startswith("Paid after all.")) == (True, True)
+    assert match(right).numbers["batches"][str(batch.pk)]["contradicted"] == changed
+    source.refresh_from_db()
+    assert (source.correction, source.sentence) == ("", "")
+
+    with_labels = as_csv([{**rows[0], "id": "c1", "y_true": "1"}], *rows[0])
+    deliver(cast, version, with_labels, name="With its own", window=(date(2026, 8, 1), date(2026, 8, 31)))
+    put(warehouse, [{"id": "c1", "y_true": 0}])
+    assert outcome_sources.take(now=now + timedelta(days=4)) == 1
+    contrary = OutcomeDelivery.objects.latest("pk")
+    assert "another outcome than the batch “With its own” itself" in match(contrary).sentences[0]
+    assert outcome_sources.take(now=now + timedelta(days=5)) == 0
+    outcome_sources.correct(source_id=source.pk, actor=cast.submitter, reason="Paid after all.")
+    assert outcome_sources.take(now=now + timedelta(days=5)) == 1
+    assert match(OutcomeDelivery.objects.latest("pk")).verdict == "in_use"
+
+    put(warehouse, [{"id": "b1", "y_true": 0}, {"id": "b1", "y_true": 1}])
+    assert outcome_sources.take(now=now + timedelta(days=6)) == 0
+    source.refresh_from_db()
+    assert "“public.known” has two different outcomes for 1 keys" in source.sentence
+    warehouse.execute("DROP TABLE public.known")

@@ -173,7 +173,9 @@ def test_a_source_does_not_begin_so_long_ago_that_it_orders_thousands_of_windows
     assert sources.order_due(now=NOW) == 2
 
 
-def test_outcomes_of_rows_of_a_database_are_taken_and_what_could_not_be_looked_at_is_said(client, cast, version):
+def test_outcomes_of_rows_of_a_database_are_taken_and_what_could_not_be_looked_at_is_said(
+    client, cast, version, settings
+):
     """A connection that does not answer takes no delivery back, and its batch is never calm."""
     rows = rows_of("a")
     relation = references.RelationReference("warehouse", "public.scores", 200, "postgresql-1:" + "0" * 64)
@@ -196,3 +198,7 @@ def test_outcomes_of_rows_of_a_database_are_taken_and_what_could_not_be_looked_a
     page = client.get(reverse("admin:monitoring_batch_change", args=[batch.pk])).content.decode()
     assert "It refers to the relation public.scores" in page
     assert found.delivery.file.sha256 in page
+    settings.CHECK_SECONDS = 0  # no time is left for relations
+    late = match(report(cast, version, as_csv(rows[:50], "id", "y_true"), name="Late"))
+    assert late.sentences[-1] == "“March” was not looked at yet; its outcomes are joined when it is read."
+    assert [entry["name"] for entry in read_waiting(batch).outcomes] == ["Outcomes", "Late"]

@@ -1,0 +1,99 @@
+"""Relations that outcomes are taken from, in the admin: the forms to declare, correct and end them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_http_methods, require_POST
+
+from approvals import permissions, referring
+from approvals.admin.acting import Act, do, person, refused, sent, serve, version_for
+from approvals.admin.forms import ActForm, long_text
+from approvals.referring import CONNECTION
+from monitoring import outcome_sources
+from monitoring.models import OutcomeSource, Schedule
+
+NO_CONNECTION = (
+    "The administrator has named no connection that you may refer to for this model, so outcomes come by upload, by "
+    "the API or from a watched folder."
+)
+
+
+class OutcomeSourceForm(ActForm):
+    """What outcomes are taken from."""
+
+    connection = forms.ChoiceField(label="Connection")
+    relation = forms.CharField(
+        label="Table or view",
+        max_length=200,
+        help_text="With the key and the outcome column, for example: lending.defaults.",
+    )
+    schedule = forms.ChoiceField(label="Looked into", choices=Schedule.choices, initial=Schedule.DAILY)
+
+    def __init__(self, *args: Any, names: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["connection"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+
+
+class CorrectionForm(ActForm):
+    """Why outcomes change."""
+
+    reason = long_text("Why other outcomes than before are right", "At least 10 characters; the ledger keeps it.")
+
+
+def _source(request: HttpRequest, source_id: int) -> OutcomeSource:
+    rows = OutcomeSource.objects.filter(version__in=permissions.visible_versions(person(request)))
+    row = rows.select_related("version__model__owner").filter(pk=source_id).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+@require_http_methods(["GET", "POST"])
+def declare(request: HttpRequest, version_id: int) -> HttpResponseBase:
+    """Name the relation that outcomes are taken from."""
+    version, user = version_for(request, version_id), person(request)
+    names = referring.places_for(user, version.model)[CONNECTION]
+    if request.method == "GET" and not names:
+        return refused(request, version, NO_CONNECTION)
+
+    def run(form: ActForm) -> None:
+        outcome_sources.declare(version_id=version.pk, actor=user, **form.cleaned_data)
+
+    intro = (
+        "It has the key and the outcome column that were declared at approval, under the same names. Each time, the "
+        "keys with an outcome that nobody delivered before become a delivery in a file; rows without an outcome wait. "
+        "The connection needs no right to write."
+    )
+    act = Act(f"Take outcomes of {version} from a relation", "Declare", run, "It is declared.", intro, "#monitoring")
+    return serve(request, version, act, OutcomeSourceForm(sent(request), names=names))
+
+
+@require_http_methods(["GET", "POST"])
+def correct(request: HttpRequest, source_id: int) -> HttpResponseBase:
+    """Let what the relation says next replace what was delivered before."""
+    source, user = _source(request, source_id), person(request)
+
+    def run(form: ActForm) -> None:
+        outcome_sources.correct(source_id=source.pk, actor=user, **form.cleaned_data)
+
+    intro = (
+        f"What {source} says is taken at once. Outcomes that differ from those before replace them; the owner and the "
+        "risk officers are told, with the reason. Earlier readings stay as they are."
+    )
+    act = Act(f"Take {source} as a correction", "Take it", run, "It is being taken.", intro, "#monitoring")
+    return serve(request, source.version, act, CorrectionForm(sent(request)))
+
+
+@require_POST
+def end(request: HttpRequest, source_id: int) -> HttpResponse:
+    """Take no more outcomes from a relation."""
+    source, user = _source(request, source_id), person(request)
+
+    def run() -> str:
+        outcome_sources.end(source_id=source.pk, actor=user)
+        return f"No more outcomes are taken from {source}."
+
+    return do(request, source.version, run, anchor="#monitoring")
