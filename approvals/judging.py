@@ -7,7 +7,7 @@ under. Reads only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -54,7 +54,7 @@ def of_approval(version: ModelVersion) -> Judgement:
     """How the approval was judged, whatever is pinned to a pass under way."""
     passes = _passes(version)
     gates = next((row.stages for row in passes if row.is_open), ())
-    return _judgement(version, passes, version.policy, gates)
+    return replace(_judgement(version, passes, version.policy, ()), gates=gates)
 
 
 def as_if(version: ModelVersion, policy: Policy) -> Judgement:

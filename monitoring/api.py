@@ -239,7 +239,9 @@ def list_readings(
 ) -> Any:
     """Verdicts and sentences; of one monitor or one batch if asked."""
     require_storable(monitor, field="monitor")
-    rows = Reading.objects.filter(monitor__version=_readable(request, version_id)).select_related("monitor", "batch")
+    rows = Reading.objects.filter(monitor__version=_readable(request, version_id)).select_related(
+        "monitor", "batch", "policy"
+    )
     rows = rows.filter(monitor__key=monitor) if monitor else rows
     rows = rows.filter(batch_id=batch) if batch is not None else rows
     return [as_summary(row) for row in _page(rows.defer("charts", "log"), before, limit)]
@@ -249,7 +251,7 @@ def list_readings(
 def show_reading(request: HttpRequest, reading_id: Key) -> Any:
     """Measures with counts and intervals, tables, limits, and what was looked at."""
     found = Reading.objects.filter(monitor__version__in=_visible(request), pk=reading_id)
-    row = found.select_related("monitor", "batch").defer("charts", "log").first()
+    row = found.select_related("monitor", "batch", "policy").defer("charts", "log").first()
     if row is None:
         raise Http404
     _readable(request, row.monitor.version_id)

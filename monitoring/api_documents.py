@@ -100,7 +100,7 @@ class DeliveryDocument(Schema):
 
 
 class ReadingSummary(Schema):
-    """What a monitor says of a batch; without a batch, of the clock."""
+    """What a monitor says of a batch; without a batch, of the clock. `policy` is the one it was ordered under."""
 
     id: int
     monitor: str
@@ -112,6 +112,7 @@ class ReadingSummary(Schema):
     level: str | None
     sentences: list[str]
     outcomes: list[dict[str, Any]]
+    policy: str | None
     requested_at: datetime
     finished_at: datetime | None
 
@@ -207,6 +208,7 @@ def as_summary(row: Reading) -> dict[str, Any]:
         "batch": row.batch_id,
         "window_start": row.batch.window_start if row.batch else None,
         "window_end": row.batch.window_end if row.batch else None,
+        "policy": str(row.policy) if row.policy else None,
         "level": None if row.level is None else Level(row.level).in_words,
         **{name: getattr(row, name) for name in ("status", "verdict", "sentences", "outcomes")},
         **{name: getattr(row, name) for name in ("requested_at", "finished_at")},

@@ -54,13 +54,21 @@ def _window_days(row: Reading, batch: Batch) -> int:
 
 
 def _earlier(row: Reading, batch: Batch) -> list[float]:
-    """Rows per day of the batches before, by the order of their windows, as this monitor measured them."""
+    """Rows per day of the batches before, by the order of their windows, as this monitor and its forerunners saw them.
+
+    Of a batch that several of them read, the newest reading counts.
+    """
     finished = Reading.objects.filter(
-        monitor=row.monitor_id, status=RunStatus.FINISHED, batch__window_end__lt=batch.window_end
+        monitor__version=row.monitor.version_id,
+        monitor__key=row.monitor.key,
+        status=RunStatus.FINISHED,
+        batch__window_end__lt=batch.window_end,
     )
-    latest = finished.order_by(F("batch__window_end").desc(), "-pk")[:MOST_EARLIER]
-    found = [_rows_per_day(reading) for reading in latest]
-    return [value for value in reversed(found) if value is not None]
+    found: dict[int | None, float | None] = {}
+    for reading in finished.order_by(F("batch__window_end").desc(), "-pk")[: 2 * MOST_EARLIER]:
+        found.setdefault(reading.batch_id, _rows_per_day(reading))
+    latest = list(found.values())[:MOST_EARLIER]
+    return [value for value in reversed(latest) if value is not None]
 
 
 def _rows_per_day(reading: Reading) -> float | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
 
 from approvals.models import Evidence, ModelVersion, Policy, Revalidation
 from approvals.models.findings import Severity
@@ -63,6 +62,9 @@ class Monitor(models.Model):
         blank=True,
         help_text="What was approved first.",
     )
+    plan = models.PositiveSmallIntegerField(
+        default=0, help_text="0: it came with the approval; then counted by the renewals that brought other monitors."
+    )
     began_with = models.ForeignKey(
         Revalidation,
         on_delete=models.PROTECT,
@@ -79,12 +81,7 @@ class Monitor(models.Model):
     class Meta:
         ordering: ClassVar[list[str]] = ["version", "pk"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["version", "key"],
-                condition=Q(began_with__isnull=True),
-                name="an_approval_brings_each_monitor_once",
-            ),
-            models.UniqueConstraint(fields=["version", "key", "began_with"], name="a_renewal_brings_each_monitor_once"),
+            models.UniqueConstraint(fields=["version", "plan", "key"], name="a_plan_has_each_monitor_once"),
         ]
 
     def __str__(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Max
 
 from approvals.evidence import current
 from approvals.models import EvidenceKind, ModelVersion, Revalidation
@@ -32,8 +34,7 @@ def when_moved(*, version: ModelVersion, source: str, target: str, actor: User |
     if target != Stage.MONITORING or source == Stage.SUSPENDED:
         return
     plan = [settings_of(entry) for entry in parse(version.policy.text).monitors]
-    for settings in plan:
-        begin(version, settings, began_with=None, now=now)
+    begin(version, plan, began_with=None, now=now)
     ledger.record(
         event=Event.MONITORS_STARTED,
         actor=actor,
@@ -43,12 +44,17 @@ def when_moved(*, version: ModelVersion, source: str, target: str, actor: User |
     )
 
 
-def begin(version: ModelVersion, settings: MonitorSettings, *, began_with: Revalidation | None, now: datetime) -> None:
-    """Begin one monitor of a locked version inside the caller's transaction."""
-    Monitor.objects.create(
-        version=version,
-        reference=current(version, EvidenceKind.EVALUATION_TABLE),
-        began_with=began_with,
-        created_at=now,
-        **vars(settings),
-    )
+def begin(
+    version: ModelVersion, plan: Iterable[MonitorSettings], *, began_with: Revalidation | None, now: datetime
+) -> None:
+    """Begin monitors of a locked version inside the caller's transaction: of its approval, or of a renewal."""
+    last = Monitor.objects.filter(version=version).aggregate(last=Max("plan"))["last"]
+    for settings in plan:
+        Monitor.objects.create(
+            version=version,
+            plan=0 if last is None else last + 1,
+            reference=current(version, EvidenceKind.EVALUATION_TABLE),
+            began_with=began_with,
+            created_at=now,
+            **vars(settings),
+        )

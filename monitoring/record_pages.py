@@ -9,14 +9,16 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from approvals import permissions
+from approvals import judging, permissions
 from approvals.admin.acting import do, person, version_for
 from approvals.evidence import current
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.revalidations import pass_under_way
-from monitoring import records
+from monitoring import records, succession
+from portal.errors import Refused
 from portal.panels import Panel
 
 TONES = {"within limits": "ok", records.PARTLY: "unknown", "warning": "wait", "alert": "bad", "critical": "bad"}
@@ -52,7 +54,21 @@ def panel(version: ModelVersion, user: User) -> Panel | None:
         "months": [(month, [_cell(one, month, without_data) for one in record["monitors"]]) for month in months],
         "may_update": bool(takes_part) and pass_under_way(version) is not None,
     }
+    content |= _succession(version)
     return Panel("monitoring-record", "Record of monitoring", "monitoring/record_panel.html", content)
+
+
+def _succession(version: ModelVersion) -> dict[str, Any]:
+    """What the renewal under another policy would do to the monitors, and why not yet."""
+    policy = judging.of(version).policy
+    if policy == version.policy:
+        return {"plan": (), "policy": policy, "why_not_yet": ""}
+    try:
+        found = succession.of(version, policy)
+    except Refused as refusal:
+        return {"plan": (), "policy": policy, "why_not_yet": refusal.sentence}
+    sentence = succession.why_not_yet(found, policy, now=timezone.now())
+    return {"plan": succession.in_words(found), "policy": policy, "why_not_yet": sentence}
 
 
 def _cell(monitor: Mapping[str, Any], month: str, without_data: Collection[str]) -> MonthCell:

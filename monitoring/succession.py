@@ -48,27 +48,43 @@ def of(version: ModelVersion, policy: Policy) -> Succession:
     )
 
 
+def in_words(found: Succession) -> tuple[str, ...]:
+    """What a renewal would do to the monitors, one sentence for each kind of them."""
+    said = (
+        ("Monitors that go on", (row.key for row in found.kept)),
+        ("Monitors that end with the renewal", (row.key for row in found.ending)),
+        ("Monitors that begin with it", (one.key for one in found.beginning)),
+    )
+    told = ((words, ", ".join(monitors.title_of(key) for key in keys)) for words, keys in said)
+    return tuple(f"{words}: {titles}." for words, titles in told if titles)
+
+
 def _is_same(row: Monitor, wanted: MonitorSettings) -> bool:
     return all(getattr(row, name) == value for name, value in vars(wanted).items())
 
 
 def when_renewal_examined(*, version: ModelVersion, policy: Policy, now: datetime, **_: Any) -> None:
     """Refuse a renewal that would end a monitor which is being read, or whose alarm nobody answered."""
-    if policy.pk == version.policy_id:
-        return
-    ending = of(version, policy).ending
+    if policy.pk != version.policy_id and (sentence := why_not_yet(of(version, policy), policy, now=now)):
+        raise Refused(sentence)
+
+
+def why_not_yet(found: Succession, policy: Policy, *, now: datetime) -> str:
+    """Why the plan of that policy cannot take over now; empty if it can."""
+    ending = found.ending
     reading = Reading.objects.filter(monitor__in=ending, status__in=STILL_READ).count()
     if reading:
-        raise Refused(
+        return (
             f"{policy} has another monitoring plan, and {reading} reading{'s' if reading > 1 else ''} of the monitors "
-            "that end with the renewal are not finished: what they say would have no consequence. Renew it after them."
+            f"that end with the renewal {'are' if reading > 1 else 'is'} not finished: nothing would follow from it."
         )
     open_ones = list(_unanswered(ending, alarms_of(ending, now=now)))
     if open_ones:
-        raise Refused(
+        return (
             f"{policy} has another monitoring plan, and monitors that end with the renewal are in an alarm that nobody "
             f"answered: {', '.join(open_ones)}. Acknowledge it, or link it to an incident, before the renewal."
         )
+    return ""
 
 
 def _unanswered(rows: Iterable[Monitor], alarms: Mapping[int, AlarmState]) -> Iterable[str]:
@@ -90,8 +106,7 @@ def when_renewed(*, version: ModelVersion, revalidation: Revalidation, actor: Us
         MonitorEnd.objects.create(
             monitor=row, revalidation=revalidation, policy=revalidation.pin.before, level=alarms[row.pk].level, at=now
         )
-    for one in found.beginning:
-        planning.begin(version, one, began_with=revalidation, now=now)
+    planning.begin(version, found.beginning, began_with=revalidation, now=now)
     ledger.record(
         event=Event.PLAN_CHANGED,
         actor=actor,

@@ -59,6 +59,7 @@ LONGEST = (
     "tests/approvals/measures/test_commands_on_edges.py",
     "tests/approvals/test_charts.py",
     "tests/approvals/test_referring.py",
+    "tests/approvals/test_newer_policy_in_pass.py",
 )
 
 

@@ -57,19 +57,17 @@ class Migration(migrations.Migration):
                 to="approvals.policy",
             ),
         ),
-        migrations.AddConstraint(
+        migrations.AddField(
             model_name="monitor",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("began_with__isnull", True)),
-                fields=("version", "key"),
-                name="an_approval_brings_each_monitor_once",
+            name="plan",
+            field=models.PositiveSmallIntegerField(
+                default=0,
+                help_text="0: it came with the approval; then counted by the renewals that brought other monitors.",
             ),
         ),
         migrations.AddConstraint(
             model_name="monitor",
-            constraint=models.UniqueConstraint(
-                fields=("version", "key", "began_with"), name="a_renewal_brings_each_monitor_once"
-            ),
+            constraint=models.UniqueConstraint(fields=("version", "plan", "key"), name="a_plan_has_each_monitor_once"),
         ),
         migrations.AddField(
             model_name="monitorend",

@@ -173,7 +173,6 @@ class TestItsEnd:
         assert facts["dossiers"] == {**before, **{stage: seen[stage] for stage in ("validation", "fairness_review")}}
         assert len(timeline.standing_sign_offs(fresh(version))) == 4
         assert replaying.differences() == ()
-        assert verify().ok
 
     def test_after_it_a_suspension_is_undone_without_signing_anew_what_asks_the_same(self, cast, deployed, newer):
         ask(cast, deployed)

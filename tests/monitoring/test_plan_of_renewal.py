@@ -129,11 +129,16 @@ def test_readings_keep_the_policy_they_were_ordered_under_and_the_newest_window_
     assert "judged by policy-high no. 2 from then on" in marks
 
 
-def test_nothing_is_renewed_while_a_monitor_that_ends_is_being_read(cast, version, newer):
+def test_nothing_is_renewed_while_a_monitor_that_ends_is_being_read(client, cast, version, newer):
     batch = deliver(cast, version)
     begin(cast, version, newer)
-    with pytest.raises(Refused, match="1 reading of the monitors that end with the renewal are not finished"):
+    sentence = "1 reading of the monitors that end with the renewal is not finished"
+    with pytest.raises(Refused, match=sentence):
         renew(cast, version)
+    client.force_login(cast.auditor, backend=BACKEND)
+    html = client.get(version.get_absolute_url()).content.decode()
+    assert "Monitors that end with the renewal: Feature drift, Staleness." in html
+    assert sentence in html
     read(batch)
     assert renew(cast, version).policy == newer
 
