@@ -108,7 +108,10 @@ def alarms_of(rows: Iterable[Monitor], *, now: datetime) -> dict[int, AlarmState
     readings = _deciding(chosen)
     missed, silences = _missed(chosen, overdue), silences_of(chosen, now=now)
     reasons = (
-        _why_not_read(chosen, now) | _why_unanswered(chosen, silences) | _why_not_told(chosen, overdue, missed, now)
+        _why_without_data(chosen, overdue, now)
+        | _why_not_read(chosen, now)
+        | _why_unanswered(chosen, silences)
+        | _why_not_told(chosen, overdue, missed, now)
     )
     notes: dict[int, dict[str, AlarmNote]] = {row.pk: {} for row in chosen}
     for note in AlarmNote.objects.filter(monitor__in=chosen).select_related("by").order_by("pk"):
@@ -251,6 +254,15 @@ def _why_not_read(rows: Iterable[Monitor], now: datetime) -> dict[int, str]:
         monitor__in=list(rows), status__in=staleness.STILL_READ, batch__isnull=False, requested_at__lt=now - READ_WITHIN
     ).exclude(Exists(ANSWERED_SINCE))
     return dict.fromkeys(waiting.values_list("monitor_id", flat=True), "has not read the newest batch yet")
+
+
+def _why_without_data(rows: Iterable[Monitor], overdue: Mapping[int, datetime], now: datetime) -> dict[int, str]:
+    """Monitors of batches that have had none for longer than the policy expects, whether one of the clock says so."""
+    return {
+        row.pk: f"has had no data for more than {row.every_days} day{'s' if row.every_days > 1 else ''}"
+        for row in rows
+        if overdue[row.pk] < now and reads_batches(row)
+    }
 
 
 def _why_not_told(
