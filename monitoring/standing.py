@@ -222,9 +222,12 @@ def _said(row: Reading) -> Said:
 
 
 def _missed(rows: Iterable[Monitor], overdue: Mapping[int, datetime]) -> dict[int, Reading]:
-    """Of the monitors that are read on the clock, the reading that says that a batch is overdue now."""
+    """Of the monitors that are read on the clock, the reading that says that a batch is overdue now.
+
+    One that ended in an error was ordered because it is, so it says so, too.
+    """
     clocks = [row for row in rows if not reads_batches(row)]
-    wanted = _readings(clocks).filter(overdue_since__in={overdue[row.pk] for row in clocks}, level__gt=Level.CALM)
+    wanted = _readings(clocks).filter(overdue_since__in={overdue[row.pk] for row in clocks}).exclude(level=Level.CALM)
     return {row.monitor_id: row for row in wanted if row.overdue_since == overdue[row.monitor_id]}
 
 
@@ -339,4 +342,4 @@ def _last(monitor: Monitor, readings: Iterable[Reading], missed: Reading | None,
     if reads_batches(monitor):
         return next(reversed(trajectory_of(monitor, readings)), calm)
     # A batch that came ends the alarm of the clock, without a reading of its own.
-    return Standing(day_of(missed), Level(missed.level or 0), day_of(missed), 1) if missed else calm
+    return Standing(day_of(missed), Level(missed.level or Level.ALERT), day_of(missed), 1) if missed else calm
