@@ -196,19 +196,17 @@ def _is_settled(monitor: Monitor, readings: Iterable[Reading], beside: Iterable[
     Of the earliest day some readings may not be read yet, so it does not count. Calm pieces of a longer window that is
     beyond the limits, among those `beside`, too, are none.
     """
-    chosen = list(readings)
-    last = max(map(day_of, chosen))
+    chosen = list(map(_said, readings))
     known: list[Said] = []
-    for one in sorted(map(_said, [*chosen, *beside]), key=lambda one: one.day):
+    for one in sorted([*chosen, *map(_said, beside)], key=lambda one: one.day):
         known = with_next(known, one)
-    earliest = min(one.day for one in known)
+    left = {one.day for one in known if one.level == Level.CALM}
     worst: dict[date, Level] = {}
-    for one in known:
-        if earliest < one.day <= last:
-            worst[one.day] = max(one.level, worst.get(one.day, Level.CALM))
+    for one in chosen:
+        worst[one.day] = max(one.level, worst.get(one.day, Level.CALM))
     calm: list[date] = []
-    for day in sorted(worst):
-        calm = [] if worst[day] else [*calm, day]
+    for day in sorted(worst)[1:]:
+        calm = [] if worst[day] else [*calm, day] if day in left else calm
         # The first one may follow the last bad window at once, which is not read: it is where counting begins.
         more = calm if monitor.clears_after == 1 else calm[1:]
         if calm and is_calm(more, calm[0], clears_after=monitor.clears_after, every_days=monitor.every_days):
