@@ -3,6 +3,7 @@
 import random
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -145,12 +146,12 @@ def test_windows_of_any_length_that_are_read_stand_for_those_that_are_not():
     drawn = random.Random(5)
     for _ in range(400):
         weights = drawn.choice([(6, 1, 1, 1), (20, 0, 1, 0), (3, 3, 3, 1)])
-        rows = [
+        rows: list[Any] = [
             Read(number, drawn.randint(0, 120), drawn.choice([1, 1, 1, 7, 28, 60]), drawn.choices(range(4), weights)[0])
             for number in range(drawn.randint(1, 60))
         ]
         rules = {name: drawn.choice(of) for name, of in (("after", (1, 2, 3)), ("clears_after", (1, 2, 3)))}
-        monitor = SimpleNamespace(**rules, every_days=drawn.choice([1, 7, 31]))
+        monitor: Any = SimpleNamespace(**rules, every_days=drawn.choice([1, 7, 31]))
         day = drawn.choice(rows).batch.window_end
         beside = [row for row in rows if row.batch.window_end >= day]
         before = sorted((row for row in rows if row not in beside), key=lambda row: row.batch.window_end, reverse=True)
@@ -160,7 +161,7 @@ def test_windows_of_any_length_that_are_read_stand_for_those_that_are_not():
         left_out = drawn.choice(beside)
         for one in (None, left_out):
             told, whole = (
-                [found for found in standing.trajectory_of(monitor, [row for row in of if row is not one])]
+                list(standing.trajectory_of(monitor, [row for row in of if row is not one]))
                 for of in ([*before[:look], *beside], rows)
             )
             assert [found for found in told if found.day >= day] == [found for found in whole if found.day >= day]
