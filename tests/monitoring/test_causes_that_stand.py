@@ -41,6 +41,7 @@ def stage():
     return ModelVersion.objects.get().stage
 
 
+@pytest.mark.both_engines
 def test_missing_data_has_a_finding_again_a_day_after_it_was_closed_and_suspends_again(cast, deploy):
     version, now = deploy([DRIFT, STALE]), timezone.now() + timedelta(days=40)
     (ordered,) = staleness.check(now=now)
@@ -63,6 +64,7 @@ def test_missing_data_has_a_finding_again_a_day_after_it_was_closed_and_suspends
     assert alarm_clock.look(now=later + timedelta(days=9)) == 0, "data came"
 
 
+@pytest.mark.both_engines
 def test_a_reading_of_the_clock_that_ended_in_an_error_hides_no_missing_data(cast, deploy):
     deploy([DRIFT, STALE])
     now, row = timezone.now() + timedelta(days=40), Monitor.objects.get(key="staleness")
@@ -135,6 +137,7 @@ def test_a_reference_to_the_rows_of_a_window_is_no_batch_of_another(cast, deploy
     assert not Batch.objects.exists()
 
 
+@pytest.mark.both_engines
 def test_a_clock_that_was_set_back_keeps_no_reading_waiting(cast, deploy):
     version, now = deploy([DRIFT]), timezone.now()
     deliver(cast, version, now.date() - timedelta(days=9), now=now + timedelta(days=30))

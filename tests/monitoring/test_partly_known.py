@@ -60,6 +60,7 @@ def test_the_overview_is_green_only_where_everything_is_known(client, cast, depl
     assert answer not in page(client, "overview")
 
 
+@pytest.mark.both_engines
 def test_a_window_whose_outcomes_are_overdue_or_that_is_not_read_is_not_shown_as_calm(cast, deploy):
     version = deploy([DRIFT, PERFORMANCE])
     for first, said in ((ago(100), WAITING), (ago(20), WAITING), (ago(8), None)):
@@ -109,6 +110,7 @@ def test_a_record_has_what_came_late_of_windows_before_it(cast, deploy):
     assert early.name not in [one["name"] for one in record["batches"]], "the earlier record has it"
 
 
+@pytest.mark.both_engines
 def test_what_happened_between_the_record_and_the_renewal_is_in_the_next_record(cast, deploy):
     version = deploy([DRIFT], rules=PASS)
     say(deliver(cast, version, ago(60)), "feature_drift", CALM)
