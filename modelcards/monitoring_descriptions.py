@@ -22,7 +22,7 @@ MONITORING: dict[str, dict[str, str]] = {
     "MonitoringRecord": {
         "": "The record of monitoring that a card was issued with.",
         "sha256": "Digest of the record, which is evidence of its own.",
-        "since": "First day that it counts: the approval or the last renewal.",
+        "since": "First day that it counts: the approval, or the record that the last renewal rests on.",
         "until": "Last day.",
         "batches": "How many batches were delivered.",
         "readings": "How many readings ended.",

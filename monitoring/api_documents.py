@@ -13,6 +13,7 @@ from approvals.models import ModelVersion
 from approvals.models.revalidations import pass_under_way
 from monitoring import monitors
 from monitoring.alarms import Level
+from monitoring.batches import DEPLOYED
 from monitoring.models import Batch, Monitor, OutcomeDelivery, Reading
 from monitoring.splitting import Delivered
 from monitoring.standing import AlarmState
@@ -129,7 +130,8 @@ def as_version(row: ModelVersion, alarms: Iterable[AlarmState]) -> dict[str, Any
     """With the worst alarm of its monitors."""
     every = list(alarms)
     worst = max((alarm.level for alarm in every), default=Level.CALM)
-    is_known = bool(every) and all(alarm.in_words is not None for alarm in every)
+    # Nothing is watched of a version that is not deployed any more, so nobody knows.
+    is_known = row.stage in DEPLOYED and bool(every) and all(alarm.in_words is not None for alarm in every)
     since = [alarm.since for alarm in every if alarm.since is not None and alarm.level == worst]
     return {
         "id": row.pk,
@@ -164,7 +166,7 @@ def as_monitor(row: Monitor, alarm: AlarmState) -> dict[str, Any]:
         "key": row.key,
         "title": str(kind.title) if kind else row.key,
         **{name: getattr(row, name) for name in MONITOR_COLUMNS},
-        "alarm": alarm.in_words,
+        "alarm": alarm.in_words if alarm.level or row.version.stage in DEPLOYED else None,
         "alarm_since": alarm.since,
         "readings_beyond_in_a_row": alarm.in_a_row,
         "windows_unanswered_in_a_row": len(alarm.silence.days),

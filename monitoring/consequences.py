@@ -117,10 +117,11 @@ def _no_answer_since(monitor: Monitor, found: Silence, moment: datetime) -> bool
 def follow_missing_data(monitor: Monitor, version: ModelVersion, *, now: datetime) -> bool:
     """Act again where a batch is overdue and what was done about it is over. The version must be locked.
 
-    The reading that said it first has its consequences already; it is read once for a window that is missed.
+    The reading that said it first has its consequences already; it is read once for a window that is missed. One that
+    ended in an error had none.
     """
     since = staleness.overdue_since(monitor)
-    row = Reading.objects.filter(monitor=monitor, overdue_since=since, level__gt=Level.CALM).first()
+    row = Reading.objects.filter(monitor=monitor, overdue_since=since).exclude(level=Level.CALM).first()
     if row is None or row.finished_at is None or version.stage != Stage.MONITORING:
         return False
     rows = Finding.objects.filter(version=version, source_reference=monitor.finding_reference).order_by("pk")

@@ -186,6 +186,10 @@ def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, dat
                 return "On time", "ok", f"A batch is due by {due:%d %b %Y}.", None
             return "Overdue", "bad", f"A batch was due by {due:%d %b %Y}.", None
         return "No batch yet", "unknown", "Nothing is known until the first batch arrives.", None
+    due = staleness.overdue_since(row)
+    if reading.level == Level.CALM and reading.batch_id is not None and due < timezone.now():
+        sentence = f"The newest window is within limits, and a batch was due by {due:%d %b %Y}."
+        return "Data overdue", "unknown", sentence, reading.finished_at
     return _outcome(reading)
 
 

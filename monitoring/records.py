@@ -42,13 +42,18 @@ PARTLY = "not everything known"
 
 
 def begins(version: ModelVersion, *, before: Revalidation | None = None) -> datetime:
-    """From when on a record counts: the last renewal before a pass, else the approval, or windows before it."""
+    """From when on a record counts: that on which the approval was renewed last, so that none is between two records.
+
+    Before any renewal it is the approval, or the first window where that lies before it.
+    """
     renewed = Revalidation.objects.filter(version=version, outcome=RevalidationOutcome.RENEWED)
     if before is not None:
         renewed = renewed.filter(pk__lt=before.pk)
     last = renewed.first()
     if last is not None and last.decided_at is not None:
-        return last.decided_at
+        rows = Evidence.objects.filter(version=version, kind=EvidenceKind.MONITORING_RECORD)
+        signed = rows.filter(uploaded_at__lte=last.decided_at).order_by("pk").last()
+        return last.decided_at if signed is None else signed.uploaded_at
     approved = version.approved_at or version.created_at
     first = Batch.objects.filter(version=version).aggregate(first=Min("window_start"))["first"]
     return approved if first is None else min(approved, datetime.combine(first, time.min, tzinfo=UTC))
@@ -94,7 +99,7 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
 
 
 def _counts(row: Reading, since: datetime) -> bool:
-    return day_of(row) >= since.date() or row.requested_at >= since
+    return day_of(row) >= since.date() or (row.finished_at is not None and row.finished_at >= since)
 
 
 def _deciding(rows: Iterable[Reading]) -> list[Reading]:

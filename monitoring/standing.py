@@ -108,7 +108,10 @@ def alarms_of(rows: Iterable[Monitor], *, now: datetime) -> dict[int, AlarmState
     readings = _deciding(chosen)
     missed, silences = _missed(chosen, overdue), silences_of(chosen, now=now)
     reasons = (
-        _why_not_read(chosen, now) | _why_unanswered(chosen, silences) | _why_not_told(chosen, overdue, missed, now)
+        _why_without_data(chosen, overdue, now)
+        | _why_not_read(chosen, now)
+        | _why_unanswered(chosen, silences)
+        | _why_not_told(chosen, overdue, missed, now)
     )
     notes: dict[int, dict[str, AlarmNote]] = {row.pk: {} for row in chosen}
     for note in AlarmNote.objects.filter(monitor__in=chosen).select_related("by").order_by("pk"):
@@ -193,19 +196,17 @@ def _is_settled(monitor: Monitor, readings: Iterable[Reading], beside: Iterable[
     Of the earliest day some readings may not be read yet, so it does not count. Calm pieces of a longer window that is
     beyond the limits, among those `beside`, too, are none.
     """
-    chosen = list(readings)
-    last = max(map(day_of, chosen))
+    chosen = list(map(_said, readings))
     known: list[Said] = []
-    for one in sorted(map(_said, [*chosen, *beside]), key=lambda one: one.day):
+    for one in sorted([*chosen, *map(_said, beside)], key=lambda one: one.day):
         known = with_next(known, one)
-    earliest = min(one.day for one in known)
+    left = {one.day for one in known if one.level == Level.CALM}
     worst: dict[date, Level] = {}
-    for one in known:
-        if earliest < one.day <= last:
-            worst[one.day] = max(one.level, worst.get(one.day, Level.CALM))
+    for one in chosen:
+        worst[one.day] = max(one.level, worst.get(one.day, Level.CALM))
     calm: list[date] = []
-    for day in sorted(worst):
-        calm = [] if worst[day] else [*calm, day]
+    for day in sorted(worst)[1:]:
+        calm = [] if worst[day] else [*calm, day] if day in left else calm
         # The first one may follow the last bad window at once, which is not read: it is where counting begins.
         more = calm if monitor.clears_after == 1 else calm[1:]
         if calm and is_calm(more, calm[0], clears_after=monitor.clears_after, every_days=monitor.every_days):
@@ -219,9 +220,12 @@ def _said(row: Reading) -> Said:
 
 
 def _missed(rows: Iterable[Monitor], overdue: Mapping[int, datetime]) -> dict[int, Reading]:
-    """Of the monitors that are read on the clock, the reading that says that a batch is overdue now."""
+    """Of the monitors that are read on the clock, the reading that says that a batch is overdue now.
+
+    One that ended in an error was ordered because it is, so it says so, too.
+    """
     clocks = [row for row in rows if not reads_batches(row)]
-    wanted = _readings(clocks).filter(overdue_since__in={overdue[row.pk] for row in clocks}, level__gt=Level.CALM)
+    wanted = _readings(clocks).filter(overdue_since__in={overdue[row.pk] for row in clocks}).exclude(level=Level.CALM)
     return {row.monitor_id: row for row in wanted if row.overdue_since == overdue[row.monitor_id]}
 
 
@@ -251,6 +255,15 @@ def _why_not_read(rows: Iterable[Monitor], now: datetime) -> dict[int, str]:
         monitor__in=list(rows), status__in=staleness.STILL_READ, batch__isnull=False, requested_at__lt=now - READ_WITHIN
     ).exclude(Exists(ANSWERED_SINCE))
     return dict.fromkeys(waiting.values_list("monitor_id", flat=True), "has not read the newest batch yet")
+
+
+def _why_without_data(rows: Iterable[Monitor], overdue: Mapping[int, datetime], now: datetime) -> dict[int, str]:
+    """Monitors of batches that have had none for longer than the policy expects, whether one of the clock says so."""
+    return {
+        row.pk: f"has had no data for more than {row.every_days} day{'s' if row.every_days > 1 else ''}"
+        for row in rows
+        if overdue[row.pk] < now and reads_batches(row)
+    }
 
 
 def _why_not_told(
@@ -327,4 +340,4 @@ def _last(monitor: Monitor, readings: Iterable[Reading], missed: Reading | None,
     if reads_batches(monitor):
         return next(reversed(trajectory_of(monitor, readings)), calm)
     # A batch that came ends the alarm of the clock, without a reading of its own.
-    return Standing(day_of(missed), Level(missed.level or 0), day_of(missed), 1) if missed else calm
+    return Standing(day_of(missed), Level(missed.level or Level.ALERT), day_of(missed), 1) if missed else calm

@@ -15,6 +15,7 @@ from approvals.stages import Role, Stage
 from monitoring import alarm_clock, alarm_notes, batches, leases, running, staleness
 from monitoring.alarms import Level
 from monitoring.models import Batch, Monitor, Reading
+from monitoring.standing import alarm_of
 from portal.errors import BadInput
 from portal.models import Notification
 from tests.monitoring.deliveries import OCTOBER, SEPTEMBER
@@ -40,6 +41,7 @@ def stage():
     return ModelVersion.objects.get().stage
 
 
+@pytest.mark.both_engines
 def test_missing_data_has_a_finding_again_a_day_after_it_was_closed_and_suspends_again(cast, deploy):
     version, now = deploy([DRIFT, STALE]), timezone.now() + timedelta(days=40)
     (ordered,) = staleness.check(now=now)
@@ -60,6 +62,18 @@ def test_missing_data_has_a_finding_again_a_day_after_it_was_closed_and_suspends
     close(cast, later + timedelta(days=2))
     say(deliver(cast, version, later.date(), days=1, now=later + timedelta(days=2)), "feature_drift", CALM)
     assert alarm_clock.look(now=later + timedelta(days=9)) == 0, "data came"
+
+
+@pytest.mark.both_engines
+def test_a_reading_of_the_clock_that_ended_in_an_error_hides_no_missing_data(cast, deploy):
+    deploy([DRIFT, STALE])
+    now, row = timezone.now() + timedelta(days=40), Monitor.objects.get(key="staleness")
+    (ordered,) = staleness.check(now=now)
+    token = running.claim(ordered, now=now)
+    assert running.finish(ordered, token, result=running.Result("error", ("The worker died.",)), now=now)
+    assert (alarm_of(row, now=now).level, Finding.objects.count()) == (Level.ALERT, 0)
+    assert [alarm_clock.look(now=now), alarm_clock.look(now=now)] == [1, 0]
+    assert (stage(), Finding.objects.count()) == ("suspended", 1)
 
 
 def test_windows_without_an_answer_have_a_finding_again_and_suspend_again(cast, deploy):
@@ -123,6 +137,7 @@ def test_a_reference_to_the_rows_of_a_window_is_no_batch_of_another(cast, deploy
     assert not Batch.objects.exists()
 
 
+@pytest.mark.both_engines
 def test_a_clock_that_was_set_back_keeps_no_reading_waiting(cast, deploy):
     version, now = deploy([DRIFT]), timezone.now()
     deliver(cast, version, now.date() - timedelta(days=9), now=now + timedelta(days=30))

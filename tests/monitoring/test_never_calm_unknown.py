@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from approvals import workflow
-from approvals.models import Finding, Restriction
+from approvals.models import Finding, ModelVersion, Restriction
 from approvals.stages import Role
 from monitoring import alarm_notes, batches, overview, panels, record_pages, records, running, staleness
 from monitoring.alarms import Level
@@ -167,3 +167,17 @@ def test_a_month_without_data_is_no_month_without_an_alarm():
     clock = {"reads": "the clock", "months": [{"month": "2026-03", "readings": 1, "level": "alert", "value": None}]}
     found = [record_pages._cell(clock, month, {"2026-04"}).word for month in ("2026-03", "2026-04", "2026-05")]
     assert found == ["Alert", "No data", "No alarm"]
+
+
+def test_a_version_that_nobody_feeds_is_not_within_limits_though_no_monitor_watches_the_clock(cast, deploy):
+    version, row = deploy([{**DRIFT, "every_days": 7}], rules={"decommission": []}), Monitor.objects.get()
+    say(deliver(cast, version, timezone.now().date() - timedelta(days=7)), "feature_drift", CALM)
+    assert told(cast, version) == ("Within limits", "ok", "within limits")
+    later = timezone.now() + timedelta(days=9)
+    words = "Not known: Feature drift has had no data for more than 7 days"
+    assert told(cast, version, now=later) == (words, "unknown", None)
+    record = records.document(version, since=version.approved_at, now=later)
+    assert record["monitors"][0]["alarm"] is None
+    workflow.retire(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    retired = ModelVersion.objects.get(pk=version.pk)
+    assert as_version(retired, alarms_of([row], now=timezone.now()).values())["alarm"] is None

@@ -60,6 +60,7 @@ def test_the_overview_is_green_only_where_everything_is_known(client, cast, depl
     assert answer not in page(client, "overview")
 
 
+@pytest.mark.both_engines
 def test_a_window_whose_outcomes_are_overdue_or_that_is_not_read_is_not_shown_as_calm(cast, deploy):
     version = deploy([DRIFT, PERFORMANCE])
     for first, said in ((ago(100), WAITING), (ago(20), WAITING), (ago(8), None)):
@@ -107,6 +108,24 @@ def test_a_record_has_what_came_late_of_windows_before_it(cast, deploy):
     levels = {one["month"]: one["level"] for one in record["monitors"][0]["months"]}
     assert levels[f"{ago(44):%Y-%m}"] == "critical"
     assert early.name not in [one["name"] for one in record["batches"]], "the earlier record has it"
+
+
+@pytest.mark.both_engines
+def test_what_happened_between_the_record_and_the_renewal_is_in_the_next_record(cast, deploy):
+    version = deploy([DRIFT], rules=PASS)
+    say(deliver(cast, version, ago(60)), "feature_drift", CALM)
+    revalidating.ask(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    made = timezone.now()
+    for first, said in ((40, CRITICAL), (30, CALM)):
+        say(deliver(cast, version, ago(first)), "feature_drift", said)
+    late = deliver(cast, version, ago(20))
+    revalidating.renew(version_id=version.pk, actor=cast.signers[Role.RISK_OFFICER], reason=SAFE)
+    say(late, "feature_drift", WARNING)
+    version = ModelVersion.objects.get(pk=version.pk)
+    assert records.begins(version) <= made
+    record = records.document(version, since=records.begins(version), now=timezone.now())
+    assert [one["level"] for one in record["alarms"]] == ["critical", "within limits", "warning"]
+    assert len(record["batches"]) == 3
 
 
 def test_no_approval_is_renewed_on_a_record_that_says_more_than_is_known(cast, deploy):

@@ -2,6 +2,8 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -11,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from approvals.models.checks import RunStatus
+from monitoring import standing
 from monitoring.alarms import Level, Mark, Standing, trajectory
 from monitoring.models import Monitor, Reading, ReadingVerdict
 from monitoring.standing import alarm_of, changed_by
@@ -126,3 +129,39 @@ def assert_told_as_by_all(monitor, levels, drawn):
         without = trajectory([*marks[:chosen], *marks[chosen + 1 :]], **rules)
         told = [tuple(one for one in some if one.day >= days[chosen]) for some in (everything, without)]
         assert list(changed_by(row)) == told
+
+
+class Read:
+    """A reading of a batch as far as alarms look at it."""
+
+    monitor_id, overdue_since = 1, None
+
+    def __init__(self, number, end, days, level):
+        start, end = FIRST.date() + timedelta(days=end - days + 1), FIRST.date() + timedelta(days=end)
+        self.pk = self.batch_id = number
+        self.batch, self.level = SimpleNamespace(window_start=start, window_end=end), level
+
+
+def test_windows_of_any_length_that_are_read_stand_for_those_that_are_not():
+    drawn = random.Random(5)
+    for _ in range(400):
+        weights = drawn.choice([(6, 1, 1, 1), (20, 0, 1, 0), (3, 3, 3, 1)])
+        rows: list[Any] = [
+            Read(number, drawn.randint(0, 120), drawn.choice([1, 1, 1, 7, 28, 60]), drawn.choices(range(4), weights)[0])
+            for number in range(drawn.randint(1, 60))
+        ]
+        rules = {name: drawn.choice(of) for name, of in (("after", (1, 2, 3)), ("clears_after", (1, 2, 3)))}
+        monitor: Any = SimpleNamespace(**rules, every_days=drawn.choice([1, 7, 31]))
+        day = drawn.choice(rows).batch.window_end
+        beside = [row for row in rows if row.batch.window_end >= day]
+        before = sorted((row for row in rows if row not in beside), key=lambda row: row.batch.window_end, reverse=True)
+        look = 8
+        while len(before[:look]) == look and not standing._is_settled(monitor, before[:look], beside):
+            look *= 8
+        left_out = drawn.choice(beside)
+        for one in (None, left_out):
+            told, whole = (
+                list(standing.trajectory_of(monitor, [row for row in of if row is not one]))
+                for of in ([*before[:look], *beside], rows)
+            )
+            assert [found for found in told if found.day >= day] == [found for found in whole if found.day >= day]
