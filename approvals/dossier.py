@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from typing import Any
 
 from approvals import case as cases
 from approvals import exceptions, judging
-from approvals.canonical import canonical_text, digest
+from approvals.canonical import canonical_text
 from approvals.judging import Judgement
 from approvals.models import ModelVersion
 from approvals.policy_document import PolicyDocument
@@ -51,7 +52,8 @@ def build(case: Case, document: PolicyDocument, stage: Stage) -> Dossier:
         }
     if waivers := exceptions.granted_in(case, document, stage):
         content["exceptions"] = exceptions.in_dossier(waivers)
-    return Dossier(stage, content, canonical_text(content), digest(content))
+    text = canonical_text(content)
+    return Dossier(stage, content, text, hashlib.sha256(text.encode()).hexdigest())
 
 
 def load_case(version: ModelVersion, judged: Judgement | None = None) -> Case:
