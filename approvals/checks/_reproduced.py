@@ -103,7 +103,7 @@ class Compared:
 
     def _difference(self) -> Measure:
         if not self._has_scores:
-            reason = "Not computable: the table declares no score, or the artifact gives none of each row and class."
+            reason = "Not computable: the table declares no score, or the artifact gives none for each row and class."
             return not_computable(self._gap_name, reason, n=self._used)
         if self._unanswered:
             reason = f"Not computable: for {self._unanswered:,} rows the artifact gives no number that can be compared."

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -248,7 +248,8 @@ def _by_class(answer: Any, classes: Sequence[str]) -> NDArray[np.float64] | None
     """
     if isinstance(answer, list):
         rows = [{value_text(_plain(name)) or "": float(score) for name, score in dict(item).items()} for item in answer]
-        return np.array([[row.get(name, np.nan) for name in classes] for row in rows], dtype=np.float64)
+        keys = [_among(rows[0] if rows else (), name) for name in classes]
+        return np.array([[row.get(key, np.nan) for key in keys] for row in rows], dtype=np.float64)
     values = np.asarray(answer)
     if values.dtype.kind != "f" or values.ndim != CLASSES or values.shape[1] != len(classes):
         return None
@@ -267,9 +268,14 @@ def _in_order(found: NDArray[np.float64], named: Mapping[str, int], classes: Seq
     """The columns of these classes, NaN for one that is not there."""
     ordered = np.full((len(found), len(classes)), np.nan)
     for place, name in enumerate(classes):
-        if name in named:
-            ordered[:, place] = found[:, named[name]]
+        if (known := _among(named, name)) in named:
+            ordered[:, place] = found[:, named[known]]
     return ordered
+
+
+def _among(names: Iterable[str], wanted: str) -> str:
+    """The name that means the wanted class: “0” where the declaration writes 0.0; itself if there is none."""
+    return next((name for name in names if same_value(name, wanted)), wanted)
 
 
 def _is_number_each(answer: Any, rows: int) -> bool:

@@ -155,3 +155,15 @@ def test_an_artifact_of_another_kind_than_the_table_is_named(measured, numbers, 
     two = skops.io.dumps(LinearRegression().fit(FEATURES, FEATURES))
     with pytest.raises(CheckInputError, match="does not predict one number for each row"):
         measured(Reproducibility, *numbers(content=two))
+
+
+def test_classes_that_are_numbers_are_known_however_they_are_written(measured, judged, attached):
+    label = np.digitize(FEATURES[:, 0], [-0.5, 0.5]).astype(float)
+    model = LogisticRegression().fit(FEATURES, label)
+    cells = [
+        (y, p, *scores)
+        for y, p, scores in zip(label, model.predict(FEATURES), model.predict_proba(FEATURES), strict=True)
+    ]
+    details = CLASSES | {"class_scores": {"0.0": "s0", "1": "s1", "2.0": "s2"}}
+    found = measured(Reproducibility, *attached(skops.io.dumps(model), ["y", "p", "s0", "s1", "s2"], cells, details))
+    assert judged(Reproducibility, found, max_score_difference=1e-9, max_different_decisions=0).verdict == "passed"
