@@ -110,7 +110,8 @@ def _state(version: ModelVersion) -> dict[str, Any]:
 @router.get("/versions/{int:version_id}/monitors", response=list[MonitorDocument], summary="Monitors of a version")
 def list_monitors(request: HttpRequest, version_id: Key) -> Any:
     """What is watched now, with the limits, and how each stands. Readings name also monitors that ended."""
-    rows = list(Monitor.in_force.filter(version=_readable(request, version_id)).order_by("pk"))
+    watched = Monitor.in_force.filter(version=_readable(request, version_id)).select_related("version")
+    rows = list(watched.order_by("pk"))
     alarms = alarms_of(rows, now=timezone.now())
     return [as_monitor(row, alarms[row.pk]) for row in rows]
 

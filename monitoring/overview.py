@@ -45,7 +45,7 @@ class DeployedLine:
 
 
 def deployed_lines(user: User, *, now: datetime) -> list[DeployedLine]:
-    """Every visible deployed version, the worst first, then the longest in alarm."""
+    """Every visible deployed version, the worst first, then the longest in alarm; what is not known before the calm."""
     versions = (
         permissions.visible_versions(user)
         .filter(stage__in=DEPLOYED)
@@ -54,7 +54,14 @@ def deployed_lines(user: User, *, now: datetime) -> list[DeployedLine]:
     )
     watched = alarms_of([row for version in versions for row in version.monitors.all()], now=now)
     lines = [_line(version, watched) for version in versions]
-    return sorted(lines, key=lambda line: (-line.level, line.since or date.max, str(line.version)))
+    return sorted(lines, key=lambda line: (-trouble(line), line.since or date.max, str(line.version)))
+
+
+def trouble(line: DeployedLine) -> float:
+    """What is suspended stands with the alerts, what is not known before what is calm."""
+    if line.version.stage == Stage.SUSPENDED:
+        return max(line.level, Level.ALERT)
+    return line.level or (0.0 if line.is_known else 0.5)
 
 
 def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedLine:

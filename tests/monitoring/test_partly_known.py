@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from approvals import revalidating
+from approvals import revalidating, workflow
 from approvals.models import ModelVersion
 from approvals.stages import Role
 from modelcards.content import monitored
@@ -144,3 +144,14 @@ def test_a_card_does_not_say_that_no_batch_was_overdue_where_nobody_looked():
     clock = {"reads": "the clock", "title": "Staleness", "alarm": None, "months": [{"month": "2026-03", "readings": 0}]}
     assert monitored._history(clock).alarm == ""
     assert monitored._history({**clock, "alarm": "within limits"}).alarm == "within limits"
+
+
+def test_what_is_not_known_or_suspended_stands_before_what_is_calm(cast, deploy):
+    version = deploy([DRIFT])
+    say(deliver(cast, version, ago(8)), "feature_drift", CALM)
+    (calm,) = overview.deployed_lines(cast.auditor, now=timezone.now())
+    (unknown,) = overview.deployed_lines(cast.auditor, now=timezone.now() + timedelta(days=60))
+    workflow.suspend(version_id=version.pk, actor=cast.signers[Role.RISK_OFFICER], reason=SAFE)
+    (suspended,) = overview.deployed_lines(cast.auditor, now=timezone.now())
+    lines = [calm, suspended, unknown]
+    assert sorted(lines, key=overview.trouble, reverse=True) == [suspended, unknown, calm]
