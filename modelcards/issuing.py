@@ -27,7 +27,7 @@ from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.stages import REVIEW_STAGES, Stage
-from modelcards import attesting, content, exporters, renewals, seals, signing
+from modelcards import attesting, content, exporters, renewals, seals
 from modelcards.card import Card, CardStatus
 from modelcards.events import Event
 from modelcards.exporters.in_toto import statements
@@ -234,7 +234,10 @@ class _Order:
         printed = PdfExporter().printed(card, meanwhile=_printing(self.report), attestations=attestations)
         self.report(80, "Signing")
         reason = f"Issue of model card {card.number}"
-        pdf = signing.sign_pdf(printed, identity=self.identity, reason=reason, plan=plan)
+        # Loading it takes long, and every program of the portal loads this module.
+        from modelcards.sealing import sign_pdf  # noqa: PLC0415
+
+        pdf = sign_pdf(printed, identity=self.identity, reason=reason, plan=plan)
         self.report(90, "Verifying")
         revoked = self.identity.revoked
         verified = verify_card(

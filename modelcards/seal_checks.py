@@ -1,19 +1,20 @@
 """Whether the seal of a card holds: one sentence for each thing, arithmetic by pyHanko, what counts by our own rules.
 
-What the seal does not protect is not read. Nothing is fetched; unknown is never a pass.
+What the seal does not protect is not read. Nothing is fetched; unknown is never a pass. Loads pyHanko, which takes as
+long as a fifth of the portal, so only what is about to read a seal imports it.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pikepdf
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from pyhanko.keys.internal import translate_pyca_cryptography_cert_to_asn1
+from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
 from pyhanko.sign.validation import EmbeddedPdfSignature, validate_pdf_signature
@@ -25,30 +26,19 @@ from modelcards.continuations import NotContinued
 from modelcards.continuations import additions as what_follows
 from modelcards.countersignatures import further_facts
 from modelcards.proofs import whole_stamps
+from modelcards.seal_report import SealReport
 from modelcards.sealed_part import CHANGED, SealedPart, sealed_part, signed_ranges
-from modelcards.standing import Seal, Standing, standing
+from modelcards.standing import Seal, standing
 from modelcards.trust import Fact, Trust
 
 FIELD = "PortalSeal"
 SUBFILTER = "/ETSI.CAdES.detached"
 LONGEST_SUBJECT = 200
 OWN_AUTHORITY = "A root that a portal made for itself is no qualified authority in the sense of eIDAS."
+NOT_READ = (PdfError,)
+"""What the engine raises for a damaged file, besides what any reader may."""
 # The engine logs a traceback for whatever does not hold; here that is a fact with a sentence.
 logging.getLogger("pyhanko").setLevel(logging.CRITICAL)
-
-
-@dataclass(frozen=True)
-class SealReport:
-    """The facts about a seal; `sealed` is the part of the file that it covers, the only part to read.
-
-    `further` are facts about signatures of others behind it, which make the seal neither better nor worse.
-    """
-
-    facts: tuple[Fact, ...]
-    sealed: bytes = b""
-    standing: Standing | None = None
-    fingerprint: str = ""
-    further: tuple[Fact, ...] = ()
 
 
 def check_seal(pdf: bytes, trust: Trust, moment: datetime) -> SealReport:

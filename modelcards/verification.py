@@ -17,12 +17,11 @@ from xml.etree import ElementTree as ET
 
 import pikepdf
 import rfc8785
-from pyhanko.pdf_utils.misc import PdfError
 
 from modelcards import agreement, embedded, pages
 from modelcards.card import SCHEMA, Card, CardFormatError
 from modelcards.countersignatures import FURTHER
-from modelcards.seal_checks import SealReport, check_seal
+from modelcards.seal_report import SealReport
 from modelcards.sealed_part import LARGEST
 from modelcards.trust import Fact, Trust, trust_of
 from portal import merkle
@@ -47,7 +46,6 @@ SINCE = "Since then"
 """The name of what happened to a card after it was issued: that takes nothing from its being genuine."""
 # What a reader of damaged files may raise; a damaged file is an answer here, not a failure of ours.
 UNREADABLE = (
-    PdfError,
     pikepdf.PdfError,
     ValueError,
     TypeError,
@@ -121,9 +119,12 @@ def verify_card(
         raise BadInput(
             "A root is not a certificate in PEM or DER form, or a list of revoked ones is none.", field="roots"
         ) from problem
+    # Loading it takes long, and every program of the portal loads this module.
+    from modelcards import seal_checks  # noqa: PLC0415
+
     try:
-        seal = check_seal(pdf, trust, moment or datetime.now(UTC))
-    except UNREADABLE as problem:
+        seal = seal_checks.check_seal(pdf, trust, moment or datetime.now(UTC))
+    except (*seal_checks.NOT_READ, *UNREADABLE) as problem:
         sentence = f"The file or its signature cannot be read ({type(problem).__name__})."
         seal = SealReport((Fact("Signature", False, sentence),))
     if any(fact.holds is False for fact in seal.facts):

@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 os.environ["PORTAL_VAR"] = tempfile.mkdtemp(prefix="portal-tests-")
@@ -28,7 +29,7 @@ ensure_keys(Path(os.environ["PORTAL_VAR"]))
 django.setup()
 
 from tests.cast import cast
-from tests.databases import committed_database
+from tests.databases import committed_database, migrated_once
 from tests.longest import rank, together
 from tests.validation import Validation
 
@@ -69,10 +70,14 @@ def own_var(settings, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment, django_db_modify_db_settings, django_db_blocker):
+def django_db_setup(
+    request, tmp_path_factory, django_test_environment, django_db_modify_db_settings, django_db_blocker
+):
     """Make the test database for whoever asks; pytest-django's own looks at markers only."""
-    with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False)
+    shared = hasattr(request.config, "workerinput")
+    once = migrated_once(connection, tmp_path_factory.getbasetemp().parent) if shared else nullcontext(False)
+    with django_db_blocker.unblock(), once as is_copy:
+        made = setup_databases(verbosity=0, interactive=False, keepdb=is_copy, serialized_aliases=())
     yield
     with django_db_blocker.unblock():
         teardown_databases(made, verbosity=0)

@@ -25,7 +25,8 @@ from modelcards import faces
 from modelcards.card import Card
 from modelcards.exporters.pdf import PdfExporter
 from modelcards.rendering import html
-from modelcards.signing import SigningIdentity, ensure_signing_identity, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import SigningIdentity, ensure_signing_identity
 from modelcards.verification import verify_card
 from tests.modelcards.cards import card
 from tests.modelcards.ledgers import vkey

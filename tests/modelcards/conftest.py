@@ -10,7 +10,8 @@ from django.test import override_settings
 
 from modelcards.exporters.pdf import PdfExporter
 from modelcards.models import ModelCard
-from modelcards.signing import ensure_signing_identity, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import ensure_signing_identity
 from portal.keys import ensure_keys
 from tests.cast import make_cast
 from tests.databases import database_of_its_own

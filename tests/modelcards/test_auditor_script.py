@@ -19,7 +19,8 @@ from modelcards import card as c
 from modelcards import offline
 from modelcards.auditor_script import auditor_script
 from modelcards.exporters.pdf import PdfExporter
-from modelcards.signing import SigningIdentity, ensure_signing_identity, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import SigningIdentity, ensure_signing_identity
 from modelcards.trust import trust_of
 from modelcards.verification import verify_card
 from tests.modelcards.cards import card

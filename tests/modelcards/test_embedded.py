@@ -12,7 +12,8 @@ from modelcards.embedded import ATTESTATIONS, BILL, attestation_findings
 from modelcards.exporters.cyclonedx import CycloneDxExporter
 from modelcards.exporters.in_toto import statements
 from modelcards.exporters.pdf import PdfExporter
-from modelcards.signing import ensure_signing_identity, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import ensure_signing_identity
 from modelcards.verification import verify_card
 from tests.modelcards.cards import card
 from tests.modelcards.ledgers import vkey

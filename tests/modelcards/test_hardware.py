@@ -11,7 +11,8 @@ import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from modelcards.hardware import Token, TokenKey
-from modelcards.signing import ensure_signing_identity, rotate, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import ensure_signing_identity, rotate
 from modelcards.verification import verify_card
 from portal.errors import Unavailable
 from tests.modelcards.ledgers import vkey

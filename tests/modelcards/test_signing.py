@@ -10,7 +10,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.fields import MDPPerm
 
-from modelcards.signing import DOCUMENT_SIGNING, ensure_signing_identity, root_path, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import DOCUMENT_SIGNING, ensure_signing_identity, root_path
 from portal.errors import Refused, Unavailable
 from tests.modelcards.validators import pdfsig
 

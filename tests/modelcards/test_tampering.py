@@ -14,7 +14,8 @@ from pyhanko.sign import fields
 from modelcards import offline
 from modelcards.detached import read_signature
 from modelcards.sealed_part import signed_ranges
-from modelcards.signing import Level, SigningIdentity, ensure_signing_identity, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import Level, SigningIdentity, ensure_signing_identity
 from modelcards.trust import trust_of
 from modelcards.verification import verify_card
 from tests.modelcards.cards import card

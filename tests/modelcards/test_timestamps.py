@@ -21,7 +21,8 @@ from modelcards import authority, offline
 from modelcards.auditor_script import auditor_script
 from modelcards.exporters.pdf import PdfExporter
 from modelcards.revisions import prepared, revision
-from modelcards.signing import Level, Plan, ensure_signing_identity, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import Level, Plan, ensure_signing_identity
 from modelcards.timestamping import TimestampFailed
 from modelcards.timestamps import read_stamp, without_ballast
 from modelcards.trust import trust_of

@@ -20,7 +20,8 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from modelcards.card import Card
 from modelcards.exporters.cyclonedx import CycloneDxExporter
 from modelcards.pages import page_problems, text_of
-from modelcards.signing import ensure_signing_identity, sign_pdf
+from modelcards.sealing import sign_pdf
+from modelcards.signing import ensure_signing_identity
 from modelcards.verification import verify_card
 from portal.errors import BadInput
 from tests.modelcards.cards import ARTIFACT, POLICY_DIGEST, card, sign_offs, smallest_card
