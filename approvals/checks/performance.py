@@ -186,6 +186,11 @@ def _looked_at(found: Performed) -> tuple[str, ...]:
         f"All {found.rows.value:,} rows that have a label and a prediction.",
         found.columns,
         *((f"{left_out:,} rows without one of them were left out.",) if left_out else ()),
+        *(
+            (f"{found.used:,} of these rows have every declared score; scores are measured of all rows with a label.",)
+            if found.used < int(found.rows.value or 0)
+            else ()
+        ),
     )
 
 

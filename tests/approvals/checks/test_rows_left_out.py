@@ -27,6 +27,8 @@ def test_rows_without_prediction_and_others_without_score_are_both_left_out(
     reading = measured(check, table("y,p,s,s0,s1", lines, **details), **asked)
     [share] = [measure for measure in reading.measures if measure.name == "share of rows left out"]
     assert (share.value, share.count("rows_left_out")) == (0.2, 20)
+    if key == "performance":
+        assert any(said.startswith("80 of these rows have every declared score") for said in reading.looked_at)
     assert judged(check, reading, max_left_out_share=0.15, **limit).verdict == "failed"
     assert judged(check, reading, max_left_out_share=0.2, **limit).verdict == "passed"
 
