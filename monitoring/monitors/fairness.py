@@ -9,7 +9,7 @@ of accuracy; of numbers of mean absolute errors. Names are those of the check of
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from approvals.checks._differences import exact_difference
@@ -32,6 +32,7 @@ from approvals.measures.regression import ErrorGroupTable
 from approvals.measures.values import Measure
 from monitoring.monitors import _fairness_classes as classes
 from monitoring.monitors import _fairness_numbers as numbers
+from monitoring.monitors import _fairness_unjudged as unjudged
 from monitoring.monitors._outcomes import OutcomesNeeded, coverage, has_outcomes, labelled_rows, waiting_for
 from monitoring.monitors._tables import Pair, both, require_approved_coding
 from monitoring.monitors.base import BREACH, NO_LABELS, NOT_COMPUTABLE, OK, MonitorKind
@@ -71,7 +72,8 @@ class Thresholds(OutcomesNeeded):
     odds), accuracy. Of numbers: mean predictions and, with outcomes, mean absolute errors, in the unit of the label or
     in standard deviations of it as approved. Outcomes of fewer rows than min_labelled_rows and min_labelled_share are
     waited for. Rows without a prediction, and rows whose group is unknown, breach above the shares allowed here. More
-    groups than allowed that counted at approval and have too few rows now leave the question open.
+    groups than allowed that counted at approval and have too few rows now, or no outcome that a rate is about, leave
+    the question open.
     """
 
     min_selection_ratio: float | None = None
@@ -99,13 +101,14 @@ class _Found:
     measures: tuple[Measure, ...]
     tables: tuple[NumberTable, ...]
     words: tuple[str, ...] = ("",)
+    unjudged: unjudged.Unjudged = field(default_factory=dict)
 
 
 class Fairness(MonitorKind):
     """Decisions and, once outcomes are known, errors for groups and intersections, of every kind of table."""
 
     title = "Fairness of the batch"
-    version = "3"
+    version = "4"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
@@ -139,7 +142,8 @@ class Fairness(MonitorKind):
                 {
                     "attributes": [list(names) for names in attributes],
                     "classes": list(found.words),
-                    "unjudged": _unjudged(found, least),
+                    "unjudged": unjudged.of_decisions(found.then, found.now, least),
+                    "unjudged_with_outcomes": found.unjudged,
                     "labelled": labelled,
                 },
                 pair.declared.kind,
@@ -173,11 +177,9 @@ class Fairness(MonitorKind):
         found = super().judge(with_inapplicable(reading, _kinds(reading, thresholds)), thresholds)
         if found.verdict == BREACH or (waiting and not now):
             return found if found.verdict == BREACH else Judgement(NO_LABELS, (waiting,))
-        unjudged = [
-            one for by in _judged(reading, thresholds) for one in reading.details.get("unjudged", {}).get(by, ())
-        ]
-        if found.verdict == OK and len(unjudged) > thresholds.max_unjudged_groups:
-            return Judgement(NOT_COMPUTABLE, (*unjudged, *found.sentences), found.failed_measures)
+        groups, gone = _gone(reading, thresholds, later=not waiting)
+        if found.verdict == OK and groups > thresholds.max_unjudged_groups:
+            return Judgement(NOT_COMPUTABLE, (*gone, *found.sentences), found.failed_measures)
         if waiting and found.verdict == OK:
             return Judgement(NO_LABELS, (waiting, *found.sentences))
         return found
@@ -188,6 +190,17 @@ def _judged(reading: Reading, thresholds: Any) -> tuple[str, ...]:
     measured = [tuple(names) for names in reading.details.get("attributes", ())]
     named = thresholds.attributes or [names for names in measured if len(names) == 1]
     return tuple(" and ".join(names) for names in named) or ("undeclared groups",)
+
+
+def _gone(reading: Reading, thresholds: Any, *, later: bool) -> tuple[int, list[str]]:
+    """How many groups counted at approval of which something that is asked is not known now, with sentences."""
+    judged = _judged(reading, thresholds)
+    said = [one for by in judged for one in reading.details.get("unjudged", {}).get(by, ())]
+    of_errors = reading.details.get("unjudged_with_outcomes", {}) if later else {}
+    asked = [setting for setting in LATER if getattr(thresholds, setting) is not None]
+    found = [(by, *one) for by in judged for name in asked for one in of_errors.get(by, {}).get(name, ())]
+    groups = {(by, group) for by, group, _ in found}
+    return len(said) + len(groups), [*said, *dict.fromkeys(sentence for _, _, sentence in found)]
 
 
 def _kinds(reading: Reading, thresholds: Any) -> dict[str, tuple[str, ...]]:
@@ -217,22 +230,30 @@ def _of_classes(pair: Pair, attributes: Sequence[tuple[str, ...]], job: Job, *, 
     measures: list[Measure] = []
     tables: list[NumberTable] = []
     first: Sequence[GroupTable] = ()
+    gone: list[unjudged.Unjudged] = []
+    least = job.parameters.small_group
     for one in chosen:
         now = classes.groups_of(pair.batch, pair, attributes, one, label=said, settings=_settings(job))
         measures += classes.measured(now, classes.DECISIONS, one)
-        tables += [classes.decision_table(part, one, job.parameters.small_group) for part in now]
+        tables += [classes.decision_table(part, one, least) for part in now]
         if labelled:
             later = classes.groups_of(pair.batch, pair, attributes, one, label=label, settings=_settings(job))
             measures += classes.measured(later, classes.WITH_OUTCOMES, one)
             tables += [classes.outcome_table(part, one) for part in later]
+            known = classes.groups_of(
+                pair.reference, pair, attributes, one, label=label, settings=_settings(job, draws=0)
+            )
+            gone.append(unjudged.of_outcomes(known, now, later, least=least, asked=classes.WITH_OUTCOMES))
         first = first or now
-    return _Found(first, then, tuple(measures), tuple(tables), tuple(one.words for one in chosen))
+    words = tuple(one.words for one in chosen)
+    return _Found(first, then, tuple(measures), tuple(tables), words, unjudged.together(gone))
 
 
 def _of_numbers(pair: Pair, attributes: Sequence[tuple[str, ...]], job: Job, *, labelled: bool) -> _Found:
     said, label = pair.declared.prediction, pair.declared.label
     then = numbers.groups_of(pair.reference, pair, attributes, label=said, settings=_settings(job, draws=0))
     now = numbers.groups_of(pair.batch, pair, attributes, label=said, settings=_settings(job))
+    gone: unjudged.Unjudged = {}
     deviation = numbers.approved_deviation(pair)
     measures = list(numbers.measured(now, numbers.PREDICTIONS, deviation))
     tables = [numbers.prediction_table(part, job.parameters.small_group) for part in now]
@@ -240,19 +261,6 @@ def _of_numbers(pair: Pair, attributes: Sequence[tuple[str, ...]], job: Job, *, 
         later = numbers.groups_of(pair.batch, pair, attributes, label=label, settings=_settings(job))
         measures += numbers.measured(later, numbers.WITH_OUTCOMES, deviation)
         tables += [numbers.outcome_table(part) for part in later]
-    return _Found(now, then, (*measures, deviation), tuple(tables))
-
-
-def _unjudged(found: _Found, least: int) -> dict[str, list[str]]:
-    """A sentence for each group that counted at approval and has too few rows in the batch to count."""
-    said: dict[str, list[str]] = {}
-    for before, now in zip(found.then, found.now, strict=True):
-        sizes = {group.label: group.n for group in now.groups}
-        by = " and ".join(before.attributes)
-        said[by] = [
-            f"The group “{group.label}” by {by} has {sizes.get(group.label, 0):,} rows in the batch, fewer than "
-            f"{least}, so nothing is known about it; it counted at approval."
-            for group in before.groups
-            if not group.unknown and group.n >= least > sizes.get(group.label, 0)
-        ]
-    return said
+        known = numbers.groups_of(pair.reference, pair, attributes, label=label, settings=_settings(job, draws=0))
+        gone = unjudged.of_outcomes(known, now, later, least=job.parameters.small_group, asked=numbers.WITH_OUTCOMES)
+    return _Found(now, then, (*measures, deviation), tuple(tables), unjudged=gone)

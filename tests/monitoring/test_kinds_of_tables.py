@@ -191,3 +191,44 @@ def test_a_class_that_was_not_there_at_approval_leaves_the_groups_open(bench):
     for key in ("fairness", "performance"):
         with pytest.raises(CheckInputError, match="code the batch alike"):
             bench.measure(key, classes(), batch, CLASSES)
+
+
+def of_three(**changed):
+    """Two classes decided about people of three regions."""
+    return binary(900, **{"region": ["abc"[place % 3] for place in range(900)], **changed})
+
+
+@pytest.mark.parametrize(
+    ("setting", "outcome", "words"),
+    [
+        ("max_equal_opportunity_difference", 0, "no row whose outcome is the favourable one"),
+        ("max_false_favourable_difference", 1, "no row whose outcome is another than the favourable one"),
+        ("max_equalized_odds_difference", 0, "no row whose outcome is the favourable one"),
+        ("max_accuracy_difference", "", "0 rows with an outcome in the batch, fewer than 30"),
+    ],
+)
+def test_a_group_whose_errors_are_not_known_leaves_the_question_open(bench, setting, outcome, words):
+    details = {**BINARY, "groups": ["region"]}
+    batch = of_three(seed=2)
+    batch["y"] = [
+        outcome if region == "c" else value for region, value in zip(batch["region"], batch["y"], strict=True)
+    ]
+    asked = {setting: 0.9, "min_labelled_share": 0.5}
+    assert bench.judge("fairness", of_three(), of_three(seed=2), details, thresholds=asked).verdict == "ok"
+    found = bench.judge("fairness", of_three(), batch, details, thresholds=asked)
+    assert (found.verdict, f"“c” by region has {words}" in found.sentences[0]) == ("not_computable", True)
+    allowed = {**asked, "max_unjudged_groups": 1}
+    assert bench.judge("fairness", of_three(), batch, details, thresholds=allowed).verdict == "ok"
+    assert bench.judge("fairness", batch, batch, details, thresholds=asked).verdict == "ok"
+    assert bench.judge("fairness", of_three(), batch, details, thresholds={"min_selection_ratio": 0.7}).verdict == "ok"
+
+
+def test_a_group_of_numbers_without_outcomes_leaves_its_errors_open(bench):
+    tables = [amounts(900, seed=seed, region=["abc"[place % 3] for place in range(900)]) for seed in (1, 2)]
+    tables[1]["y"] = ["" if place % 3 == 2 else value for place, value in enumerate(tables[1]["y"])]
+    details, asked = (
+        {**NUMBERS, "groups": ["region"]},
+        {"max_mae_difference_between_groups": 9.0, "min_labelled_share": 0.5},
+    )
+    found = bench.judge("fairness", *tables, details, thresholds=asked)
+    assert (found.verdict, "has 0 rows with an outcome" in found.sentences[0]) == ("not_computable", True)
