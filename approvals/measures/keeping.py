@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from approvals.measures.engine import Engine
+from approvals.measures.engine import Copying, Engine
 from approvals.measures.kept_values import UNREADABLE, NotKeptError, as_plain, from_plain, state_of
 
 MOST_BYTES, MOST_FILES = 256_000_000, 10_000
@@ -210,6 +210,15 @@ class Remembering(Engine):
 
     def fingerprint(self) -> str:
         return self._engine.fingerprint()
+
+    def exact_numbers(self, place: int) -> bool:
+        return self._engine.exact_numbers(place)
+
+    def whole_numbers(self, place: int) -> bool:
+        return self._engine.whole_numbers(place)
+
+    def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
+        self._engine.copy_lines(copied, take)
 
     def close(self) -> None:
         self._engine.close()
