@@ -30,6 +30,7 @@ from monitoring import monitors as monitor_kinds
 from monitoring import references
 from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
+from monitoring.panels import end_of, title_in_history
 from monitoring.silences import Silence, reads_batches
 from monitoring.standing import AlarmState, alarms_of, day_of, trajectory_of
 from portal import ledger
@@ -66,9 +67,8 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
     """
     start, end = since.date(), now.date()
     watched_then = Q(end__isnull=True) | Q(end__at__gt=since)
-    monitors = list(
-        Monitor.objects.filter(watched_then, version=version).select_related("reference__file").order_by("pk")
-    )
+    watched = Monitor.objects.filter(watched_then, version=version).select_related("reference__file", "end")
+    monitors = list(watched.order_by("pk"))
     readings: dict[int, list[Reading]] = {row.pk: [] for row in monitors}
     rows = Reading.objects.filter(monitor__in=monitors, status__in=ENDED, requested_at__lte=now)
     for row in rows.select_related("batch").defer("charts", "log").order_by("pk"):
@@ -76,7 +76,10 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
     replaced = [one for row in monitors for one in _replaced(row, readings[row.pk], since)]
     readings = {key: _deciding(found) for key, found in readings.items()}
     counted = {key: [row for row in found if _counts(row, since)] for key, found in readings.items()}
-    alarms = alarms_of(monitors, now=now)
+    alarms = alarms_of([one for one in monitors if end_of(one) is None], now=now)
+    for one in monitors:
+        if (ended := end_of(one)) is not None:  # as it stood when a renewal ended it
+            alarms |= alarms_of([one], now=ended.at)
     silences = {key: state.silence for key, state in alarms.items()}
     late = {f"{day_of(row):%Y-%m}" for found in counted.values() for row in found}
     months = sorted({*_months(start, end), *late})
@@ -191,7 +194,8 @@ def _monitor(row: Monitor, counted: list[Reading], state: AlarmState, months: li
     kind = monitor_kinds.find(row.key)
     return {
         "monitor": row.key,
-        "title": monitor_kinds.title_of(row.key),
+        "title": title_in_history(row),
+        **({"until": ended.at.isoformat()} if (ended := end_of(row)) is not None else {}),
         "reads": "the clock" if kind is not None and not kind.needs_batch else "batches",
         "thresholds": row.thresholds,
         "warn": row.warn,
@@ -302,7 +306,7 @@ def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> 
     row = evidence.current(version, EvidenceKind.MONITORING_RECORD)
     try:
         told = json.loads(row.file.path.read_text("utf-8"))["monitors"] if row is not None else []
-        then = {one["monitor"]: one["alarm"] for one in told}
+        then = {one["monitor"]: one["alarm"] for one in told if "until" not in one}
     except (OSError, ValueError, KeyError) as error:
         raise Refused("The record of monitoring cannot be read; have it made anew.") from error
     levels = {level.in_words: level for level in Level}

@@ -1,6 +1,7 @@
 """A revalidation judged by a newer policy: what it asks, what the approval rests on meanwhile, what its end does."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -9,6 +10,7 @@ from approvals import (
     checking,
     dossier,
     judging,
+    lapsing,
     permissions,
     policy,
     publishing,
@@ -17,15 +19,18 @@ from approvals import (
     revalidating,
     running,
     timeline,
+    waivers,
     workflow,
 )
-from approvals.models import ModelVersion, Revalidation
+from approvals.models import ModelVersion, Revalidation, Waiver
 from approvals.stages import Role, Stage
+from approvals.waivable import waivable
 from portal.auditing import verify
 from portal.errors import BadInput, DomainError, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
-from tests.approvals.test_revalidating import GATES, RULE, ask, deploy, fresh, renew, sign_again
-from tests.cast import SAFE, TABLE, make_cast, tiny_table
+from portal.reauthentication import Proof
+from tests.approvals.test_revalidating import GATES, REPORT, RULE, ask, deploy, fresh, renew, sign_again
+from tests.cast import PASSWORD, SAFE, TABLE, make_cast, tiny_table, web_request
 from tests.databases import at_once
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -296,7 +301,7 @@ def test_the_pages_say_by_which_policy_and_offer_the_act(client, cast, deployed,
 
 
 @pytest.mark.both_engines
-def test_renewing_while_another_policy_is_pinned_decides_by_one_of_them_as_a_whole(committed_database):
+def test_renewing_while_another_policy_is_pinned_decides_by_one_of_them_as_a_whole(committed_database, own_var):
     cast = make_cast()
     version = deploy(cast)
     newer = cast.publish({**GATES, "validation": []}, approval_valid_days=30, revalidation=RULE)
@@ -320,3 +325,64 @@ def test_renewing_while_another_policy_is_pinned_decides_by_one_of_them_as_a_who
         assert version.policy != newer, "what is only pinned to the pass does not hold"
     report = verify()
     assert report.ok, report.sentences
+
+
+QUESTION = {"key": "who", "text": "Who is decided about?", "required": False}
+ASKING = {
+    **GATES,
+    "scoping": [{"answers": {"section": "use"}}, {"signoffs": {"role": "business_analyst"}}],
+    "data_review": [{"evidence": {"kind": "risk_register"}}],
+}
+
+
+@pytest.fixture
+def excepted(cast):
+    """Deployed, with an exception from the risk register in the data review."""
+    rule = {"waivers": {"roles": ["risk_officer", "compliance_officer"], "longest_days": 90}}
+    cast.publish(ASKING, questionnaires={"use": [QUESTION]}, revalidation=RULE, **rule)
+    version = cast.version()
+    cast.artifact(version)
+    cast.attach(version, "validation_report", REPORT, "report.md")
+    cast.sign(version, Role.BUSINESS_ANALYST)
+    cast.advance(version)
+    (one,) = (one for one in waivable(fresh(version)) if one.kind == "waiver")
+    until = timezone.now().date() + timedelta(days=60)
+    waiver = waivers.ask(
+        version_id=version.pk, actor=cast.submitter, key=one.key, reason=SAFE, meanwhile=SAFE, expires_on=until
+    )
+    for role in (OFFICER, Role.COMPLIANCE_OFFICER):
+        shown = waivers.prepare(waiver=Waiver.objects.get(pk=waiver.pk), actor=cast.signers[role])
+        waivers.sign(
+            waiver_id=waiver.pk,
+            actor=cast.signers[role],
+            proof=Proof(PASSWORD),
+            comment=SAFE,
+            seen_digest=shown.digest,
+            idempotency_key=role.value,
+            http_request=web_request(),
+        )
+    for _ in range(2):
+        cast.advance(version)
+    cast.sign(version, Role.MODEL_VALIDATOR)
+    for _ in range(3):
+        cast.advance(version)
+    cast.sign(version, Role.IT_OPERATIONS)
+    return cast.advance(version)
+
+
+def test_what_rests_on_an_exception_is_asked_again_where_exceptions_are_ruled_otherwise(cast, excepted):
+    without = cast.publish(ASKING, questionnaires={"use": [QUESTION]}, revalidation=RULE)
+    reworded = {"use": [{**QUESTION, "text": "About whom?"}]}
+    asking = cast.publish(ASKING, questionnaires=reworded, revalidation=RULE)
+    assert judging.gates_under(fresh(excepted), excepted.policy) == (Stage.VALIDATION,)
+    assert judging.gates_under(fresh(excepted), without) == (Stage.DATA_REVIEW, Stage.VALIDATION)
+    assert judging.gates_under(fresh(excepted), asking) == (Stage.SCOPING, Stage.DATA_REVIEW, Stage.VALIDATION)
+    ask(cast, excepted)
+    pin(cast, excepted, without)
+    assert lapsing.lapsed(fresh(excepted), timezone.now()) == "", "the approval rests on the policy that allows it"
+    sign_again(cast, excepted)
+    with pytest.raises(Refused, match="Risk register is not attached"):
+        renew(cast, excepted)
+    pin(cast, excepted, excepted.policy)
+    sign_again(cast, excepted)
+    assert renew(cast, excepted).policy == excepted.policy

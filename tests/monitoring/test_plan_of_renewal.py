@@ -30,6 +30,7 @@ QUALITY = {"monitor": "data_quality", "thresholds": {"max_missing_share": 0.02},
 DRIFT = {"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}}
 STRICTER = {"monitor": "feature_drift", "thresholds": {"max_psi": 0.1}}
 STALENESS = {"monitor": "staleness", "every_days": 31}
+KEYS = ("data_quality", "feature_drift", "staleness")
 OLD, NEW = [QUALITY, DRIFT, STALENESS], [QUALITY, STRICTER, {**STALENESS, "every_days": 7}]
 
 
@@ -218,7 +219,9 @@ def test_pages_and_record_tell_the_two_plans_apart(client, cast, version, newer)
     assert version.revalidations.get().outcome == RevalidationOutcome.RENEWED
     since = records.begins(version)
     told = records.document(version, since=since, now=timezone.now())
-    assert [one["monitor"] for one in told["monitors"]] == ["data_quality", "feature_drift", "staleness"]
+    assert [one["monitor"] for one in told["monitors"] if "until" not in one] == [*KEYS]
+    ended = [one["title"] for one in told["monitors"] if "until" in one]
+    assert ended == [f"{title} (until {timezone.now():%d %b %Y})" for title in ("Feature drift", "Staleness")]
     client.force_login(cast.auditor, backend=BACKEND)
     html = client.get(reverse("admin:monitoring_monitor_version", args=[version.pk])).content.decode()
     assert html.count("Feature drift</a>") == 2
