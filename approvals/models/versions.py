@@ -63,8 +63,10 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
         version's row is locked (`of=("self",)`): the joined rows of model, policy and people are shared with other
         versions, whose use cases would wait. SQLite locks the whole database instead.
         """
-        people = ("model__owner", "policy", "submitted_by", "developer")
-        return self.select_for_update(of=("self",)).select_related(*people)
+        people = ("model__owner", "submitted_by", "developer")
+        # The policy is read after the lock and not joined: PostgreSQL gives no row whose policy another transaction
+        # changed while this one waited for it.
+        return self.select_for_update(of=("self",)).select_related(*people).prefetch_related("policy")
 
 
 class ModelVersion(models.Model):
