@@ -104,6 +104,12 @@ def gates_under(version: ModelVersion, policy: Policy) -> tuple[Stage, ...]:
     )
 
 
+def asks_otherwise(before: PolicyDocument, after: PolicyDocument) -> bool:
+    """Whether a gate asks something else, questionnaires included, or something else is watched: not the wording."""
+    gates = any(_asked(before, stage) != _asked(after, stage) for stage in REVIEW_STAGES)
+    return gates or before.monitors != after.monitors
+
+
 def _exceptions(document: PolicyDocument) -> tuple[Any, ...]:
     return document.rules.waivers, document.rules.emergency_override
 

@@ -129,8 +129,7 @@ def _changed_policy(version: ModelVersion, document: PolicyDocument) -> Policy |
     )
     if newest is None:
         return None
-    after = pinned(newest)
-    return None if (after.gates, after.monitors) == (document.gates, document.monitors) else newest
+    return newest if judging.asks_otherwise(document, pinned(newest)) else None
 
 
 def open_by_trigger(version: ModelVersion, trigger: RevalidationTrigger, *, reason: str, now: datetime) -> bool:

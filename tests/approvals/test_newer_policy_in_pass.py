@@ -23,6 +23,7 @@ from approvals import (
     workflow,
 )
 from approvals.models import ModelVersion, Revalidation, Waiver
+from approvals.policy_document import parse
 from approvals.stages import Role, Stage
 from approvals.waivable import waivable
 from portal.auditing import verify
@@ -374,6 +375,8 @@ def test_what_rests_on_an_exception_is_asked_again_where_exceptions_are_ruled_ot
     without = cast.publish(ASKING, questionnaires={"use": [QUESTION]}, revalidation=RULE)
     reworded = {"use": [{**QUESTION, "text": "About whom?"}]}
     asking = cast.publish(ASKING, questionnaires=reworded, revalidation=RULE)
+    assert not judging.asks_otherwise(parse(excepted.policy.text), parse(without.text))
+    assert judging.asks_otherwise(parse(without.text), parse(asking.text)), "which opens a pass where a policy says so"
     assert judging.gates_under(fresh(excepted), excepted.policy) == (Stage.VALIDATION,)
     assert judging.gates_under(fresh(excepted), without) == (Stage.DATA_REVIEW, Stage.VALIDATION)
     assert judging.gates_under(fresh(excepted), asking) == (Stage.SCOPING, Stage.DATA_REVIEW, Stage.VALIDATION)
