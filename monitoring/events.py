@@ -15,6 +15,7 @@ class Event(StrEnum):
     BATCH_VIEWED = "monitoring.batch.viewed"
     OUTCOMES_RECEIVED = "monitoring.outcomes.received"
     OUTCOMES_MATCHED = "monitoring.outcomes.matched"
+    OUTCOMES_TRIED_AGAIN = "monitoring.outcomes.tried_again"
     OUTCOMES_VIEWED = "monitoring.outcomes.viewed"
     FILE_REFUSED = "monitoring.file.refused"
     SOURCE_DECLARED = "monitoring.source.declared"
