@@ -59,7 +59,7 @@ def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
         return
     alarm = _of_reading(row, Level.CALM)
     if row.level is None:
-        acted, is_news = follow_silence(row.monitor, version, now=now), row.retry in (0, rereading.MOST)
+        acted, is_news = follow_silence(row.monitor, version, now=now), not 0 < row.retry < rereading.MOST
         if not acted and row.verdict in NO_ANSWER and (is_news or not row.unreachable):
             _tell(
                 alarm, version, f"{monitors.title_of(row.monitor.key)} of {version} gave no answer. {alarm.first}", now

@@ -12,6 +12,7 @@ class Event(StrEnum):
     PLAN_CHANGED = "monitoring.plan.changed"
     REFERENCE_CHANGED = "monitoring.reference.changed"
     BATCH_RECEIVED = "monitoring.batch.received"
+    BATCH_READ_AGAIN = "monitoring.batch.read_again"
     BATCH_VIEWED = "monitoring.batch.viewed"
     OUTCOMES_RECEIVED = "monitoring.outcomes.received"
     OUTCOMES_MATCHED = "monitoring.outcomes.matched"

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from approvals.measures.reading import TableError, UnreachableError
@@ -13,7 +14,8 @@ from approvals.measures.referenced import listed_relation, open_referenced
 from approvals.measures.references import Referenced, RelationReference
 from monitoring import rereading, running, standing, tasks
 from monitoring.models import Monitor, Reading
-from portal.models import Notification
+from portal.errors import NotPermitted, Refused
+from portal.models import LedgerEntry, Notification
 from portal.table_places import TablePlace
 from tests.engines.test_outcomes_of_relations import referring, warehouse
 from tests.monitoring.conftest import deploy
@@ -85,8 +87,8 @@ def test_a_connection_that_does_not_answer_is_not_computable_until_it_does(cast,
     assert first.verdict == "not_computable", "a reading is never changed"
 
 
-def test_after_a_day_it_stays_and_says_so_and_of_a_version_that_nobody_watches_none_is_read(
-    cast, deploy, warehouse, down
+def test_after_a_day_it_stays_until_somebody_asks_and_of_a_version_that_nobody_watches_none_is_read(
+    client, cast, deploy, warehouse, down
 ):
     version = deploy(DRIFT)
     referring(cast, version)
@@ -99,6 +101,22 @@ def test_after_a_day_it_stays_and_says_so_and_of_a_version_that_nobody_watches_n
     assert (last.retry, last.unreachable) == (rereading.MOST, True)
     assert "It was read again 24 times and is not any more" in last.sentences[1]
     assert rereading.order_due(now=later + timedelta(days=2)) == 0
+    for user in (cast.outsider, cast.auditor, cast.superuser):
+        with pytest.raises(NotPermitted):
+            rereading.read_again(batch_id=last.batch_id, actor=user)
+    client.force_login(cast.submitter, backend="django.contrib.auth.backends.ModelBackend")
+    page, again = (reverse(f"admin:monitoring_batch_{name}", args=[last.batch_id]) for name in ("change", "again"))
+    assert "Read again" in client.get(page).content.decode()
+    down(off=False)
+    client.post(again)
+    asked = read()
+    assert (asked.retry, asked.verdict) == (rereading.MOST + 1, "ok")
+    assert "Read again" not in client.get(page).content.decode()
+    with pytest.raises(Refused, match="No reading of this batch waits"):
+        rereading.read_again(batch_id=last.batch_id, actor=cast.submitter)
+    assert LedgerEntry.objects.get(event="monitoring.batch.read_again").actor_id == cast.submitter.pk
+    Reading.objects.filter(pk=asked.pk).update(unreachable=True)
+    last = asked
     Reading.objects.filter(pk=last.pk).update(retry=1)
     type(version).objects.filter(pk=version.pk).update(stage="retired")
     assert rereading.order_due(now=later + timedelta(days=2)) == 0
