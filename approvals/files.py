@@ -37,7 +37,7 @@ from approvals.measures.references import (
 )
 from approvals.measures.sources import folder_keys
 from approvals.models import EvidenceKind, StoredFile
-from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
+from approvals.sandbox import ABOUT_INPUTS, JobDescription, Limits, SandboxError, measure_in_child
 from portal.errors import BadInput, Unavailable
 
 CHUNK = 1 << 20
@@ -325,7 +325,7 @@ def _probed(
     except SandboxError as failure:
         sentence = (
             failure.sentence
-            if failure.kind == "input"
+            if failure.kind in ABOUT_INPUTS
             else f"{what} “{name}” cannot be opened within {PROBE_LIMITS.wall_seconds} s and "
             f"{PROBE_LIMITS.memory_mb:,} MiB, as every upload must; export it anew."
         )

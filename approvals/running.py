@@ -24,10 +24,10 @@ from approvals.measures.reading import TableError
 from approvals.measures.references import Referenced
 from approvals.models import CheckRun, Evidence, RegisteredModel
 from approvals.models.checks import Verdict
-from approvals.sandbox import JobDescription, Limits, SandboxError, Seldom, run_measurement
+from approvals.sandbox import ABOUT_INPUTS, JobDescription, Limits, SandboxError, Seldom, run_measurement
 
 LIBRARIES = ("duckdb", "numpy", "scipy")
-UNMEASURABLE = {"input": Verdict.NOT_COMPUTABLE}
+UNMEASURABLE = dict.fromkeys(ABOUT_INPUTS, Verdict.NOT_COMPUTABLE)
 
 
 def execute(run_id: int) -> bool:

@@ -74,13 +74,19 @@ class JobDescription:
 
 
 class SandboxError(Exception):
-    """There is no reading. `kind` is "memory", "time", "crashed", "input" or "stopped"."""
+    """There is no reading. `kind` is "memory", "time", "crashed", "input", "unreachable" or "stopped"."""
 
     def __init__(self, sentence: str, *, kind: str, log: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.kind = kind
         self.log = log
+
+
+UNREACHABLE = "unreachable"
+"""Kind of a failure that may pass: a connection did not answer."""
+ABOUT_INPUTS = ("input", UNREACHABLE)
+"""Kinds of failures that say something about what was to be looked at; their sentences are for whoever brought it."""
 
 
 class Seldom:
@@ -290,6 +296,8 @@ class _Conversation:
             raise self._stopped()
         if "input_error" in self._last:
             raise SandboxError(self._hidden(str(self._last["input_error"])), kind="input", log=self._log())
+        if "unreachable" in self._last:
+            raise SandboxError(self._hidden(str(self._last["unreachable"])), kind=UNREACHABLE, log=self._log())
         if "reading" in self._last and self._process.returncode == 0:
             reading = reading_from_json(self._last["reading"])
             return replace(reading, log=(*reading.log, *self._log(), *self._last["log"]))

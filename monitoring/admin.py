@@ -14,10 +14,10 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import mark_safe
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from approvals import permissions
-from approvals.admin.acting import Act, person, sent, serve, version_for
+from approvals.admin.acting import Act, do, person, sent, serve, version_for
 from approvals.admin.finding_lines import SOURCE_PAGES
 from approvals.admin.forms import ActForm, date_field, long_text
 from approvals.admin.records import VersionRecordAdmin
@@ -34,6 +34,7 @@ from monitoring import (
     panels,
     record_pages,
     references,
+    rereading,
     source_pages,
     splitting,
     version_views,
@@ -193,14 +194,22 @@ class BatchAdmin(VersionRecordAdmin):
         """What the monitors read in it."""
         rows = Reading.objects.filter(batch=row).select_related("monitor", "batch").order_by("pk")
         found = [panels.reading_line(reading) for reading in rows]
-        return {"readings": found, "refers_to": batches.refers_to(row), "outcomes": joined_of(row)}
+        may_deliver = batches.may_deliver(person(request), row.version)
+        return {
+            "readings": found,
+            "refers_to": batches.refers_to(row),
+            "outcomes": joined_of(row),
+            "may_read_again": may_deliver and rereading.waiting(row).exists(),
+        }
 
     def get_urls(self) -> list[URLPattern]:
         """The upload and the download, before the stock addresses."""
         deliver_view: Any = self.admin_site.admin_view(deliver)
         download_view: Any = self.admin_site.admin_view(self.download)
+        again_view: Any = self.admin_site.admin_view(self.again)
         return [
             path("deliver/<int:version_id>/", deliver_view, name="monitoring_batch_deliver"),
+            path("<int:batch_id>/again/", again_view, name="monitoring_batch_again"),
             path("<int:batch_id>/download/", download_view, name="monitoring_batch_download"),
             *super().get_urls(),
         ]
@@ -208,6 +217,19 @@ class BatchAdmin(VersionRecordAdmin):
     def download(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
         """The bytes as an attachment; recorded in the ledger."""
         return require_GET(self._download)(request, batch_id)
+
+    def again(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
+        """Read it again, where a connection did not answer."""
+        return require_POST(self._again)(request, batch_id)
+
+    def _again(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
+        row = self.row_for(request, str(batch_id))
+
+        def run() -> str:
+            rereading.read_again(batch_id=row.pk, actor=person(request))
+            return f"“{row.name}” is being read again."
+
+        return do(request, row.version, run, anchor="#monitoring")
 
     def _download(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
         row = self.row_for(request, str(batch_id))

@@ -14,7 +14,7 @@ from approvals.models import Finding, ModelVersion, Revalidation, RevalidationTr
 from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.policy_document import parse
 from approvals.stages import Role, Stage
-from monitoring import monitors, staleness
+from monitoring import monitors, rereading, staleness
 from monitoring.alarms import Level
 from monitoring.events import Event
 from monitoring.models import Monitor, Reading
@@ -59,7 +59,8 @@ def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
         return
     alarm = _of_reading(row, Level.CALM)
     if row.level is None:
-        if not follow_silence(row.monitor, version, now=now) and row.verdict in NO_ANSWER:
+        acted, is_news = follow_silence(row.monitor, version, now=now), not 0 < row.retry < rereading.MOST
+        if not acted and row.verdict in NO_ANSWER and (is_news or not row.unreachable):
             _tell(
                 alarm, version, f"{monitors.title_of(row.monitor.key)} of {version} gave no answer. {alarm.first}", now
             )
@@ -110,7 +111,7 @@ def follow_silence(monitor: Monitor, version: ModelVersion, *, now: datetime) ->
 
 def _no_answer_since(monitor: Monitor, found: Silence, moment: datetime) -> bool:
     """Whether one more window of the stretch was read without an answer."""
-    rows = Reading.objects.filter(monitor=monitor, level=None, verdict__in=NO_ANSWER, finished_at__gt=moment)
+    rows = Reading.objects.filter(monitor=monitor, level=None, verdict__in=NO_ANSWER, finished_at__gt=moment, retry=0)
     return rows.filter(batch__window_end__gte=found.days[0]).exists()
 
 

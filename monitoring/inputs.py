@@ -16,7 +16,7 @@ from approvals.models import ModelVersion
 from approvals.sandbox import JobDescription, SandboxError
 from monitoring import batch_facts, outcomes_in_use, references
 from monitoring.models import Batch, Matching, OutcomeDelivery, Reading
-from monitoring.monitors._late_outcomes import EARLIER, SECONDS_FACT, numbered
+from monitoring.monitors._late_outcomes import EARLIER, LATER, SECONDS_FACT, numbered
 from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE, MonitorKind
 from portal.table_places import TablePlace
 
@@ -71,7 +71,9 @@ def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
     version, troubles = row.delivery.version, {}
     inputs = {OUTCOMES: _delivery(row.delivery, OUTCOMES)}
     joined = references.joins(references.in_force_at(version, row.delivery.received_at))
-    inputs |= _earlier(outcomes_in_use.in_use(version).filter(pk__lt=row.delivery_id), version, joined)
+    others = outcomes_in_use.in_use(version)
+    inputs |= _as(EARLIER, others.filter(pk__lt=row.delivery_id), version, joined)
+    inputs |= _as(LATER, others.filter(pk__gt=row.delivery_id), version, joined)  # where it is matched again
     for batch in Batch.objects.filter(version=version).select_related("file").order_by("pk"):
         try:
             table = _table(version, batch.file.path, batch.name, batch.received_at)
@@ -100,14 +102,16 @@ def of_taking(version: ModelVersion, reference: RelationReference, place: TableP
     table = Referenced(reference, place.target, system_tables=place.system_tables)
     details = approved.details if approved is not None else {}
     piece = Input(kind=OUTCOMES, path=Path(__file__), name=reference.relation, sha256="", details=details, table=table)
-    earlier = _earlier(outcomes_in_use.in_use(version), version, references.joins(approved))
+    earlier = _as(EARLIER, outcomes_in_use.in_use(version), version, references.joins(approved))
     return JobDescription(inputs={OUTCOMES: piece, **earlier}, seed=SEED, output=output)
 
 
-def _earlier(deliveries: QuerySet[OutcomeDelivery], version: ModelVersion, joined: tuple[str, str]) -> dict[str, Input]:
+def _as(
+    kind: str, deliveries: QuerySet[OutcomeDelivery], version: ModelVersion, joined: tuple[str, str]
+) -> dict[str, Input]:
     """Those that are joined by the same columns, in the order they came."""
     return {
-        numbered(EARLIER, delivery.pk): _delivery(delivery, EARLIER)
+        numbered(kind, delivery.pk): _delivery(delivery, kind)
         for delivery in deliveries.select_related("file", "version__model")
         if references.joins(references.in_force_at(version, delivery.received_at)) == joined
     }

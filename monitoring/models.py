@@ -132,6 +132,10 @@ class Reading(LeasedRun):
     overdue_since = models.DateTimeField(
         null=True, blank=True, help_text="For a reading of the clock: from when on a batch was overdue."
     )
+    retry = models.PositiveSmallIntegerField(
+        default=0, help_text="Which time the same state of the outcomes is read again, as a connection did not answer."
+    )
+    unreachable = models.BooleanField(default=False, help_text="A connection did not answer, which may pass.")
     verdict = models.CharField(max_length=20, choices=ReadingVerdict.choices, blank=True)
     level = models.PositiveSmallIntegerField(
         choices=[(level.value, level.in_words) for level in Level],
@@ -148,9 +152,12 @@ class Reading(LeasedRun):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-pk"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["finished_at"], condition=Q(unreachable=True), name="readings_to_try_again")
+        ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(
-                fields=["monitor", "batch", "outcomes_digest"],
+                fields=["monitor", "batch", "outcomes_digest", "retry"],
                 name="a_monitor_reads_a_batch_once_per_state_of_outcomes",
             ),
             models.UniqueConstraint(fields=["monitor", "overdue_since"], name="a_missed_window_is_read_once"),
@@ -251,6 +258,9 @@ class Matching(LeasedRun):
     """One delivery of outcomes set beside the batches of its version and the deliveries before it."""
 
     delivery = models.OneToOneField(OutcomeDelivery, on_delete=models.PROTECT, related_name="matching")
+    retry = models.PositiveSmallIntegerField(
+        default=0, help_text="How often the schedule tried again after an error, since a person asked for it."
+    )
     verdict = models.CharField(max_length=20, choices=MatchVerdict.choices, blank=True)
     sentences = models.JSONField(default=list, blank=True, help_text="What was found, one sentence each.")
     numbers = models.JSONField(default=dict, blank=True, help_text="Rows, keys, and what was matched in each batch.")

@@ -10,13 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
-from approvals.admin.acting import Act, person, sent, serve, version_for
+from approvals.admin.acting import Act, do, person, sent, serve, version_for
 from approvals.admin.forms import ActForm, long_text
 from approvals.admin.records import VersionRecordAdmin
 from approvals.models.checks import RunStatus
-from monitoring import batches, outcome_source_pages, outcomes
+from monitoring import batches, outcome_source_pages, outcomes, rematching
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource
 from monitoring.outcome_coverage import MOST_LINES, coverage, joined_to
 
@@ -45,7 +45,16 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """What became of it."""
         word, tone = state_of(row.matching)
-        return {"matching": row.matching, "state": word, "tone": tone, "joined": joined_to(row), "most": MOST_LINES}
+        version = row.version
+        may_deliver = version.stage in batches.DEPLOYED and batches.may_deliver(person(request), version)
+        return {
+            "matching": row.matching,
+            "state": word,
+            "tone": tone,
+            "joined": joined_to(row),
+            "most": MOST_LINES,
+            "may_match_again": may_deliver and rematching.may_be_matched_again(row.matching),
+        }
 
     def get_urls(self) -> list[URLPattern]:
         """The page of a version's outcomes, the upload and the download, before the stock addresses."""
@@ -55,6 +64,7 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
                 ("version", of_version),
                 ("deliver", deliver),
                 ("download", self.download),
+                ("again", self.again),
                 ("declare", outcome_source_pages.declare),
                 ("correct", outcome_source_pages.correct),
                 ("end", outcome_source_pages.end),
@@ -65,6 +75,7 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
             path("version/<int:version_id>/", views["version"], name="monitoring_outcomedelivery_version"),
             path("deliver/<int:version_id>/", views["deliver"], name="monitoring_outcomedelivery_deliver"),
             path("<int:delivery_id>/download/", views["download"], name="monitoring_outcomedelivery_download"),
+            path("<int:delivery_id>/again/", views["again"], name="monitoring_outcomedelivery_again"),
             path("source/declare/<int:version_id>/", views["declare"], name=f"{source}_declare"),
             path("source/<int:source_id>/correct/", views["correct"], name=f"{source}_correct"),
             path("source/<int:source_id>/end/", views["end"], name=f"{source}_end"),
@@ -74,6 +85,19 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
     def download(self, request: HttpRequest, delivery_id: int) -> HttpResponseBase:
         """The bytes as an attachment; recorded in the ledger."""
         return require_GET(self._download)(request, delivery_id)
+
+    def again(self, request: HttpRequest, delivery_id: int) -> HttpResponseBase:
+        """Match it again, where that ended in an error."""
+        return require_POST(self._again)(request, delivery_id)
+
+    def _again(self, request: HttpRequest, delivery_id: int) -> HttpResponseBase:
+        row = self.row_for(request, str(delivery_id))
+
+        def run() -> str:
+            rematching.match_again(delivery_id=row.pk, actor=person(request))
+            return f"“{row.name}” is being matched again."
+
+        return do(request, row.version, run, anchor="#monitoring")
 
     def _download(self, request: HttpRequest, delivery_id: int) -> HttpResponseBase:
         row = self.row_for(request, str(delivery_id))
@@ -112,7 +136,11 @@ def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
 
     def run(form: ActForm) -> None:
         given = dict(form.cleaned_data)
-        outcomes.receive(version_id=version_id, actor=user, stream=given.pop("file").file, **given)
+        try:
+            outcomes.receive(version_id=version_id, actor=user, stream=given.pop("file").file, **given)
+        except outcomes.KnownDelivery as known:
+            if not known.is_matched_again:
+                raise
 
     intro = (
         "Rows are joined to those of all batches by the key that was declared at approval. Monitors that need outcomes "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +11,7 @@ from django.db.models import Q
 
 from approvals.models import ModelVersion
 from monitoring.source_models import Schedule
+from portal.ledger import printed_name
 
 
 class OutcomeSource(models.Model):
@@ -46,3 +48,24 @@ class OutcomeSource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.relation} of {self.connection}"
+
+
+def told(version: ModelVersion, *, since: datetime, now: datetime) -> list[dict[str, Any]]:
+    """The sources of outcomes that were declared and had not ended before, for a record: what they are, how it went."""
+    rows = OutcomeSource.objects.filter(
+        Q(ended_at=None) | Q(ended_at__gte=since), version=version, declared_at__lte=now
+    )
+    return [
+        {
+            "relation": row.relation,
+            "connection": row.connection,
+            "schedule": row.schedule,
+            "by": printed_name(row.declared_by),
+            "declared_at": row.declared_at.isoformat(),
+            "ended_at": row.ended_at.isoformat() if row.ended_at else None,
+            "taken_on": row.taken_on.isoformat() if row.taken_on else None,
+            "said": row.said,
+            "not_taken": row.sentence,
+        }
+        for row in rows.select_related("declared_by").order_by("pk")
+    ]

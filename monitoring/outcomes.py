@@ -21,30 +21,32 @@ from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.sandbox import SandboxError
 from approvals.stages import Role
-from monitoring import inputs, leases
+from monitoring import inputs, leases, rematching
 from monitoring.batches import declared, require_may_deliver
 from monitoring.events import Event
 from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery
 from monitoring.monitors._late_outcomes import OutcomeMatching
-from monitoring.outcomes_in_use import may_match, order_readings
+from monitoring.outcomes_in_use import MATCH_TASK, may_match, order_readings
 from portal import access_tokens, hints, ledger, notify
 from portal.errors import BadInput, Refused
 from portal.models import AccessToken
 from portal.texts import require_reason, require_storable
 
-MATCH_TASK = "monitoring.tasks.match"
 TROUBLES_SAID = 20
 UNMEASURABLE = {"input": MatchVerdict.NOT_COMPUTABLE}
+"""A connection that does not answer is an error here: it says nothing about what was delivered."""
 
 
 class KnownDelivery(BadInput):
-    """The same bytes are a delivery of this version already."""
+    """The same bytes are a delivery of this version already. Where matching it had ended in an error, it is again."""
 
     code = "known-delivery"
 
-    def __init__(self, delivery: OutcomeDelivery) -> None:
-        super().__init__(f"These bytes are the delivery “{delivery.name}” already.", field="file")
+    def __init__(self, delivery: OutcomeDelivery, *, is_matched_again: bool) -> None:
+        again = ", which ended in an error; it is matched again" if is_matched_again else " already"
+        super().__init__(f"These bytes are the delivery “{delivery.name}”{again}.", field="file")
         self.delivery = delivery
+        self.is_matched_again = is_matched_again
 
 
 def receive(  # noqa: PLR0913  (a delivery is that many facts)
@@ -87,21 +89,40 @@ def receive(  # noqa: PLR0913  (a delivery is that many facts)
             with transaction.atomic():
                 version = ModelVersion.objects.locked().get(pk=version_id)
                 require_may_deliver(version, actor)
-                _require_new(version, upload, corrects=corrects)
-                delivery = OutcomeDelivery.objects.create(
-                    version=version,
-                    file=files.stored(upload),
-                    name=(name.strip() or Path(name).name)[:200],
-                    description=description.strip(),
-                    corrects=corrects,
-                    uploaded_by=actor,
-                    token=token,
-                    received_at=now,
-                )
-                matching = Matching.objects.create(delivery=delivery, requested_at=now, hinted_at=now)
-                hints.send_after_commit(MATCH_TASK, matching.pk)
-                facts = {"sha256": upload.sha256, "corrects": corrects, "reason": delivery.description}
-                _record(Event.OUTCOMES_RECEIVED, delivery, actor=actor, token=token, **facts)
+                known = OutcomeDelivery.objects.filter(version=version, file__sha256=upload.sha256, corrects=corrects)
+                if (earlier := known.first()) is not None:
+                    again = rematching.sent_again(earlier, actor=actor, token=token, now=now)
+                else:
+                    said = (name.strip() or Path(name).name)[:200], description.strip()
+                    return _kept(version, actor, upload, said=said, corrects=corrects, token=token, now=now)
+            raise KnownDelivery(earlier, is_matched_again=again)
+
+
+def _kept(
+    version: ModelVersion,
+    actor: User,
+    upload: files.Upload,
+    *,
+    said: tuple[str, str],
+    corrects: bool,
+    token: AccessToken | None,
+    now: datetime,
+) -> OutcomeDelivery:
+    """The delivery of an upload that was judged and is new, with name and description. The version is locked."""
+    delivery = OutcomeDelivery.objects.create(
+        version=version,
+        file=files.stored(upload),
+        name=said[0],
+        description=said[1],
+        corrects=corrects,
+        uploaded_by=actor,
+        token=token,
+        received_at=now,
+    )
+    matching = Matching.objects.create(delivery=delivery, requested_at=now, hinted_at=now)
+    hints.send_after_commit(MATCH_TASK, matching.pk)
+    facts = {"sha256": upload.sha256, "corrects": corrects, "reason": delivery.description}
+    _record(Event.OUTCOMES_RECEIVED, delivery, actor=actor, token=token, **facts)
     return delivery
 
 
@@ -124,12 +145,6 @@ def joining_columns(version: ModelVersion) -> dict[str, Any]:
             "deliver them in the label column of the batch."
         )
     return {name: said[name] for name in ("label", "key")}
-
-
-def _require_new(version: ModelVersion, upload: files.Upload, *, corrects: bool) -> None:
-    known = OutcomeDelivery.objects.filter(version=version, file__sha256=upload.sha256, corrects=corrects).first()
-    if known is not None:
-        raise KnownDelivery(known)
 
 
 def execute(matching_id: int) -> bool:
@@ -201,6 +216,8 @@ def finish(
         if row.token != token or row.status != RunStatus.RUNNING:
             return False
         row.status, row.verdict, row.sentences, row.numbers = RunStatus.FINISHED, verdict, sentences, numbers or {}
+        if verdict == MatchVerdict.ERROR:
+            row.sentences = [*sentences, rematching.in_words(row.retry)]
         row.log = "\n".join(log)[:100_000]
         row.progress, row.progress_text, row.finished_at, row.token = 100, "", now, None
         row.save()
@@ -216,7 +233,7 @@ def _conclude(row: Matching, version: ModelVersion, now: datetime) -> None:
                 ordered += order_readings(batch, now=now, only_of_outcomes=True)
         if row.delivery.corrects:
             _tell_of_correction(row, version)
-    else:
+    elif row.verdict != MatchVerdict.ERROR or row.retry in (0, rematching.MOST):
         _tell(row, version)
     following = Matching.objects.filter(delivery__version=version, delivery__gt=row.delivery_id)
     for waiting in following.filter(status=RunStatus.QUEUED).order_by("delivery")[:1]:
@@ -261,7 +278,8 @@ def _give_up(matching_id: int, now: datetime) -> None:
         if not leases.is_lost(row, now=now):
             return
         row.status, row.verdict, row.token, row.finished_at = RunStatus.CRASHED, MatchVerdict.ERROR, None, now
-        row.sentences = [f"The worker died on each of {row.attempt} attempts, so these outcomes are not used."]
+        died = f"The worker died on each of {row.attempt} attempts, so these outcomes are not used."
+        row.sentences = [died, rematching.in_words(row.retry)]
         row.save()
         _conclude(row, version, now)
 

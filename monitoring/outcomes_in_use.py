@@ -15,7 +15,7 @@ from monitoring import monitors, references
 from monitoring.models import Batch, Matching, MatchVerdict, Monitor, OutcomeDelivery, Reading
 from portal import hints
 
-READ_TASK = "monitoring.tasks.read"
+READ_TASK, MATCH_TASK = "monitoring.tasks.read", "monitoring.tasks.match"
 
 
 def in_use(version: ModelVersion) -> QuerySet[OutcomeDelivery]:
@@ -64,6 +64,7 @@ def order_readings(batch: Batch, *, now: datetime, only_of_outcomes: bool = Fals
             monitor=monitor,
             batch=batch,
             outcomes_digest=_digest(deliveries) if used else "",
+            retry=0,
             defaults={
                 "outcomes": used,
                 "reference": reference,

@@ -27,7 +27,7 @@ from approvals.models.findings import FindingSource
 from approvals.models.revalidations import pass_under_way
 from approvals.revalidation_rules import months_after
 from monitoring import monitors as monitor_kinds
-from monitoring import references
+from monitoring import outcome_source_models, references
 from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.panels import end_of, title_in_history
@@ -94,6 +94,7 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
         "monitors": [_monitor(row, counted[row.pk], alarms[row.pk], months) for row in monitors],
         "alarms": [one for row in monitors for one in _alarms(row, readings[row.pk], silences[row.pk], since)],
         "references": references.told(version),
+        "outcome_sources": outcome_source_models.told(version, since=since, now=now),
         "corrections": _corrections(version, since, now),
         "replaced": replaced,
         "notes": _notes(version, since, now),

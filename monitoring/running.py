@@ -23,8 +23,8 @@ from approvals.checks.base import ParameterError, build
 from approvals.checks.base import Reading as Measured
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.sandbox import SandboxError
-from monitoring import batch_facts, consequences, inputs, leases, monitors, standing
+from approvals.sandbox import ABOUT_INPUTS, UNREACHABLE, SandboxError
+from monitoring import batch_facts, consequences, inputs, leases, monitors, rereading, standing
 from monitoring.batches import READ_TASK, is_a_relation
 from monitoring.events import Event
 from monitoring.models import Reading, ReadingVerdict
@@ -34,7 +34,7 @@ from portal.texts import storable
 
 ATTEMPTS = leases.ATTEMPTS
 LIBRARIES = ("duckdb", "numpy", "scipy")
-UNMEASURABLE = {"input": ReadingVerdict.NOT_COMPUTABLE}
+UNMEASURABLE = dict.fromkeys(ABOUT_INPUTS, ReadingVerdict.NOT_COMPUTABLE)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Result:
     charts: list[dict[str, str]] = field(default_factory=list)
     log: str = ""
     level: int | None = None
+    unreachable: bool = False
 
 
 def execute(reading_id: int) -> bool:
@@ -74,7 +75,9 @@ def execute(reading_id: int) -> bool:
         if failure.kind == "time" and kept.moved_at_all() and _put_back(row.pk, token, now=timezone.now()):
             return False
         verdict = UNMEASURABLE.get(failure.kind, ReadingVerdict.ERROR)
-        result = Result(verdict, (failure.sentence,), log="\n".join(failure.log))
+        unreachable = failure.kind == UNREACHABLE
+        sentences = (failure.sentence, rereading.in_words(row.retry)) if unreachable else (failure.sentence,)
+        result = Result(verdict, sentences, log="\n".join(failure.log), unreachable=unreachable)
     except ParameterError as failure:
         result = Result(ReadingVerdict.ERROR, (failure.sentence,))
     taken = finish(row.pk, token, result=result, now=timezone.now())
@@ -161,7 +164,7 @@ def finish(reading_id: int, token: uuid.UUID, *, result: Result, now: datetime) 
             _record(Event.READING_RESULT_REFUSED, row, version, verdict=result.verdict)
             return False
         row.status, row.verdict, row.sentences = RunStatus.FINISHED, result.verdict, list(result.sentences)
-        row.level = result.level
+        row.level, row.unreachable = result.level, result.unreachable
         row.numbers, row.numbers_digest = result.numbers, digest(result.numbers)
         row.charts, row.log = result.charts, result.log[:100_000]
         row.engine = {"python": platform.python_version(), **{name: library_version(name) for name in LIBRARIES}}

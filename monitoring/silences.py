@@ -73,9 +73,11 @@ def silences_of(rows: Iterable[Monitor], *, now: datetime) -> dict[int, Silence]
         monitor__in=chosen, status__in=ENDED, level__isnull=True, batch__isnull=False
     ).exclude(Exists(ANSWERED_SINCE))
     newest: dict[int, dict[int, UnansweredBatch]] = {key: {} for key in chosen}
-    columns = ("monitor_id", "batch_id", "batch__window_end", "verdict", "finished_at")
-    for monitor, batch, day, verdict, finished_at in unanswered.order_by("pk").values_list(*columns):
-        newest[monitor][batch] = UnansweredBatch(day, verdict, (finished_at or now).date())
+    columns = ("monitor_id", "batch_id", "batch__window_end", "verdict", "finished_at", "retry")
+    for monitor, batch, day, verdict, finished_at, retry in unanswered.order_by("pk").values_list(*columns):
+        earlier, read_on = newest[monitor].get(batch), (finished_at or now).date()
+        since = earlier.read_on if retry and earlier else read_on  # trying again makes no silence younger
+        newest[monitor][batch] = UnansweredBatch(day, verdict, since)
     return {key: silence(chosen[key], newest[key].values(), today=now.date()) for key in chosen}
 
 

@@ -24,7 +24,7 @@ from approvals import files, refusals
 from approvals.checks.base import Input
 from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
-from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
+from approvals.sandbox import ABOUT_INPUTS, JobDescription, Limits, SandboxError, measure_in_child
 from monitoring import batches
 from monitoring.models import Batch, Schedule
 from monitoring.monitors._splitting import Splitting
@@ -172,8 +172,9 @@ def _measured(job: JobDescription) -> dict[str, Any]:
     try:
         return dict(measure_in_child(check=Splitting, job=job, limits=LIMITS).details)
     except SandboxError as failure:
-        sentence = failure.sentence if failure.kind == "input" else NOT_SPLIT
-        raise BadInput(sentence, field="time_column" if failure.kind == "input" else "file") from failure
+        about_input = failure.kind in ABOUT_INPUTS
+        sentence = failure.sentence if about_input else NOT_SPLIT
+        raise BadInput(sentence, field="time_column" if about_input else "file") from failure
 
 
 def _kept(

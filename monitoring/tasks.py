@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from monitoring import alarm_clock, batches, drawing, outcome_sources, outcomes, running, sources, staleness, watching
+from monitoring import (
+    alarm_clock,
+    batches,
+    drawing,
+    outcome_sources,
+    outcomes,
+    outcomes_in_use,
+    rematching,
+    rereading,
+    running,
+    sources,
+    staleness,
+    watching,
+)
 from portal import hints
 
 
@@ -38,7 +51,7 @@ def sweep_pictures() -> int:
     return len(waiting)
 
 
-@shared_task(name=outcomes.MATCH_TASK)
+@shared_task(name=outcomes_in_use.MATCH_TASK)
 def match(matching_id: int) -> bool:
     """Match one delivery of outcomes if it is free and its turn has come."""
     return outcomes.execute(matching_id)
@@ -52,8 +65,14 @@ def sweep() -> int:
         hints.send(batches.READ_TASK, reading_id)
     unmatched = outcomes.sweep()
     for matching_id in unmatched:
-        hints.send(outcomes.MATCH_TASK, matching_id)
+        hints.send(outcomes_in_use.MATCH_TASK, matching_id)
     return len(waiting) + len(unmatched)
+
+
+@shared_task(name="monitoring.tasks.try_again")
+def try_again() -> int:
+    """Order anew what a connection that did not answer, or an error, left without an answer."""
+    return rereading.order_due() + rematching.order_due()
 
 
 @shared_task(name="monitoring.tasks.check_staleness")

@@ -65,9 +65,11 @@ WORDS: dict[str, Words] = {
         f"Monitors compare with another approved table: {facts.get('name', '')}"
     ),
     Event.BATCH_RECEIVED.value: _received,
+    Event.BATCH_READ_AGAIN.value: lambda facts: f"Batch is read by the monitors again: {facts.get('name', '')}",
     Event.BATCH_VIEWED.value: lambda facts: f"Batch read: {facts.get('name', '')}",
     Event.OUTCOMES_RECEIVED.value: lambda facts: f"Outcomes received: {facts.get('name', '')}",
     Event.OUTCOMES_MATCHED.value: _matched,
+    Event.OUTCOMES_TRIED_AGAIN.value: lambda facts: f"Outcomes are matched again: {facts.get('name', '')}",
     Event.OUTCOMES_VIEWED.value: lambda facts: f"Outcomes read: {facts.get('name', '')}",
     Event.FILE_REFUSED.value: lambda facts: f"File of a watched folder refused: {facts.get('name', '')}",
     Event.SOURCE_DECLARED.value: lambda facts: f"Source of batches declared: {facts.get('relation', '')}",

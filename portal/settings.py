@@ -272,6 +272,7 @@ CELERY_BEAT_SCHEDULE = {
     "time-limits": {"task": "approvals.tasks.look_at_time_limits", "schedule": timedelta(minutes=15)},
     "revalidations": {"task": "approvals.tasks.look_at_revalidations", "schedule": timedelta(minutes=15)},
     "kept-results": {"task": "approvals.tasks.forget_kept_results", "schedule": timedelta(hours=1)},
+    "tries": {"task": "monitoring.tasks.try_again", "schedule": 300.0, "options": {"expires": 300.0}},
     "staleness": {"task": "monitoring.tasks.check_staleness", "schedule": timedelta(hours=1)},
     "alarms": {"task": "monitoring.tasks.look_at_alarms", "schedule": timedelta(minutes=15)},
     "watched-folders": {

@@ -12,9 +12,10 @@ from typing import Any
 
 from approvals.checks._declared_slices import named_slices
 from approvals.checks._verdicts import Rule
-from approvals.checks.base import CheckInputError, Input, Job, ParameterError, Reading
+from approvals.checks.base import CheckInputError, Input, Job, ParameterError, Reading, UnreachableInputError
 from approvals.measures.keeping import remembering
 from approvals.measures.multiclass import MAX_CLASSES
+from approvals.measures.reading import UnreachableError
 from approvals.measures.referenced import open_referenced
 from approvals.measures.rows import complete_rows
 from approvals.measures.tables import Table, TableError, open_table
@@ -241,14 +242,22 @@ def _exact_share(measure: Measure) -> Fraction | None:
 
 @contextmanager
 def opened(piece: Input, job: Job) -> Iterator[Table]:
-    """The table of a piece of evidence. What is wrong with it becomes a CheckInputError naming the uploaded file."""
+    """The table of a piece of evidence. What is wrong with it becomes a CheckInputError naming the uploaded file.
+
+    Where a connection does not answer, it is an UnreachableInputError.
+    """
     try:
         with _open(piece, job) as table:
             table.engine = remembering(table.engine, f"{piece.kind} {piece.sha256}")
             table.name = piece.name  # the stored file is named by its digest, which says nothing to people
             yield table
     except TableError as error:
-        raise CheckInputError(error.sentence.replace(Path(piece.path).name, piece.name)) from None
+        raise input_error(error, error.sentence.replace(Path(piece.path).name, piece.name)) from None
+
+
+def input_error(error: TableError, sentence: str) -> CheckInputError:
+    """What a problem of a table is to whoever asked for the measurement, in this sentence."""
+    return UnreachableInputError(sentence) if isinstance(error, UnreachableError) else CheckInputError(sentence)
 
 
 def _open(piece: Input, job: Job) -> AbstractContextManager[Table]:

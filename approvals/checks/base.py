@@ -26,6 +26,10 @@ class CheckInputError(Exception):
         self.sentence = sentence
 
 
+class UnreachableInputError(CheckInputError):
+    """A connection to where the input lies does not answer: nothing is known of it, and later it may be there."""
+
+
 class ParameterError(Exception):
     """A policy names a parameter or threshold that the check does not have, or with the wrong type."""
 

@@ -49,6 +49,11 @@ class Engine(ABC):
     at_once: int = 1
     """How many threads may use it; their questions may be answered in turn."""
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection to what holds the table ended by itself, so that it cannot answer any more."""
+        return False
+
     @abstractmethod
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """The rows of a query, as Python values."""

@@ -220,6 +220,10 @@ class Remembering(Engine):
     def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
         self._engine.copy_lines(copied, take)
 
+    @property
+    def is_lost(self) -> bool:
+        return self._engine.is_lost
+
     def close(self) -> None:
         self._engine.close()
 

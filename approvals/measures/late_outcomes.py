@@ -85,8 +85,12 @@ class Matcher:
         self._corrects = False
         self._name = ""
 
-    def examine(self, delivery: Files, earlier: Sequence[Files]) -> Examined:
-        """Read the delivery. Contradiction if a key has two outcomes in it, or another one than before."""
+    def examine(self, delivery: Files, earlier: Sequence[Files], later: Sequence[Files] = ()) -> Examined:
+        """Read the delivery. Contradiction if a key has two outcomes in it, or another one than before.
+
+        `later` came after it and are in use already: where they say another outcome, it is a contradiction, too, even
+        of a correction, because theirs would be taken.
+        """
         self._corrects, self._name = delivery.corrects, delivery.name
         stored = self._load(delivery, "o")
         counted = _examined(self._bench, stored, self._named, delivery.name)
@@ -95,6 +99,9 @@ class Matcher:
         self._bench.run("CREATE TEMP TABLE unseen AS SELECT h, g FROM late", about=delivery.name)
         self._gathered("before", earlier)
         self._require_agreement()
+        if later:
+            self._gathered("after", later)
+            self._require_agreement_with_later()
         return counted
 
     def news(self, table: Files, earlier: Sequence[Files], path: Path) -> tuple[Examined, News]:
@@ -176,6 +183,16 @@ class Matcher:
             raise Contradiction(
                 f"“{self._name}” says another outcome than was delivered before for {contradicted:,} keys, so nothing "
                 "of it is used; deliver it as a correction if it is right, or correct it."
+            )
+
+    def _require_agreement_with_later(self) -> None:
+        joined = "late JOIN after USING (h, g) WHERE late.said <> after.said"
+        contradicted = int(self._bench.run(f"SELECT COUNT(*) FROM {joined}", about=self._name)[0][0])
+        if contradicted:
+            raise Contradiction(
+                f"“{self._name}” says another outcome for {contradicted:,} keys than deliveries that came after it and "
+                "are in use, so nothing of it is used; deliver the outcomes that are right as a correction, in a file "
+                "of their own."
             )
 
     def match(self, batch: Files, relation: str) -> BatchMatch:

@@ -124,6 +124,10 @@ class PostgreSQLEngine(Engine):
         except psycopg.Error as error:
             raise TableError(f"PostgreSQL does not answer about “{self._name}”: {said(error)}") from error
 
+    @property
+    def is_lost(self) -> bool:
+        return self._connection.broken
+
     def close(self) -> None:
         self._connection.close()
 
@@ -172,6 +176,8 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
             raw = _Raw(_within(quoted, window).as_string(connection), _columns(cursor))
         of_system = _is_of_system(connection, quoted.as_string(connection))
     except psycopg.Error as error:
+        if connection.broken:
+            raise UnreachableError(f"The database of “{relation}” is gone: {said(error)}") from error
         connection.close()
         raise TableError(f"PostgreSQL has no table “{relation}” to read here: {said(error)}") from error
     if window is not None and dict(described).get(window.column) not in _DATES:

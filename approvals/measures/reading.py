@@ -52,7 +52,7 @@ class TableError(Exception):
 
 
 class UnreachableError(TableError):
-    """The database does not answer at all; what it said may name machines and accounts."""
+    """The database does not answer at all, or not any more; what it said may name machines and accounts."""
 
 
 @dataclass(frozen=True)

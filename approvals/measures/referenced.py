@@ -140,7 +140,8 @@ def open_referenced(
 ) -> Iterator[Table]:
     """The table that is referred to. Files must have been verified; a relation is compared with its fingerprint here.
 
-    TableError as `open_table`; none of its sentences, nor their causes, tells where a connection leads.
+    TableError as `open_table`, UnreachableError where a connection does not answer or is lost; none of its
+    sentences, nor their causes, tells where a connection leads.
     """
     reference = referenced.reference
     if isinstance(reference, FileReference):
@@ -158,17 +159,35 @@ def open_referenced(
 
 @contextmanager
 def _open_relation(referenced: Referenced, reference: RelationReference) -> Iterator[Table]:
-    sentence = ""
+    problem: TableError | None = None
     try:
-        with open_relation(referenced.target, reference.relation, reference.window) as table:
+        with (
+            open_relation(referenced.target, reference.relation, reference.window) as table,
+            _connected_to_the_end(table),
+        ):
             _require_allowed(referenced, reference, table)
             yield table
     except UnreachableError:
         sentence = f"The connection “{reference.connection}” does not answer; tell an administrator."
+        problem = UnreachableError(sentence)
     except TableError as error:
-        sentence = error.sentence
-    if sentence:  # raised here, where no cause hangs on it that would name machines or accounts
-        raise TableError(sentence)
+        problem = TableError(error.sentence)
+    if problem is not None:  # raised here, where no cause hangs on it that would name machines or accounts
+        raise problem
+
+
+@contextmanager
+def _connected_to_the_end(table: Table) -> Iterator[None]:
+    """UnreachableError if the connection was lost meanwhile: whatever came of that says nothing about the table."""
+    engine = table.engine
+    try:
+        yield
+    except Exception as error:
+        if engine.is_lost:
+            raise UnreachableError("The connection was lost.") from error
+        raise
+    if engine.is_lost:
+        raise UnreachableError("The connection was lost.")
 
 
 def require_present(referenced: Referenced, reference: FileReference) -> None:

@@ -40,6 +40,7 @@ def record(row: Evidence | None) -> c.MonitoringRecord | None:
             *map(_note, found["notes"]),
             *map(_correction, found.get("corrections", ())),
             *map(_reference, found.get("references", ())),
+            *map(_source, found.get("outcome_sources", ())),
         ),
     )
 
@@ -78,3 +79,12 @@ def _correction(found: Mapping[str, Any]) -> str:
 def _reference(found: Mapping[str, Any]) -> str:
     name, digest = found["name"], found["sha256"]
     return f"{found['since'][:10]}: compared with the evaluation table “{name}” from then on, SHA-256 {digest}."
+
+
+def _source(found: Mapping[str, Any]) -> str:
+    """A relation that outcomes were taken from, how that went last, and why it did not go on."""
+    ended = f", ended on {found['ended_at'][:10]}" if found["ended_at"] else ""
+    whence = f"outcomes are taken {found['schedule']} from {found['relation']} of the connection {found['connection']}"
+    taken = f"Last on {found['taken_on']}: {found['said']}" if found["taken_on"] else "None were taken so far."
+    not_taken = f" Nothing is taken now: {found['not_taken']}" if found["not_taken"] else ""
+    return f"{found['declared_at'][:10]}, {found['by']}: {whence}{ended}. {taken}{not_taken}"

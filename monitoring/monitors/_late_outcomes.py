@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from approvals.checks._evaluation import Declaration, declaration_of
+from approvals.checks._evaluation import Declaration, declaration_of, input_error
 from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement, Reading, Report
 from approvals.measures.late_outcomes import BatchMatch, Contradiction, Examined, Files, Named, joined, matcher
 from approvals.measures.reading import TableError
@@ -18,7 +18,7 @@ from approvals.measures.referenced import confirm_unchanged, unsaid, verify
 from approvals.measures.relation_copies import copied
 from monitoring.monitors.base import BATCH, OUTCOMES
 
-EARLIER = "earlier"
+EARLIER, LATER = "earlier", "later"
 SECONDS_FACT = "seconds"
 """How long relations may be looked at, one after the other; the outcomes of the rest are joined when they are read."""
 WHEN_READ = "its outcomes are joined when it is read."
@@ -55,7 +55,7 @@ def with_outcomes(batch: Input, deliveries: Sequence[Input], declared: Declarati
         ):
             yield replace(batch, path=path, table=None, sha256=digest)
     except TableError as error:
-        raise CheckInputError(error.sentence) from error
+        raise input_error(error, error.sentence) from error
 
 
 def _columns(declared: Declaration) -> list[str]:
@@ -108,16 +108,17 @@ class OutcomeMatching(Check):
     """Which rows of which batches a delivery has outcomes for, in `details`. No check of a policy."""
 
     title = "Matching of outcomes"
-    version = "2"
+    version = "3"
     inputs = (OUTCOMES,)
     hashes_inputs_itself = True
     Parameters = Nothing
     Thresholds = Nothing
 
     def measure(self, job: Job, report: Report) -> Reading:
-        delivery, earlier, batches = job.input(OUTCOMES), several(job, EARLIER), several(job, BATCH)
+        delivery, batches = job.input(OUTCOMES), several(job, BATCH)
+        earlier, later = several(job, EARLIER), several(job, LATER)
         declared = declaration_of(delivery, kinds=("binary", "multiclass", "regression"))
-        pieces = [delivery, *(piece for _, piece in earlier)]
+        pieces = [delivery, *(piece for _, piece in earlier), *(piece for _, piece in later)]
         until = time.monotonic() + float(job.facts.get(SECONDS_FACT, 0))
         try:
             for piece in pieces:
@@ -125,7 +126,7 @@ class OutcomeMatching(Check):
             named, said = Named(declared.key, declared.label), [files_of(piece) for piece in pieces]
             readable = [*said, *(files_of(piece) for _, piece in batches if not _is_relation(piece))]
             with matcher(readable, named, scratch=job.work) as prepared:
-                found = prepared.examine(said[0], said[1:])
+                found = prepared.examine(said[0], said[1 : 1 + len(earlier)], said[1 + len(earlier) :])
                 troubles = {}
                 for place, (number, piece) in enumerate(_in_turn(batches)):
                     report(place / len(batches), f"Looking at batch {place + 1:,} of {len(batches):,}")
@@ -142,7 +143,7 @@ class OutcomeMatching(Check):
                         troubles[number] = f"“{piece.name}” was not looked at: {error.sentence}"
                 found.unmatched = prepared.unmatched()
         except TableError as error:
-            raise CheckInputError(error.sentence) from error
+            raise input_error(error, error.sentence) from error
         return Reading(measures=(), looked_at=(), details=_as_json(found, troubles))
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:

@@ -1,10 +1,16 @@
 """Outcomes from a relation of a connection: who declares it, what is refused, what is told when none can be taken."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from approvals import evidence, revalidating
+from approvals.models import EvidenceKind
+from approvals.stages import Role
+from modelcards.content import monitored
 from monitoring import outcome_sources
 from monitoring.models import OutcomeDelivery, OutcomeSource
 from portal.errors import BadInput, NotPermitted, Refused
@@ -95,6 +101,26 @@ def test_a_relation_that_does_not_answer_is_told_once_tried_again_and_gives_noth
     page = client.get(reverse("admin:monitoring_outcomedelivery_version", args=[version.pk])).content.decode()
     assert "Taken from public.defaults of warehouse" in page
     assert source.sentence in page
+
+
+def test_the_record_and_the_card_name_the_sources_of_outcomes_and_how_it_went(cast, version):
+    began = timezone.now() - timedelta(hours=2)
+    early = declare(cast, version, relation="public.early", now=began)
+    outcome_sources.end(source_id=early.pk, actor=cast.submitter)
+    source = declare(cast, version, now=began)
+    outcome_sources.take(now=began + timedelta(hours=1))
+    source.refresh_from_db()
+    officer = cast.signers[Role.RISK_OFFICER]
+    revalidating.ask(version_id=version.pk, actor=officer, reason="Looked at before the season.")
+    made = evidence.current(version, EvidenceKind.MONITORING_RECORD)
+    ended, told = json.loads(made.file.path.read_text())["outcome_sources"]
+    assert (ended["relation"], ended["ended_at"][:10]) == ("public.early", f"{timezone.now():%Y-%m-%d}")
+    names = ("relation", "connection", "schedule", "taken_on", "not_taken", "ended_at")
+    why = "The connection “warehouse” does not answer; tell an administrator."
+    assert [told[name] for name in names] == ["public.defaults", "warehouse", "daily", None, why, None]
+    first, second = monitored.record(made).notes[-2:]
+    assert "taken daily from public.early of the connection warehouse, ended on" in first
+    assert second.endswith(f"of the connection warehouse. None were taken so far. Nothing is taken now: {why}")
 
 
 def test_the_forms_declare_correct_and_end(client, cast, version):

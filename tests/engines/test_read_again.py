@@ -1,0 +1,150 @@
+"""Readings of a relation whose connection did not answer: what is not read again first, then what is, until when."""
+
+import os
+from contextlib import suppress
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from approvals.measures.reading import TableError, UnreachableError
+from approvals.measures.referenced import listed_relation, open_referenced
+from approvals.measures.references import Referenced, RelationReference
+from monitoring import rereading, running, standing, tasks
+from monitoring.models import Monitor, Reading
+from portal.errors import NotPermitted, Refused
+from portal.models import LedgerEntry, Notification
+from portal.table_places import TablePlace
+from tests.engines.test_outcomes_of_relations import referring, warehouse
+from tests.monitoring.conftest import deploy
+
+__all__ = ["deploy", "warehouse"]
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+DRIFT = [{"monitor": "score_drift", "thresholds": {"max_psi": 5}, "severity": "high"}]
+HOUR = timedelta(hours=1, minutes=1)
+
+
+@pytest.fixture
+def down(settings):
+    """Turns the connection off and on: nobody listens at that port."""
+
+    def turn(*, off):
+        url = "postgresql://reader:topsecret@127.0.0.1:1/db" if off else os.environ["DATABASE_URL"]
+        settings.TABLE_CONNECTIONS = {"warehouse": TablePlace(url)}
+
+    return turn
+
+
+def read():
+    row = Reading.objects.latest("pk")
+    assert running.execute(row.pk)
+    row.refresh_from_db()
+    return row
+
+
+def test_what_changed_is_not_read_again(cast, deploy, warehouse):
+    referring(cast, deploy(DRIFT))
+    warehouse.execute("UPDATE public.met SET y_score = 0.5 WHERE id = 'a7'")
+    row = read()
+    assert (row.verdict, row.unreachable, len(row.sentences)) == ("not_computable", False, 1)
+    assert "has changed since it was attached" in row.sentences[0]
+    assert rereading.order_due(now=timezone.now() + timedelta(days=2)) == 0
+
+
+def test_a_connection_that_does_not_answer_is_not_computable_until_it_does(cast, deploy, warehouse, down):
+    referring(cast, deploy(DRIFT))
+    down(off=True)
+    now = timezone.now()
+    first = read()
+    assert (first.verdict, first.level, first.unreachable) == ("not_computable", None, True)
+    assert first.sentences == [
+        "The connection “warehouse” does not answer; tell an administrator.",
+        "Nothing is known of the batch until then: it is read again in an hour, by itself.",
+    ]
+    told = Notification.objects.filter(text__contains="gave no answer").count()
+    assert told > 0
+    assert tasks.try_again() == 0, "an hour has not passed"
+    assert [rereading.order_due(now=now + HOUR), rereading.order_due(now=now + HOUR)] == [1, 0]
+    second = read()
+    assert (second.retry, second.verdict, second.outcomes_digest) == (1, "not_computable", first.outcomes_digest)
+    assert Notification.objects.filter(text__contains="gave no answer").count() == told, "told once"
+    alarm = standing.alarm_of(Monitor.objects.get(), now=now)
+    assert (alarm.in_words, alarm.unanswered) == (None, True)
+
+    down(off=False)
+    assert rereading.order_due(now=now + 2 * HOUR) == 1
+    third = read()
+    assert (third.retry, third.verdict, third.unreachable) == (2, "ok", False), third.sentences
+    assert third.batch == first.batch
+    assert not standing.alarm_of(Monitor.objects.get(), now=now).unanswered
+    assert rereading.order_due(now=now + timedelta(days=2)) == 0
+    first.refresh_from_db()
+    assert first.verdict == "not_computable", "a reading is never changed"
+
+
+def test_after_a_day_it_stays_until_somebody_asks_and_of_a_version_that_nobody_watches_none_is_read(
+    client, cast, deploy, warehouse, down
+):
+    version = deploy(DRIFT)
+    referring(cast, version)
+    down(off=True)
+    Reading.objects.update(retry=rereading.MOST - 1)
+    read()
+    later = timezone.now() + HOUR
+    assert rereading.order_due(now=later) == 1
+    last = read()
+    assert (last.retry, last.unreachable) == (rereading.MOST, True)
+    assert "It was read again 24 times and is not any more" in last.sentences[1]
+    assert rereading.order_due(now=later + timedelta(days=2)) == 0
+    for user in (cast.outsider, cast.auditor, cast.superuser):
+        with pytest.raises(NotPermitted):
+            rereading.read_again(batch_id=last.batch_id, actor=user)
+    client.force_login(cast.submitter, backend="django.contrib.auth.backends.ModelBackend")
+    page, again = (reverse(f"admin:monitoring_batch_{name}", args=[last.batch_id]) for name in ("change", "again"))
+    assert "Read again" in client.get(page).content.decode()
+    down(off=False)
+    client.post(again)
+    asked = read()
+    assert (asked.retry, asked.verdict) == (rereading.MOST + 1, "ok")
+    assert "Read again" not in client.get(page).content.decode()
+    with pytest.raises(Refused, match="No reading of this batch waits"):
+        rereading.read_again(batch_id=last.batch_id, actor=cast.submitter)
+    assert LedgerEntry.objects.get(event="monitoring.batch.read_again").actor_id == cast.submitter.pk
+    Reading.objects.filter(pk=asked.pk).update(unreachable=True)
+    last = asked
+    Reading.objects.filter(pk=last.pk).update(retry=1)
+    type(version).objects.filter(pk=version.pk).update(stage="retired")
+    assert rereading.order_due(now=later + timedelta(days=2)) == 0
+
+
+def ask_while_it_is_lost(listed, url):
+    ending = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_xmin IS NOT "
+        "NULL AND state = 'idle in transaction'"
+    )
+    with open_referenced(listed) as table:
+        with psycopg.connect(url, autocommit=True) as other:
+            assert other.execute(ending).fetchall()
+        with suppress(TableError):
+            table.engine.fetch("SELECT COUNT(*) FROM t", ())
+
+
+def find_it_odd(listed):
+    with open_referenced(listed):
+        raise TableError("A column is odd.")
+
+
+def test_a_connection_that_is_lost_in_the_middle_is_no_answer_whatever_was_made_of_it(warehouse):
+    url = os.environ["DATABASE_URL"]
+    reference = RelationReference("warehouse", "public.met", 0, f"none-0:{'0' * 64}")
+    listed = Referenced(listed_relation(Referenced(reference, url), reference), url)
+    with pytest.raises(UnreachableError, match="The connection “warehouse” does not answer"):
+        ask_while_it_is_lost(listed, url)
+    with pytest.raises(TableError) as found:
+        find_it_odd(listed)
+    assert type(found.value) is TableError
