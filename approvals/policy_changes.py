@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from approvals.checks._verdicts import written_out
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Requirement
 from approvals.stages import REVIEW_STAGES, Stage
@@ -35,7 +36,7 @@ def in_words(settings: Any) -> str:
         return ", ".join(_listed(item) for item in settings) or "none"
     if isinstance(settings, bool):
         return "yes" if settings else "no"
-    return str(settings).replace("_", " ")
+    return written_out(repr(settings)) if isinstance(settings, float) else str(settings).replace("_", " ")
 
 
 def _listed(item: Any) -> str:

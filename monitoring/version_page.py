@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 
-from approvals.checks._verdicts import limit_text, number
+from approvals.checks._verdicts import limit_text, number, signed
 from approvals.models import ModelVersion
 from monitoring import drawing
 from monitoring.alarms import Level
@@ -253,7 +253,7 @@ def _shares(version: ModelVersion, row: Reading, feature: str, bins: tuple[tuple
         svg=_svg(picture),
         problem=picture.problem if picture else "",
         columns=SHARES,
-        rows=tuple((name, number(then), number(now), f"{now - then:+.3f}") for name, then, now in bins),
+        rows=tuple((name, number(then), number(now), signed(now - then)) for name, then, now in bins),
     )
 
 

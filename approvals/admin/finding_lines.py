@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from approvals import findings, judging, permissions
 from approvals.admin.version_lines import BAD, OK, ORDER, WAIT, requirements_of
+from approvals.checks._verdicts import number
 from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
 from approvals.models.checks import Verdict
 from approvals.models.findings import FindingStatus
@@ -137,5 +138,4 @@ def _planned(plan: MitigationPlan, check: str) -> MitigationLine:
 
 def value_of(measure: Mapping[str, Any]) -> str:
     """A measured number as pages write it."""
-    value = measure.get("value")
-    return "not computable" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+    return number(measure.get("value"))

@@ -22,6 +22,7 @@ from approvals.admin.acting import person
 from approvals.admin.finding_lines import source_page
 from approvals.admin.run_comparison import compared
 from approvals.admin.version_lines import OK, UNKNOWN, VERDICTS, WAIT
+from approvals.checks._verdicts import number
 from approvals.measures.references import MEDIA_TYPE
 from approvals.measures.values import between
 from approvals.models import CheckRun, Evidence, EvidenceKind, Finding, MitigationPlan, SignOff
@@ -216,13 +217,13 @@ def _fixed(by_whom: dict[str, Any]) -> str:
 
 
 def _measure(item: dict[str, Any], reading: dict[str, Any]) -> dict[str, Any]:
-    """One measure in words: three decimals, its interval, or why there is no number."""
+    """One measure in words: its value, its interval, or why there is no number."""
     low, high = item.get("low"), item.get("high")
     failed = {measure["name"] for measure in reading.get("failed_measures", ())}
     return {
         "name": item["name"],
         "value": _value(item),
-        "interval": f"{low:.3f} to {high:.3f}" if low is not None and high is not None else "",
+        "interval": f"{number(low)} to {number(high)}" if low is not None and high is not None else "",
         "n": item.get("n"),
         "method": item.get("method", ""),
         "reason": item.get("reason", ""),
@@ -234,7 +235,7 @@ def _value(item: dict[str, Any]) -> str:
     value, bounds = item.get("value"), item.get("bounds")
     if bounds:
         return between((bounds[0], bounds[1]))
-    return f"{value:.3f}" if isinstance(value, float) else ("" if value is None else str(value))
+    return "" if value is None else number(value)
 
 
 @admin.register(SignOff)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from approvals.checks._verdicts import number, signed
+
 MOST_ROWS = 60
 RATES = ("Selection rate", "True favourable rate", "Mean absolute error", "Mean prediction")
 """Columns of groups that are set beside each other, where both runs have them."""
@@ -50,7 +52,7 @@ def _row(name: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] |
         "name": name,
         "before": _text(before),
         "after": _text(after),
-        "change": "" if change is None else f"{change:+,}" if isinstance(change, int) else f"{change:+.3f}",
+        "change": "" if change is None else signed(change),
     }
 
 
@@ -61,9 +63,8 @@ def _text(measure: Mapping[str, Any] | None) -> str:
     value, low, high = (measure.get(key) for key in ("value", "low", "high"))
     if value is None:
         return "not computable"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3f}" + (f" ({low:.3f} to {high:.3f})" if low is not None and high is not None else "")
+    between = f" ({number(low)} to {number(high)})" if low is not None and high is not None else ""
+    return number(value) + ("" if isinstance(value, int) else between)
 
 
 def _groups(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -106,7 +106,7 @@ def number(value: float | None, *, beside: float | None = None) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if 0 < abs(value) < TINY:
-        return _written_out(f"{value:.2g}")
+        return written_out(f"{value:.2g}")
     for digits in range(3, 16):
         if beside is None or (round(value, digits) > beside, round(value, digits) < beside) == (
             value > beside,
@@ -130,10 +130,15 @@ def limit_text(limit: float) -> str:
     """A threshold as the policy says it, floats with at least two decimals."""
     if isinstance(limit, int):
         return f"{limit:,}"
-    return f"{limit:,.2f}" if round(limit, 2) == limit else _written_out(repr(limit))
+    return f"{limit:,.2f}" if round(limit, 2) == limit else written_out(repr(limit))
 
 
-def _written_out(digits: str) -> str:
+def signed(change: float) -> str:
+    """A difference of two numbers with its sign: +0.012, -3."""
+    return f"{'-' if change < 0 else '+'}{number(abs(change))}"
+
+
+def written_out(digits: str) -> str:
     """A number in words of people: 1e-05 is 0.00001; what is smaller still has a power of ten."""
     mantissa, _, exponent = digits.partition("e")
     if not exponent:

@@ -23,7 +23,9 @@ from approvals.checks._rules import (
     number,
     percent,
     reason_of,
+    signed,
     value_text,
+    written_out,
 )
 from approvals.checks._turning import turned_by
 from approvals.checks.base import Judgement, Reading
@@ -46,8 +48,10 @@ __all__ = [
     "number",
     "percent",
     "reason_of",
+    "signed",
     "value_text",
     "worst",
+    "written_out",
 ]
 NO_THRESHOLD = "The policy fixes no threshold for this check."
 UNMEASURED = ": the table has to declare what it needs, or the policy has to ask for something else."
