@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max, Min, Q
 from django.utils import timezone
 
+from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.stages import Stage
 from monitoring import monitors
@@ -56,7 +57,7 @@ def check(*, now: datetime | None = None) -> tuple[int, ...]:
     """Order a reading for every deployed version without data; gives their ids. One reading per missed window."""
     now = now or timezone.now()
     ordered = []
-    watched = Monitor.in_force.filter(version__stage=Stage.MONITORING).select_related("version__policy")
+    watched = Monitor.in_force.filter(version__stage=Stage.MONITORING)
     for monitor in watched.order_by("pk"):
         kind = monitors.find(monitor.key)
         since = overdue_since(monitor)
@@ -66,10 +67,13 @@ def check(*, now: datetime | None = None) -> tuple[int, ...]:
             continue
         try:
             with transaction.atomic():
+                version = ModelVersion.objects.locked().get(pk=monitor.version_id)
+                if not monitor.watches(version):
+                    continue  # a renewal ended it, or the version was suspended, a moment ago
                 row = Reading.objects.create(
                     monitor=monitor,
                     overdue_since=since,
-                    policy=monitor.version.policy,
+                    policy=version.policy,
                     requested_at=now,
                     hinted_at=now,
                 )

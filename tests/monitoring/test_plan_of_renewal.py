@@ -235,3 +235,21 @@ def test_pages_and_record_tell_the_two_plans_apart(client, cast, version, newer)
     assert "policy-high no. 1</a>" in reading
     rows = client.get(reverse("admin:monitoring_monitor_version_csv", args=[version.pk])).content.decode()
     assert rows.startswith("monitor,")
+
+
+def test_a_clock_that_looked_before_the_renewal_orders_and_does_nothing_of_a_monitor_that_ended(
+    cast, version, newer, monkeypatch
+):
+    begin(cast, version, newer)
+    looked, later = staleness.overdue_since, timezone.now() + timedelta(days=40)
+
+    def renewed_meanwhile(monitor):
+        if not MonitorEnd.objects.exists():
+            renew(cast, version)
+        return looked(monitor)
+
+    monkeypatch.setattr(staleness, "overdue_since", renewed_meanwhile)
+    assert staleness.check(now=later) == ()
+    assert not Reading.objects.exists()
+    (row,) = staleness.check(now=later)
+    assert Reading.objects.get(pk=row).policy == newer
