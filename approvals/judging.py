@@ -112,7 +112,11 @@ def asks_otherwise(before: PolicyDocument, after: PolicyDocument) -> bool:
 
 
 def _exceptions(document: PolicyDocument) -> tuple[Any, ...]:
-    return document.rules.waivers, document.rules.emergency_override
+    """Who signs exceptions, for how long they hold, and which of these signatures need a code."""
+    rules = document.rules
+    found = [rule for rule in (rules.waivers, rules.emergency_override) if rule is not None]
+    codes = {role for rule in found for role in rule.roles} & set(rules.one_time_codes)
+    return rules.waivers, rules.emergency_override, codes
 
 
 def _excepted(version: ModelVersion) -> frozenset[str]:

@@ -35,10 +35,14 @@ def overdue_of(rows: Iterable[Monitor]) -> dict[int, datetime]:
     says_something = Q(readings__verdict__in=SAYS_SOMETHING) | Q(readings__status__in=STILL_READ)
     batches = Batch.objects.filter(says_something, version_id__in={row.version_id for row in chosen}).order_by()
     newest = dict(batches.values_list("version_id").annotate(newest=Max("window_end")))
-    begun = _begun(chosen)
-    return {
-        row.pk: _start(begun[row.pk], newest.get(row.version_id)) + timedelta(days=row.every_days) for row in chosen
-    }
+    begun, found = _begun(chosen), {}
+    for row in chosen:
+        last = newest.get(row.version_id)
+        if (end := getattr(row, "end", None)) is not None:  # what came since says nothing of how it stood at its end
+            then = batches.filter(version=row.version_id, received_at__lte=end.at)
+            last = then.aggregate(newest=Max("window_end"))["newest"]
+        found[row.pk] = _start(begun[row.pk], last) + timedelta(days=row.every_days)
+    return found
 
 
 def _begun(rows: list[Monitor]) -> dict[int, datetime]:
