@@ -300,6 +300,7 @@ def _waivers(version: ModelVersion) -> tuple[WaiverFact, ...]:
             reason=row.reason,
             meanwhile=row.meanwhile,
             expires_on=row.expires_on,
+            asked_on=row.asked_on,
             asked_by=row.asked_by_id,
             signatures=tuple((one.signer_id, one.role, one.printed_name) for one in row.signatures.all()),
         )

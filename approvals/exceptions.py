@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from approvals.canonical import digest
@@ -29,6 +29,12 @@ class Asked(Protocol):
 
     @property
     def basis(self) -> str: ...
+
+    @property
+    def asked_on(self) -> date: ...
+
+    @property
+    def expires_on(self) -> date: ...
 
 
 def waiver_basis(case: Case, asked: Requirement) -> str:
@@ -55,10 +61,20 @@ def rule_for(kind: str, document: PolicyDocument) -> ExceptionRule | None:
     return document.rules.emergency_override if kind == WaiverKind.EMERGENCY else document.rules.waivers
 
 
+def why_not_allowed(waiver: Asked, document: PolicyDocument) -> str:
+    """Why this policy allows no such exception, whoever signed it under which other one; empty if it does."""
+    rule = rule_for(waiver.kind, document)
+    if rule is None:
+        return "The policy that is pinned now allows no such exception."
+    if (waiver.expires_on - waiver.asked_on).days > rule.longest_days:
+        return f"The policy that is pinned now allows such an exception for at most {rule.longest_days} days."
+    return ""
+
+
 def granted(waiver: WaiverFact, case: Case, document: PolicyDocument) -> bool:
     """Whether enough independent people signed it and it is still about what is there, whatever day it is."""
     rule = rule_for(waiver.kind, document)
-    if rule is None:
+    if rule is None or why_not_allowed(waiver, document):
         return False
     barred = {case.submitted_by, case.developer, waiver.asked_by}
     people = {signer for signer, role, _ in waiver.signatures if role in rule.roles and signer not in barred}

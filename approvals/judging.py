@@ -18,6 +18,7 @@ from approvals.requirements.answers import AnswersRequirement
 from approvals.requirements.base import Requirement
 from approvals.requirements.checks import ChecksRequirement
 from approvals.requirements.mitigations import MitigationsRequirement
+from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Stage
 
 TOLD_OF_QUESTIONS = frozenset({"questions", "answers"})
@@ -111,7 +112,11 @@ def asks_otherwise(before: PolicyDocument, after: PolicyDocument) -> bool:
 
 
 def _exceptions(document: PolicyDocument) -> tuple[Any, ...]:
-    return document.rules.waivers, document.rules.emergency_override
+    """Who signs exceptions, for how long they hold, and which of these signatures need a code."""
+    rules = document.rules
+    found = [rule for rule in (rules.waivers, rules.emergency_override) if rule is not None]
+    codes = {role for rule in found for role in rule.roles} & set(rules.one_time_codes)
+    return rules.waivers, rules.emergency_override, codes
 
 
 def _excepted(version: ModelVersion) -> frozenset[str]:
@@ -133,6 +138,8 @@ def _looked_up(document: PolicyDocument, asked: Requirement) -> Any:
     if isinstance(asked, ChecksRequirement):
         kind = checks.find(asked.check)
         return document.questionnaires if kind is not None and TOLD_OF_QUESTIONS & set(kind.facts) else None
+    if isinstance(asked, SignOffsRequirement):  # how a signature is given is part of what is asked
+        return set(asked.roles) & set(document.rules.one_time_codes)
     return None
 
 

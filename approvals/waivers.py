@@ -174,8 +174,9 @@ def _role_for(waiver: Waiver, actor: User) -> Role | None:
 
 def _refusal(waiver: Waiver, actor: User, role: Role | None, now: datetime) -> str:  # noqa: PLR0911  (one sentence each)
     version, rule = waiver.version, rule_of(waiver)
-    if rule is None:
-        return "The policy that is pinned now allows no such exception."
+    barred = exceptions.why_not_allowed(waiver, judging.pinned_document_of(version))
+    if rule is None or barred:
+        return barred
     if role is None:
         names = ", ".join(one.in_words for one in rule.roles)
         return f"Such an exception is signed as {names}; you hold none of these roles on this model."

@@ -40,7 +40,7 @@ def _silences(now: datetime) -> list[bool]:
 def _silence(row: Monitor, now: datetime) -> bool:
     with transaction.atomic():
         version = ModelVersion.objects.locked().get(pk=row.version_id)
-        return version.stage == Stage.MONITORING and follow_silence(row, version, now=now)
+        return row.watches(version) and follow_silence(row, version, now=now)
 
 
 def _missing_data(now: datetime) -> list[bool]:
@@ -50,7 +50,8 @@ def _missing_data(now: datetime) -> list[bool]:
 
 def _missing(row: Monitor, now: datetime) -> bool:
     with transaction.atomic():
-        return follow_missing_data(row, ModelVersion.objects.locked().get(pk=row.version_id), now=now)
+        version = ModelVersion.objects.locked().get(pk=row.version_id)
+        return row.watches(version) and follow_missing_data(row, version, now=now)
 
 
 def _mutes(now: datetime) -> list[bool]:

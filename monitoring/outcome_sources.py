@@ -27,7 +27,7 @@ from approvals.referring import CONNECTION
 from approvals.sandbox import Limits, SandboxError, measure_in_child
 from monitoring import batches, inputs, outcomes
 from monitoring.events import Event
-from monitoring.models import Matching, OutcomeSource, Schedule
+from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource, Schedule
 from monitoring.monitors._outcome_taking import FILE, OutcomeTaking
 from monitoring.source_windows import window_of
 from portal import hints, ledger, notify
@@ -36,6 +36,7 @@ from portal.texts import require_reason, require_storable
 
 TAKE_TASK = "monitoring.tasks.take_outcomes"
 AGAIN = timedelta(hours=1)
+UNDER_WAY = (RunStatus.QUEUED, RunStatus.RUNNING)
 LARGEST_FILE = 2_000_000_000
 """Bytes of the file of new outcomes; they are two columns."""
 
@@ -116,8 +117,7 @@ def take(*, now: datetime | None = None) -> int:
 
 def _is_due(row: OutcomeSource, now: datetime) -> bool:
     """Once in each window of the schedule; at once for a correction. Never while what was taken is not matched yet."""
-    under_way = (RunStatus.QUEUED, RunStatus.RUNNING)
-    if Matching.objects.filter(delivery__version=row.version_id, status__in=under_way).exists():
+    if Matching.objects.filter(delivery__version=row.version_id, status__in=UNDER_WAY).exists():
         return False
     if row.correction or row.taken_on is None:
         return True
@@ -141,6 +141,7 @@ def _taken(row: OutcomeSource, now: datetime) -> bool:
 def _delivered(row: OutcomeSource) -> tuple[str, bool]:
     """What was found, and whether it is a delivery now. Acts as whoever declared the source, or corrects."""
     actor = row.corrected_by if row.correction and row.corrected_by else row.declared_by
+    batches.require_may_deliver(row.version, actor)
     outcomes.joining_columns(row.version)
     place = referring.require_place(actor, row.version.model, CONNECTION, row.connection)
     with tempfile.TemporaryDirectory(prefix="outcomes-") as folder:
@@ -164,6 +165,8 @@ def _kept(row: OutcomeSource, actor: User, found: Any, file: Path) -> tuple[str,
             "taken. Take it as a correction if it is right, and say why; or correct it."
         )
     said = f"{said}, {changed:,} of them another one than before." if changed else f"{said}."
+    if not OutcomeSource.objects.filter(pk=row.pk, ended_at=None).exists():
+        return f"{said} The source ended meanwhile, so nothing of it is taken.", False
     try:
         with file.open("rb") as stream:
             outcomes.receive(
@@ -176,8 +179,20 @@ def _kept(row: OutcomeSource, actor: User, found: Any, file: Path) -> tuple[str,
                 limit=LARGEST_FILE,
             )
     except outcomes.KnownDelivery as known:
-        return f"{said} They are the delivery “{known.delivery.name}” already.", False
+        return f"{said} They are the delivery “{known.delivery.name}” already, {_use_of(known.delivery)}.", False
     return said, True
+
+
+def _use_of(delivery: OutcomeDelivery) -> str:
+    """In words. Raises Refused for one that is not used: the same bytes will not be, however often they are taken."""
+    row = delivery.matching
+    if row.verdict == MatchVerdict.IN_USE:
+        return "which is in use"
+    if row.status in UNDER_WAY:
+        return "which is being matched"
+    raise Refused(
+        f"What is new in the relation is the delivery “{delivery.name}” already, which is not used. {row.sentences[0]}"
+    )
 
 
 def _refuse(row: OutcomeSource, sentence: str) -> None:

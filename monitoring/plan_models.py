@@ -8,6 +8,7 @@ from django.db import models
 
 from approvals.models import Evidence, ModelVersion, Policy, Revalidation
 from approvals.models.findings import Severity
+from approvals.stages import Stage
 from monitoring.alarms import Level
 
 
@@ -86,6 +87,10 @@ class Monitor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key.replace('_', ' ').capitalize()} of {self.version}"
+
+    def watches(self, version: ModelVersion) -> bool:
+        """Whether it is in force and its version, which is locked, is monitored now."""
+        return version.stage == Stage.MONITORING and Monitor.in_force.filter(pk=self.pk).exists()
 
     @property
     def finding_reference(self) -> str:

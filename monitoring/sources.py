@@ -175,6 +175,7 @@ def _taken(row: SourceWindow, now: datetime) -> bool:
 def _batch(row: SourceWindow) -> Batch:
     """The batch of a window: a reference that is made now, as whoever declared the source."""
     source, actor = row.source, row.source.declared_by
+    batches.require_may_deliver(source.version, actor)
     place = referring.require_place(actor, source.version.model, CONNECTION, source.connection)
     window = Window(source.time_column, row.first_day, row.last_day)
     asked = listing.Asked(CONNECTION, source.connection, source.relation, window)

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max, Min, Q
 from django.utils import timezone
 
+from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.stages import Stage
 from monitoring import monitors
@@ -34,10 +35,14 @@ def overdue_of(rows: Iterable[Monitor]) -> dict[int, datetime]:
     says_something = Q(readings__verdict__in=SAYS_SOMETHING) | Q(readings__status__in=STILL_READ)
     batches = Batch.objects.filter(says_something, version_id__in={row.version_id for row in chosen}).order_by()
     newest = dict(batches.values_list("version_id").annotate(newest=Max("window_end")))
-    begun = _begun(chosen)
-    return {
-        row.pk: _start(begun[row.pk], newest.get(row.version_id)) + timedelta(days=row.every_days) for row in chosen
-    }
+    begun, found = _begun(chosen), {}
+    for row in chosen:
+        last = newest.get(row.version_id)
+        if (end := getattr(row, "end", None)) is not None:  # what came since says nothing of how it stood at its end
+            then = batches.filter(version=row.version_id, received_at__lte=end.at)
+            last = then.aggregate(newest=Max("window_end"))["newest"]
+        found[row.pk] = _start(begun[row.pk], last) + timedelta(days=row.every_days)
+    return found
 
 
 def _begun(rows: list[Monitor]) -> dict[int, datetime]:
@@ -56,7 +61,7 @@ def check(*, now: datetime | None = None) -> tuple[int, ...]:
     """Order a reading for every deployed version without data; gives their ids. One reading per missed window."""
     now = now or timezone.now()
     ordered = []
-    watched = Monitor.in_force.filter(version__stage=Stage.MONITORING).select_related("version__policy")
+    watched = Monitor.in_force.filter(version__stage=Stage.MONITORING)
     for monitor in watched.order_by("pk"):
         kind = monitors.find(monitor.key)
         since = overdue_since(monitor)
@@ -66,10 +71,13 @@ def check(*, now: datetime | None = None) -> tuple[int, ...]:
             continue
         try:
             with transaction.atomic():
+                version = ModelVersion.objects.locked().get(pk=monitor.version_id)
+                if not monitor.watches(version):
+                    continue  # a renewal ended it, or the version was suspended, a moment ago
                 row = Reading.objects.create(
                     monitor=monitor,
                     overdue_since=since,
-                    policy=monitor.version.policy,
+                    policy=version.policy,
                     requested_at=now,
                     hinted_at=now,
                 )

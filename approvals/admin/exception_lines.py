@@ -54,6 +54,8 @@ def standing_of(row: Waiver) -> tuple[str, str]:
     fact = next(one for one in case.waivers if one.id == row.pk)
     if exceptions.granted(fact, case, document):
         return f"Holds until {row.expires_on:%d %b %Y}", BAD if row.is_emergency else OK
+    if barred := exceptions.why_not_allowed(row, document):
+        return f"Does not count: {barred}", UNKNOWN
     if not exceptions.still_about(row, case, document):
         return "No longer fits: what it is about has changed", UNKNOWN
     rule = exceptions.rule_for(row.kind, document)

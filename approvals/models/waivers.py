@@ -4,6 +4,7 @@ that an exception was revoked.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar
 
 from django.conf import settings
@@ -54,6 +55,11 @@ class Waiver(models.Model):
     def is_emergency(self) -> bool:
         """Whether it sets a whole gate aside."""
         return self.kind == WaiverKind.EMERGENCY
+
+    @property
+    def asked_on(self) -> date:
+        """The day from which a policy counts how long it may hold."""
+        return self.asked_at.date()
 
 
 class WaiverSignature(models.Model):

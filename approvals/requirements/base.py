@@ -142,6 +142,7 @@ class WaiverFact:
     reason: str
     meanwhile: str
     expires_on: date
+    asked_on: date
     asked_by: int
     signatures: tuple[tuple[int, str, str], ...]
     """Signer, role and printed name of each signature, in order."""

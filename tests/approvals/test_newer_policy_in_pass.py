@@ -389,3 +389,22 @@ def test_what_rests_on_an_exception_is_asked_again_where_exceptions_are_ruled_ot
     pin(cast, excepted, excepted.policy)
     sign_again(cast, excepted)
     assert renew(cast, excepted).policy == excepted.policy
+
+
+def test_an_exception_for_longer_than_the_policy_that_asks_now_allows_does_not_count(client, cast, excepted):
+    rule = {"waivers": {"roles": ["risk_officer", "compliance_officer"], "longest_days": 59}}
+    shorter = cast.publish(ASKING, questionnaires={"use": [QUESTION]}, revalidation=RULE, **rule)
+    ask(cast, excepted)
+    pin(cast, excepted, shorter)
+    sign_again(cast, excepted)
+    with pytest.raises(Refused, match="Risk register is not attached"):
+        renew(cast, excepted)
+    client.force_login(cast.owner, backend=BACKEND)
+    page = client.get(excepted.get_absolute_url()).content.decode()
+    assert "Does not count: The policy that is pinned now allows such an exception for at most 59 days." in page
+    assert lapsing.lapsed(fresh(excepted), timezone.now()) == "", "the approval rests on the policy that allows it"
+
+
+def test_a_gate_whose_signatures_need_a_code_now_is_signed_again(cast, deployed):
+    codes = cast.publish(GATES, revalidation=RULE, one_time_codes=["it_operations"])
+    assert judging.gates_under(fresh(deployed), codes) == (Stage.VALIDATION, Stage.DEPLOYMENT_APPROVAL)

@@ -16,8 +16,8 @@ from approvals.measures.referenced import listed_relation
 from approvals.measures.references import Referenced, RelationReference, Window
 from approvals.measures.relation_copies import copied
 from approvals.measures.tables import open_table
-from monitoring import batches, outcome_sources, running
-from monitoring.models import OutcomeDelivery, Reading
+from monitoring import batches, inputs, outcome_sources, running
+from monitoring.models import OutcomeDelivery, OutcomeSource, Reading
 from portal.table_places import TablePlace
 from tests.engines.conftest import REFERENCE
 from tests.monitoring.conftest import deploy
@@ -332,6 +332,7 @@ def test_outcomes_of_a_relation_are_taken_when_they_are_new_and_correct_only_whe
     contrary = OutcomeDelivery.objects.latest("pk")
     assert "another outcome than the batch “With its own” itself" in match(contrary).sentences[0]
     assert outcome_sources.take(now=now + timedelta(days=5)) == 0
+    assert "already, which is not used. " in OutcomeSource.objects.get().sentence
     outcome_sources.correct(source_id=source.pk, actor=cast.submitter, reason="Paid after all.")
     assert outcome_sources.take(now=now + timedelta(days=5)) == 1
     assert match(OutcomeDelivery.objects.latest("pk")).verdict == "in_use"
@@ -340,4 +341,31 @@ def test_outcomes_of_a_relation_are_taken_when_they_are_new_and_correct_only_whe
     assert outcome_sources.take(now=now + timedelta(days=6)) == 0
     source.refresh_from_db()
     assert "“public.known” has two different outcomes for 1 keys" in source.sentence
+    warehouse.execute("DROP TABLE public.known")
+
+
+def test_a_source_that_ended_while_it_was_copied_gives_nothing(cast, deploy, warehouse, monkeypatch):
+    version, now = deploy(MONITORS), datetime(2026, 11, 1, 6, tzinfo=UTC)
+    source = outcome_sources.declare(
+        version_id=version.pk,
+        actor=cast.submitter,
+        connection="warehouse",
+        relation="public.known",
+        schedule="daily",
+        now=now,
+    )
+    warehouse.execute("DROP TABLE IF EXISTS public.known")
+    warehouse.execute("CREATE TABLE public.known (id TEXT, y_true INT)")
+    put(warehouse, rows_of("a"))
+    asked = inputs.of_taking
+
+    def ended_meanwhile(*given):
+        outcome_sources.end(source_id=source.pk, actor=cast.submitter)
+        return asked(*given)
+
+    monkeypatch.setattr(inputs, "of_taking", ended_meanwhile)
+    assert outcome_sources.take(now=now) == 0
+    source.refresh_from_db()
+    assert "The source ended meanwhile, so nothing of it is taken." in source.said
+    assert not OutcomeDelivery.objects.exists()
     warehouse.execute("DROP TABLE public.known")

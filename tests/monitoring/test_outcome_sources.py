@@ -123,6 +123,17 @@ def test_the_record_and_the_card_name_the_sources_of_outcomes_and_how_it_went(ca
     assert second.endswith(f"of the connection warehouse. None were taken so far. Nothing is taken now: {why}")
 
 
+def test_of_whoever_lost_the_right_to_deliver_no_relation_is_asked(cast, version):
+    source = declare(cast, version)
+    cast.submitter.is_active = False
+    cast.submitter.save()
+    assert outcome_sources.take(now=NOW) == 0
+    source.refresh_from_db()
+    assert source.sentence == "Only a submitter, the owner or IT operations of this model deliver its batches."
+    told = Notification.objects.filter(event="monitoring.outcome_source.refused")
+    assert [row.user for row in told] == [cast.owner]
+
+
 def test_the_forms_declare_correct_and_end(client, cast, version):
     client.force_login(cast.submitter, backend=BACKEND)
 

@@ -235,3 +235,46 @@ def test_pages_and_record_tell_the_two_plans_apart(client, cast, version, newer)
     assert "policy-high no. 1</a>" in reading
     rows = client.get(reverse("admin:monitoring_monitor_version_csv", args=[version.pk])).content.decode()
     assert rows.startswith("monitor,")
+
+
+def test_a_clock_that_looked_before_the_renewal_orders_and_does_nothing_of_a_monitor_that_ended(
+    cast, version, newer, monkeypatch
+):
+    begin(cast, version, newer)
+    looked, later = staleness.overdue_since, timezone.now() + timedelta(days=40)
+
+    def renewed_meanwhile(monitor):
+        if not MonitorEnd.objects.exists():
+            renew(cast, version)
+        return looked(monitor)
+
+    monkeypatch.setattr(staleness, "overdue_since", renewed_meanwhile)
+    assert staleness.check(now=later) == ()
+    assert not Reading.objects.exists()
+    (row,) = staleness.check(now=later)
+    assert Reading.objects.get(pk=row).policy == newer
+
+
+def test_the_record_tells_the_alarm_in_which_a_clock_ended_also_when_data_came_since(cast, version, newer):
+    began, later = timezone.now(), timezone.now() + timedelta(days=40)
+    (row,) = staleness.check(now=later)
+    result = running.Result("breach", ("No batch came.",), level=Level.ALERT)
+    assert running.finish(row, running.claim(row, now=later), result=result, now=later)
+    officer, ended = cast.signers[Role.RISK_OFFICER], in_force(version)["staleness"]
+    revalidating.ask(version_id=version.pk, actor=officer, reason=SAFE, now=later)
+    repinning.repin(version_id=version.pk, policy_id=newer.pk, actor=officer, reason=SAFE, now=later)
+    alarm_notes.acknowledge(monitor_id=ended.pk, actor=officer, reason=SAFE, now=later)
+    revalidating.renew(version_id=version.pk, actor=officer, reason=SAFE, now=later)
+    start, end = later.date() - timedelta(days=3), later.date()
+    batches.receive(
+        version_id=version.pk,
+        actor=cast.submitter,
+        stream=io.BytesIO(tiny_table(seed=77)),
+        name="At last",
+        window_start=start,
+        window_end=end,
+        now=later + timedelta(days=1),
+    )
+    told = records.document(ModelVersion.objects.get(pk=version.pk), since=began, now=later + timedelta(days=2))
+    alarms = {one["monitor"]: one["alarm"] for one in told["monitors"] if "until" in one}
+    assert alarms == {"feature_drift": None, "staleness": "alert"}
