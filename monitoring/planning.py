@@ -22,18 +22,28 @@ from portal.errors import BadInput, Refused
 
 def when_examined(*, document: PolicyDocument, **_: Any) -> None:
     """Refuse a policy whose monitors could not start: at its writing, not at the deployment of a version."""
-    for entry in document.monitors:
-        try:
+    try:
+        for entry in document.monitors:
             settings_written(entry)
-        except Refused as error:
-            raise BadInput(error.sentence, field="text") from error
+        plan_of(document)
+    except Refused as error:
+        raise BadInput(error.sentence, field="text") from error
+
+
+def plan_of(document: PolicyDocument) -> list[MonitorSettings]:
+    """The monitors that a policy asks for, each once. Raises Refused for one that cannot begin."""
+    plan = [settings_of(entry) for entry in document.monitors]
+    keys = [one.key for one in plan]
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise Refused(f"The policy asks for the monitor “{twice[0]}” twice; write one entry with all its limits.")
+    return plan
 
 
 def when_moved(*, version: ModelVersion, source: str, target: str, actor: User | None, now: datetime, **_: Any) -> None:
     """Start the monitors when a version enters monitoring for the first time; inside the transaction of the move."""
     if target != Stage.MONITORING or source == Stage.SUSPENDED:
         return
-    plan = [settings_of(entry) for entry in parse(version.policy.text).monitors]
+    plan = plan_of(parse(version.policy.text))
     begin(version, plan, began_with=None, now=now)
     ledger.record(
         event=Event.MONITORS_STARTED,

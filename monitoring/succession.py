@@ -20,7 +20,7 @@ from monitoring import monitors, outcomes_in_use, planning
 from monitoring.alarms import Level
 from monitoring.events import Event
 from monitoring.models import Batch, Monitor, MonitorEnd, Reading
-from monitoring.monitor_settings import MonitorSettings, settings_of
+from monitoring.monitor_settings import MonitorSettings
 from monitoring.staleness import STILL_READ
 from monitoring.standing import AlarmState, alarms_of
 from portal import ledger
@@ -39,7 +39,7 @@ class Succession:
 def of(version: ModelVersion, policy: Policy) -> Succession:
     """What the plan of that policy makes of the monitors in force. Raises Refused for one that could not begin."""
     watched = list(Monitor.in_force.filter(version=version).order_by("pk"))
-    wanted = [settings_of(entry) for entry in parse(policy.text).monitors]
+    wanted = planning.plan_of(parse(policy.text))
     kept = tuple(row for row in watched if any(_is_same(row, one) for one in wanted))
     return Succession(
         kept=kept,

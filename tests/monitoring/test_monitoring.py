@@ -88,6 +88,11 @@ def test_a_policy_with_a_monitor_that_cannot_watch_is_refused_where_it_is_writte
     assert not Policy.objects.exists()
 
 
+def test_a_policy_asks_for_a_monitor_once(cast):
+    with pytest.raises(BadInput, match="asks for the monitor “staleness” twice"):
+        cast.publish(monitors=[{"monitor": "staleness"}, {"monitor": "staleness", "every_days": 7}])
+
+
 def test_only_who_runs_the_model_delivers_and_the_refusal_is_recorded(cast, deploy):
     version = deploy()
     for user in (cast.outsider, cast.auditor, cast.superuser, cast.signers[Role.RISK_OFFICER]):
