@@ -146,8 +146,20 @@ def _usable(version: ModelVersion, policy_id: int, under_way: Revalidation | Non
     if chosen.pk == judging.of(version).policy.pk:
         about = "revalidation" if under_way is not None else "version"
         raise Refused(f"The {about} is pinned to {chosen} already.")
+    if under_way is not None and is_older(chosen, version.policy):
+        raise Refused(
+            f"{chosen} was published before {version.policy}, under which the approval was given; an approval is "
+            "renewed under that one or a newer one."
+        )
     pinned(chosen)
     return chosen
+
+
+def is_older(chosen: Policy, than: Policy) -> bool:
+    """Whether a policy was published before another one."""
+    if chosen.published_at is None or than.published_at is None:
+        return chosen.pk < than.pk
+    return (chosen.published_at, chosen.pk) < (than.published_at, than.pk)
 
 
 def _record(version: ModelVersion, old: Policy, actor: User, reason: str) -> None:

@@ -90,7 +90,8 @@ def _pins(version: ModelVersion, judged: Judgement, user: User) -> tuple[tuple[s
     if repinning.why_not_repin(version, user):
         return ()
     newer = repinning.newer_policy(version)
-    found = [(f"Judge it by {newer}…", newer.pk)] if newer is not None and newer != version.policy else []
+    is_newer = newer is not None and repinning.is_older(version.policy, than=newer)
+    found = [(f"Judge it by {newer}…", newer.pk)] if newer is not None and is_newer else []
     found += [(f"Judge it by {version.policy} again…", version.policy_id)] if judged.policy != version.policy else []
     return tuple((words, reverse("admin:approvals_modelversion_repin", args=[version.pk, key])) for words, key in found)
 

@@ -103,6 +103,13 @@ class TestPinning:
         with pytest.raises(Refused, match=r"revalidation is pinned to .* already"):
             pin(cast, deployed, deployed.policy)
 
+    def test_an_approval_is_renewed_under_no_older_policy_than_its_own(self, cast):
+        older = cast.publish(GATES, revalidation=RULE, basis=["Before the rules were made stricter."])
+        version = deploy(cast)
+        ask(cast, version)
+        with pytest.raises(Refused, match="was published before"):
+            pin(cast, version, older)
+
     def test_the_pass_is_judged_by_it_and_the_approval_rests_on_the_old_one(self, cast, deployed, newer):
         before, standing = timeline.dossiers_at_approval(deployed), timeline.standing_sign_offs(fresh(deployed))
         ask(cast, deployed)
