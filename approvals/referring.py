@@ -13,10 +13,18 @@ from django.contrib.auth.models import User
 from django.core.checks import CheckMessage, Error
 
 from approvals.measures.reading import TableError
-from approvals.measures.references import FileReference, Reference, Referenced, is_reference, read_reference
+from approvals.measures.references import (
+    FileReference,
+    Reference,
+    Referenced,
+    is_reference,
+    read_reference,
+    why_not_a_relation,
+)
 from approvals.models import RegisteredModel
-from portal.errors import NotPermitted
+from portal.errors import BadInput, NotPermitted
 from portal.table_places import TablePlace, why_not_a_folder
+from portal.texts import require_storable
 
 FOLDER, CONNECTION = "folder", "connection"
 
@@ -34,6 +42,15 @@ def require_place(actor: User, model: RegisteredModel, what: str, name: str) -> 
     place = _named(what).get(name)
     if place is None or not _may_use(actor, model, what, place):
         raise NotPermitted(f"There is no {what} “{name[:60]}” that you may refer to for this model.")
+    return place
+
+
+def require_relation(actor: User, model: RegisteredModel, connection: str, relation: str) -> TablePlace:
+    """The connection of a relation that is named. Raises NotPermitted as `require_place`, or BadInput (relation)."""
+    place = require_place(actor, model, CONNECTION, connection)
+    require_storable(relation, field="relation")
+    if problem := why_not_a_relation(relation):
+        raise BadInput(f"“{relation[:100]}” {problem}.", field="relation")
     return place
 
 

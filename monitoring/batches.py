@@ -181,6 +181,12 @@ def require_may_deliver(version: ModelVersion, actor: User) -> None:
         raise Refused(f"Batches are taken of deployed versions; this one is {version.get_stage_display().lower()}.")
 
 
+def require_may_end_source(version: ModelVersion, actor: User) -> None:
+    """Raise NotPermitted for whoever delivers nothing; the sources of a version that is not deployed end, too."""
+    if not may_deliver(actor, version):
+        raise NotPermitted("Only a submitter, the owner or IT operations of this model end its sources.")
+
+
 def require_window(start: date, end: date, now: datetime) -> None:
     """Raise BadInput for days in the wrong order, in the future, or so long ago that they must be a mistake."""
     if end < start:

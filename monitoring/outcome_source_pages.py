@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST
@@ -14,6 +12,7 @@ from approvals.admin.forms import ActForm, long_text
 from approvals.referring import CONNECTION
 from monitoring import outcome_sources
 from monitoring.models import OutcomeSource, Schedule
+from monitoring.source_pages import ConnectionForm
 
 NO_CONNECTION = (
     "The administrator has named no connection that you may refer to for this model, so outcomes come by upload, by "
@@ -21,20 +20,15 @@ NO_CONNECTION = (
 )
 
 
-class OutcomeSourceForm(ActForm):
+class OutcomeSourceForm(ConnectionForm):
     """What outcomes are taken from."""
 
-    connection = forms.ChoiceField(label="Connection")
     relation = forms.CharField(
         label="Table or view",
         max_length=200,
         help_text="With the key and the outcome column, for example: lending.defaults.",
     )
     schedule = forms.ChoiceField(label="Looked into", choices=Schedule.choices, initial=Schedule.DAILY)
-
-    def __init__(self, *args: Any, names: list[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["connection"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
 
 
 class CorrectionForm(ActForm):

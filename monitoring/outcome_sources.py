@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from approvals import permissions, referring, refusals
 from approvals.events import Event as ApprovalsEvent
-from approvals.measures.references import RelationReference, why_not_a_relation
+from approvals.measures.references import RelationReference
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.referring import CONNECTION
@@ -31,8 +31,8 @@ from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSo
 from monitoring.monitors._outcome_taking import FILE, OutcomeTaking
 from monitoring.source_windows import window_of
 from portal import hints, ledger, notify
-from portal.errors import BadInput, DomainError, NotPermitted, Refused
-from portal.texts import require_reason, require_storable
+from portal.errors import BadInput, DomainError, Refused
+from portal.texts import require_reason
 
 TAKE_TASK = "monitoring.tasks.take_outcomes"
 AGAIN = timedelta(hours=1)
@@ -51,10 +51,7 @@ def declare(
         version = ModelVersion.objects.locked().get(pk=version_id)
         batches.require_may_deliver(version, actor)
         outcomes.joining_columns(version)
-        referring.require_place(actor, version.model, CONNECTION, connection)
-        require_storable(relation, field="relation")
-        if problem := why_not_a_relation(relation):
-            raise BadInput(f"“{relation[:100]}” {problem}.", field="relation")
+        referring.require_relation(actor, version.model, connection, relation)
         if schedule not in Schedule.values:
             raise BadInput("Choose how often outcomes are taken.", field="schedule")
         known = OutcomeSource.objects.filter(version=version, connection=connection, relation=relation, ended_at=None)
@@ -78,8 +75,7 @@ def end(*, source_id: int, actor: User, now: datetime | None = None) -> OutcomeS
     found = OutcomeSource.objects.select_related("version__model").get(pk=source_id)
     with _recorded(found.version, actor, "end source of outcomes"), transaction.atomic():
         version = ModelVersion.objects.locked().get(pk=found.version_id)
-        if not batches.may_deliver(actor, version):
-            raise NotPermitted("Only a submitter, the owner or IT operations of this model end its sources.")
+        batches.require_may_end_source(version, actor)
         source = _open(source_id)
         source.ended_at = now or timezone.now()
         source.save(update_fields=["ended_at"])

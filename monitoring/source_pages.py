@@ -30,20 +30,25 @@ NO_CONNECTION = (
 )
 
 
-class SourceForm(ActForm):
-    """What batches are taken from."""
+class ConnectionForm(ActForm):
+    """A form with one of the connections that a person may refer to."""
 
     connection = forms.ChoiceField(label="Connection")
+
+    def __init__(self, *args: Any, names: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["connection"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
+
+
+class SourceForm(ConnectionForm):
+    """What batches are taken from."""
+
     relation = forms.CharField(label="Table or view", max_length=200, help_text="For example: scoring.decisions.")
     time_column = forms.CharField(
         label="Time column", max_length=200, help_text="Of dates or times: it says from which day (UTC) a row is."
     )
     schedule = forms.ChoiceField(label="A batch for", choices=Schedule.choices, initial=Schedule.MONTHLY)
     starts_on = date_field("From", "Earlier windows are taken only when somebody asks for them.")
-
-    def __init__(self, *args: Any, names: list[str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["connection"].choices = [(name, name) for name in names]  # type: ignore[attr-defined]
 
 
 class BackfillForm(ActForm):

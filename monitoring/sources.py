@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from approvals import listing, permissions, referring, refusals
 from approvals.events import Event as ApprovalsEvent
-from approvals.measures.references import Window, why_not_a_relation
+from approvals.measures.references import Window
 from approvals.models import ModelVersion
 from approvals.referring import CONNECTION
 from monitoring import batches
@@ -27,7 +27,7 @@ from monitoring.events import Event
 from monitoring.models import Batch, BatchSource, Schedule, SourceWindow
 from monitoring.source_windows import MOST, windows_over
 from portal import hints, ledger, notify
-from portal.errors import BadInput, DomainError, NotPermitted, Refused
+from portal.errors import BadInput, DomainError, Refused
 from portal.texts import require_storable
 
 TAKE_TASK = "monitoring.tasks.take_from_sources"
@@ -53,11 +53,8 @@ def declare(
     with _recorded(version, actor, "declare source"), transaction.atomic():
         version = ModelVersion.objects.locked().get(pk=version_id)
         batches.require_may_deliver(version, actor)
-        referring.require_place(actor, version.model, CONNECTION, connection)
-        require_storable(relation, field="relation")
+        referring.require_relation(actor, version.model, connection, relation)
         require_storable(time_column, field="time_column")
-        if problem := why_not_a_relation(relation):
-            raise BadInput(f"“{relation[:100]}” {problem}.", field="relation")
         if not time_column.strip():
             raise BadInput("Name the column that says from which day a row is.", field="time_column")
         if schedule not in Schedule.values:
@@ -91,8 +88,7 @@ def end(*, source_id: int, actor: User, now: datetime | None = None) -> BatchSou
     found = BatchSource.objects.select_related("version__model").get(pk=source_id)
     with _recorded(found.version, actor, "end source"), transaction.atomic():
         version = ModelVersion.objects.locked().get(pk=found.version_id)
-        if not batches.may_deliver(actor, version):
-            raise NotPermitted("Only a submitter, the owner or IT operations of this model end its sources.")
+        batches.require_may_end_source(version, actor)
         source = BatchSource.objects.select_for_update(of=("self",)).select_related("version__model").get(pk=source_id)
         if source.ended_at is not None:
             raise Refused("This source ended already.")
