@@ -22,7 +22,7 @@ class Goal:
 
 
 GOALS = {
-    ("fairness", "fairlearn"): Goal(1_000_000, 150, 10),
+    ("fairness", "fairlearn"): Goal(1_000_000, 150),
     ("fairness", "aequitas"): Goal(10_000_000, 30, 10),
     ("fairness", "aif360"): Goal(10_000_000, 20, 10),
     ("fairness", SCAN): Goal(10_000_000, 5),
@@ -35,7 +35,11 @@ GOALS = {
     ("overlap", "pandas"): Goal(10_000_000, 20),
 }
 LONG_GOALS = {("fairness", "fairlearn"): Goal(10_000_000, 150, 10)}
-"""Goals at sizes at which a peer takes so long that it runs only where that is asked for."""
+"""Goals at sizes at which a peer takes so long that it runs only where that is asked for.
+
+Memory beside fairlearn is judged here, at the rows at which it is judged beside the others: at 10^6 rows Python, NumPy
+and DuckDB with the file opened take a tenth of fairlearn's peak before a row is read. The ratio there is printed.
+"""
 
 
 def verdict(task: str, peer: str, rows: int, found: Compared) -> str:
