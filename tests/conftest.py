@@ -55,6 +55,15 @@ def _test_settings():
         yield
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _folder_of_the_file(_test_settings, tmp_path_factory):
+    """A private folder for the tests of one file: which files share a process depends on the machine's speed."""
+    var = tmp_path_factory.mktemp("var")
+    ensure_keys(var)
+    with override_settings(VAR=var):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
     """What pages remember is named by the size of the ledger, which begins anew with each test."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from pytest_django import DjangoDbBlocker
@@ -50,14 +51,21 @@ def database_of_its_own(
             copy_name = _copy_sqlite(original, folder) if vendor == "sqlite" else _copy_postgresql(original)
         settings.DATABASES[ALIAS]["NAME"] = original.settings_dict["NAME"] = str(copy_name)
         connections[ALIAS] = connections.create_connection(ALIAS)
+        _forget_numbers()
         try:
             yield connections[ALIAS]
         finally:
             connections[ALIAS].close()
             settings.DATABASES[ALIAS]["NAME"] = original.settings_dict["NAME"] = original_name
             connections[ALIAS] = original
+            _forget_numbers()
             if vendor == "postgresql":
                 _run_elsewhere(original, f'DROP DATABASE "{copy_name}" WITH (FORCE)')
+
+
+def _forget_numbers() -> None:
+    """Of kinds of content, which are remembered by process; they are others where tables were emptied in between."""
+    ContentType.objects.clear_cache()
 
 
 @contextmanager
