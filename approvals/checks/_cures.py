@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 CURES: tuple[tuple[str, str], ...] = (
+    (r"Declare the model's features without it", "a declaration of features or keys that leaves such columns out"),
     (r"no \w+ table has it", "a policy that asks for a measure which such a table has"),
     (r"the slice has", "more rows of that slice"),
     (r"needs at least \d+ rows", "more rows"),

@@ -7,16 +7,19 @@ from dataclasses import dataclass, replace
 
 from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION, Declaration
 from approvals.measures.class_leakage import class_leakage, class_missingness_leakage
-from approvals.measures.level_leakage import MOST_LEVELS, level_leakage
+from approvals.measures.labels import ONE_CLASS, ONE_VALUE
+from approvals.measures.level_leakage import level_leakage
 from approvals.measures.number_leakage import number_leakage, number_missingness_leakage
 from approvals.measures.quality import leakage, missingness_leakage
 from approvals.measures.tables import Table
-from approvals.measures.values import Measure, not_computable
+from approvals.measures.text_leakage import CURE, MOST_LEVELS
+from approvals.measures.values import Measure, bounded, not_computable
 
 SCALE = (
     "max(AUC, 1 - AUC), of several classes that of the class told apart best, of numbers (1 + |rank correlation|) / 2; "
     "0.5 says nothing about the label, 1 gives it away"
 )
+MOST_NAMED = 5
 Measured = Callable[..., dict[str, Measure]]
 OF_VALUES: Mapping[str, tuple[Measured, ...]] = {
     BINARY: (level_leakage, leakage),  # the size of booleans, which both look at, is what counts
@@ -32,14 +35,16 @@ OF_MISSING: Mapping[str, Measured] = {
 
 @dataclass(frozen=True)
 class Leaks:
-    """By column the stronger of values and of being missing; and columns whose values are not looked at.
+    """By column the stronger of values and of being missing; and why values of other columns could not be looked at.
 
-    These have too many texts, or are of a type that is not set against the label, such as lists and times of day.
+    `left_out` are columns that leakage is not asked of: the label, what the model says, keys, and what is no feature.
+    `has_texts` says whether some column was looked at as a text of many values.
     """
 
     by_column: dict[str, Measure]
-    not_looked_at: tuple[str, ...]
-    of_other_types: tuple[str, ...] = ()
+    unseen: dict[str, str]
+    left_out: tuple[str, ...]
+    has_texts: bool
 
 
 def leaks_of(table: Table, declared: Declaration) -> Leaks:
@@ -55,32 +60,43 @@ def leaks_of(table: Table, declared: Declaration) -> Leaks:
     found: dict[str, Measure] = {}
     for measured in OF_VALUES[kind]:
         found |= measured(table, declared.label, exclude=exclude)
-    unseen = tuple(
-        name
+    # Where rows have one class, or values do not vary, values say nothing; any other reason leaves open what they say.
+    unseen = {
+        name: measure.reason
         for name, measure in found.items()
-        if table.column(name).kind not in {"number", "boolean"} and table.distinct(name) > MOST_LEVELS
-        if measure.value is None
-    )
+        if measure.value is None and measure.reason not in {ONE_CLASS, ONE_VALUE}
+    }
+    texts = [name for name in found if table.column(name).kind not in {"number", "boolean"}]
     gaps = OF_MISSING[kind](table, declared.label, exclude=exclude)
     for name, measure in gaps.items():
         if (measure.value or 0) > (found[name].value or 0 if name in found else 0):
             found[name] = replace(measure, method="whether it is missing")
-    missing = table.missing()
-    other = tuple(
-        column.name
-        for column in table.columns
-        if column.kind == "other"
-        and column.name not in {declared.label, *exclude}
-        and missing[column.name] < table.rows
-    )
-    return Leaks(found, unseen, other)
+    left_out = tuple(name for name in table.names if name in exclude or name == declared.label)
+    return Leaks(found, unseen, left_out, any(table.distinct(name) > MOST_LEVELS for name in texts))
 
 
-def strongest(leaks: Mapping[str, Measure], where: str) -> Measure:
-    """The column that gives most of the label away, named in its method."""
+def strongest(leaks: Leaks | None, where: str) -> Measure:
+    """The column that gives most of the label away, named in its method.
+
+    Where some column could not be looked at, only what it lies between is known.
+    """
     name = f"strongest single column of {where}"
-    known = {column: measure for column, measure in leaks.items() if measure.value is not None}
+    known = {column: measure for column, measure in leaks.by_column.items() if measure.computable} if leaks else {}
+    unseen = _why(leaks.unseen) if leaks else ""
     if not known:
-        return not_computable(name, f"Not computable: no column of {where} could be set against the label.")
+        reason = f"Not computable: no column of {where} could be set against the label."
+        return not_computable(name, f"{reason} {unseen}".strip())
     column, measure = max(known.items(), key=lambda item: item[1].value or 0)
+    if unseen:
+        how = f"of the columns that were looked at, {column} gives most away ({measure.method}). {unseen}"
+        return bounded(name, (float(measure.value or 0), 1.0), n=measure.n, method=how.removesuffix("."))
     return replace(measure, name=name, method=f"{column}; {measure.method}")
+
+
+def _why(unseen: Mapping[str, str]) -> str:
+    """Which columns could not be looked at, why, and what to do about it."""
+    if not unseen:
+        return ""
+    reasons = [reason.removeprefix("Not computable: ").removesuffix(CURE).strip() for reason in unseen.values()]
+    more = f" So it is with {len(reasons) - MOST_NAMED:,} more columns." if len(reasons) > MOST_NAMED else ""
+    return f"{' '.join(reasons[:MOST_NAMED])}{more} {CURE}"

@@ -24,6 +24,7 @@ SIDES = {(True, True): "at or above", (True, False): "below", (False, True): "at
 class Rule:
     """One threshold on one measure. A limit of None is not asked.
 
+    `undecided` is what to do where the number is only known to lie between bounds that have the limit between them.
     `exact` gives the value as a fraction of whole numbers where the measure records them, because 0.8 of a float
     division can be 0.7999999999999999. `turning` says what would turn the verdict where one count does not tell it;
     empty where it cannot be counted.
@@ -35,6 +36,7 @@ class Rule:
     absolute: bool = False
     exact: Callable[[Measure], Fraction | None] | None = None
     turning: Callable[[Measure], str] | None = None
+    undecided: str = "run it again, which computes the number exactly"
 
 
 def at_least(measure: str, limit: float | None) -> Rule:
@@ -76,8 +78,7 @@ def _apply_to_bounds(rule: Rule, measure: Measure, bounds: tuple[float, float], 
     text = f"{begin(measure.name)} lies{size} {between(ends, beside=limit)}{_uncertainty(measure)}"
     if met[0] != met[1]:
         return NOT_COMPUTABLE, (
-            f"{text}, and the threshold {limit_text(limit)} lies in between, so it decides nothing; "
-            "run it again, which computes the number exactly."
+            f"{text}, and the threshold {limit_text(limit)} lies in between, so it decides nothing; {rule.undecided}."
         )
     return PASSED if met[0] else FAILED, f"{text}, {SIDES[rule.at_least, met[0]]} the threshold {limit_text(limit)}."
 

@@ -23,13 +23,13 @@ from approvals.checks._expected_columns import (
     outliers,
     require_expectations,
 )
-from approvals.checks._leaks import SCALE, leaks_of, strongest
+from approvals.checks._leaks import SCALE, Leaks, leaks_of, strongest
 from approvals.checks._verdicts import Rule, at_least, at_most, judge_by, number
 from approvals.checks.base import ChartSpecification, Check, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures import quality
-from approvals.measures.level_leakage import MOST_LEVELS
 from approvals.measures.quality import Profile
 from approvals.measures.tables import Table, TableError
+from approvals.measures.text_leakage import MOST_LEVELS
 from approvals.measures.values import Measure, not_computable
 
 EVALUATION, TRAINING = "the evaluation table", "the training table"
@@ -85,7 +85,7 @@ class DataQuality(Check):
     """Declared columns, allowed values, missing and repeated rows, class balance, overlap and label leakage."""
 
     title = "Data quality"
-    version = "4"
+    version = "5"
     inputs = ("evaluation_table",)
     optional_inputs = ("training_table",)
     Parameters = Parameters
@@ -129,7 +129,7 @@ class DataQuality(Check):
                 at_most(f"largest share missing in one column of {where}", thresholds.max_missing_share_per_column),
                 at_most(f"share of duplicate rows in {where}", thresholds.max_duplicate_share),
                 at_most(f"constant columns in {where}", thresholds.max_constant_columns),
-                at_most(f"strongest single column of {where}", thresholds.max_leakage),
+                _leakage_rule(reading, f"strongest single column of {where}", thresholds.max_leakage),
             ]
         required = [at_most(MISSING_COLUMNS, 0), at_most(INVALID_VALUES, 0)]
         if any(measure.name == UNEXPECTED for measure in reading.measures):
@@ -148,8 +148,7 @@ class _Findings:
         self._numbers: list[NumberTable] = []
         self._charts: list[ChartSpecification] = []
         self._notes: list[str] = []
-        self._not_looked_at: list[str] = []
-        self._of_other_types: list[str] = []
+        self._leaks: dict[str, Leaks] = {}
         self._only_here: list[str] = []
 
     def look_at(self, table: Table, where: str) -> None:
@@ -170,8 +169,9 @@ class _Findings:
             strongest(leaks, where),
         ]
         self._notes.append(f"All {table.rows:,} rows and {len(table.columns):,} columns of {where}.")
-        self._numbers.append(_profile_table(profiles, leaks, where))
-        self._charts += _charts(profiles, leaks, where)
+        by_column = leaks.by_column if leaks else {}
+        self._numbers.append(_profile_table(profiles, by_column, where))
+        self._charts += _charts(profiles, by_column, where)
 
     def look_at_values(self, table: Table) -> None:
         """What holds for the evaluation table only: the declared columns and what may stand in them."""
@@ -203,23 +203,21 @@ class _Findings:
         self._numbers += found.tables
         self._only_here += found.not_looked_at
 
-    def _leakage(self, table: Table, where: str) -> dict[str, Measure]:
+    def _leakage(self, table: Table, where: str) -> Leaks | None:
         """How well each column alone gives the label away, by its value or by being missing."""
         declared = self._declared
         if declared.label not in table.names:
-            return {}
+            return None
         try:
             found = leaks_of(table, declared)
         except TableError as error:
             self._notes.append(f"Label leakage in {where} could not be measured: {error.sentence}")
-            return {}
-        self._not_looked_at += [f"{name} of {where}" for name in found.not_looked_at]
-        self._of_other_types += [f"{name} of {where}" for name in found.of_other_types]
-        return found.by_column
+            return None
+        self._leaks[where] = found
+        return found
 
     def reading(self) -> Reading:
         """Everything found."""
-        many = f"more than {MOST_LEVELS} different texts each"
         return Reading(
             measures=tuple(self.measures),
             looked_at=tuple(self._notes),
@@ -228,8 +226,7 @@ class _Findings:
                 *self._only_here,
                 "Whether the values are true, and whether the rows stand for the people the model will decide about.",
                 "Leakage through several columns together, and through single numbers: they count by their order.",
-                *_unseen(self._not_looked_at, many),
-                *_unseen(self._of_other_types, "of types that are not set against the label"),
+                *_not_seen(self._leaks),
             ),
             tables=tuple(self._numbers),
             charts=tuple(self._charts),
@@ -237,9 +234,34 @@ class _Findings:
         )
 
 
-def _unseen(columns: Sequence[str], why: str) -> tuple[str, ...]:
-    shown = [*columns[:LONGEST_CHART], *(["…"] if len(columns) > LONGEST_CHART else [])]
-    return (f"Leakage through {', '.join(shown)}: {why}.",) if shown else ()
+def _leakage_rule(reading: Reading, name: str, limit: float | None) -> Rule:
+    """The threshold of leakage, and what to do about columns that could not be looked at."""
+    rule = at_most(name, limit)
+    between = [measure.method for measure in reading.measures if measure.name == name and measure.bounds]
+    return replace(rule, undecided=between[0]) if between else rule
+
+
+def _not_seen(leaks: Mapping[str, Leaks]) -> Iterable[str]:
+    """What was not looked at when columns were set against the label."""
+    if any(found.has_texts for found in leaks.values()):
+        yield (
+            f"Of texts, dates and lists of more than {MOST_LEVELS} different values: what sentences mean, several "
+            "words together, and the size of numbers in them. Looked at is what their values say of other rows, their "
+            "order, length and single words."
+        )
+    for where, found in leaks.items():
+        if found.left_out:
+            left_out = _shortened(found.left_out)
+            yield (
+                f"Leakage through {left_out} of {where}: the label, what the model says, keys, and columns beside the "
+                "declared features."
+            )
+        if found.unseen:
+            yield f"Leakage through {_shortened(tuple(found.unseen))} of {where}: it could not be measured."
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join([*names[:LONGEST_CHART], *(["…"] if len(names) > LONGEST_CHART else [])])
 
 
 def _as_share(measure: Measure, name: str) -> Measure:

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from approvals.measures.labels import value_text
-from approvals.measures.level_leakage import TOO_MANY, area_of_shares, counts_of, level_cell
+from approvals.measures.label_rows import several_class_rows
+from approvals.measures.labels import ONE_CLASS, value_text
+from approvals.measures.level_leakage import area_of_shares, counts_of, is_empty, level_cell
 from approvals.measures.multiclass import MAX_CLASSES
 from approvals.measures.paired_values import TWICE_CENTRED, exact, number_cell, pairs_query
 from approvals.measures.tables import Column, Table, TableError
+from approvals.measures.text_leakage import TextLeakage
 from approvals.measures.values import Measure, not_computable
 
 TWO = 2
@@ -23,14 +25,19 @@ def class_leakage(table: Table, label: str, *, exclude: Iterable[str] = ()) -> d
     """Largest over classes of max(AUC, 1 - AUC) of each column against this class or not, in [0.5, 1].
 
     Numbers and booleans by their size, Mann-Whitney's U from midranks; texts and dates by the share of the class among
-    the rows of their value, as `level_leakage`. Over rows with both. Not computable for texts of more than MOST_LEVELS
-    values, and when the rows have one class. TableError above MAX_CLASSES labels. `exclude` is not looked at.
+    the rows of their value, and those of more than MOST_LEVELS values as texts (`text_leakage`), as in `level_leakage`.
+    Over rows with both. Not computable when the rows have one class, and as said there. TableError above MAX_CLASSES
+    labels. `exclude` is not looked at.
     """
     _require_classes(table, label)
+    texts = TextLeakage(table, lambda name: several_class_rows(table, name, label, MAX_CLASSES + 1), "leakage")
     found = {}
     for column in table.columns:
-        if column.kind != "other" and column.name not in {label, *exclude}:
-            found[column.name] = _of_column(table, column, label)
+        if column.name in {label, *exclude} or is_empty(table, column):
+            continue
+        measure = _of_column(table, column, label)
+        is_sized = column.kind in {"number", "boolean"}
+        found[column.name] = measure if measure and is_sized else texts.beside(column, measure)
     return found
 
 
@@ -57,12 +64,12 @@ def _require_classes(table: Table, label: str) -> None:
         raise TableError(f"The column “{label}” has more than {MAX_CLASSES} classes.")
 
 
-def _of_column(table: Table, column: Column, label: str) -> Measure:
+def _of_column(table: Table, column: Column, label: str) -> Measure | None:
     if column.kind in {"number", "boolean"}:
         return _of_numbers(table, column.name, label)
     levels = level_cell(table, column)
     if levels is None:
-        return not_computable("leakage", TOO_MANY, n=table.rows, slice=(("column", column.name),))
+        return None
     cells: dict[str, Counter[str]] = {}
     for value, level, rows in counts_of(table, levels[0], label):
         text, named = value_text(value), value_text(level)
@@ -111,8 +118,7 @@ def _told_apart(sizes: Mapping[str, int]) -> tuple[str, ...]:
 def _largest(name: str, column: str, areas: Mapping[str, float], n: int, method: str) -> Measure:
     where = (("column", column),)
     if not areas:
-        reason = "Not computable: the rows that have both the column and a label have only one class."
-        return not_computable(name, reason, n=n, slice=where)
+        return not_computable(name, ONE_CLASS, n=n, slice=where)
     apart = {one: max(area, 1.0 - area) for one, area in areas.items()}
     best = max(apart, key=lambda one: apart[one])
     method = f"max(AUC, 1 - AUC) of the class “{best}” against the rest; {method}"

@@ -15,7 +15,7 @@ import duckdb
 from approvals.measures.arrow_stream import StreamError, each_piece
 from approvals.measures.engine import Column, Engine
 from approvals.measures.file_cells import FileCells
-from approvals.measures.kinds import FLOATING, TESTS, csv_kind, csv_tests, parquet_cell
+from approvals.measures.kinds import FLOATING, NO_WORD, TESTS, csv_kind, csv_tests, parquet_cell
 from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_zero_bytes
 from approvals.measures.sources import Source, folder_keys
 
@@ -85,6 +85,14 @@ class DuckDBEngine(Engine):
         finally:
             self._cells = files
             self._connection.execute("DROP TABLE IF EXISTS held")
+
+    def holds_bytes(self, place: int) -> bool:
+        return self._cells is not None and f"c{place}" in self._cells.bytes
+
+    def words(self, rows: str, others: str) -> str:
+        return (
+            f"SELECT {others}, UNNEST(list_distinct(string_split_regex(LOWER(x), '{NO_WORD}'))) AS w FROM ({rows}) AS r"
+        )
 
     def _asked(self, sql: str) -> str:
         return self._cells.before(sql) + sql if self._cells else sql
@@ -256,17 +264,20 @@ def _parquet_cells(connection: duckdb.DuckDBPyConnection, source: Source) -> tup
     places = {str(row[0]): place for place, row in enumerate(described) if place >= len(names)}
     chosen = [*range(len(names)), *(places[key] for key in keys)]
     columns, stored, unchanged, texts, doubles = [], {}, {}, {}, {}
+    of_bytes = set()
     for position, (name, place) in enumerate(zip((*names, *keys), chosen, strict=True)):
         in_file, type_name = _quoted(str(described[place][0])), str(described[place][1]).upper()
         kind, sql = parquet_cell(in_file, type_name)
         columns.append(Column(name=name, kind=kind))
         cell = f"c{position}"
         stored[cell] = sql
+        if _BYTES.search(type_name):
+            of_bytes.add(cell)
         if type_name in FLOATING:
             doubles[cell] = in_file
         if kind == "text":
             unchanged[cell], texts[cell] = in_file, parquet_cell(cell, type_name)[1]
-    return tuple(columns), FileCells(rows, stored, unchanged, texts, doubles)
+    return tuple(columns), FileCells(rows, stored, unchanged, texts, doubles, frozenset(of_bytes))
 
 
 def _parquet_columns(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[tuple[str, ...], str]:
@@ -307,6 +318,7 @@ def _names(schema: Sequence[tuple[Any, ...]]) -> tuple[str, ...]:
     return tuple(names)
 
 
+_BYTES = re.compile(r"\bBLOB\b")
 _WIDEST_TYPES = ", union_by_name=true"
 _TESTED_AT_ONCE = 100
 """Columns of a CSV whose kinds are counted in one reading: what planning it takes grows with their square."""

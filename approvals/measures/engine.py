@@ -107,6 +107,22 @@ class Engine(ABC):
         del place
         return False
 
+    def holds_bytes(self, place: int) -> bool:
+        """Whether a column holds bytes, alone or within lists or structs, which engines write as text each its way."""
+        del place
+        return False
+
+    def in_byte_order(self, cell: str) -> str:
+        """SQL of a cell of text that is ordered, and told apart, by its bytes."""
+        return cell
+
+    @abstractmethod
+    def words(self, rows: str, others: str) -> str:
+        """SQL of w, each different word of the text x once for each of `rows`, beside the columns `others` of it.
+
+        Words are what `kinds.NO_WORD` parts, in lower case as this engine has it; one may be empty.
+        """
+
     def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
         """Give every row to `take` as lines of CSV in UTF-8, several at a time: a 1, then these columns.
 

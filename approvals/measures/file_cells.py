@@ -26,6 +26,8 @@ class FileCells:
     """What makes such a cell of what the file has."""
     doubles: Mapping[str, str]
     """Of cells of floating point what the file has, which may be NaN."""
+    bytes: frozenset[str] = frozenset()
+    """Cells that hold bytes, alone or within others."""
 
     def before(self, sql: str) -> str:
         """What stands before a question: the relations t, `raw` and `bare`, with the cells that the question names.

@@ -217,6 +217,15 @@ class Remembering(Engine):
     def whole_numbers(self, place: int) -> bool:
         return self._engine.whole_numbers(place)
 
+    def holds_bytes(self, place: int) -> bool:
+        return self._engine.holds_bytes(place)
+
+    def in_byte_order(self, cell: str) -> str:
+        return self._engine.in_byte_order(cell)
+
+    def words(self, rows: str, others: str) -> str:
+        return self._engine.words(rows, others)
+
     def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
         self._engine.copy_lines(copied, take)
 

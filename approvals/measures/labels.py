@@ -9,6 +9,9 @@ from approvals.measures.reading import TableError
 
 Value = str | int | float | bool | None
 
+ONE_CLASS = "Not computable: the rows that have both the column and a label have only one class."
+ONE_VALUE = "Not computable: in the rows that have both, the column or the label has one value only."
+"""Why a column says nothing about a label, wherever it is set against one."""
 _EXACT = 1e15
 _WHOLE = re.compile(r"(-?\d+)\.0+")
 _CLASSES = 2

@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from approvals.measures.level_leakage import TOO_MANY, level_cell
+from approvals.measures.label_rows import number_rows
+from approvals.measures.labels import ONE_VALUE
+from approvals.measures.level_leakage import is_empty, level_cell
 from approvals.measures.paired_values import TWICE_CENTRED, exact, missing_cell, number_cell, pairs_query
 from approvals.measures.tables import Column, Table
+from approvals.measures.text_leakage import TextLeakage
 from approvals.measures.values import Measure, not_computable
 
 
@@ -20,15 +23,20 @@ def number_leakage(table: Table, label: str, *, exclude: Iterable[str] = ()) -> 
 
     r of numbers and booleans is the size of Spearman's rank correlation (Spearman 1904), ties at their midrank. r of
     texts and dates is the correlation ratio of the label's ranks, root of H / (n - 1) of Kruskal and Wallis (1952) with
-    their correction for ties; it is above 0 by chance where values are rare. Over rows with both, finite. Not
-    computable for texts of more than MOST_LEVELS values, and where label or column does not vary. TableError unless the
-    label holds numbers. The label and `exclude` are not looked at.
+    their correction for ties; it is above 0 by chance where values are rare. Columns of more than MOST_LEVELS values
+    are looked at as texts (`text_leakage`), dates also by their day, month or year. Over rows with both, finite. Not
+    computable where label or column does not vary, and as said there. TableError unless the label holds numbers. The
+    label and `exclude` are not looked at.
     """
     table.require_numbers(label)
+    texts = TextLeakage(table, lambda name: number_rows(table, name, label), "leakage")
     found = {}
     for column in table.columns:
-        if column.kind != "other" and column.name not in {label, *exclude}:
-            found[column.name] = _of_column(table, column, label)
+        if column.name in {label, *exclude} or is_empty(table, column):
+            continue
+        measure = _of_column(table, column, label)
+        is_sized = column.kind in {"number", "boolean"}
+        found[column.name] = measure if measure and is_sized else texts.beside(column, measure)
     return found
 
 
@@ -43,13 +51,13 @@ def number_missingness_leakage(table: Table, label: str, *, exclude: Iterable[st
     }
 
 
-def _of_column(table: Table, column: Column, label: str) -> Measure:
+def _of_column(table: Table, column: Column, label: str) -> Measure | None:
     name = column.name
     if column.kind in {"number", "boolean"}:
         return _of_numbers(table, name, label)
     levels = level_cell(table, column)
     if levels is None:
-        return not_computable("leakage", TOO_MANY, n=table.rows, slice=(("column", name),))
+        return None
     return _of_levels(table, "leakage", name, levels[0], label, f"of its values{levels[1]}, in the same rows")
 
 
@@ -79,6 +87,5 @@ def _of_levels(table: Table, name: str, column: str, x: str, label: str, of: str
 def _measure(name: str, column: str, n: int, square: float | None, method: str) -> Measure:
     where = (("column", column),)
     if square is None:
-        reason = "Not computable: in the rows that have both, the column or the label has one value only."
-        return not_computable(name, reason, n=n, slice=where)
+        return not_computable(name, ONE_VALUE, n=n, slice=where)
     return Measure(name, (1.0 + math.sqrt(square)) / 2.0, n, method=f"(1 + r) / 2; r is the {method}", slice=where)

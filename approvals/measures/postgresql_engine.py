@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
-from approvals.measures.kinds import BLANKS, Kind
+from approvals.measures.kinds import BLANKS, NO_WORD, Kind
 from approvals.measures.reading import TableError, UnreachableError, check_names
 from approvals.measures.references import Window
 
@@ -85,6 +85,7 @@ class PostgreSQLEngine(Engine):
         self._cells = cells
         self._booleans = booleans
         self.of_system = of_system
+        self._no_word = NO_WORD if _is_unicode(connection) else "[^0-9a-z]+"
 
     def fetch(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         return self._answers(sql, parameters)[1]
@@ -108,6 +109,17 @@ class PostgreSQLEngine(Engine):
 
     def whole_numbers(self, place: int) -> bool:
         return self._raw.columns[place][1] in _WHOLE
+
+    def holds_bytes(self, place: int) -> bool:
+        return "bytea" in self._raw.columns[place][1]
+
+    def in_byte_order(self, cell: str) -> str:
+        return f'{cell} COLLATE "C"'
+
+    def words(self, rows: str, others: str) -> str:
+        parted = f'regexp_split_to_table(LOWER(x COLLATE "default") COLLATE "C", \'{self._no_word}\')'
+        of_row = f"SELECT DISTINCT w FROM {parted} AS w"
+        return f"SELECT {others}, d.w AS w FROM ({rows}) AS r CROSS JOIN LATERAL ({of_row}) AS d"
 
     def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
         names = self._raw.names
@@ -185,7 +197,7 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
         raise TableError(f"The table “{relation}” has no column “{window.column}” of dates or times.")
     check_names(relation, tuple(name for name, _ in described))
     # Other encodings have no such characters, or not all of them.
-    blanks = BLANKS if connection.info.parameter_status("server_encoding") == "UTF8" else " "
+    blanks = BLANKS if _is_unicode(connection) else " "
     columns, cells = [], []
     for name, type_name in described:
         kind, cell = _cell(sql.Identifier(name).as_string(connection), type_name, blanks)
@@ -196,6 +208,11 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
     booleans = frozenset(f"c{position}" for position, column in enumerate(columns) if column.kind == "boolean")
     engine = PostgreSQLEngine(connection, relation, rows, raw, cells=cells, booleans=booleans, of_system=of_system)
     return engine, tuple(columns)
+
+
+def _is_unicode(connection: psycopg.Connection[Any]) -> bool:
+    """Whether texts of the database may have any character."""
+    return connection.info.parameter_status("server_encoding") == "UTF8"
 
 
 def _within(quoted: sql.Composable, window: Window | None) -> sql.Composable:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from approvals.measures.intervals import wilson
-from approvals.measures.labels import Value, positive_level, same_value, value_text
+from approvals.measures.labels import ONE_CLASS, Value, positive_level, same_value, value_text
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import ScoreCounts, Scores
 from approvals.measures.tables import Column, NumberSummary, Table, TableError
@@ -180,8 +180,7 @@ def _separation(name: str, column: str, counts: Scores) -> Measure:
     behind = (("positives", counts.positive_rows), ("negatives", counts.negative_rows))
     auc = counts.ranks.roc_auc
     if auc is None:
-        reason = "Not computable: the rows that have both the column and a label have only one class."
-        return not_computable(name, reason, behind, n=counts.n, slice=where)
+        return not_computable(name, ONE_CLASS, behind, n=counts.n, slice=where)
     return Measure(name, max(auc, 1.0 - auc), counts.n, method="max(AUC, 1 - AUC)", slice=where, counts=behind)
 
 

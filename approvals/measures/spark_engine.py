@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
-from approvals.measures.kinds import BLANKS, Kind
+from approvals.measures.kinds import BLANKS, NO_WORD, Kind
 from approvals.measures.reading import TableError, UnreachableError, check_names
 from approvals.measures.references import Window
 
@@ -21,6 +21,7 @@ LOCAL = "spark-local://"
 _NUMBERS = {"tinyint", "smallint", "int", "bigint"}
 _FRACTIONS = ("float", "double", "decimal")
 _TEXTS = ("string", "varchar", "char")
+_BYTES = re.compile(r"\bbinary\b(?!:)")
 _ROWS_AT_ONCE = 10_000
 _SYSTEM = {"system", "information_schema"}
 
@@ -67,6 +68,12 @@ class SparkEngine(Engine):
 
     def whole_numbers(self, place: int) -> bool:
         return self._rows.dtypes[place][1] in _NUMBERS
+
+    def holds_bytes(self, place: int) -> bool:
+        return bool(_BYTES.search(self._rows.dtypes[place][1]))
+
+    def words(self, rows: str, others: str) -> str:
+        return f"SELECT {others}, EXPLODE(ARRAY_DISTINCT(SPLIT(LOWER(x), '{NO_WORD}'))) AS w FROM ({rows}) AS r"
 
     def copy_lines(self, copied: Sequence[Copying], take: Callable[[bytes], None]) -> None:
         names = [f"`{name.replace('`', '``')}`" for name in self._rows.columns]

@@ -219,6 +219,11 @@ class Table:
         self.require(name)
         return f"c{self._positions[name]}"
 
+    def holds_bytes(self, name: str) -> bool:
+        """Whether a column holds bytes, alone or within lists or structs."""
+        self.require(name)
+        return self.engine.holds_bytes(self._positions[name])
+
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query of our own over the table t; nothing of the file's text may be in it."""
         return self.engine.fetch(sql, parameters)
