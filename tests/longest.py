@@ -55,6 +55,7 @@ LONGEST = (
     "tests/approvals/measures/test_measure_bounds.py",
     "tests/approvals/measures/test_measure_fairness_of_any_table.py",
     "tests/approvals/test_random_walks.py",
+    "tests/approvals/checks/test_skops_estimators.py",
     "tests/approvals/measures/test_measure_multiclass.py",
     "tests/approvals/measures/test_commands_on_edges.py",
     "tests/approvals/test_charts.py",

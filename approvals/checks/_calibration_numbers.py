@@ -100,7 +100,8 @@ def _table(bins: tuple[PredictionBin, ...]) -> NumberTable:
         "Predictions in bins",
         ("Prediction", "Rows", "Mean prediction", "Mean label", "Mean error", "Interval", "p, adjusted"),
         rows,
-        note=f"p asks whether the mean error is 0, adjusted by Holm for {len(rows):,} bins.",
+        note=f"p asks whether the mean error is 0, adjusted by Holm for {len(rows):,} bins: t without what skew makes "
+        "of it; of few rows, or of equal labels, by Chebyshev's bound from the spread within all bins.",
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from approvals.checks._kept_bounds import kept_bounds
 from approvals.checks.base import CheckInputError
 from approvals.measures.labels import same_value, value_text
 
@@ -102,7 +103,7 @@ class SkopsScorer(Scorer):
         return tuple(names) if sorted(names) == sorted(features) else tuple(features)
 
     def score(self, columns: Columns, rows: int) -> Scored:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), kept_bounds():
             # That the matrix has no names: they were brought into order here.
             warnings.filterwarnings("ignore", "X does not have valid feature names", UserWarning)
             return self._scored(_matrix({name: columns[name] for name in self.order(tuple(columns))}, rows), rows)

@@ -11,10 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from approvals.checks._archives import BROKEN, Bounds, archive_problems
-from approvals.checks._formats import array_in, npy_problems, npz_problems
+from approvals.checks._formats import npy_problems, npz_problems
+from approvals.checks._skops_contents import LOOKED_INTO, SPARSE_LOADER, UNREADABLE, Objects, content_problem
 
 PROTOCOL = 2
 LARGEST_SCHEMA = 256 << 20
@@ -34,6 +33,7 @@ _LOADERS = frozenset(
         "MaskedArrayNode",
         "NdArrayNode",
         "ObjectNode",
+        "PartialNode",
         "RandomGeneratorNode",
         "RandomStateNode",
         "SetNode",
@@ -44,8 +44,11 @@ _LOADERS = frozenset(
         "TypeNode",
     }
 )
+_CONTAINERS = frozenset({"DictNode", "ListNode", "TupleNode"})
+_PARTIAL = "PartialNode"
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
-_UNREADABLE = (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError)
+_LOSSES = ("sklearn._loss._loss.Cy", "sklearn.linear_model._sgd_fast.")
+"""What a LossNode calls with arguments out of the file begins with one of these, and is known besides."""
 
 
 @cache
@@ -99,7 +102,9 @@ def _look_into(archive: zipfile.ZipFile, report: SkopsReport, bounds: Bounds, al
         f"The skops file names the type {name}, which is not known to be harmless." for name in foreign
     ][:MOST_NAMED]
     if not report.problems:
-        report.problems += [sentence for node in walk.trees if (sentence := _tree_problem(node, walk, archive))]
+        objects = Objects(archive, walk.resolved)
+        found = [sentence for node in walk.looked_into if (sentence := content_problem(node, objects))]
+        report.problems += list(dict.fromkeys(found))[:MOST_NAMED]
 
 
 def _array_problems(archive: zipfile.ZipFile, name: str, bounds: Bounds) -> list[str]:
@@ -117,7 +122,8 @@ class _Walk:
         self._members = members
         self.nodes: dict[Any, dict[str, Any]] = {}
         self.types: set[str] = set()
-        self.trees: list[dict[str, Any]] = []
+        self.looked_into: list[dict[str, Any]] = []
+        self._unlike: set[Any] = set()
         self.problems: list[str] = []
 
     def visit(self, root: Any) -> None:
@@ -146,24 +152,41 @@ class _Walk:
             self.problems.append(f"The skops file names an array that it does not contain: {node['file']!r}.")
         if loader == "RandomGeneratorNode" and _generator_of(node) not in _GENERATORS:
             self.problems.append("The skops file names a random generator that NumPy does not have.")
-        if loader == "TreeNode":
-            self.trees.append(node)
+        self._look_into(node, f"{module}.{kind}", loader)
         self._remember(node, loader)
+
+    def _look_into(self, node: dict[str, Any], name: str, loader: str) -> None:
+        """Types whose numbers are followed without bounds come by their own loader only, so that all are seen."""
+        wanted = LOOKED_INTO[name].loader if name in LOOKED_INTO else ""
+        strange = (wanted or loader == _PARTIAL) and loader not in (wanted, "CachedNode")
+        if strange or (loader == "LossNode" and not name.startswith(_LOSSES)):
+            self.problems.append(
+                f"The skops file asks for the loader {loader} with {name}, which does not belong to it."
+            )
+        elif (wanted and loader == wanted) or loader == SPARSE_LOADER:
+            self.looked_into.append(node)
 
     def _remember(self, node: dict[str, Any], loader: str) -> None:
         """The loader takes the first object of an identity for all later ones, so they must be of one kind and file.
 
-        Their insides may differ: skops numbers what an object makes for the occasion anew each time.
+        Their insides may differ: skops numbers what an object makes for the occasion anew each time. Which ones do is
+        kept, because what is looked into must be what is loaded.
         """
         identity = node.get("__id__")
         if identity is None or loader == "CachedNode":
             return
-        if _outside(self.nodes.setdefault(identity, node)) != _outside(node):
+        first = self.nodes.setdefault(identity, node)
+        if _outside(first) != _outside(node):
             self.problems.append("The schema of the skops file gives one identity to two different objects.")
+        elif loader in _CONTAINERS and _members(first) != _members(node):
+            self._unlike.add(identity)
 
     def resolved(self, node: dict[str, Any]) -> dict[str, Any]:
-        """The object that a reference stands for."""
-        return self.nodes[node["__id__"]] if node["__loader__"] == "CachedNode" else node
+        """The object that a reference stands for; ValueError if the loader might take another one."""
+        identity = node.get("__id__")
+        if identity in self._unlike:
+            raise ValueError("two objects of one identity")
+        return self.nodes[identity] if node["__loader__"] == "CachedNode" else node
 
 
 def _outside(node: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -171,35 +194,20 @@ def _outside(node: Mapping[str, Any]) -> tuple[Any, ...]:
     return (node["__loader__"], node["__module__"], node["__class__"], node.get("file"), text)
 
 
+def _members(node: Mapping[str, Any]) -> Any:
+    """What a container holds, each by its identity; the insides of these are compared where they stand."""
+    content = node.get("content")
+    items = content.items() if isinstance(content, dict) else enumerate(content if isinstance(content, list) else ())
+    return [(key, _reference(item)) for key, item in items]
+
+
+def _reference(item: Any) -> Any:
+    known = isinstance(item, dict) and {"__id__", "__loader__", "__module__", "__class__"} <= item.keys()
+    return (item["__id__"], _outside(item)) if known else item
+
+
 def _generator_of(node: Mapping[str, Any]) -> Any:
     try:
         return json.loads(node["content"]["bit_generator"]["content"]["bit_generator"]["content"])
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
-
-
-def _tree_problem(node: dict[str, Any], walk: _Walk, archive: zipfile.ZipFile) -> str:
-    """Decision trees are followed without bounds checks, so every branch must lead on to a node that exists."""
-    try:
-        features = _whole_number(walk.resolved(node["__reduce__"]["args"]["content"][0]), archive)
-        nodes = _array(walk.resolved(node["content"]["content"]["nodes"]), archive)
-        left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
-    except _UNREADABLE as error:
-        return f"A decision tree of the skops file cannot be read: {type(error).__name__}."
-    place = np.arange(nodes.size)
-    inner = left != -1
-    ends = (right == -1) | inner
-    leads_on = (left > place) & (left < nodes.size) & (right > place) & (right < nodes.size)
-    uses_feature = (feature >= 0) & (feature < features)
-    if not nodes.size or not bool(np.all(ends & (~inner | (leads_on & uses_feature)))):
-        return "A decision tree of the skops file leads to nodes or features that do not exist."
-    return ""
-
-
-def _array(node: dict[str, Any], archive: zipfile.ZipFile) -> np.ndarray[Any, Any]:
-    with archive.open(node["file"]) as member:
-        return array_in(member)
-
-
-def _whole_number(node: dict[str, Any], archive: zipfile.ZipFile) -> int:
-    return int(_array(node, archive)) if "file" in node else int(json.loads(node["content"]))

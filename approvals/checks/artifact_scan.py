@@ -58,7 +58,7 @@ class ArtifactScan(Check):
     """The format of the artifact, every byte of it accounted for, and no name in it that could run code."""
 
     title = "Artifact security scan"
-    version = "2"
+    version = "3"
     inputs = ("artifact",)
     Parameters = Parameters
     Thresholds = Thresholds

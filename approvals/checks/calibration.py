@@ -91,7 +91,7 @@ class Calibration(Check):
     """Calibration errors and reliability curves of scores; mean errors by bins of a predicted number."""
 
     title = "Calibration"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

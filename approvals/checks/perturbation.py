@@ -113,7 +113,7 @@ class Perturbation(Check):
     """Decisions, scores and accuracy of the artifact on rows that differ a little from those submitted."""
 
     title = "Perturbation"
-    version = "2"
+    version = "3"
     inputs = ("artifact", "evaluation_table")
     runs_artifact = True
     Parameters = Parameters

@@ -71,7 +71,7 @@ class Reproducibility(Check):
     """Submitted against reproduced scores and decisions, or numbers, row by row."""
 
     title = "Reproducibility"
-    version = "3"
+    version = "4"
     inputs = ("artifact", "evaluation_table")
     runs_artifact = True
     Parameters = Parameters

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -17,19 +16,23 @@ from approvals.measures.number_rows import ArrayRows, NumberRows
 from approvals.measures.performance import with_interval
 from approvals.measures.rows import TOO_LARGE, centred, exact_mean, mean_interval, row_mean
 from approvals.measures.scores import Floats
+from approvals.measures.skewed_means import Shape, differs_from_zero
 from approvals.measures.values import Counts, Measure, not_computable
 
 NAMES = ("mean_error", "mean_bin_error", "max_bin_error", "bins_off", "slope", "intercept")
 NO_ROWS = "Not computable: no row has a finite label and a finite prediction."
+NO_PAIR = "Not computable: no bin has more than only one row."
+ALL_ALIKE = "Not computable: every label is the same, so how far labels spread is not known."
+TEST = "t without skew, or Chebyshev's bound of few rows"
 FEWEST = 3
-ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class PredictionBin:
     """Rows whose prediction lies in one part: its ends, means, and the mean error (prediction minus label).
 
-    `p` asks whether the mean error is 0 (Student's t), adjusted by Holm for all bins; None with fewer than two rows.
+    `p` asks whether the mean error is 0 (`differs_from_zero`), adjusted by Holm for all bins; None with fewer than two
+    rows, and where every label of all rows is the same.
     """
 
     low: float
@@ -64,7 +67,8 @@ def calibration_of_rows(rows: NumberRows, *, level: float = 0.95, significance: 
     together, so there may be fewer. mean_error in u, above 0 where predictions are too high, with a normal interval;
     mean_bin_error: mean over rows of the |mean error| of the row's bin, in u, at least |mean_error| and above 0 by
     chance; max_bin_error: the largest |mean error| of a bin, in u; bins_off: bins whose mean error is not 0 by
-    Student's t at `significance`, adjusted by Holm for all bins. slope and intercept of the least-squares line of the
+    `differs_from_zero` at `significance`, adjusted by Holm for all bins; not computable where every label is the same.
+    slope and intercept of the least-squares line of the
     label over the prediction, 1 and 0 where the mean is calibrated (Mincer & Zarnowitz 1969), with normal intervals.
     Not computable without rows or beyond 64-bit floats; the line with fewer than three rows or equal predictions.
     """
@@ -87,9 +91,9 @@ def calibration_of_rows(rows: NumberRows, *, level: float = 0.95, significance: 
         "mean_error": _mean_error(rows, level, counts),
         "mean_bin_error": with_interval("mean_bin_error", share, n, None, method=binning, counts=counts),
         "max_bin_error": with_interval("max_bin_error", max(sizes), worst.n, None, method=where, counts=counts),
-        "bins_off": Measure("bins_off", off, len(tested), method=f"Student's t, Holm over {len(tested)} bins")
+        "bins_off": Measure("bins_off", off, len(tested), method=f"{TEST}, Holm over {len(tested)} bins")
         if tested
-        else not_computable("bins_off", "Not computable: no bin has more than only one row.", counts, n=n),
+        else not_computable("bins_off", NO_PAIR if n == 1 or _is_varied(rows) else ALL_ALIKE, counts, n=n),
     }
     return NumberCalibration(measures | _line(rows, level, counts), found)
 
@@ -97,12 +101,14 @@ def calibration_of_rows(rows: NumberRows, *, level: float = 0.95, significance: 
 def _bins(rows: NumberRows, level: float) -> tuple[PredictionBin, ...] | None:
     """The bins; None where an error is beyond 64-bit floats."""
     found = []
+    if not all(np.isfinite(_errors(*part)).all() for part in rows.parts()):
+        return None
+    whole = _shape(rows) if _is_varied(rows) else None
     for actual, said in rows.parts():
         errors = _errors(actual, said)
-        if not np.isfinite(errors).all():
-            return None
         spread = row_mean(errors)
         error = exact_mean(errors)
+        is_varied = bool(actual.min() < actual.max())
         found.append(
             PredictionBin(
                 low=float(said.min()),
@@ -112,11 +118,29 @@ def _bins(rows: NumberRows, level: float) -> tuple[PredictionBin, ...] | None:
                 mean_label=exact_mean(actual),
                 error=error,
                 interval=mean_interval(spread, level) if spread else None,
-                p=_differs(errors, error),
+                p=differs_from_zero(errors, error, whole=whole, is_varied=is_varied) if whole else None,
             )
         )
     adjusted = iter(holm([part.p for part in found if part.p is not None]))
     return tuple(part if part.p is None else replace(part, p=next(adjusted)) for part in found)
+
+
+def _is_varied(rows: NumberRows) -> bool:
+    """Whether there are two different labels."""
+    ends = [(actual.min(), actual.max()) for actual, _ in rows.parts()]
+    return bool(min(low for low, _ in ends) < max(high for _, high in ends))
+
+
+def _shape(rows: NumberRows) -> Shape:
+    """Variance of the errors within bins, and skewness of those of all rows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        within = [(part.size, exact_mean(centred(part) ** 2)) for part in (_errors(*one) for one in rows.parts())]
+        apart = rows.centre(_errors)
+        deviation = math.sqrt(rows.mean(lambda actual, said: apart(actual, said) ** 2)) or math.nan
+        skewness = rows.mean(lambda actual, said: (apart(actual, said) / deviation) ** 3)
+    free = rows.n - len(within)
+    variance = sum(n * part for n, part in within) / free if free else 0.0
+    return Shape(variance, skewness if math.isfinite(skewness) else 0.0)
 
 
 def _errors(actual: Floats, said: Floats) -> Floats:
@@ -130,16 +154,6 @@ def _mean_error(rows: NumberRows, level: float, counts: Counts) -> Measure:
     if found is None:
         return not_computable(name, f"Not computable: {TOO_LARGE}.", counts, n=rows.n, method=method)
     return with_interval(name, found.mean, found.n, mean_interval(found, level), method=method, counts=counts)
-
-
-def _differs(errors: Floats, mean: float) -> float | None:
-    """Two-sided p of Student's t that the mean error is 0; where all are alike 1 for errors of 0, and 0 otherwise."""
-    if errors.size <= 1:
-        return None
-    spread = math.sqrt(exact_mean(centred(errors) ** 2) / (errors.size - 1))
-    if spread <= ROUNDING * abs(mean) or not spread:
-        return 0.0 if mean else 1.0
-    return float(2.0 * _special().stdtr(errors.size - 1, -abs(mean) / spread))
 
 
 def _line(rows: NumberRows, level: float, counts: Counts) -> dict[str, Measure]:
@@ -171,10 +185,3 @@ def _actual(actual: Floats, said: Floats) -> Floats:
 def _said(actual: Floats, said: Floats) -> Floats:
     del actual
     return said
-
-
-def _special() -> Any:
-    # Only this asks for it, and loading it takes a while.
-    from scipy import special  # noqa: PLC0415
-
-    return special

@@ -52,7 +52,7 @@ class Calibration(MonitorKind):
     """Calibration of a batch with outcomes, of every kind of table."""
 
     title = "Calibration of the batch"
-    version = "1"
+    version = "2"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
