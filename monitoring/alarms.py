@@ -1,16 +1,21 @@
 """When readings become an alarm and when it ends: after so many in a row, and not before so many are calm again.
 
-Pure: levels of readings in the order of their windows go in, standings come out. What says nothing changes nothing, so
-an alarm never ends because nobody could measure.
+Calm windows end an alarm only where they could have shown it: as long as those that raised it, on enough rows, and of
+the same source. Pure: levels of readings in the order of their windows go in, standings come out. What says nothing
+changes nothing, so an alarm never ends because nobody could measure.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
+
+ROWS_SHARE = 2
+"""A calm window has half the rows of those beyond the limits, or more: months differ by that, and a sample of one
+customer does not speak for one of thousands."""
 
 
 class Level(IntEnum):
@@ -29,20 +34,59 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class Mark:
-    """One reading: the last day of its window, and its level; None says nothing. `start` is the first day."""
+    """One reading: the last day of its window, and its level; None says nothing. `start` is the first day.
+
+    `rows` it rests on; None where rows are no sample. `source` is the declared one that its batch was taken from, and
+    `source_ended` the day on which that ended.
+    """
 
     day: date
     level: Level | None
     start: date | None = None
+    rows: int | None = None
+    source: int | None = None
+    source_ended: date | None = None
+
+    @property
+    def days(self) -> int:
+        """How long its window is."""
+        return (self.day - (self.start or self.day)).days + 1
 
 
 @dataclass(frozen=True)
 class Said:
-    """What was said of one window: its first and last day, and the worst level."""
+    """What was said of one window: its first and last day, the worst level, and each reading of it."""
 
     start: date
     day: date
     level: Level
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one calm window has at least, to end an alarm: days, rows, and the source; None is any delivery.
+
+    `any_from` is the day on which the source ended: windows from then on count whatever they were taken from.
+    """
+
+    days: int
+    rows: int = 0
+    source: int | None = None
+    any_from: date | None = None
+
+    def counts(self, mark: Mark) -> bool:
+        """Whether a reading is of where the alarm came from."""
+        if self.source is None or mark.source == self.source:
+            return True
+        return self.any_from is not None and mark.day >= self.any_from
+
+    @property
+    def in_words(self) -> str:
+        """After “an alarm ends after calm windows of”."""
+        days = "1 day or more" if self.days == 1 else f"{self.days:,} days or more"
+        rows = f" on {self.rows:,} rows or more" if self.rows > 1 else ""
+        return f"{days}{rows}{' from the same source' if self.source is not None else ''}"
 
 
 @dataclass(frozen=True)
@@ -50,13 +94,15 @@ class Standing:
     """How a monitor stands after the reading of a window.
 
     `since` is the first day of the run of readings that raised the alarm, `in_a_row` how many readings have been beyond
-    the warning limit without a calm one between them.
+    the warning limit without a calm one between them. `needs` is what calm windows must have to end it, for each
+    source that it came from.
     """
 
     day: date
     level: Level
     since: date | None
     in_a_row: int
+    needs: tuple[Need, ...] = ()
 
 
 def least_apart(every_days: int) -> int:
@@ -72,37 +118,40 @@ def trajectory(
     So a window that is delivered in pieces, or once more, is neither several windows in a row nor calm by its last
     piece, and a calm piece of it is none between it and the one before. A level is raised when the last `after` windows
     that say something all reach it; the critical one is raised at once. It falls when `clears_after` windows are below
-    it, to the highest of them. Of more than one these are windows of the policy's length: each ends about `every_days`
-    after the one before, so that two calm days are not two calm months.
+    it, to the highest of them. Each is as long as the longest of the alarm, on half as many rows or more, and of the
+    same source; shorter and smaller ones are put together. Of more than one each ends about `every_days` after the one
+    before, so that two calm days are not two calm months.
     """
     found: list[Standing] = []
     known: list[Said] = []
     level, since = Level.CALM, None
-    for mark in _worst_of_each_day(marks):
-        if mark.level is not None:
-            known = with_next(known, Said(mark.start or mark.day, mark.day, mark.level))
+    for day, said in windows(marks):
+        if said is not None:
+            known = with_next(known, said)
             raised = _raised(known, after)
             if raised > level:
                 level, since = raised, since or _first_of_run(known)
-            else:
-                level = _fallen(known, level, clears_after, every_days)
+            elif since is not None:
+                level = _fallen(known, level, since, clears_after=clears_after, every_days=every_days)
                 since = since if level else None
-        found.append(Standing(mark.day, level, since, _in_a_row(known)))
+        needs = needs_of(_beyond(known, Level.CALM, since)) if since else ()
+        found.append(Standing(day, level, since, _in_a_row(known), needs))
     return tuple(found)
 
 
-def _worst_of_each_day(marks: Iterable[Mark]) -> list[Mark]:
-    found: dict[date, Mark] = {}
+def windows(marks: Iterable[Mark]) -> list[tuple[date, Said | None]]:
+    """What was said of the windows that end on each day, in order; None where nothing was."""
+    found: dict[date, list[Mark]] = {}
     for mark in marks:
-        best = found.get(mark.day)
-        if best is None or _weight(mark) > _weight(best):
-            found[mark.day] = mark
-    return [found[day] for day in sorted(found)]
+        found.setdefault(mark.day, []).append(mark)
+    return [(day, _said(found[day])) for day in sorted(found)]
 
 
-def _weight(mark: Mark) -> tuple[int, int]:
+def _said(marks: Iterable[Mark]) -> Said | None:
     """The worst counts; of equally bad ones the longest window."""
-    return (-1 if mark.level is None else mark.level, (mark.day - (mark.start or mark.day)).days)
+    known = tuple(mark for mark in marks if mark.level is not None)
+    worst = max(known, key=lambda mark: (mark.level or 0, mark.days), default=None)
+    return Said(worst.start or worst.day, worst.day, Level(worst.level or 0), known) if worst else None
 
 
 def with_next(known: Iterable[Said], latest: Said) -> list[Said]:
@@ -117,27 +166,65 @@ def _raised(known: list[Said], after: int) -> Level:
     return min(latest) if len(latest) == after else Level.CALM
 
 
-def _fallen(known: list[Said], level: Level, clears_after: int, every_days: int) -> Level:
+def _fallen(known: Sequence[Said], level: Level, begun: date, *, clears_after: int, every_days: int) -> Level:
     """The lowest level that enough windows since the last one beyond it speak for."""
     for lower in Level:
         if lower >= level:
             break
-        beyond = next((one for one in reversed(known) if one.level > lower), None)
-        since = [one.day for one in known if beyond is None or one.day > beyond.day]
-        if is_calm(since, beyond.day if beyond else None, clears_after=clears_after, every_days=every_days):
+        beyond = _beyond(known, lower, begun)
+        last = beyond[-1].day if beyond else None
+        since = [one for one in known if last is None or one.day > last]
+        needs = needs_of(beyond, lower)
+        if all(is_calm(since, last, need, clears_after=clears_after, every_days=every_days) for need in needs):
             return lower
     return level
 
 
-def is_calm(days: Iterable[date], before: date | None, *, clears_after: int, every_days: int) -> bool:
-    """Whether calm windows that end on these days, in order, are enough to end an alarm whose last window is `before`.
+def _beyond(known: Iterable[Said], lower: Level, begun: date) -> list[Said]:
+    """The windows of an alarm that are beyond a level."""
+    return [one for one in known if one.level > lower and one.day >= begun]
 
-    One is enough where one is asked, however short; more are counted at the policy's pace.
+
+def needs_of(beyond: Iterable[Said], lower: Level = Level.CALM) -> tuple[Need, ...]:
+    """What calm windows must have to answer these: as long as the longest, on half as many rows as the largest."""
+    found: dict[int | None, list[Mark]] = {}
+    for one in beyond:
+        for mark in one.marks:
+            if (mark.level or Level.CALM) > lower:
+                found.setdefault(mark.source, []).append(mark)
+    return tuple(
+        need(
+            days=max(mark.days for mark in of),
+            rows=max(mark.rows or 0 for mark in of),
+            source=source,
+            ended=of[0].source_ended,
+        )
+        for source, of in found.items()
+    )
+
+
+def need(*, days: int, rows: int, source: int | None, ended: date | None) -> Need:
+    """What answers windows of so many days and rows."""
+    return Need(least_apart(days), -(-rows // ROWS_SHARE), source, ended)
+
+
+def is_calm(calm: Iterable[Said], before: date | None, need: Need, *, clears_after: int, every_days: int) -> bool:
+    """Whether calm windows, in order, are enough to end an alarm whose last window ended on the day `before`.
+
+    One that is too short or too small counts together with those after it that do not overlap with it.
     """
-    apart, counted, last = least_apart(every_days), 0, before
-    for day in days:
-        if clears_after == 1 or last is None or (day - last).days >= apart:
-            counted, last = counted + 1, day
+    apart = least_apart(every_days) if clears_after > 1 else 0
+    counted, last, together = 0, before, list[Mark]()
+    for one in calm:
+        fitting = [mark for mark in one.marks if need.counts(mark)]
+        if not fitting:
+            continue
+        latest = max(fitting, key=lambda mark: (mark.days, mark.rows or 0))
+        together = [mark for mark in together if mark.day < (latest.start or latest.day)] + [latest]
+        enough = sum(mark.days for mark in together) >= need.days
+        enough = enough and sum(mark.rows or 0 for mark in together) >= need.rows
+        if enough and (last is None or (one.day - last).days >= apart):
+            counted, last, together = counted + 1, one.day, []
     return counted >= clears_after
 
 

@@ -143,6 +143,9 @@ class Reading(LeasedRun):
         blank=True,
         help_text="How far beyond the limits; empty: the reading says nothing.",
     )
+    rows = models.BigIntegerField(
+        null=True, blank=True, help_text="On which the judged measures rest; empty where rows are no sample."
+    )
     numbers = models.JSONField(default=dict, blank=True, help_text="Measures, tables and the value that decides most.")
     numbers_digest = models.CharField(max_length=64, blank=True)
     sentences = models.JSONField(default=list, blank=True, help_text="Why this verdict, one sentence each.")

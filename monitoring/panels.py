@@ -162,16 +162,24 @@ def _unanswered(row: Monitor) -> tuple[str, str, str, datetime | None] | None:
 
 def _alarm_that_stands(row: Monitor, reading: Reading | None) -> tuple[str, str, str, datetime | None] | None:
     """The words for an alarm graver than what the newest window says: it does not end it, or says nothing."""
-    if reading is None or (reading.level is not None and row.clears_after == 1) or not reads_batches(row):
+    if reading is None or not reads_batches(row):
         return None
-    level = standing.alarm_of(row, now=timezone.now()).measured
-    if level <= (reading.level or Level.CALM):
+    state = standing.alarm_of(row, now=timezone.now())
+    level, sentence = state.measured, why_it_stands(row, state, reading)
+    if not sentence:
         return None
-    newest = "says nothing" if reading.level is None else f"is {_NEWEST[Level(reading.level)]}"
-    calm = "1 is" if row.clears_after == 1 else f"{row.clears_after} are"
-    sentence = f"The newest window {newest}; the alarm ends when {calm} within the limits."
     tone = "warn" if level == Level.WARN else "bad"
     return f"{level.in_words.capitalize()} stands", tone, sentence, reading.finished_at
+
+
+def why_it_stands(row: Monitor, state: standing.AlarmState, reading: Reading) -> str:
+    """What ends an alarm graver than what the newest window says; empty where that says all."""
+    if state.measured <= (reading.level or Level.CALM):
+        return ""
+    newest = "says nothing" if reading.level is None else f"is {_NEWEST[Level(reading.level)]}"
+    calm = "a calm window" if row.clears_after == 1 else f"{row.clears_after} calm windows, each"
+    which = f" of {' and '.join(need.in_words for need in state.needs)}" if state.needs else ""
+    return f"The newest window {newest}; the alarm ends after {calm}{which}. Shorter and smaller ones are put together."
 
 
 _NEWEST = {Level.CALM: "within limits", Level.WARN: "a warning", Level.ALERT: "an alert", Level.CRITICAL: "critical"}

@@ -32,7 +32,7 @@ from monitoring.alarms import Level
 from monitoring.models import AlarmNote, Batch, Monitor, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.panels import end_of, title_in_history
 from monitoring.silences import Silence, reads_batches
-from monitoring.standing import AlarmState, alarms_of, day_of, trajectory_of
+from monitoring.standing import AlarmState, alarms_of, day_of, trajectory_of, with_sources
 from portal import ledger
 from portal.errors import NotPermitted, Refused
 
@@ -70,7 +70,7 @@ def document(version: ModelVersion, *, since: datetime, now: datetime) -> dict[s
     watched = Monitor.objects.filter(watched_then, version=version).select_related("reference__file", "end")
     monitors = list(watched.order_by("pk"))
     readings: dict[int, list[Reading]] = {row.pk: [] for row in monitors}
-    rows = Reading.objects.filter(monitor__in=monitors, status__in=ENDED, requested_at__lte=now)
+    rows = with_sources(Reading.objects.filter(monitor__in=monitors, status__in=ENDED, requested_at__lte=now))
     for row in rows.select_related("batch").defer("charts", "log").order_by("pk"):
         readings[row.monitor_id].append(row)
     replaced = [one for row in monitors for one in _replaced(row, readings[row.pk], since)]

@@ -47,6 +47,7 @@ class Result:
     charts: list[dict[str, str]] = field(default_factory=list)
     log: str = ""
     level: int | None = None
+    rows: int | None = None
     unreachable: bool = False
 
 
@@ -135,7 +136,8 @@ def _judged(row: Reading, token: uuid.UUID, kind: type[MonitorKind], measured: M
     )
     log = "\n".join((*measured.log, *problems))
     level = None if grade.level is None else int(grade.level)
-    return Result(judgement.verdict, judgement.sentences, numbers, charts, log, level)
+    rows = monitor.sample_rows(measured, thresholds)
+    return Result(judgement.verdict, judgement.sentences, numbers, charts, log, level, rows)
 
 
 def _outcomes_in_words(row: Reading) -> list[str]:
@@ -164,7 +166,7 @@ def finish(reading_id: int, token: uuid.UUID, *, result: Result, now: datetime) 
             _record(Event.READING_RESULT_REFUSED, row, version, verdict=result.verdict)
             return False
         row.status, row.verdict, row.sentences = RunStatus.FINISHED, result.verdict, list(result.sentences)
-        row.level, row.unreachable = result.level, result.unreachable
+        row.level, row.rows, row.unreachable = result.level, result.rows, result.unreachable
         row.numbers, row.numbers_digest = result.numbers, digest(result.numbers)
         row.charts, row.log = result.charts, result.log[:100_000]
         row.engine = {"python": platform.python_version(), **{name: library_version(name) for name in LIBRARIES}}

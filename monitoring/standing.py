@@ -9,13 +9,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
-from django.db.models import DateField, Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models import (
+    DateField,
+    DurationField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Window,
+)
 from django.db.models.functions import Coalesce, RowNumber, TruncDate
 
 from monitoring import staleness
-from monitoring.alarms import Level, Mark, Said, Standing, is_calm, trajectory, with_next
-from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading
+from monitoring.alarms import Level, Mark, Need, Said, Standing, is_calm, need, trajectory, windows, with_next
+from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading, SourceWindow
 from monitoring.silences import ANSWERED_SINCE, ENDED, NO_ANSWER, Silence, reads_batches, silences_of
 
 FIRST_LOOK = 8
@@ -36,7 +49,8 @@ class AlarmState:
 
     `measured` is the level that readings say, `level` that or the alert of too many windows without an answer.
     `why_not_known` says why a window, the newest or one whose outcomes are overdue, has no answer: an earlier calm
-    reading says nothing about it. `through` is the last day of the windows that make the alarm.
+    reading says nothing about it. `through` is the last day of the windows that make the alarm, `needs` what calm
+    windows must have to end what readings say.
 
     `acknowledged` and `incident` are notes on this alarm as bad as it is now, `muted` a mute that still holds; None
     where nobody spoke. `mute` is the newest mute, whether it holds or not. `outgrown` is the newest note on this alarm
@@ -57,6 +71,7 @@ class AlarmState:
     mute: AlarmNote | None
     mute_ended: bool
     outgrown: AlarmNote | None
+    needs: tuple[Need, ...] = ()
 
     @property
     def unanswered(self) -> bool:
@@ -154,13 +169,38 @@ def newest(rows: Iterable[Reading]) -> list[Reading]:
     return list(found.values())
 
 
+def with_sources(rows: QuerySet[Reading]) -> QuerySet[Reading]:
+    """With the declared source that the batch of a reading was taken from, and when that ended; alarms look at both."""
+    taken = SourceWindow.objects.filter(batch=OuterRef("batch")).order_by("pk")
+    return rows.annotate(
+        source=Subquery(taken.values("source")[:1]), source_ended=Subquery(taken.values("source__ended_at")[:1])
+    )
+
+
 def _readings(rows: Iterable[Monitor]) -> QuerySet[Reading]:
     found = Reading.objects.filter(monitor__in=list(rows), status__in=ENDED).select_related("batch").order_by("pk")
     clock = TruncDate(Coalesce("overdue_since", "requested_at"), tzinfo=UTC)
     found = found.annotate(day=Coalesce("batch__window_end", clock, output_field=DateField()))
-    return found.only(
-        "monitor_id", "level", "overdue_since", "requested_at", "batch__window_start", "batch__window_end"
+    return with_sources(found).only(
+        "monitor_id", "level", "rows", "overdue_since", "requested_at", "batch__window_start", "batch__window_end"
     )
+
+
+def _needs(rows: Iterable[Monitor]) -> dict[int, list[Need]]:
+    """What would answer the longest and largest windows that each monitor ever found beyond its limits, by source."""
+    chosen = list(rows)
+    length = ExpressionWrapper(F("batch__window_end") - F("batch__window_start"), output_field=DurationField())
+    beyond: QuerySet[Any] = with_sources(
+        Reading.objects.filter(monitor__in=chosen, status__in=ENDED, level__gt=Level.CALM)
+    )
+    grouped = beyond.order_by().values("monitor_id", "source", "source_ended")
+    found: dict[int, list[Need]] = {row.pk: [] for row in chosen}
+    for one in grouped.annotate(longest=Max(length), largest=Max("rows")):
+        days = (one["longest"].days if one["longest"] is not None else 0) + 1
+        ended = one["source_ended"].date() if one["source_ended"] else None
+        answer = need(days=days, rows=one["largest"] or 0, source=one["source"], ended=ended)
+        found[one["monitor_id"]].append(answer)
+    return found
 
 
 def _deciding(
@@ -175,6 +215,7 @@ def _deciding(
     newest_first = Window(RowNumber(), partition_by=F("monitor"), order_by=[F("day").desc(), F("pk").desc()])
     found: dict[int, list[Reading]] = {row.pk: [] for row in rows}
     open_ones, look = {row.pk: row for row in rows}, FIRST_LOOK
+    needs = _needs(open_ones.values())
     while open_ones:
         read: dict[int, list[Reading]] = {key: [] for key in open_ones}
         wanted = _readings(open_ones.values()).filter(said).exclude(Exists(_LATER)).annotate(place=newest_first)
@@ -184,39 +225,33 @@ def _deciding(
         open_ones = {
             key: row
             for key, row in open_ones.items()
-            if len(read[key]) == look and not _is_settled(row, read[key], beside)
+            if len(read[key]) == look and not _is_settled(row, needs[key], read[key], beside)
         }
         look *= LOOKS_FURTHER
     return found
 
 
-def _is_settled(monitor: Monitor, readings: Iterable[Reading], beside: Iterable[Reading]) -> bool:
+def _is_settled(
+    monitor: Monitor, needs: Iterable[Need], readings: Iterable[Reading], beside: Iterable[Reading]
+) -> bool:
     """Whether so many windows in a row are calm that no alarm outlives them, whatever came before.
 
     Of the earliest day some readings may not be read yet, so it does not count. Calm pieces of a longer window that is
     beyond the limits, among those `beside`, too, are none.
     """
-    chosen = list(map(_said, readings))
-    known: list[Said] = []
-    for one in sorted([*chosen, *map(_said, beside)], key=lambda one: one.day):
-        known = with_next(known, one)
-    left = {one.day for one in known if one.level == Level.CALM}
-    worst: dict[date, Level] = {}
-    for one in chosen:
-        worst[one.day] = max(one.level, worst.get(one.day, Level.CALM))
-    calm: list[date] = []
-    for day in sorted(worst)[1:]:
-        calm = [] if worst[day] else [*calm, day] if day in left else calm
+    chosen, known = list(map(mark_of, readings)), list[Said]()
+    for _, one in windows([*chosen, *map(mark_of, beside)]):
+        known = with_next(known, one) if one else known
+    left = {one.day: one for one in known if one.level == Level.CALM}
+    calm: list[Said] = []
+    for day, said in windows(chosen)[1:]:
+        calm = [] if said and said.level else [*calm, left[day]] if day in left else calm
         # The first one may follow the last bad window at once, which is not read: it is where counting begins.
         more = calm if monitor.clears_after == 1 else calm[1:]
-        if calm and is_calm(more, calm[0], clears_after=monitor.clears_after, every_days=monitor.every_days):
+        rules = {"clears_after": monitor.clears_after, "every_days": monitor.every_days}
+        if calm and all(is_calm(more, calm[0].day, one, **rules) for one in needs):
             return True
     return False
-
-
-def _said(row: Reading) -> Said:
-    """A reading that says something."""
-    return Said(start_of(row), day_of(row), Level(row.level or 0))
 
 
 def _missed(rows: Iterable[Monitor], overdue: Mapping[int, datetime]) -> dict[int, Reading]:
@@ -286,7 +321,9 @@ def trajectory_of(monitor: Monitor, rows: Iterable[Reading]) -> tuple[Standing, 
 
 def mark_of(row: Reading) -> Mark:
     """A reading as alarms look at it."""
-    return Mark(day_of(row), None if row.level is None else Level(row.level), start_of(row))
+    level = None if row.level is None else Level(row.level)
+    source, ended = row.source, row.source_ended  # type: ignore[attr-defined]  # of with_sources
+    return Mark(day_of(row), level, start_of(row), row.rows, source, ended.date() if ended else None)
 
 
 def _state(
@@ -318,6 +355,7 @@ def _state(
         mute_ended=muted is not None and not holds,
         incident=equal.get(AlarmNoteKind.INCIDENT),
         outgrown=max(milder, key=lambda note: note.pk, default=None),
+        needs=last.needs,
     )
 
 

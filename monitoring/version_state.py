@@ -18,7 +18,7 @@ from monitoring import alarm_notes, batches, monitors, staleness
 from monitoring.alarms import Level
 from monitoring.consequences import rollback
 from monitoring.models import Monitor, Reading, ReadingVerdict
-from monitoring.panels import standing_reading
+from monitoring.panels import standing_reading, why_it_stands
 from monitoring.silences import reads_batches
 from monitoring.standing import AlarmState, alarms_of, level_of
 from portal.ledger import name_of
@@ -154,7 +154,9 @@ def _why(row: Monitor, state: AlarmState) -> Iterable[str]:
     if state.silence.is_alarm:
         yield state.silence.in_words
     reading = standing_reading(row)
-    if reading is not None and reading.sentences and (state.measured or not state.silence.of_outcomes):
+    if reading is not None and (stands := why_it_stands(row, state, reading)):
+        yield stands
+    elif reading is not None and reading.sentences and (state.measured or not state.silence.of_outcomes):
         yield str(reading.sentences[0])
 
 

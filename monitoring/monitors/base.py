@@ -107,6 +107,15 @@ class MonitorKind(Check):
         ]
         return max(found, key=_trouble, default=None)
 
+    def sample_rows(self, reading: Reading, thresholds: Any) -> int | None:
+        """On how many rows the judged measures rest, at most; None where none is one of rows.
+
+        Calm readings on few of them end no alarm that was raised on many.
+        """
+        judged = {rule.measure for rule in self.rules(reading, thresholds)}
+        found = [one.n for one in reading.measures if one.name in judged and (one.computable or one.bounds) and one.n]
+        return max(found, default=None)
+
     @classmethod
     def require_settings(cls, parameters: Mapping[str, Any], thresholds: Mapping[str, Any]) -> None:
         """Raise ParameterError unless the settings are known, typed, and fix a threshold where there are any."""

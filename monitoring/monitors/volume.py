@@ -78,6 +78,10 @@ class Volume(MonitorKind):
             ),
         )
 
+    def sample_rows(self, reading: Reading, thresholds: Any) -> int | None:
+        """None: how many rows there are is what is measured."""
+        return None
+
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         return [
             at_least(ROWS_PER_DAY, thresholds.min_rows_per_day),

@@ -144,7 +144,7 @@ def test_an_answer_belongs_to_the_alarm_that_it_was_given_to(cast, alarmed):
     alarm_notes.link_incident(monitor_id=row.pk, actor=officer, incident="INC-42", reason=REASON)
     assert alarm_of(row, now=timezone.now()).incident.incident == "INC-42"
     later = timezone.now() + timedelta(days=400)
-    window = {"name": "later", "start": later.date(), "end": later.date(), "now": later}
+    window = {"name": "later", "start": later.date() - timedelta(days=27), "end": later.date(), "now": later}
     read(deliver(cast, alarmed, ALIKE, **window), "feature_drift")
     assert alarm_of(row, now=later).incident is None
 

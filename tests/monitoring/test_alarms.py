@@ -1,6 +1,7 @@
 """When readings become an alarm and when it ends, as pure data."""
 
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,7 +72,139 @@ def test_calm_days_are_not_calm_months():
     months = [("2026-02-01", "2026-02-28", CALM), ("2026-03-01", "2026-03-31", CALM)]
     assert told(bad, months[0], **rules) == ALERT
     assert told(bad, *months, **rules) == CALM
-    assert told(bad, ("2026-02-01", "2026-02-01", CALM), clears_after=1, every_days=31) == CALM
+
+
+BAD = Mark(date(2026, 1, 31), ALERT, date(2026, 1, 1), rows=9_000)
+
+
+def after(*calm, bad=(BAD,), **rules):
+    """How it stands after a bad January and these calm windows: last day, how many days, and rows and source."""
+    marks = [
+        Mark(date(2026, *day), CALM, date(2026, *day) - timedelta(days=days - 1), *rest) for day, days, *rest in calm
+    ]
+    return trajectory([*bad, *marks], **rules)[-1].level
+
+
+def test_a_calm_day_or_a_few_rows_end_no_alarm_of_a_month():
+    assert after(((2, 28), 28, 9_000)) == CALM
+    assert after(((2, 28), 28, 4_500)) == CALM, "half as many rows are enough"
+    assert after(((2, 1), 1, 9_000)) == ALERT
+    assert after(((2, 28), 28, 4_499)) == ALERT
+    assert after(((2, 28), 28, None)) == ALERT, "not known is not enough"
+    assert after(((3, 31), 1, 9_000)) == ALERT, "however late the day is"
+
+
+def test_calm_windows_that_are_too_short_or_too_small_count_together():
+    days = [((2, day), 1, 300) for day in range(1, 28)]
+    assert after(*days) == ALERT
+    assert after(*days, ((2, 28), 1, 300)) == CALM
+    assert after(*days[1:14], ((2, 28), 15, 300)) == ALERT, "long enough, on too few rows"
+    assert after(((2, 28), 28, 3_000), ((3, 31), 31, 3_000)) == CALM
+    again = [((3, day), 28, 3_000) for day in range(1, 28)]
+    assert after(*again) == ALERT, "windows that overlap are the same rows"
+    assert after(*[((2, 28), 28, 3_000)] * 9) == ALERT, "and so is one delivered nine times"
+
+
+def test_what_a_source_raised_ends_with_windows_of_it_or_after_it_has_ended():
+    of_a_source = (Mark(date(2026, 1, 31), ALERT, date(2026, 1, 1), 9_000, source=1),)
+    february, march = ((2, 28), 28, 9_000), ((3, 31), 31, 9_000)
+    assert after((*february, 2), (*march, 2), bad=of_a_source) == ALERT
+    assert after((*february, None), bad=of_a_source) == ALERT
+    assert after((*february, 1), bad=of_a_source) == CALM
+    assert after((*february, 2), bad=(BAD,)) == CALM, "a source takes over from files"
+    both = (*of_a_source, Mark(date(2026, 1, 30), ALERT, date(2026, 1, 1), 9_000, source=2))
+    assert after((*february, 1), bad=both) == ALERT
+    assert after((*february, 1), (*march, 2), bad=both) == CALM
+    ended = (Mark(date(2026, 1, 31), ALERT, date(2026, 1, 1), 9_000, source=1, source_ended=date(2026, 3, 5)),)
+    assert after((*february, 2), bad=ended) == ALERT, "its end changes nothing of the days before it"
+    assert after((*february, 2), (*march, 2), bad=ended) == CALM
+
+
+spans = st.tuples(
+    st.integers(1, 60),  # last day
+    st.sampled_from([1, 1, 2, 7, 14]),  # days
+    st.sampled_from([CALM, CALM, CALM, WARN, ALERT, CRITICAL, None]),
+    st.sampled_from([None, 1, 10, 20, 100]),  # rows
+    st.sampled_from([None, None, 1, 2]),  # source
+)
+
+
+@given(st.lists(spans, max_size=14), st.integers(1, 2), st.integers(1, 3), st.sampled_from([1, 7]), st.integers(1, 80))
+def test_an_alarm_ends_exactly_where_the_written_rule_says(given_spans, raised_after, clears_after, every_days, ended):
+    begin = date(2026, 1, 1)
+    marks = [
+        Mark(begin + timedelta(day), level, begin + timedelta(day - days + 1), rows, source, closed(source, ended))
+        for day, days, level, rows, source in given_spans
+    ]
+    rules = {"clears_after": clears_after, "every_days": every_days}
+    found = trajectory(marks, after=raised_after, **rules)
+    for before, now in pairwise(found):
+        known = windows_known(marks, now.day)
+        if before.since is None or not known or known[-1][0].day != now.day:
+            assert now.level >= before.level
+            continue
+        ends = [lower for lower in Level if lower < before.level and may_fall(known, before.since, lower, **rules)]
+        if now.level <= before.level:
+            assert now.level == min(ends, default=before.level)
+
+
+def closed(source, day):
+    """Source 2 ends on a day."""
+    return date(2026, 1, 1) + timedelta(day) if source == 2 else None
+
+
+def windows_known(marks, until):
+    """The windows by last day, each with all that was read of it, without calmer ones within a later, worse one."""
+    days = sorted({mark.day for mark in marks if mark.level is not None and mark.day <= until})
+    found = [[mark for mark in marks if mark.day == day and mark.level is not None] for day in days]
+    worst = [max(of, key=lambda mark: (mark.level, mark.days)) for of in found]
+    hidden = [
+        any(later.start <= one.start and one.level < later.level for later in worst[place + 1 :])
+        for place, one in enumerate(worst)
+    ]
+    return [(one, of) for one, of, is_hidden in zip(worst, found, hidden, strict=True) if not is_hidden]
+
+
+def may_fall(known, since, lower, *, clears_after, every_days):
+    """The rule of docs/monitors.md, word for word, by trying everything."""
+    bad = [(one, of) for one, of in known if one.level > lower and one.day >= since]
+    last = bad[-1][0].day
+    raising = [mark for _, of in bad for mark in of if mark.level > lower]
+    return all(
+        calm_windows(
+            known,
+            [mark for mark in raising if mark.source == source],
+            last,
+            clears_after=clears_after,
+            every=every_days,
+        )
+        >= clears_after
+        for source in {mark.source for mark in raising}
+    )
+
+
+def calm_windows(known, bad, last, *, clears_after, every):
+    length, rows = max(mark.days for mark in bad), max(mark.rows or 0 for mark in bad)
+    source, ended = bad[0].source, bad[0].source_ended
+    fitting = []
+    for one, of in known:
+        mine = [m for m in of if source is None or m.source == source or (ended is not None and m.day >= ended)]
+        if one.day > last and mine:
+            fitting.append(max(mine, key=lambda mark: (mark.days, mark.rows or 0)))
+    counted, begun, before = 0, 0, last
+    for place in range(len(fitting)):
+        group = [
+            mark
+            for number, mark in enumerate(fitting[begun : place + 1], begun)
+            if all(mark.day < later.start for later in fitting[number + 1 : place + 1])
+        ]
+        covered = {mark.start + timedelta(day) for mark in group for day in range(mark.days)}
+        long_enough = 10 * len(covered) >= 9 * length
+        large_enough = 2 * sum(mark.rows or 0 for mark in group) >= rows
+        apart = clears_after == 1 or 10 * (fitting[place].day - before).days >= 9 * every
+        if long_enough and large_enough and apart:
+            counted, begun, before = counted + 1, place + 1, fitting[place].day
+    return counted
 
 
 marks = st.lists(st.sampled_from([*Level, None]), max_size=24)

@@ -340,7 +340,7 @@ def test_an_old_batch_that_comes_late_does_not_stand_for_the_present(cast, deplo
     version = deploy()
     shifted = changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3)
     january = {"name": "January", "start": date(2026, 1, 1), "end": date(2026, 1, 31)}
-    october = {"name": "October", "start": END, "end": END + timedelta(days=20)}
+    october = {"name": "October", "start": END, "end": END + timedelta(days=28)}
     read(deliver(cast, version, shifted), "feature_drift")
     read(deliver(cast, version, ALIKE, **january), "feature_drift")
     drift = Monitor.objects.get(key="feature_drift")

@@ -12,10 +12,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from approvals.models import StoredFile
 from approvals.models.checks import RunStatus
-from monitoring import standing
+from monitoring import alarms, panels, records, standing
 from monitoring.alarms import Level, Mark, Standing, trajectory
-from monitoring.models import Monitor, Reading, ReadingVerdict
+from monitoring.models import Batch, BatchSource, Monitor, Reading, ReadingVerdict, SourceWindow
 from monitoring.standing import alarm_of, changed_by
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -89,7 +90,7 @@ def test_what_a_reading_changes_costs_the_same_after_three_hundred_readings(moni
         after, before = changed_by(newest)
     assert ([one.level for one in after], before) == ([Level.ALERT], ())
     assert price.readings <= 20
-    assert price.questions == 2
+    assert price.questions == 3
 
 
 def test_an_alarm_that_lasts_longer_than_one_looks_at_first_is_told_from_its_first_day(monitor):
@@ -136,18 +137,27 @@ class Read:
 
     monitor_id, overdue_since = 1, None
 
-    def __init__(self, number, end, days, level):
+    def __init__(self, number, end, days, level, rows, source):
         start, end = FIRST.date() + timedelta(days=end - days + 1), FIRST.date() + timedelta(days=end)
         self.pk = self.batch_id = number
         self.batch, self.level = SimpleNamespace(window_start=start, window_end=end), level
+        self.rows, self.source, self.source_ended = rows, source, None
 
 
 def test_windows_of_any_length_that_are_read_stand_for_those_that_are_not():
     drawn = random.Random(5)
     for _ in range(400):
         weights = drawn.choice([(6, 1, 1, 1), (20, 0, 1, 0), (3, 3, 3, 1)])
+        sources: list[int | None] = drawn.choices([None, 1, 2], k=drawn.choice([1, 2, 3]))
         rows: list[Any] = [
-            Read(number, drawn.randint(0, 120), drawn.choice([1, 1, 1, 7, 28, 60]), drawn.choices(range(4), weights)[0])
+            Read(
+                number,
+                drawn.randint(0, 120),
+                drawn.choice([1, 1, 1, 7, 28, 60]),
+                drawn.choices(range(4), weights)[0],
+                drawn.choice([None, 10, 20]),
+                drawn.choice(sources),
+            )
             for number in range(drawn.randint(1, 60))
         ]
         rules = {name: drawn.choice(of) for name, of in (("after", (1, 2, 3)), ("clears_after", (1, 2, 3)))}
@@ -155,8 +165,8 @@ def test_windows_of_any_length_that_are_read_stand_for_those_that_are_not():
         day = drawn.choice(rows).batch.window_end
         beside = [row for row in rows if row.batch.window_end >= day]
         before = sorted((row for row in rows if row not in beside), key=lambda row: row.batch.window_end, reverse=True)
-        look = 8
-        while len(before[:look]) == look and not standing._is_settled(monitor, before[:look], beside):
+        look, needs = 8, alarms.needs_of([said for _, said in alarms.windows(map(standing.mark_of, rows)) if said])
+        while len(before[:look]) == look and not standing._is_settled(monitor, needs, before[:look], beside):
             look *= 8
         left_out = drawn.choice(beside)
         for one in (None, left_out):
@@ -165,3 +175,85 @@ def test_windows_of_any_length_that_are_read_stand_for_those_that_are_not():
                 for of in ([*before[:look], *beside], rows)
             )
             assert [found for found in told if found.day >= day] == [found for found in whole if found.day >= day]
+
+
+def batches_of(monitor, drawn, count):
+    """Finished readings of windows of any length, rows and source; gives what alarms see of them."""
+    sources = [
+        BatchSource.objects.create(
+            version=monitor.version,
+            connection="risk",
+            relation=name,
+            time_column="day",
+            schedule="monthly",
+            starts_on=FIRST.date(),
+            declared_by=monitor.version.submitted_by,
+            declared_at=FIRST,
+            ended_at=ended,
+        )
+        for name, ended in (("north", None), ("south", FIRST + timedelta(days=drawn.randint(0, 120))))
+    ]
+    marks = []
+    for number in range(count):
+        file = StoredFile.objects.create(sha256=f"{number:064x}", size=1, created_at=FIRST)
+        end, days = FIRST.date() + timedelta(days=drawn.randint(0, 120)), drawn.choice([1, 1, 7, 28])
+        source, rows = drawn.choice([None, *sources]), drawn.choice([None, 10, 20, 30])
+        level = drawn.choices([0, 1, 2, 3, None], weights=(12, 1, 1, 0.2, 1))[0]
+        start = end - timedelta(days=days - 1)
+        batch = Batch.objects.create(
+            version=monitor.version,
+            file=file,
+            name=f"{number}",
+            window_start=start,
+            window_end=end,
+            uploaded_by=monitor.version.submitted_by,
+            received_at=FIRST,
+        )
+        if source:
+            SourceWindow.objects.create(
+                source=source,
+                batch=batch,
+                first_day=start - timedelta(days=1000 * number),
+                last_day=end,
+                ordered_at=FIRST,
+            )
+        verdict = "not_computable" if level is None else "ok" if level == 0 else "breach"
+        Reading.objects.create(
+            monitor=monitor,
+            batch=batch,
+            requested_at=FIRST,
+            finished_at=FIRST,
+            status=RunStatus.FINISHED,
+            verdict=verdict,
+            level=level,
+            rows=rows,
+        )
+        ended = source.ended_at.date() if source and source.ended_at else None
+        known = None if level is None else Level(level)
+        marks.append(Mark(end, known, start, rows, source.pk if source else None, ended))
+    return marks
+
+
+@pytest.mark.both_engines
+def test_alarm_record_and_page_tell_the_same_of_windows_of_any_kind(monitor):
+    drawn = random.Random(11)
+    for _ in range(25):
+        with transaction.atomic():
+            marks = batches_of(monitor, drawn, drawn.randint(1, 50))
+            everything = trajectory(marks)
+            found = alarm_of(monitor, now=timezone.now())
+            last = everything[-1]
+            assert (found.measured, found.in_a_row, found.needs) == (last.level, last.in_a_row, last.needs)
+            record = records.document(monitor.version, since=FIRST - timedelta(days=60), now=timezone.now())
+            changes = [(one["on"], one["level"]) for one in record["alarms"] if one["monitor"] == monitor.key]
+            levels = [Level.CALM, *(one.level for one in everything)]
+            of_all = [
+                (one.day.isoformat(), one.level.in_words)
+                for before, one in zip(levels, everything, strict=False)
+                if one.level != before
+            ]
+            assert [one for one in changes if ":" not in one[1]] == of_all
+            newest, line = panels.standing_reading(monitor), panels.monitor_line(monitor)
+            stands = last.level > (newest.level or Level.CALM)
+            assert ("the alarm ends after" in line.sentence) == stands
+            transaction.set_rollback(True)
