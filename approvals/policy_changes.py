@@ -41,8 +41,9 @@ _RULES_OF_A_COLUMN = frozenset({"type", "at_least", "at_most", "allowed", "uniqu
 def in_words(settings: Any, *, as_written: bool = False) -> str:
     """Settings of a policy as a line of text; names and values of a table are kept `as_written`."""
     if isinstance(settings, Mapping):
+        kept = {name: _is_kept(name, item, as_written=as_written) for name, item in settings.items()}
         parts = (
-            f"{_word(name, as_written=as_written)}: {in_words(item, as_written=_is_kept(name, item, as_written=as_written))}"
+            f"{_word(name, as_written=as_written)}: {in_words(item, as_written=kept[name])}"
             for name, item in settings.items()
         )
         return "; ".join(parts) or "none"
