@@ -27,21 +27,46 @@ def changes(before: PolicyDocument, after: PolicyDocument) -> tuple[str, ...]:
 ABBREVIATIONS = frozenset({"psi", "roc", "auc", "mcc", "f1", "ks", "ece", "mce", "tpr", "fpr", "fnr"})
 
 
-def in_words(settings: Any) -> str:
-    """Settings of a policy as a line of text."""
+AS_WRITTEN = frozenset(
+    {
+        *("allowed", "attributes", "champion_prediction", "champion_score", "class_costs", "class_scores", "column"),
+        *("columns", "favourable", "favourable_class", "features", "groups", "key", "label", "prediction", "score"),
+        *("time", "time_column"),
+    }
+)
+"""Settings that name columns of a table or values in them: age_group is not “age group”, which may be another one."""
+_RULES_OF_A_COLUMN = frozenset({"type", "at_least", "at_most", "allowed", "unique", "present"})
+
+
+def in_words(settings: Any, *, as_written: bool = False) -> str:
+    """Settings of a policy as a line of text; names and values of a table are kept `as_written`."""
     if isinstance(settings, Mapping):
-        parts = (f"{str(name).replace('_', ' ')}: {in_words(item)}" for name, item in settings.items())
+        kept = {name: _is_kept(name, item, as_written=as_written) for name, item in settings.items()}
+        parts = (
+            f"{_word(name, as_written=as_written)}: {in_words(item, as_written=kept[name])}"
+            for name, item in settings.items()
+        )
         return "; ".join(parts) or "none"
     if isinstance(settings, list | tuple):
-        return ", ".join(_listed(item) for item in settings) or "none"
+        return ", ".join(_listed(item, as_written=as_written) for item in settings) or "none"
     if isinstance(settings, bool):
         return "yes" if settings else "no"
-    return written_out(repr(settings)) if isinstance(settings, float) else str(settings).replace("_", " ")
+    return written_out(repr(settings)) if isinstance(settings, float) else _word(settings, as_written=as_written)
 
 
-def _listed(item: Any) -> str:
+def _word(text: Any, *, as_written: bool) -> str:
+    return str(text) if as_written else str(text).replace("_", " ")
+
+
+def _is_kept(name: Any, item: Any, *, as_written: bool) -> bool:
+    is_rules = isinstance(item, Mapping) and item.keys() <= _RULES_OF_A_COLUMN
+    return name in AS_WRITTEN or (as_written and not is_rules)
+
+
+def _listed(item: Any, *, as_written: bool) -> str:
     """An entry of a list; a list inside a list is an intersection, of groups for example."""
-    return " × ".join(in_words(part) for part in item) if isinstance(item, list | tuple) else in_words(item)
+    parts = item if isinstance(item, list | tuple) else (item,)
+    return " × ".join(in_words(part, as_written=as_written) for part in parts)
 
 
 def settings_in_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -51,7 +76,7 @@ def settings_in_words(settings: Mapping[str, Any]) -> tuple[tuple[str, str], ...
 
 def _setting_in_words(name: str, value: Any) -> str:
     is_slices = name == "slices" and isinstance(value, Mapping) and all(isinstance(v, Mapping) for v in value.values())
-    return slices_in_words(value) if is_slices else in_words(value)
+    return slices_in_words(value) if is_slices else in_words(value, as_written=name in AS_WRITTEN)
 
 
 def slices_in_words(slices: Mapping[str, Any]) -> str:
@@ -79,8 +104,8 @@ def requirement_in_words(requirement: Requirement) -> str:
     settings = requirement.as_policy()
     if not settings:
         return ""
-    (_, subject), *rest = settings.items()
-    return "; ".join((in_words(subject), *((in_words(dict(rest)),) if rest else ())))
+    (name, subject), *rest = settings.items()
+    return "; ".join((in_words(subject, as_written=name in AS_WRITTEN), *((in_words(dict(rest)),) if rest else ())))
 
 
 def _facts(before: PolicyDocument, after: PolicyDocument) -> Iterable[str]:

@@ -36,11 +36,10 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("Impact ratio", "impact_ratio"),
     ("True favourable rate", "tpr"),
     ("False favourable rate", "fpr"),
+    ("Missed favourable rate", "fnr"),
+    ("Precision", "precision"),
     ("Accuracy", "accuracy"),
-    ("Mean score", "mean_score"),
     ("Share of favourable labels", "base_rate"),
-    ("Calibration in the large", "calibration_in_the_large"),
-    ("ROC AUC", "roc_auc"),
 )
 
 
@@ -67,24 +66,31 @@ def groups_as_json(part: GroupTable) -> dict[str, Any]:
 def group_table(part: GroupTable) -> NumberTable:
     """Every group with its rates, worst first."""
     groups = ordered(part)
-    columns = [(title, key) for title, key in _COLUMNS if any(key in group.measures for group in groups)]
     rows = tuple(
         (
             group.label,
             group.n,
             group.tp + group.fp,
-            _cell(group.measures["favourable_rate"]),
+            cell(group.measures["favourable_rate"]),
             interval_text(group.measures["favourable_rate"]),
-            *(_cell(group.measures[key]) if key in group.measures else "" for _, key in columns),
-            _remark(group),
+            *(cell(group.measures[key]) for _, key in _COLUMNS),
+            remark(group),
         )
         for group in groups[:LONGEST_TABLE]
     )
     return NumberTable(
         title=f"Groups by {' and '.join(part.attributes)}",
-        columns=("Group", "Rows", "Selected", "Selection rate", "Interval", *(title for title, _ in columns), "Remark"),
+        columns=(
+            "Group",
+            "Rows",
+            "Selected",
+            "Selection rate",
+            "Interval",
+            *(title for title, _ in _COLUMNS),
+            "Remark",
+        ),
         rows=rows,
-        note=_hidden(len(groups)),
+        note=hidden(len(groups)),
     )
 
 
@@ -103,12 +109,12 @@ def _comparison_table(part: GroupTable, pairs: Sequence[tuple[Comparison, Measur
         (
             group_label(item.values),
             f"{item.k1:,} of {item.n1:,}",
-            _cell(item.difference),
+            cell(item.difference),
             interval_text(item.difference),
-            _cell(item.ratio),
+            cell(item.ratio),
             interval_text(item.ratio),
-            _cell(item.p_fisher),
-            _cell(p_holm),
+            cell(item.p_fisher),
+            cell(p_holm),
             {True: "below", False: "not below", None: "not computable"}[item.adverse],
             "small sample" if item.small else "",
         )
@@ -131,15 +137,17 @@ def _comparison_table(part: GroupTable, pairs: Sequence[tuple[Comparison, Measur
             "Remark",
         ),
         rows=rows,
-        note=f"{note} {_hidden(len(pairs))}".strip(),
+        note=f"{note} {hidden(len(pairs))}".strip(),
     )
 
 
-def _cell(measure: Measure) -> Any:
+def cell(measure: Measure) -> Any:
+    """A number as people read it, or that there is none."""
     return number(measure.value) if measure.computable else "not computable"
 
 
-def _remark(group: Group) -> str:
+def remark(group: Group) -> str:
+    """Why a group decides nothing, or nothing."""
     if group.unknown:
         return "unknown group"
     if not group.n:
@@ -147,5 +155,6 @@ def _remark(group: Group) -> str:
     return "small sample" if group.small else ""
 
 
-def _hidden(size: int) -> str:
+def hidden(size: int) -> str:
+    """How many rows of a table are not shown, or nothing."""
     return f"{size - LONGEST_TABLE:,} more are not shown." if size > LONGEST_TABLE else ""

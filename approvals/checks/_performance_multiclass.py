@@ -31,6 +31,7 @@ NAMES = {
     "roc_auc_ovr_macro": "ROC AUC, each class against the rest",
     "roc_auc_ovr_weighted": "ROC AUC, each class against the rest, weighted by class",
     "roc_auc_ovo_macro": "ROC AUC, each class against each other",
+    "roc_auc_ovo_weighted": "ROC AUC, each class against each other, weighted by class",
     "log_loss": "log loss",
     "brier_over_classes": "Brier score, summed over classes",
 }

@@ -16,7 +16,7 @@ from approvals.measures.performance import with_interval
 from approvals.measures.rows import mean_measure
 from approvals.measures.scores import Scores, roc_auc
 from approvals.measures.tables import Table
-from approvals.measures.time_windows import TimedRows, TimeWindow, timed_classes, timed_numbers
+from approvals.measures.time_windows import TimedRows, TimeWindow, spans_in_words, timed_classes, timed_numbers
 from approvals.measures.values import Measure, not_computable
 
 ACCURACY, AUC, ERROR = "accuracy", "ROC AUC", "mean absolute error"
@@ -100,4 +100,5 @@ def _right(found: TimedRows, is_right: Callable[[tuple[Value, Value]], bool]) ->
 
 
 def _windows(found: TimedRows, series: Mapping[str, Sequence[Measure]]) -> Windows:
-    return Windows([one.span for one in found.windows], [one.n for one in found.windows], series)
+    spans = spans_in_words((one.first, one.last) for one in found.windows)
+    return Windows(spans, [one.n for one in found.windows], series)

@@ -26,6 +26,7 @@ from approvals.checks._evaluation import (
     with_inapplicable,
     with_kind,
 )
+from approvals.checks._fairness_calibration import calibration_table, scored_groups
 from approvals.checks._fairness_errors import DEVIATIONS, DIFFERENCES, reading_of_errors
 from approvals.checks._fairness_groups import (
     attributes_of,
@@ -120,7 +121,7 @@ class GroupFairness(Check):
     """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
-    version = "5"
+    version = "6"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -224,6 +225,7 @@ def _reading_of_rates(
         draws=job.parameters.draws,
         seed=job.seed,
     )
+    scored = scored_groups(table, declared, found, favourable, small_group=small_group, level=job.parameters.level)
     measures = tuple(measure for part in found for measure in disparities_of(part, DISPARITIES.values()))
     unknown = tuple(share(part) for share in (unknown_share, small_share) for part in found)
     undefined = tuple(share for part in found for share in undefined_shares(part))
@@ -233,8 +235,8 @@ def _reading_of_rates(
         not_looked_at=_not_looked_at(found, declared, favourable),
         tables=tuple(
             shown
-            for part, compared in zip(found, comparison_tables(found), strict=True)
-            for shown in (group_table(part), compared)
+            for part, compared, calibrated in zip(found, comparison_tables(found), scored, strict=True)
+            for shown in (group_table(part), compared, calibration_table(part, calibrated))
             if shown.rows
         ),
         charts=tuple(_chart(part) for part in found),
@@ -310,7 +312,7 @@ def _not_looked_at(found: Sequence[GroupTable], declared: Declaration, favourabl
     rest = f"Which of the other classes people get instead of {favourable}: they count as one."
     return (
         *not_compared(found, declared),
-        *(() if favourable == 1 and declared.score else ("Calibration of the score within groups.",)),
+        *(() if declared.score else ("Calibration of the score within groups.",)),
         *((rest,) if declared.kind == MULTICLASS else ()),
         "Attributes that the table does not have, and whether the label itself is unfair.",
     )

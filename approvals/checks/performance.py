@@ -105,6 +105,7 @@ class Thresholds:
     min_roc_auc_ovr_macro: float | None = None
     min_roc_auc_ovr_weighted: float | None = None
     min_roc_auc_ovo_macro: float | None = None
+    min_roc_auc_ovo_weighted: float | None = None
     max_brier_over_classes: float | None = None
     max_mse: float | None = None
     max_rmse: float | None = None
@@ -123,7 +124,7 @@ class Performance(Check):
     """Accuracy, ranking and probability measures, or errors of numbers, recomputed by the portal."""
 
     title = "Performance"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

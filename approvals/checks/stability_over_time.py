@@ -41,7 +41,7 @@ from approvals.measures.outcomes import Booleans, Outcomes, outcomes, right_clas
 from approvals.measures.rows import mean_measure
 from approvals.measures.scores import ScoreCounts
 from approvals.measures.tables import Table
-from approvals.measures.time_windows import parsed_moments
+from approvals.measures.time_windows import parsed_moments, spans_in_words
 from approvals.measures.values import Measure, not_computable
 
 BYTES_PER_ROW = 200  # measured: times as text, label, prediction and score while they are put in order
@@ -83,7 +83,7 @@ class StabilityOverTime(Check):
     """Accuracy and ROC AUC, or errors of numbers, of windows of time with about equally many rows."""
 
     title = "Stability over time"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -110,7 +110,7 @@ class StabilityOverTime(Check):
                 *(measure for name, those in series.items() for measure in _extremes(name, those, asked.windows)),
                 left_out_share(used=used, rows=rows),
             ),
-            looked_at=(f"{used:,} rows in {len(spans)} windows by “{asked.time}”, from {spans[0]} on.",)
+            looked_at=(f"{used:,} rows in {len(spans)} windows by “{asked.time}”; the first is {spans[0]}.",)
             if spans
             else (),
             not_looked_at=("Time before and after the evaluation table.",),
@@ -141,7 +141,7 @@ def _in_memory(table: Table, declared: Declaration, *, time: str, windows: int, 
     edges = _edges(moments[order], windows)
     parts = (order[start:stop] for start, stop in zip([0, *edges], [*edges, order.size], strict=True))
     filled = [rows for rows in parts if rows.size]  # none begins where many rows share one moment
-    spans = [f"{moments[rows[0]]} to {moments[rows[-1]]}" for rows in filled]
+    spans = spans_in_words((moments[rows[0]], moments[rows[-1]]) for rows in filled)
     series = {name: [of(rows) for rows in filled] for name, of in measured.items()}
     return Windows(spans, [int(rows.size) for rows in filled], series)
 

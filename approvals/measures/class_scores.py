@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from approvals.measures.class_ranking import mean_areas
 from approvals.measures.intervals import delong
 from approvals.measures.performance import with_interval
 from approvals.measures.rows import mean_measure, row_texts
@@ -19,6 +18,12 @@ from approvals.measures.values import Counts, Measure, not_computable
 SUM_TOLERANCE = 1e-5
 """How far from 1 the probabilities of one row may sum and still be probabilities (scikit-learn's, of roc_auc_score)."""
 
+_MEANS = {
+    "roc_auc_ovr_macro": "one class against the rest, mean over classes",
+    "roc_auc_ovr_weighted": "one class against the rest, mean weighted by the rows of each class",
+    "roc_auc_ovo_macro": "one class against one other, mean over pairs (Hand and Till)",
+    "roc_auc_ovo_weighted": "one class against one other, mean over pairs weighted by their rows",
+}
 _LOG_CLIP = float(np.finfo(np.float64).eps)
 _SHOWN = 5
 
@@ -84,7 +89,8 @@ def class_score_measures(found: ClassScores, *, level: float = 0.95) -> dict[str
     roc_auc_ovr_macro: mean over classes of the area of one class against the rest by its own score, in [0, 1];
     roc_auc_ovr_weighted: the same, weighted by the rows of each class (Provost & Domingos 2000);
     roc_auc_ovo_macro: mean over pairs of classes of the mean of both areas within the rows of the pair (Hand & Till
-    2001), all as scikit-learn. Any finite scores can be ranked, also such that are no probabilities.
+    2001); roc_auc_ovo_weighted: the same, weighted by the rows of each pair; all as scikit-learn, with the interval
+    of `class_ranking`. Any finite scores can be ranked, also such that are no probabilities.
     log_loss: mean -ln of the probability of the label, clipped at float64 eps as scikit-learn does, in [0, 36.05];
     brier: mean over rows of the sum over classes of (probability - [is the label])², in [0, 2] (Brier 1950), not
     halved for two classes. Both with a normal interval cut at 0; the probabilities are taken as they are and never
@@ -92,7 +98,7 @@ def class_score_measures(found: ClassScores, *, level: float = 0.95) -> dict[str
     counted. Nothing is computable without rows, or when a label has no score column; areas neither when a class has
     no rows or is the only one.
     """
-    return _areas(found) | _losses(found, level)
+    return _areas(found, level) | _losses(found, level)
 
 
 def class_areas(found: ClassScores, names: Iterable[str], *, level: float = 0.95) -> dict[str, Measure]:
@@ -149,9 +155,8 @@ def _lacking(found: ClassScores) -> str:
     return "" if found.n else "no row has a label and a score for every class"
 
 
-def _areas(found: ClassScores) -> dict[str, Measure]:
+def _areas(found: ClassScores, level: float) -> dict[str, Measure]:
     sizes = np.bincount(found.labels[found.labels >= 0], minlength=len(found.classes))
-    names = ("roc_auc_ovr_macro", "roc_auc_ovr_weighted", "roc_auc_ovo_macro")
     reason = _lacking(found)
     if not reason and len(found.classes) <= 1:
         reason = "there is only one class"
@@ -159,36 +164,17 @@ def _areas(found: ClassScores) -> dict[str, Measure]:
         empty = [name for name, size in zip(found.classes, sizes, strict=True) if not size]
         reason = f"no row with scores has the label of {listed(empty)}"
     if reason:
-        return {name: not_computable(name, f"Not computable: {reason}.", found.counts, n=found.n) for name in names}
-    against_rest = [_area(found.of_class(position)) for position in range(len(found.classes))]
-    pairs = [_pair(found, *pair) for pair in itertools.combinations(range(len(found.classes)), 2)]
-    weighted = [int(size) * area for size, area in zip(sizes, against_rest, strict=True)]
+        return {name: not_computable(name, f"Not computable: {reason}.", found.counts, n=found.n) for name in _MEANS}
+    found_means = mean_areas(found.labels, found.scores, level)
     flat = found.scores.min(axis=0) == found.scores.max(axis=0)
     constant = [name for name, is_flat in zip(found.classes, flat, strict=True) if is_flat]
     flag = f"; every row has the same score for {listed(constant)}, which separates nothing" if constant else ""
-    parts = (
-        (math.fsum(against_rest) / len(against_rest), "one class against the rest, mean over classes"),
-        (math.fsum(weighted) / found.n, "one class against the rest, mean weighted by the rows of each class"),
-        (math.fsum(pairs) / len(pairs), "one class against one other, mean over pairs (Hand and Till)"),
-    )
     return {
-        name: with_interval(name, value, found.n, None, method=f"{method}{flag}", counts=found.counts)
-        for name, (value, method) in zip(names, parts, strict=True)
+        name: with_interval(
+            name, mean.value, found.n, mean.interval, method=f"{_MEANS[name]}{flag}", counts=found.counts
+        )
+        for name, mean in found_means.items()
     }
-
-
-def _area(counts: ScoreCounts) -> float:
-    area = roc_auc(counts)
-    return math.nan if area is None else area
-
-
-def _pair(found: ClassScores, first: int, second: int) -> float:
-    rows = np.isin(found.labels, (first, second))
-    areas = [
-        _area(ScoreCounts.from_arrays(found.labels[rows] == position, found.scores[rows, position]))
-        for position in (first, second)
-    ]
-    return sum(areas) / 2.0
 
 
 def _losses(found: ClassScores, level: float) -> dict[str, Measure]:

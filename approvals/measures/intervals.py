@@ -36,6 +36,7 @@ _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") e
 FEWEST_DRAWS = 100
 _ROUNDING = 1e-12
 _FISHER_TOLERANCE = 1e-14
+_FEWEST_POSITIVES = 2
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,19 @@ def hanley_mcneil(auc: float, positives: int, negatives: int, level: float = 0.9
     spread = auc * (1.0 - auc) + (positives - 1) * (q1 - auc**2) + (negatives - 1) * (q2 - auc**2)
     half = _z(level) * math.sqrt(max(spread, 0.0) / (positives * negatives))
     return Interval(max(0.0, auc - half), min(1.0, auc + half), level, "Hanley-McNeil interval")
+
+
+def logit_area(area: float, positives: int, level: float = 0.95) -> Interval | None:
+    """Normal interval of an area under precision over recall on the scale of its log odds (Boyd, Eng & Page 2013).
+
+    It needs no ranks. Undefined for an area of 0 or 1, which leaves no odds, and for fewer than two positives.
+    """
+    if not _ROUNDING < area < 1.0 - _ROUNDING or positives < _FEWEST_POSITIVES:
+        return None
+    odds = math.log(area) - math.log1p(-area)
+    half = _z(level) / math.sqrt(positives * area * (1.0 - area))
+    low, high = ((1.0 + math.tanh(end / 2.0)) / 2.0 for end in (odds - half, odds + half))
+    return Interval(low, high, level, "logit interval of Boyd, Eng and Page")
 
 
 def bootstrap_cells(

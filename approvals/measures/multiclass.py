@@ -95,7 +95,7 @@ def multiclass_performance(
     """Every measure of one predicted class per row; `scores` names the score column of each class, as text.
 
     Counts and agreement: see `confusion_measures`, overall and by class. With `scores`, roc_auc of each class and
-    roc_auc_ovr_macro, roc_auc_ovr_weighted, roc_auc_ovo_macro, log_loss and brier: see
+    roc_auc_ovr_ and roc_auc_ovo_ as _macro and _weighted, log_loss and brier: see
     `class_scores.class_score_measures`. Rows without label or prediction (label or any score) are left out and
     counted. TableError for missing columns, score columns without numbers, more than MAX_CLASSES classes, and a
     class written in two ways (1 as label, true as prediction).

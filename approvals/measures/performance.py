@@ -16,6 +16,7 @@ from approvals.measures.intervals import (
     bootstrap_cells,
     delong,
     hanley_mcneil,
+    logit_area,
     normal_mean,
     wilson,
 )
@@ -141,8 +142,9 @@ def binary_performance(
 
     Counts n, rows_left_out, tn, fp, fn, tp; the RATES with Wilson intervals; balanced_accuracy (recall +
     specificity)/2, f1, mcc (Matthews 1975) and cohen_kappa (Cohen 1960) with a seeded bootstrap of the four cells.
-    With a score: roc_auc (Mann-Whitney, DeLong interval), gini 2 AUC - 1, average_precision (step),
-    pr_auc_trapezoid, ks max|TPR - FPR|, log_loss (natural, clipped at float64 eps) and brier with normal intervals.
+    With a score: roc_auc (Mann-Whitney, DeLong interval), gini 2 AUC - 1, average_precision (step) and
+    pr_auc_trapezoid with logit intervals (Boyd, Eng & Page 2013), ks max|TPR - FPR|, log_loss (natural, clipped at
+    float64 eps) and brier with normal intervals.
     Rows without label or prediction (score) are left out and counted. Empty denominators, one-class labels and
     scores outside [0, 1] (log loss, Brier) are not computable. TableError for missing or not two-valued columns.
     """
@@ -193,11 +195,11 @@ def bounded_scores(found: ScoreBounds | None, *, level: float = 0.95) -> dict[st
         ),
     }
     others: dict[str, Bounds | None] = {
-        "average_precision": found.average_precision,
         "ks": found.ks,
         "log_loss": found.log_loss,
         "brier": found.brier,
     }
+    areas["average_precision"] = _bounded_precision(found, level, n=n, counts=behind)
     outside = "Not computable: some scores are outside 0 to 1, so they are no probabilities."
     return areas | {
         name: bounded(name, bounds, n=n, method=METHOD, counts=behind)
@@ -205,6 +207,16 @@ def bounded_scores(found: ScoreBounds | None, *, level: float = 0.95) -> dict[st
         else not_computable(name, outside, behind, n=n)
         for name, bounds in others.items()
     }
+
+
+def _bounded_precision(found: ScoreBounds, level: float, *, n: int, counts: Counts) -> Measure:
+    bounds = found.average_precision
+    low, high = (logit_area(area, found.positives, level) for area in bounds)
+    if low is None or high is None:
+        return bounded("average_precision", bounds, n=n, method=METHOD, counts=counts)
+    around = (low.low, high.high, level)
+    words = f"{METHOD}; {low.method} of both ends"
+    return bounded("average_precision", bounds, n=n, method=words, interval=around, counts=counts)
 
 
 def confusion_measures(
@@ -269,6 +281,9 @@ _AGREEMENT: dict[str, tuple[Statistic, str]] = {
 }
 
 
+_UNDER_PRECISION = ("average_precision", "pr_auc_trapezoid")
+
+
 def score_measures(counts: Scores, *, level: float = 0.95) -> dict[str, Measure]:
     """The rank and probability measures of one score, keyed by name; see `binary_performance`."""
     classes = (("positives", counts.positive_rows), ("negatives", counts.negative_rows))
@@ -287,7 +302,8 @@ def score_measures(counts: Scores, *, level: float = 0.95) -> dict[str, Measure]
         if value is None:
             measures[name] = not_computable(name, f"Not computable: {lacks}.", behind, n=counts.n)
         else:
-            measures[name] = with_interval(name, value, counts.n, None, method=method, counts=behind)
+            interval = logit_area(value, counts.positive_rows, level) if name in _UNDER_PRECISION else None
+            measures[name] = with_interval(name, value, counts.n, interval, method=method, counts=behind)
     losses = {"log_loss": ranks.log_loss, "brier": ranks.brier}
     for name, loss in losses.items():
         measures[name] = loss_measure(name, loss, counts, level=level, counts=behind)

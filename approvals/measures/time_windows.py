@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from approvals.measures.tables import Table, TableError
 MOST_MOMENTS = 200_000
 """Different moments, times pairs of label and prediction, that are counted at once."""
 _LISTED = 1_000
+_MIDNIGHT = "T00:00:00"
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,13 @@ class TimeWindow:
     rows: str
     parameters: tuple[Value, ...]
 
-    @property
-    def span(self) -> str:
-        """From when to when, in words."""
-        return f"{self.first} to {self.last}"
+
+def spans_in_words(ends: Iterable[tuple[Any, Any]]) -> list[str]:
+    """From when to when each window goes: days where every end is the beginning of one; one moment is named once."""
+    texts = [(str(first), str(last)) for first, last in ends]
+    if all(end.endswith(_MIDNIGHT) for pair in texts for end in pair):
+        texts = [(first.removesuffix(_MIDNIGHT), last.removesuffix(_MIDNIGHT)) for first, last in texts]
+    return [" to ".join(dict.fromkeys(end.replace("T", " ") for end in pair)) for pair in texts]
 
 
 @dataclass(frozen=True)

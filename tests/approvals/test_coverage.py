@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from approvals import checks, coverage
 from approvals.models import EvidenceKind
-from approvals.policy_changes import changes
+from approvals.policy_changes import changes, settings_in_words
 from approvals.policy_document import parse
 from approvals.stages import REVIEW_STAGES, Role
 from monitoring import monitors
@@ -115,3 +115,24 @@ def test_pages_show_coverage_and_begin_a_draft_from_a_template(client, cast):
     assert parse(text).name == "low-nyc-local-law-144"
     client.force_login(cast.outsider, backend="django.contrib.auth.backends.ModelBackend")
     assert client.get(reverse("admin:approvals_policy_templates")).status_code == 403
+
+
+def test_names_of_columns_and_values_are_shown_as_they_are_written():
+    shown = dict(
+        settings_in_words(
+            {
+                "attributes": [["age_group"], ["sex", "age_group"]],
+                "columns": {"age_group": {"type": "text", "at_least": 18, "allowed": ["25_or_under"]}},
+                "class_costs": {"very_bad": {"not_good": 2}},
+                "time": "decided_at",
+                "settled_states": ["not_affected"],
+            }
+        )
+    )
+    assert shown == {
+        "Attributes": "age_group, sex × age_group",
+        "Columns": "age_group: type: text; at least: 18; allowed: 25_or_under",
+        "Class costs": "very_bad: not_good: 2",
+        "Time": "decided_at",
+        "Settled states": "not affected",
+    }

@@ -54,7 +54,7 @@ def test_rows_of_one_moment_stay_together(piece):
     attached = piece("evaluation_table", text, details=declared)
     with open_table(attached.path) as table:
         found = counted_windows(table, declaration_of(attached, kinds=KINDS), time="t", windows=4, level=0.95)
-    assert (found.spans, found.sizes) == (["1.0 to 2.0", "3.0 to 3.0"], [55, 20])
+    assert (found.spans, found.sizes) == (["1.0 to 2.0", "3.0"], [55, 20])
 
 
 def test_too_many_moments_are_refused_in_words(piece, monkeypatch):

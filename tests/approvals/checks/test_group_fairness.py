@@ -1,4 +1,8 @@
+import csv
+import math
+
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from approvals.checks.base import CheckInputError
 from approvals.checks.group_fairness import GroupFairness
@@ -164,3 +168,43 @@ def test_a_group_without_favourable_labels_does_not_vanish_from_true_favourable_
     assert judged(GroupFairness, reading, max_selection_difference=0.9).verdict == "passed"
     [gap] = [measure for measure in reading.measures if measure.name == "equal opportunity difference by g"]
     assert (gap.value, gap.count("groups_that_count")) == (0.0, 2)
+
+
+def calibration_of(reading, by):
+    title = f"Calibration of the score within groups of {by}"
+    table = next(table for table in reading.tables if table.title == title)
+    return {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+
+
+@pytest.mark.parametrize("favourable", [0, 1])
+def test_the_score_is_calibrated_within_groups_whichever_outcome_is_favourable(measured, german, favourable):
+    reading = measured(GroupFairness, german(favourable=favourable), attributes=[["sex"]])
+    rows = calibration_of(reading, "sex")
+    with (REFERENCE / "p02_german_credit.csv").open(encoding="utf-8", newline="") as stream:
+        people = [row for row in csv.DictReader(stream) if row["sex"] == "female"]
+    labels = [int(row["y_true"]) for row in people]
+    scores = [float(row["y_score"]) for row in people]
+    shown = rows["female"]
+    assert (shown["Rows"], shown["Share of label 1"]) == (310, "0.648")
+    assert float(shown["Mean score"]) == pytest.approx(sum(scores) / 310, abs=5e-4)
+    assert float(shown["ROC AUC"]) == pytest.approx(roc_auc_score(labels, scores), abs=5e-4)
+    difference = sum(labels) / 310 - sum(scores) / 310
+    assert float(shown["Calibration in the large"]) == pytest.approx(difference, abs=5e-4)
+    bins = [min(math.ceil(score * 10), 10) or 1 for score in scores]
+    error = sum(abs(sum(labels[i] - scores[i] for i in range(310) if bins[i] == part)) / 310 for part in set(bins))
+    assert float(shown["Calibration error"]) == pytest.approx(error, abs=5e-4)
+    assert not any("Calibration" in line for line in reading.not_looked_at)
+
+
+def test_without_a_score_nothing_is_said_of_calibration_within_groups(measured, piece):
+    reading = measured(GroupFairness, table_of(piece, [("a", 1, 1, 40), ("b", 0, 1, 40)]))
+    assert "Calibration of the score within groups." in reading.not_looked_at
+    assert not any(table.title.startswith("Calibration") for table in reading.tables)
+
+
+def test_every_rate_of_a_group_is_shown(measured, piece):
+    cells = [("a", 1, 1, 30), ("a", 1, 0, 10), ("a", 0, 1, 20), ("a", 0, 0, 40), ("b", 1, 1, 40)]
+    table = measured(GroupFairness, table_of(piece, cells)).tables[0]
+    shown = {row[0]: dict(zip(table.columns, row, strict=True)) for row in table.rows}
+    assert (shown["a"]["Missed favourable rate"], shown["a"]["Precision"]) == ("0.250", "0.600")
+    assert (shown["b"]["False favourable rate"], shown["b"]["Precision"]) == ("not computable", "1.000")

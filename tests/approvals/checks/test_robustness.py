@@ -322,9 +322,16 @@ def test_times_of_other_zones_are_put_in_order(measured, table):
     lines = [*["1,1,2026-01-01T01:00:00+02:00"] * 5, *["0,1,2026-01-01T00:00:00Z"] * 5]
     reading = measured(StabilityOverTime, table("y,p,t", lines, label="y", prediction="p"), time="t", windows=2)
     assert [row[:3] for row in reading.tables[0].rows] == [
-        ("2025-12-31T23:00:00 to 2025-12-31T23:00:00", 5, "1.000"),
-        ("2026-01-01T00:00:00 to 2026-01-01T00:00:00", 5, "0.000"),
+        ("2025-12-31 23:00:00", 5, "1.000"),
+        ("2026-01-01 00:00:00", 5, "0.000"),
     ]
+
+
+def test_windows_of_days_are_named_by_days(measured, table):
+    lines = [f"1,1,2026-01-{day:02}" for day in (1, 2, 3, 4)]
+    reading = measured(StabilityOverTime, table("y,p,t", lines, label="y", prediction="p"), time="t", windows=2)
+    assert [row[0] for row in reading.tables[0].rows] == ["2026-01-01 to 2026-01-02", "2026-01-03 to 2026-01-04"]
+    assert reading.looked_at == ("4 rows in 2 windows by “t”; the first is 2026-01-01 to 2026-01-02.",)
 
 
 def test_windows_exactly_at_the_threshold_meet_it_although_their_floats_do_not(measured, judged, table):

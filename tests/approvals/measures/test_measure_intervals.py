@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -109,3 +111,12 @@ def test_wilson_contains_the_share_and_widens_with_the_level(pair, level):
     k, n = pair
     narrow, wide = intervals.wilson(k, n, level), intervals.wilson(k, n, 0.9999)
     assert 0 <= wide.low <= narrow.low <= k / n <= narrow.high <= wide.high <= 1
+
+
+def test_the_logit_interval_of_an_area_is_that_of_its_log_odds():
+    # ln(0.8 / 0.2) = 1.386294, and 1.959964 / sqrt(100 * 0.8 * 0.2) = 0.489991 on either side of it
+    found = intervals.logit_area(0.8, 100)
+    assert ends(found) == pytest.approx([1 / (1 + math.exp(-0.896303)), 1 / (1 + math.exp(-1.876285))], abs=1e-6)
+    assert intervals.logit_area(0.8, 1) is None
+    assert intervals.logit_area(1.0, 100) is None
+    assert intervals.logit_area(0.0, 100) is None

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from approvals.measures.class_ranking import mean_areas
 from approvals.measures.class_scores import ClassScores, class_score_measures
 from approvals.measures.intervals import bootstrap_cells, wilson
 from approvals.measures.multiclass import confusion_measures, multiclass_performance, read_classes
@@ -18,7 +19,7 @@ from approvals.measures.tables import TableError, open_table
 AGREEMENT = {"mcc", "cohen_kappa"}
 MEANS = {"balanced_accuracy", "precision_macro", "precision_weighted", "recall_macro", "f1_macro", "f1_weighted"}
 PROPORTIONS = {"accuracy", "precision_micro", "recall_micro", "f1_micro", "recall_weighted"}
-AREAS = {"roc_auc_ovr_macro", "roc_auc_ovr_weighted", "roc_auc_ovo_macro"}
+AREAS = {"roc_auc_ovr_macro", "roc_auc_ovr_weighted", "roc_auc_ovo_macro", "roc_auc_ovo_weighted"}
 LOSSES = {"log_loss", "brier"}
 WINE = {"label": "y_true", "prediction": "y_pred", "scores": {name: f"p{name}" for name in "012"}}
 
@@ -80,7 +81,7 @@ def test_intervals_are_reproducible_and_contain_the_value(wine):
     first, second = (of_wine(wine, seed=7) for _ in range(2))
     assert first == second
     ranged = {name for name, measure in first.overall.items() if measure.low is not None}
-    assert ranged == AGREEMENT | MEANS | PROPORTIONS | LOSSES
+    assert ranged == AGREEMENT | MEANS | PROPORTIONS | LOSSES | AREAS
     assert all(first.overall[name].low < first.overall[name].value < first.overall[name].high for name in ranged)
     accuracy, recall = first.overall["accuracy"], first.by_class["2"]["recall"]
     assert (accuracy.low, accuracy.high) == (wilson(138, 178).low, wilson(138, 178).high)
@@ -230,11 +231,38 @@ def test_two_classes_say_what_the_binary_measures_say(write_csv, rows):
         assert ours.overall[name].value == close(binary[name].value), name
     assert ours.overall["brier"].value == close(2 * binary["brier"].value)
     assert ours.by_class["1"]["roc_auc"] == replace(binary["roc_auc"], slice=(("y", "1"),))
+    area = binary["roc_auc"]
     for name in AREAS:
-        assert ours.overall[name].value == close(binary["roc_auc"].value)
+        assert ours.overall[name].value == close(area.value)
+        ends = (ours.overall[name].low, ours.overall[name].high)
+        assert ends == ((None, None) if area.low is None else close((area.low, area.high)))
     for name in ("precision", "recall", "f1"):
         assert ours.by_class["1"][name].value == close(binary[name].value)
     assert ours.by_class["0"]["recall"].value == close(binary["specificity"].value)
+
+
+def test_areas_of_three_classes_are_as_uncertain_as_rows_drawn_within_each_class(wine):
+    labels = np.array([int(text) for text in wine.texts("y_true")])
+    scores = np.column_stack([wine.numbers(f"p{name}") for name in "012"])
+    found = mean_areas(labels, scores)
+    rng = np.random.default_rng(5)
+    rows = [np.flatnonzero(labels == name) for name in range(3)]
+    drawn: dict[str, list[float]] = {name: [] for name in AREAS}
+    for _ in range(300):
+        chosen = np.concatenate([rng.choice(part, part.size) for part in rows])
+        for name, area in mean_areas(labels[chosen], scores[chosen]).items():
+            drawn[name].append(area.value)
+    for name, area in found.items():
+        half = (area.interval.high - area.interval.low) / 2
+        assert half == pytest.approx(1.959963984540054 * np.std(drawn[name], ddof=1), rel=0.12), name
+        assert area.interval.low < area.value < area.interval.high
+
+
+def test_a_class_of_one_row_and_classes_told_apart_give_areas_no_interval():
+    one = mean_areas(np.array([0, 0, 1, 1, 2]), np.array([[5, 1], [3, 4], [4, 2], [0, 3], [1, 1]]) @ np.eye(2, 3))
+    sure = mean_areas(np.array([0, 0, 1, 1, 2, 2]), np.eye(3)[[0, 0, 1, 1, 2, 2]])
+    assert {area.interval for area in (*one.values(), *sure.values())} == {None}
+    assert {area.value for area in sure.values()} == {1.0}
 
 
 def test_a_class_never_predicted_has_no_precision(write_csv, reference):

@@ -68,7 +68,7 @@ def test_intervals_are_reproducible_and_contain_the_value(reference):
         )
     assert first == second
     with_interval = [measure for measure in first.values() if measure.low is not None]
-    assert len(with_interval) == 17
+    assert len(with_interval) == 19
     assert all(measure.low <= measure.value <= measure.high for measure in with_interval)
 
 
