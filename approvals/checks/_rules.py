@@ -5,6 +5,7 @@ Compares unrounded values; rounds only to show. What is missing or not computabl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,6 +15,7 @@ from approvals.measures.values import Measure, between
 
 PASSED, WARNING, FAILED, NOT_COMPUTABLE = "passed", "warning", "failed", "not_computable"
 TINY = 0.0005  # below it, three decimals would show zero
+HUGE = 1e15  # from here on a float holds no decimals, and its digits are a wall of figures
 SMALLEST_POWER = -6  # of ten: what is smaller is shown by its power
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 SIDES = {(True, True): "at or above", (True, False): "below", (False, True): "at or below", (False, False): "above"}
@@ -108,6 +110,8 @@ def number(value: float | None, *, beside: float | None = None) -> str:
         return f"{value:,}"
     if 0 < abs(value) < TINY:
         return written_out(f"{value:.2g}")
+    if HUGE <= abs(value) < math.inf:
+        return written_out(repr(value) if beside is not None and abs(beside) >= HUGE else f"{value:.2e}")
     for digits in range(3, 16):
         if beside is None or (round(value, digits) > beside, round(value, digits) < beside) == (
             value > beside,
@@ -131,7 +135,7 @@ def limit_text(limit: float) -> str:
     """A threshold as the policy says it, floats with at least two decimals."""
     if isinstance(limit, int):
         return f"{limit:,}"
-    return f"{limit:,.2f}" if round(limit, 2) == limit else written_out(repr(limit))
+    return f"{limit:,.2f}" if round(limit, 2) == limit and abs(limit) < HUGE else written_out(repr(limit))
 
 
 def signed(change: float) -> str:
@@ -140,11 +144,11 @@ def signed(change: float) -> str:
 
 
 def written_out(digits: str) -> str:
-    """A number in words of people: 1e-05 is 0.00001; what is smaller still has a power of ten."""
+    """A number in words of people: 1e-05 is 0.00001; what is smaller still, or huge, has a power of ten."""
     mantissa, _, exponent = digits.partition("e")
     if not exponent:
         return digits
-    if int(exponent) >= SMALLEST_POWER:
+    if SMALLEST_POWER <= int(exponent) < 0:
         return f"{Decimal(digits):f}"
     return f"{mantissa} × 10{str(int(exponent)).translate(RAISED)}"
 
