@@ -2,9 +2,13 @@
 
 import atexit
 import gc
+import locale
+import logging
 import os
+import resource
 import shutil
 import tempfile
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -14,6 +18,7 @@ atexit.register(shutil.rmtree, os.environ["PORTAL_VAR"], ignore_errors=True)
 
 import django
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import override_settings
@@ -34,6 +39,8 @@ from tests.longest import rank, together
 from tests.validation import Validation
 
 __all__ = ["cast", "committed_database"]
+
+DAY, LONG_ENOUGH_FOR_A_TEST = 86_400, 20  # seconds
 
 # A busy machine is slow, which says nothing about what is tested.
 hypothesis_settings.register_profile(
@@ -62,6 +69,31 @@ def _folder_of_the_file(_test_settings, tmp_path_factory):
     ensure_keys(var)
     with override_settings(VAR=var):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _process_as_it_was(_folder_of_the_file):
+    """What all files of a process share is after the tests of a file what it was before them."""
+    variables, shared = dict(os.environ), _shared_by_all_files()
+    variables.pop("PYTEST_CURRENT_TEST", None)
+    yield
+    # Libraries add variables of their own when they are first imported.
+    assert {name: os.environ.get(name) for name in variables} == variables
+    assert _shared_by_all_files() == shared
+
+
+def _shared_by_all_files():
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return {
+        "folder": Path.cwd(),
+        "mask": mask,
+        "limits": [resource.getrlimit(kind) for kind in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE)],
+        "locale": locale.setlocale(locale.LC_ALL),
+        "zone": time.tzname,
+        "least level of the log": logging.getLogger().level,
+        "settings": {name: getattr(settings, name) for name in dir(settings) if name.isupper()},
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +182,14 @@ def pytest_collection_finish():
 def pytest_unconfigure():
     """Some libraries look at the end for what was never freed."""
     gc.unfreeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Today is the same day all through a test: one that would begin at the very end of a day begins in the next."""
+    left = DAY - time.time() % DAY
+    if left < LONG_ENOUGH_FOR_A_TEST:
+        time.sleep(left)
 
 
 @pytest.hookimpl(wrapper=True)

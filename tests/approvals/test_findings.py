@@ -15,8 +15,11 @@ from portal.models import LedgerEntry, Notification
 from tests.cast import SAFE, TABLE, tiny_table
 
 GATES = {"scoping": [{"findings": {"at_or_above": "medium"}}, {"signoffs": {"role": "business_analyst"}}]}
-TODAY = timezone.now().date
 MEASURE = {"name": "disparate impact by age", "value": 0.66, "threshold": 0.8}
+
+
+def today():
+    return timezone.now().date()
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def opened(cast, version):
             "title": "Incomes are missing",
             "description": "A tenth of the rows.",
             "owner": cast.owner,
-            "due_on": TODAY() + timedelta(days=30),
+            "due_on": today() + timedelta(days=30),
             "actor": cast.signers[Role.RISK_OFFICER],
             **changes,
         }
@@ -64,7 +67,7 @@ class TestOpening:
             ({"title": "short"}, "title"),
             ({"severity": 99}, "severity"),
             ({"severity": "30'"}, "severity"),
-            ({"due_on": TODAY() - timedelta(days=1)}, "due_on"),
+            ({"due_on": today() - timedelta(days=1)}, "due_on"),
         ],
     )
     def test_bad_input_is_named_at_its_field(self, opened, changes, field):
@@ -119,7 +122,7 @@ class TestClosing:
         with pytest.raises(NotPermitted, match="The owner of a finding never closes it"):
             findings.close_finding(finding_id=row.pk, actor=risk, evidence=SAFE)
         with pytest.raises(NotPermitted, match="The owner of a finding never accepts it"):
-            findings.accept_finding(finding_id=row.pk, actor=risk, reason=SAFE, until=TODAY() + timedelta(days=9))
+            findings.accept_finding(finding_id=row.pk, actor=risk, reason=SAFE, until=today() + timedelta(days=9))
         findings.close_finding(finding_id=row.pk, actor=cast.signers[Role.MODEL_VALIDATOR], evidence=SAFE)
 
     def test_it_is_closed_once_with_evidence_and_the_gate_opens(self, cast, version, opened):
@@ -132,7 +135,7 @@ class TestClosing:
         for act in (
             lambda: findings.close_finding(finding_id=row.pk, actor=judge, evidence=SAFE),
             lambda: findings.accept_finding(
-                finding_id=row.pk, actor=judge, reason=SAFE, until=TODAY() + timedelta(days=9)
+                finding_id=row.pk, actor=judge, reason=SAFE, until=today() + timedelta(days=9)
             ),
         ):
             with pytest.raises(Refused, match="closed already"):
@@ -145,7 +148,7 @@ class TestClosing:
 class TestAccepting:
     def test_an_acceptance_ends_and_the_gate_closes_again(self, cast, version, opened):
         row = opened()
-        until = TODAY() + timedelta(days=9)
+        until = today() + timedelta(days=9)
         risk = cast.signers[Role.RISK_OFFICER]
         findings.accept_finding(finding_id=row.pk, actor=risk, reason=SAFE, until=until)
         cast.sign(version, Role.BUSINESS_ANALYST)
@@ -161,7 +164,7 @@ class TestAccepting:
                 finding_id=opened().pk,
                 actor=cast.signers[Role.RISK_OFFICER],
                 reason=SAFE,
-                until=TODAY() + timedelta(days=days),
+                until=today() + timedelta(days=days),
             )
         assert caught.value.field == "until"
 
@@ -200,7 +203,7 @@ class TestMitigation:
             "measure": MEASURE["name"],
             "plan": "Reweigh the young.",
             "owner": cast.owner,
-            "due_on": TODAY() + timedelta(days=30),
+            "due_on": today() + timedelta(days=30),
             "actor": cast.submitter,
             **changes,
         }
@@ -218,7 +221,7 @@ class TestMitigation:
         [
             ({"measure": "something else"}, "measure"),
             ({"plan": " "}, "plan"),
-            ({"due_on": TODAY() - timedelta(days=1)}, "due_on"),
+            ({"due_on": today() - timedelta(days=1)}, "due_on"),
         ],
     )
     def test_bad_input_is_named_at_its_field(self, cast, version, changes, field):

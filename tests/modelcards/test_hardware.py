@@ -22,15 +22,23 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def token(tmp_path_factory):
-    """A token of our own; the library reads the place of its files once, so all tests share it."""
+def configuration(tmp_path_factory):
+    """Of a token of our own."""
     folder = tmp_path_factory.mktemp("softhsm")
     (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
-    os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
+    path = folder / "softhsm2.conf"
+    path.write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
     command = ["softhsm2-util", "--init-token", "--free", "--label", "cards", "--pin", "1234", "--so-pin", "5678"]
-    subprocess.run(command, check=True, capture_output=True)
-    return Token(next(path for path in MODULES if Path(path).exists()), "cards", "1234")
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "SOFTHSM2_CONF": str(path)})
+    return path
+
+
+@pytest.fixture(scope="module")
+def token(configuration):
+    """That token; the library reads the place of its files once, so all tests share it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(configuration))
+        yield Token(next(path for path in MODULES if Path(path).exists()), "cards", "1234")
 
 
 def test_a_card_sealed_by_a_token_verifies_like_any_other(token, printed, revoked, tmp_path):

@@ -51,7 +51,7 @@ def deliver(cast, version, table, day):
 def watched(cast, deploy):
     """A version whose monitor was calm in May and critical in July; nothing came in June."""
     version = deploy(DRIFT)
-    version.approved_at = version.approved_at.replace(month=4, day=2)
+    version.approved_at = version.approved_at.replace(year=2026, month=4, day=2)
     version.save()
     deliver(cast, version, tiny_table(rows=600, seed=2), date(2026, 5, 31))
     deliver(cast, version, shifted(tiny_table(rows=600, seed=3)), date(2026, 7, 31))
