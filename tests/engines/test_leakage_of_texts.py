@@ -1,7 +1,6 @@
 """Texts of many values say the same about a label wherever the table lies, and bytes are looked at nowhere."""
 
 import random
-from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -10,13 +9,12 @@ from approvals.measures.class_leakage import class_leakage
 from approvals.measures.level_leakage import level_leakage
 from approvals.measures.number_leakage import number_leakage
 from approvals.measures.tables import open_relation, open_table
-from approvals.measures.values import Measure
 
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-KINDS: dict[str, Callable[..., dict[str, Measure]]] = {"y": level_leakage, "c": class_leakage, "z": number_leakage}
+KINDS = {"y": level_leakage, "c": class_leakage, "z": number_leakage}
 BYTES = [f"row {number}" for number in range(150)]
 
 
@@ -27,8 +25,8 @@ def texts(tmp_path_factory):
     lines = ["y,c,z,house,code,note,length,moment"]
     for row in range(400):
         y, z = int(draw.random() < 0.3), round(draw.gauss(0, 2), 1)
-        place = draw.choice(("Bern", "Zug", "éclair", "naïve"))
-        note = f"Case {row}: {'defaulted' if y else 'paid'}\u2014in “{place}”; x{z}"
+        town = draw.choice(("Bern", "Zug", "éclair", "naïve"))
+        note = f"Case {row}: {'defaulted' if y else 'paid'}—in “{town}”; x{z}"
         moment = f"2024-{1 + row % 12:02}-{1 + row % 28:02} {row % 24:02}:{row % 60:02}:00"
         cells = [
             y,
