@@ -110,12 +110,24 @@ def _overlap(table: Table, training: Table, columns: Sequence[str], name: str, l
         return not_computable(name, lacking, n=table.rows)
     if not columns:
         return not_computable(name, "Not computable: the tables share no key and no feature.")
+    if empty := _empty_on_one_side(table, training, columns):
+        return not_computable(name, empty, n=table.rows)
     found = quality.row_overlap(table, training, columns)
     if found.value is None or not found.n:
         return replace(found, name=name)
     rows = int(found.value)
     counts = (("k", rows), ("n", found.n))
     return replace(found, name=name, value=rows / found.n, method=f"{rows:,} of {found.n:,} rows", counts=counts)
+
+
+def _empty_on_one_side(table: Table, training: Table, columns: Sequence[str]) -> str:
+    """Why no row can be found again: a column that only one of the tables has values in; empty if there is none."""
+    for where, one, other in (("evaluation", table, training), ("training", training, table)):
+        missing, beside = one.missing(), other.missing()
+        for name in columns:
+            if missing[name] == one.rows and beside[name] < other.rows:
+                return f"Not computable: “{name}” has no values in the {where} table."
+    return ""
 
 
 def _shifts(

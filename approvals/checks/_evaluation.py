@@ -211,7 +211,12 @@ LEFT_OUT = "share of rows left out"
 
 
 def left_out_share(*, used: int, rows: int, name: str = LEFT_OUT) -> Measure:
-    """What part of the table decided nothing, because something that is needed is missing there."""
+    """What part of the rows decided nothing, because something that is needed is missing there.
+
+    Not computable where there are no rows to be a part of.
+    """
+    if not rows:
+        return not_computable(name, "Not computable: no row can be used.", (("rows", 0),), n=0)
     return Measure(name, (rows - used) / rows, rows, counts=(("rows_left_out", rows - used), ("rows", rows)))
 
 
@@ -230,9 +235,9 @@ def rows_with_all(table: Table, declared: Declaration, *, decided: int, scored: 
 def missing_rules(reading: Reading, limits: Mapping[str, float]) -> list[Rule]:
     """Rules that hold under any policy: nobody passes by leaving out the rows that would fail.
 
-    `limits` are largest shares by name of the measure; a share of zero needs no sentence.
+    `limits` are largest shares by name of the measure; a share of zero needs no sentence, an unknown one does.
     """
-    names = dict.fromkeys(measure.name for measure in reading.measures if measure.name in limits and measure.value)
+    names = dict.fromkeys(one.name for one in reading.measures if one.name in limits and one.value != 0)
     return [Rule(name, limits[name], at_least=False, exact=_exact_share) for name in names]
 
 

@@ -38,7 +38,7 @@ def unknown_name(attributes: Sequence[str]) -> str:
 def unknown_share(part: Groups) -> Measure:
     """What part of the rows belongs to no known group."""
     rows = sum(group.n for group in part.groups)
-    return left_out_share(used=rows - part.unknown_rows, rows=rows or 1, name=unknown_name(part.attributes))
+    return left_out_share(used=rows - part.unknown_rows, rows=rows, name=unknown_name(part.attributes))
 
 
 def small_name(attributes: Sequence[str]) -> str:
@@ -50,7 +50,7 @@ def small_share(part: Groups) -> Measure:
     """What part of the rows belongs to known groups that decide nothing because they are too small."""
     rows = sum(group.n for group in part.groups)
     small = sum(group.n for group in part.groups if group.small and not group.unknown)
-    return left_out_share(used=rows - small, rows=rows or 1, name=small_name(part.attributes))
+    return left_out_share(used=rows - small, rows=rows, name=small_name(part.attributes))
 
 
 def known_groups(part: Groups) -> str:

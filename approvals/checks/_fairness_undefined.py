@@ -39,7 +39,7 @@ def undefined_shares(part: GroupTable) -> tuple[Measure, ...]:
     return tuple(
         left_out_share(
             used=rows - sum(group.n for group in _lacking(part, rated)),
-            rows=rows or 1,
+            rows=rows,
             name=_name(label, part.attributes),
         )
         for label, rated, _, _ in LACKING

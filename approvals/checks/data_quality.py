@@ -85,7 +85,7 @@ class DataQuality(Check):
     """Declared columns, allowed values, missing and repeated rows, class balance, overlap and label leakage."""
 
     title = "Data quality"
-    version = "5"
+    version = "6"
     inputs = ("evaluation_table",)
     optional_inputs = ("training_table",)
     Parameters = Parameters
@@ -292,6 +292,10 @@ def _invalid_values(table: Table, declared: Declaration) -> Measure:
         if name:
             found[name] = quality.out_of_range(table, name, low=0.0, high=1.0)
     counts = tuple((name, int(measure.value or 0)) for name, measure in found.items())
+    missing = table.missing()
+    empty = next((name for name in found if missing[name] == table.rows), None)
+    if empty is not None:
+        return not_computable(INVALID_VALUES, f"Not computable: the column “{empty}” has no values.", counts, n=0)
     what = ", ".join(f"{name} {count:,}" for name, count in counts if count)
     return Measure(
         INVALID_VALUES, sum(count for _, count in counts), table.rows, method=what or "count of values", counts=counts

@@ -121,7 +121,7 @@ class GroupFairness(Check):
     """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
-    version = "6"
+    version = "7"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

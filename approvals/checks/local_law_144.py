@@ -61,7 +61,7 @@ class LocalLaw144(Check):
     """Selection or scoring rates and impact ratios by category, with the rows of unknown category stated."""
 
     title = "Local Law 144 tables"
-    version = "3"
+    version = "4"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -175,7 +175,7 @@ def _measures(table: LawTable, rows: int) -> tuple[Measure, ...]:
     used = rows - table.rows_left_out
     return (
         ratio,
-        left_out_share(used=used - table.unknown_rows, rows=used or 1, name=UNKNOWN.format(by)),
+        left_out_share(used=used - table.unknown_rows, rows=used, name=UNKNOWN.format(by)),
     )
 
 

@@ -41,7 +41,7 @@ def coverage(pair: Pair, *, used: int) -> tuple[Measure, Measure]:
     rows, labelled = pair.batch.rows, labelled_rows(pair)
     return (
         Measure(LABELLED, labelled / rows, rows, counts=(("labelled", labelled), ("rows", rows))),
-        left_out_share(used=min(used, labelled), rows=labelled or 1),
+        left_out_share(used=min(used, labelled), rows=labelled),
     )
 
 

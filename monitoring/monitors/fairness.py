@@ -108,7 +108,7 @@ class Fairness(MonitorKind):
     """Decisions and, once outcomes are known, errors for groups and intersections, of every kind of table."""
 
     title = "Fairness of the batch"
-    version = "4"
+    version = "5"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
