@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from approvals import findings, permissions, restricting, revalidating, voiding, workflow
+from approvals import findings, permissions, restricting, revalidating, telling, voiding, workflow
 from approvals.models import Finding, ModelVersion, Revalidation, RevalidationTrigger
 from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.policy_document import parse
@@ -20,7 +20,7 @@ from monitoring.events import Event
 from monitoring.models import Monitor, Reading
 from monitoring.silences import NO_ANSWER, Silence, silences_of
 from monitoring.standing import alarm_of, changed_by, day_of
-from portal import ledger, notify
+from portal import ledger
 
 CRITICAL_SUFFIX = ":critical"
 CLOSED_FOR = timedelta(days=1)
@@ -280,13 +280,7 @@ def rollback(version: ModelVersion) -> str:
 def _tell(alarm: Alarm, version: ModelVersion, text: str, now: datetime) -> None:
     if _is_muted(alarm, now):
         return  # findings and suspension follow all the same
-    notify.notify(
-        recipients=told_of(version),
-        event=alarm.event,
-        text=text,
-        link=alarm.link,
-        asks_for_act=True,
-    )
+    telling.tell(version, told_of(version), event=alarm.event, text=text, link=alarm.link, asks_for_act=True)
 
 
 def _is_muted(alarm: Alarm, now: datetime) -> bool:
@@ -300,6 +294,6 @@ def _is_muted(alarm: Alarm, now: datetime) -> bool:
 
 
 def told_of(version: ModelVersion) -> set[User]:
-    """Who hears of alarms: the owner, the submitter and the risk officers."""
+    """Who hears of alarms: the owner, the submitter and the risk officers. telling.py says who does where all left."""
     officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
     return {version.model.owner, version.submitted_by, *officers}

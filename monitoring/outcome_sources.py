@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals import permissions, referring, refusals
+from approvals import permissions, referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.references import RelationReference
 from approvals.models import ModelVersion
@@ -30,7 +30,7 @@ from monitoring.events import Event
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource, Schedule
 from monitoring.monitors._outcome_taking import FILE, OutcomeTaking
 from monitoring.source_windows import window_of
-from portal import hints, ledger, notify
+from portal import hints, ledger
 from portal.errors import BadInput, DomainError, Refused
 from portal.texts import require_reason
 
@@ -197,8 +197,9 @@ def _refuse(row: OutcomeSource, sentence: str) -> None:
         if not told.update(sentence=sentence):
             return
         people = {row.version.model.owner, row.declared_by}
-        notify.notify(
-            recipients={person for person in people if permissions.may_view(person, row.version.model)},
+        telling.tell(
+            row.version,
+            {person for person in people if permissions.may_view(person, row.version.model)},
             event=Event.OUTCOME_SOURCE_REFUSED,
             text=f"No outcomes of {row.version} were taken from {row}. {sentence}",
             link=f"/monitoring/outcomedelivery/version/{row.version_id}/",

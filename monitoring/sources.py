@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals import listing, permissions, referring, refusals
+from approvals import listing, permissions, referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.references import Window
 from approvals.models import ModelVersion
@@ -26,7 +26,7 @@ from monitoring import batches
 from monitoring.events import Event
 from monitoring.models import Batch, BatchSource, Schedule, SourceWindow
 from monitoring.source_windows import MOST, windows_over
-from portal import hints, ledger, notify
+from portal import hints, ledger
 from portal.errors import BadInput, DomainError, Refused
 from portal.texts import require_storable
 
@@ -200,8 +200,9 @@ def _refuse(row: SourceWindow, sentence: str) -> None:
         if not told.update(sentence=sentence):
             return
         people = {version.model.owner, row.source.declared_by}
-        notify.notify(
-            recipients={person for person in people if permissions.may_view(person, version.model)},
+        telling.tell(
+            version,
+            {person for person in people if permissions.may_view(person, version.model)},
             event=Event.WINDOW_REFUSED,
             text=f"No batch of {version} was taken from {row.source} for {row}. {sentence}",
             link=version.get_absolute_url(),
