@@ -24,13 +24,13 @@ from approvals.measures.references import RelationReference
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.referring import CONNECTION
-from approvals.sandbox import Limits, SandboxError, measure_in_child
+from approvals.sandbox import DENIED, Limits, SandboxError, measure_in_child
 from monitoring import batches, inputs, outcomes
 from monitoring.events import Event
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource, Schedule
 from monitoring.monitors._outcome_taking import FILE, OutcomeTaking
 from monitoring.source_windows import window_of
-from portal import hints, ledger
+from portal import hints, ledger, notify
 from portal.errors import BadInput, DomainError, Refused
 from portal.texts import require_reason
 
@@ -127,7 +127,7 @@ def _taken(row: OutcomeSource, now: datetime) -> bool:
     try:
         said, made = _delivered(row)
     except DomainError as refusal:
-        _refuse(row, refusal.sentence)
+        _refuse(row, refusal)
         return False
     done = OutcomeSource.objects.filter(pk=row.pk, correction=row.correction)
     done.update(taken_on=now.date(), said=said, sentence="", correction="", corrected_by=None)
@@ -191,7 +191,8 @@ def _use_of(delivery: OutcomeDelivery) -> str:
     )
 
 
-def _refuse(row: OutcomeSource, sentence: str) -> None:
+def _refuse(row: OutcomeSource, refusal: DomainError) -> None:
+    sentence = refusal.sentence
     with transaction.atomic():
         told = OutcomeSource.objects.filter(pk=row.pk, ended_at=None).exclude(sentence=sentence)
         if not told.update(sentence=sentence):
@@ -205,6 +206,10 @@ def _refuse(row: OutcomeSource, sentence: str) -> None:
             link=f"/monitoring/outcomedelivery/version/{row.version_id}/",
             asks_for_act=True,
         )
+        if refusal.code == DENIED:
+            text = f"No outcomes of {row.version} can be taken from {row}. {sentence}"
+            link = f"/monitoring/outcomedelivery/version/{row.version_id}/"
+            notify.tell_administrators(event=Event.CONNECTION_DENIED, text=text, link=link)
         _record(Event.OUTCOME_SOURCE_REFUSED, row, None, sentence=sentence)
 
 
