@@ -28,7 +28,7 @@ from approvals.measures.references import (
 )
 from approvals.measures.sources import MOST_FILES, is_data
 from approvals.referring import FOLDER
-from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
+from approvals.sandbox import DENIED, JobDescription, Limits, SandboxError, measure_in_child
 from portal.errors import BadInput
 from portal.table_places import TablePlace
 
@@ -115,7 +115,8 @@ def _measured(referenced: Referenced, asked: Asked, limits: Allowance, on_progre
         )
     except SandboxError as failure:
         late = f"Listing “{asked.table}” {_TOO_LONG.format(asked=asked)}"
-        raise BadInput(late if failure.kind == "time" else failure.sentence, field="table") from failure
+        code = DENIED if failure.kind == DENIED else None
+        raise BadInput(late if failure.kind == "time" else failure.sentence, field="table", code=code) from failure
     return str(reading.details["document"]).encode()
 
 

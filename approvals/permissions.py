@@ -155,8 +155,18 @@ def holders(model: RegisteredModel) -> dict[str, tuple[str, ...]]:
 
 def people_with(codename: str, model: RegisteredModel) -> QuerySet[User]:
     """Active people who hold a grant on this model, directly or by a group."""
-    direct = RegisteredModelUserObjectPermission.objects.filter(content_object=model, permission__codename=codename)
-    grouped = RegisteredModelGroupObjectPermission.objects.filter(content_object=model, permission__codename=codename)
+    return _people_with([codename], model)
+
+
+def people_of(model: RegisteredModel) -> QuerySet[User]:
+    """Active people who hold any grant on this model, directly or by a group."""
+    return _people_with(GRANTABLE, model)
+
+
+def _people_with(codenames: Iterable[str], model: RegisteredModel) -> QuerySet[User]:
+    asked = {"content_object": model, "permission__codename__in": list(codenames)}
+    direct = RegisteredModelUserObjectPermission.objects.filter(**asked)
+    grouped = RegisteredModelGroupObjectPermission.objects.filter(**asked)
     return (
         User.objects.filter(is_active=True)
         .filter(Q(pk__in=direct.values("user_id")) | Q(groups__in=grouped.values("group_id")))

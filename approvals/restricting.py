@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import permissions, refusals
+from approvals import permissions, refusals, telling
 from approvals.events import Event
 from approvals.models import ModelVersion, Restriction
 from approvals.stages import Role
@@ -34,8 +34,9 @@ def impose(
     row = Restriction.objects.create(
         version=version, text=text, reason=reason, source_reference=source_reference, imposed_at=now
     )
-    notify.notify(
-        recipients=_told_of(version),
+    telling.tell(
+        version,
+        _told_of(version),
         event=Event.RESTRICTED,
         text=f"The use of {version} is restricted from now on: {text}",
         link=version.get_absolute_url(),

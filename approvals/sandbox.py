@@ -74,7 +74,7 @@ class JobDescription:
 
 
 class SandboxError(Exception):
-    """There is no reading. `kind` is "memory", "time", "crashed", "input", "unreachable" or "stopped"."""
+    """There is no reading. `kind` is "memory", "time", "crashed", "input", "unreachable", "denied" or "stopped"."""
 
     def __init__(self, sentence: str, *, kind: str, log: tuple[str, ...] = ()) -> None:
         super().__init__(sentence)
@@ -85,7 +85,9 @@ class SandboxError(Exception):
 
 UNREACHABLE = "unreachable"
 """Kind of a failure that may pass: a connection did not answer."""
-ABOUT_INPUTS = ("input", UNREACHABLE)
+DENIED = "denied"
+"""Kind of a failure that an administrator ends: a connection refuses the account that the portal has."""
+ABOUT_INPUTS = ("input", UNREACHABLE, DENIED)
 """Kinds of failures that say something about what was to be looked at; their sentences are for whoever brought it."""
 
 
@@ -296,8 +298,9 @@ class _Conversation:
             raise self._stopped()
         if "input_error" in self._last:
             raise SandboxError(self._hidden(str(self._last["input_error"])), kind="input", log=self._log())
-        if "unreachable" in self._last:
-            raise SandboxError(self._hidden(str(self._last["unreachable"])), kind=UNREACHABLE, log=self._log())
+        for kind in (UNREACHABLE, DENIED):
+            if kind in self._last:
+                raise SandboxError(self._hidden(str(self._last[kind])), kind=kind, log=self._log())
         if "reading" in self._last and self._process.returncode == 0:
             reading = reading_from_json(self._last["reading"])
             return replace(reading, log=(*reading.log, *self._log(), *self._last["log"]))

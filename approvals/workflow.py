@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import decommissioning, dossier, judging, passes, permissions, policy, refusals, signing_off
+from approvals import decommissioning, dossier, judging, passes, permissions, policy, refusals, signing_off, telling
 from approvals.events import Event
 from approvals.lapsing import lapsed
 from approvals.models import Comment, Finding, ModelVersion, Revalidation, RevalidationOutcome, SignOff, Waiver
@@ -352,12 +352,16 @@ def _exceptions_used(version: ModelVersion, case: Case, now: datetime) -> list[i
 def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str) -> None:
     stage = Stage(version.stage)
     about = f" Reason: {reason.strip()}" if reason.strip() else ""
-    notify.notify(
-        recipients={version.submitted_by, version.model.owner} - {actor},
-        event=Event.VERSION_ADVANCED,
-        text=f"{version} moved from {source.label.lower()} to {stage.label.lower()}.{about}",
-        link=version.get_absolute_url(),
+    people, event, link = (
+        {version.submitted_by, version.model.owner},
+        Event.VERSION_ADVANCED,
+        version.get_absolute_url(),
     )
+    text = f"{version} moved from {source.label.lower()} to {stage.label.lower()}.{about}"
+    if actor is None:
+        telling.tell(version, people, event=event, text=text, link=link)
+    else:
+        notify.notify(recipients=people - {actor}, event=event, text=text, link=link)
     if stage in REVIEW_STAGES:
         for role in sorted(_roles_of_gate(parse(version.policy.text), stage)):
             holders = permissions.people_with(permissions.permission_for(role), version.model)

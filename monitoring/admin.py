@@ -219,14 +219,15 @@ class BatchAdmin(VersionRecordAdmin):
         return require_GET(self._download)(request, batch_id)
 
     def again(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
-        """Read it again, where a connection did not answer."""
+        """Read it again, where a connection did not answer or a reading ended in an error."""
         return require_POST(self._again)(request, batch_id)
 
     def _again(self, request: HttpRequest, batch_id: int) -> HttpResponseBase:
         row = self.row_for(request, str(batch_id))
 
         def run() -> str:
-            rereading.read_again(batch_id=row.pk, actor=person(request))
+            reason = request.POST.get("reason", "")
+            rereading.read_again(batch_id=row.pk, actor=person(request), reason=reason)
             return f"“{row.name}” is being read again."
 
         return do(request, row.version, run, anchor="#monitoring")

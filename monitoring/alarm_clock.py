@@ -11,6 +11,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
+from approvals import telling
 from approvals.models import ModelVersion
 from approvals.stages import Stage
 from monitoring import monitors
@@ -21,7 +22,7 @@ from monitoring.models import AlarmNote, AlarmNoteKind, Monitor
 from monitoring.silences import reads_batches, silences_of
 from monitoring.staleness import overdue_since
 from monitoring.standing import alarm_of
-from portal import ledger, notify
+from portal import ledger
 from portal.models import LedgerEntry
 
 
@@ -75,8 +76,9 @@ def _mute_ended(row: AlarmNote, now: datetime) -> bool:
         stands = f"The alarm stands: {state.level.in_words}." if state.level > Level.CALM else "No alarm stands now."
         if state.in_words is None:
             stands += f" Not everything is known: it {state.why_not_known or 'had no reading that says it'}."
-        notify.notify(
-            recipients={row.by, *told_of(version)},
+        telling.tell(
+            version,
+            {row.by, *told_of(version)},
             event=Event.MUTE_ENDED,
             text=f"The mute of {monitors.title_of(row.monitor.key)} of {version} ended on {row.until:%d %b %Y}; "
             f"notices are sent again. {stands}",

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from approvals import findings, permissions, restricting, revalidating, voiding, workflow
+from approvals import findings, permissions, restricting, revalidating, telling, voiding, workflow
 from approvals.models import Finding, ModelVersion, Revalidation, RevalidationTrigger
 from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.policy_document import parse
@@ -17,7 +17,7 @@ from approvals.stages import Role, Stage
 from monitoring import monitors, rereading, staleness
 from monitoring.alarms import Level
 from monitoring.events import Event
-from monitoring.models import Monitor, Reading
+from monitoring.models import Monitor, Reading, Trouble
 from monitoring.silences import NO_ANSWER, Silence, silences_of
 from monitoring.standing import alarm_of, changed_by, day_of
 from portal import ledger, notify
@@ -59,8 +59,10 @@ def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
         return
     alarm = _of_reading(row, Level.CALM)
     if row.level is None:
-        acted, is_news = follow_silence(row.monitor, version, now=now), not 0 < row.retry < rereading.MOST
-        if not acted and row.verdict in NO_ANSWER and (is_news or not row.unreachable):
+        acted = follow_silence(row.monitor, version, now=now)
+        if row.trouble == Trouble.DENIED:
+            _tell_administrators(row, version)
+        if not acted and row.verdict in NO_ANSWER and rereading.is_news(row):
             _tell(
                 alarm, version, f"{monitors.title_of(row.monitor.key)} of {version} gave no answer. {alarm.first}", now
             )
@@ -70,6 +72,14 @@ def follow(row: Reading, version: ModelVersion, *, now: datetime) -> None:
         _act(_of_reading(row, level), version, now)
     elif level == Level.WARN:
         _tell(alarm, version, f"{monitors.title_of(row.monitor.key)} of {version}, a warning: {alarm.first}", now)
+
+
+def _tell_administrators(row: Reading, version: ModelVersion) -> None:
+    """Only they can correct the account of a connection: once for a batch and what is wrong."""
+    same = Reading.objects.filter(batch=row.batch, trouble=Trouble.DENIED, sentences=row.sentences)
+    if not same.exclude(pk=row.pk).exists():
+        text = f"A batch of {version} cannot be read. {row.sentences[0]}"
+        notify.tell_administrators(event=Event.CONNECTION_DENIED, text=text, link=row.get_absolute_url())
 
 
 def follow_silence(monitor: Monitor, version: ModelVersion, *, now: datetime) -> bool:
@@ -280,13 +290,7 @@ def rollback(version: ModelVersion) -> str:
 def _tell(alarm: Alarm, version: ModelVersion, text: str, now: datetime) -> None:
     if _is_muted(alarm, now):
         return  # findings and suspension follow all the same
-    notify.notify(
-        recipients=told_of(version),
-        event=alarm.event,
-        text=text,
-        link=alarm.link,
-        asks_for_act=True,
-    )
+    telling.tell(version, told_of(version), event=alarm.event, text=text, link=alarm.link, asks_for_act=True)
 
 
 def _is_muted(alarm: Alarm, now: datetime) -> bool:
@@ -300,6 +304,6 @@ def _is_muted(alarm: Alarm, now: datetime) -> bool:
 
 
 def told_of(version: ModelVersion) -> set[User]:
-    """Who hears of alarms: the owner, the submitter and the risk officers."""
+    """Who hears of alarms: the owner, the submitter and the risk officers. telling.py says who does where all left."""
     officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
     return {version.model.owner, version.submitted_by, *officers}

@@ -27,6 +27,7 @@ class Event(StrEnum):
     OUTCOME_SOURCE_ENDED = "monitoring.outcome_source.ended"
     OUTCOME_SOURCE_CORRECTS = "monitoring.outcome_source.corrects"
     OUTCOME_SOURCE_REFUSED = "monitoring.outcome_source.refused"
+    CONNECTION_DENIED = "monitoring.connection.denied"
     READING_FINISHED = "monitoring.reading.finished"
     READING_RESULT_REFUSED = "monitoring.reading.result_refused"
     ALARM_NOTED = "monitoring.alarm.noted"

@@ -34,6 +34,7 @@ __all__ = [
     "ReferenceChange",
     "Schedule",
     "SourceWindow",
+    "Trouble",
     "WatchedFile",
 ]
 
@@ -50,6 +51,14 @@ class ReadingVerdict(models.TextChoices):
     NOT_COMPUTABLE = "not_computable", "Not computable"
     NO_LABELS = "no_labels", "Waiting for labels"
     ERROR = "error", "Error"
+
+
+class Trouble(models.TextChoices):
+    """Why a reading gave no answer, where that says nothing about the batch. What happens then: rereading.py."""
+
+    UNREACHABLE = "unreachable", "A connection did not answer"
+    DENIED = "denied", "A connection refused the account"
+    FAILED = "failed", "An error"
 
 
 class Batch(models.Model):
@@ -133,9 +142,11 @@ class Reading(LeasedRun):
         null=True, blank=True, help_text="For a reading of the clock: from when on a batch was overdue."
     )
     retry = models.PositiveSmallIntegerField(
-        default=0, help_text="Which time the same state of the outcomes is read again, as a connection did not answer."
+        default=0, help_text="Which time the same state of the outcomes is read again, as there was no answer."
     )
-    unreachable = models.BooleanField(default=False, help_text="A connection did not answer, which may pass.")
+    trouble = models.CharField(
+        max_length=20, choices=Trouble.choices, blank=True, help_text="Why it gave no answer, where that may pass."
+    )
     verdict = models.CharField(max_length=20, choices=ReadingVerdict.choices, blank=True)
     level = models.PositiveSmallIntegerField(
         choices=[(level.value, level.in_words) for level in Level],
@@ -156,7 +167,7 @@ class Reading(LeasedRun):
     class Meta:
         ordering: ClassVar[list[str]] = ["-pk"]
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["finished_at"], condition=Q(unreachable=True), name="readings_to_try_again")
+            models.Index(fields=["finished_at"], condition=~Q(trouble=""), name="readings_to_try_again")
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(

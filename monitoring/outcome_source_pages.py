@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from django import forms
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_http_methods, require_POST
 
-from approvals import permissions, referring
+from approvals import referring
 from approvals.admin.acting import Act, do, person, refused, sent, serve, version_for
 from approvals.admin.forms import ActForm, long_text
 from approvals.referring import CONNECTION
 from monitoring import outcome_sources
 from monitoring.models import OutcomeSource, Schedule
-from monitoring.source_pages import ConnectionForm
+from monitoring.source_pages import ConnectionForm, source_for
 
 NO_CONNECTION = (
     "The administrator has named no connection that you may refer to for this model, so outcomes come by upload, by "
@@ -35,14 +35,6 @@ class CorrectionForm(ActForm):
     """Why outcomes change."""
 
     reason = long_text("Why other outcomes than before are right", "At least 10 characters; the ledger keeps it.")
-
-
-def _source(request: HttpRequest, source_id: int) -> OutcomeSource:
-    rows = OutcomeSource.objects.filter(version__in=permissions.visible_versions(person(request)))
-    row = rows.select_related("version__model__owner").filter(pk=source_id).first()
-    if row is None:
-        raise Http404
-    return row
 
 
 @require_http_methods(["GET", "POST"])
@@ -68,7 +60,7 @@ def declare(request: HttpRequest, version_id: int) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 def correct(request: HttpRequest, source_id: int) -> HttpResponseBase:
     """Let what the relation says next replace what was delivered before."""
-    source, user = _source(request, source_id), person(request)
+    source, user = source_for(request, OutcomeSource, source_id), person(request)
 
     def run(form: ActForm) -> None:
         outcome_sources.correct(source_id=source.pk, actor=user, **form.cleaned_data)
@@ -84,7 +76,7 @@ def correct(request: HttpRequest, source_id: int) -> HttpResponseBase:
 @require_POST
 def end(request: HttpRequest, source_id: int) -> HttpResponse:
     """Take no more outcomes from a relation."""
-    source, user = _source(request, source_id), person(request)
+    source, user = source_for(request, OutcomeSource, source_id), person(request)
 
     def run() -> str:
         outcome_sources.end(source_id=source.pk, actor=user)

@@ -18,13 +18,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals import permissions, referring, refusals
+from approvals import permissions, referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.references import RelationReference
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.referring import CONNECTION
-from approvals.sandbox import Limits, SandboxError, measure_in_child
+from approvals.sandbox import DENIED, Limits, SandboxError, measure_in_child
 from monitoring import batches, inputs, outcomes
 from monitoring.events import Event
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource, Schedule
@@ -127,7 +127,7 @@ def _taken(row: OutcomeSource, now: datetime) -> bool:
     try:
         said, made = _delivered(row)
     except DomainError as refusal:
-        _refuse(row, refusal.sentence)
+        _refuse(row, refusal)
         return False
     done = OutcomeSource.objects.filter(pk=row.pk, correction=row.correction)
     done.update(taken_on=now.date(), said=said, sentence="", correction="", corrected_by=None)
@@ -191,19 +191,25 @@ def _use_of(delivery: OutcomeDelivery) -> str:
     )
 
 
-def _refuse(row: OutcomeSource, sentence: str) -> None:
+def _refuse(row: OutcomeSource, refusal: DomainError) -> None:
+    sentence = refusal.sentence
     with transaction.atomic():
         told = OutcomeSource.objects.filter(pk=row.pk, ended_at=None).exclude(sentence=sentence)
         if not told.update(sentence=sentence):
             return
         people = {row.version.model.owner, row.declared_by}
-        notify.notify(
-            recipients={person for person in people if permissions.may_view(person, row.version.model)},
+        telling.tell(
+            row.version,
+            {person for person in people if permissions.may_view(person, row.version.model)},
             event=Event.OUTCOME_SOURCE_REFUSED,
             text=f"No outcomes of {row.version} were taken from {row}. {sentence}",
             link=f"/monitoring/outcomedelivery/version/{row.version_id}/",
             asks_for_act=True,
         )
+        if refusal.code == DENIED:
+            text = f"No outcomes of {row.version} can be taken from {row}. {sentence}"
+            link = f"/monitoring/outcomedelivery/version/{row.version_id}/"
+            notify.tell_administrators(event=Event.CONNECTION_DENIED, text=text, link=link)
         _record(Event.OUTCOME_SOURCE_REFUSED, row, None, sentence=sentence)
 
 

@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import files, kept_results, permissions, referring, refusals
+from approvals import files, kept_results, permissions, referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
@@ -242,8 +242,9 @@ def _conclude(row: Matching, version: ModelVersion, now: datetime) -> None:
 
 
 def _tell(row: Matching, version: ModelVersion) -> None:
-    notify.notify(
-        recipients={version.model.owner, row.delivery.uploaded_by},
+    telling.tell(
+        version,
+        {version.model.owner, row.delivery.uploaded_by},
         event=Event.OUTCOMES_MATCHED,
         text=f"The outcomes “{row.delivery.name}” of {version} are not used. {row.sentences[0]}",
         link=row.delivery.get_absolute_url(),

@@ -9,12 +9,13 @@ from datetime import date, datetime
 from django.contrib.auth.models import User
 from django.db.models import Prefetch
 
-from approvals import permissions
+from approvals import permissions, telling
 from approvals.models import ModelVersion
 from approvals.stages import Stage
 from monitoring import monitors
 from monitoring.alarms import Level
 from monitoring.batches import DEPLOYED
+from monitoring.consequences import told_of
 from monitoring.models import Monitor
 from monitoring.silences import reads_batches
 from monitoring.standing import AlarmState, alarms_of
@@ -29,6 +30,7 @@ class DeployedLine:
     """One deployed version: its worst alarm, since when, which monitors, whose it is, and whether somebody answered.
 
     `to_answer` is the monitor with the worst alert that nobody acknowledged; `is_known` whether every monitor answers.
+    `nobody_told` says who hears of alarms where owner, submitter and risk officers are gone; empty where one is there.
     """
 
     version: ModelVersion
@@ -41,6 +43,7 @@ class DeployedLine:
     to_answer: int | None
     is_known: bool
     owner: str
+    nobody_told: str
     approval_ends: datetime | None
 
 
@@ -49,7 +52,7 @@ def deployed_lines(user: User, *, now: datetime) -> list[DeployedLine]:
     versions = (
         permissions.visible_versions(user)
         .filter(stage__in=DEPLOYED)
-        .select_related("model__owner")
+        .select_related("model__owner", "submitted_by")
         .prefetch_related(Prefetch("monitors", queryset=Monitor.in_force.all()), "restrictions")
     )
     watched = alarms_of([row for version in versions for row in version.monitors.all()], now=now)
@@ -85,8 +88,20 @@ def _line(version: ModelVersion, watched: Mapping[int, AlarmState]) -> DeployedL
         to_answer=_to_answer(raised),
         is_known=not unknown,
         owner=name_of(version.model.owner),
+        nobody_told=nobody_told(version),
         approval_ends=version.approval_expires_at,
     )
+
+
+def nobody_told(version: ModelVersion) -> str:
+    """Who is told instead of those who answer for it, in a sentence; empty where one of these is there."""
+    if version.model.owner.is_active:
+        return ""
+    found = telling.hearers(version, told_of(version))
+    if not found.why:
+        return ""
+    instead = ", ".join(sorted(name_of(person) for person in found.people)) or "nobody at all"
+    return f"Nobody who answers for it is told of alarms, for they are gone; told instead: {instead}. {telling.CURE}"
 
 
 def _unknown(states: list[tuple[Monitor, AlarmState]]) -> str:

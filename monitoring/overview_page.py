@@ -55,6 +55,7 @@ COLUMNS = (
     "alarms",
     "answered",
     "owner",
+    "nobody_told",
     "approval_ends",
     "last_windows",
 )
@@ -161,7 +162,9 @@ def summary_of(rows: Sequence[OverviewRow]) -> Summary:
     found = [f"{red} of {len(rows)} in alarm or suspended" if red else f"No alarm among {number}"]
     found += [f"{warning} with a warning"] if warning else []
     found += [f"of {unknown} not everything is known"] if unknown else []
-    tone = "bad" if red else "unknown" if unknown else "warn" if warning else "ok"
+    untold = sum(bool(row.line.nobody_told) for row in rows)
+    found += [f"of {untold} nobody who answers for it is told"] if untold else []
+    tone = "bad" if red or untold else "unknown" if unknown else "warn" if warning else "ok"
     return Summary(tone, "; ".join(found))
 
 
@@ -259,6 +262,7 @@ def _cells(row: OverviewRow) -> tuple[str, ...]:
         "; ".join(line.alarms),
         line.answered,
         line.owner,
+        line.nobody_told,
         line.approval_ends.date().isoformat() if line.approval_ends else "",
         "; ".join(window.words for window in row.recent),
     )

@@ -5,7 +5,7 @@ An error says nothing about the delivery. One that was refused for what it says 
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -16,6 +16,7 @@ from approvals import refusals
 from approvals.events import Event as ApprovalsEvent
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
+from monitoring import tries
 from monitoring.batches import DEPLOYED, require_may_deliver
 from monitoring.events import Event
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery
@@ -24,8 +25,7 @@ from portal import access_tokens, hints, ledger
 from portal.errors import Refused
 from portal.models import AccessToken
 
-EVERY = timedelta(hours=1)
-MOST = 5
+MOST = tries.OF_ERRORS
 ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
 
 
@@ -75,7 +75,12 @@ def sent_again(delivery: OutcomeDelivery, *, actor: User, token: AccessToken | N
 def order_due(*, now: datetime | None = None) -> int:
     """Order those whose error is an hour old and that were not tried often; gives how many."""
     now = now or timezone.now()
-    return sum(_ordered(row, now) for row in _due(now).select_related("delivery").order_by("pk"))
+
+    def order_again(row: Matching, version: ModelVersion) -> None:
+        del version  # it is locked
+        order(_locked(row.delivery), actor=None, now=now)
+
+    return tries.each(lambda: _due(now), "delivery__version_id", order_again)
 
 
 def order(row: Matching, *, actor: User | None, now: datetime, token: AccessToken | None = None) -> None:
@@ -99,21 +104,11 @@ def order(row: Matching, *, actor: User | None, now: datetime, token: AccessToke
 
 def _due(now: datetime) -> QuerySet[Matching]:
     return Matching.objects.filter(
+        tries.is_due(now, most=MOST),
         verdict=MatchVerdict.ERROR,
         status__in=ENDED,
-        retry__lt=MOST,
-        finished_at__lte=now - EVERY,
         delivery__version__stage__in=DEPLOYED,
-    )
-
-
-def _ordered(found: Matching, now: datetime) -> bool:
-    with transaction.atomic():
-        ModelVersion.objects.locked().get(pk=found.delivery.version_id)
-        if not _due(now).filter(pk=found.pk).exists():
-            return False
-        order(_locked(found.delivery), actor=None, now=now)
-    return True
+    ).select_related("delivery")
 
 
 def _locked(delivery: OutcomeDelivery) -> Matching:

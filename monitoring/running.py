@@ -23,17 +23,18 @@ from approvals.checks.base import ParameterError, build
 from approvals.checks.base import Reading as Measured
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.sandbox import ABOUT_INPUTS, UNREACHABLE, SandboxError
+from approvals.sandbox import ABOUT_INPUTS, DENIED, UNREACHABLE, SandboxError
 from monitoring import batch_facts, consequences, inputs, leases, monitors, rereading, standing
 from monitoring.batches import READ_TASK, is_a_relation
 from monitoring.events import Event
-from monitoring.models import Reading, ReadingVerdict
+from monitoring.models import Reading, ReadingVerdict, Trouble
 from monitoring.monitors.base import MonitorKind
 from portal import hints, ledger
 from portal.texts import storable
 
 ATTEMPTS = leases.ATTEMPTS
 LIBRARIES = ("duckdb", "numpy", "scipy")
+TROUBLES = {UNREACHABLE: Trouble.UNREACHABLE, DENIED: Trouble.DENIED}
 UNMEASURABLE = dict.fromkeys(ABOUT_INPUTS, ReadingVerdict.NOT_COMPUTABLE)
 
 
@@ -48,7 +49,7 @@ class Result:
     log: str = ""
     level: int | None = None
     rows: int | None = None
-    unreachable: bool = False
+    trouble: str = ""
 
 
 def execute(reading_id: int) -> bool:
@@ -75,16 +76,22 @@ def execute(reading_id: int) -> bool:
             return False
         if failure.kind == "time" and kept.moved_at_all() and _put_back(row.pk, token, now=timezone.now()):
             return False
-        verdict = UNMEASURABLE.get(failure.kind, ReadingVerdict.ERROR)
-        unreachable = failure.kind == UNREACHABLE
-        sentences = (failure.sentence, rereading.in_words(row.retry)) if unreachable else (failure.sentence,)
-        result = Result(verdict, sentences, log="\n".join(failure.log), unreachable=unreachable)
+        result = _without_answer(row, failure)
     except ParameterError as failure:
         result = Result(ReadingVerdict.ERROR, (failure.sentence,))
     taken = finish(row.pk, token, result=result, now=timezone.now())
     if taken:
         kept_results.forget(_kept_name(row.pk))
     return taken
+
+
+def _without_answer(row: Reading, failure: SandboxError) -> Result:
+    """What failed, and whether and when it is tried again; nothing where it is the batch that cannot be measured."""
+    verdict, log = UNMEASURABLE.get(failure.kind, ReadingVerdict.ERROR), "\n".join(failure.log)
+    trouble = TROUBLES.get(failure.kind) or (Trouble.FAILED if verdict == ReadingVerdict.ERROR else None)
+    if trouble is None:
+        return Result(verdict, (failure.sentence,), log=log)
+    return Result(verdict, (failure.sentence, rereading.in_words(trouble, row.retry)), log=log, trouble=trouble)
 
 
 def _kept_name(reading_id: int) -> str:
@@ -166,7 +173,7 @@ def finish(reading_id: int, token: uuid.UUID, *, result: Result, now: datetime) 
             _record(Event.READING_RESULT_REFUSED, row, version, verdict=result.verdict)
             return False
         row.status, row.verdict, row.sentences = RunStatus.FINISHED, result.verdict, list(result.sentences)
-        row.level, row.rows, row.unreachable = result.level, result.rows, result.unreachable
+        row.level, row.rows, row.trouble = result.level, result.rows, result.trouble
         row.numbers, row.numbers_digest = result.numbers, digest(result.numbers)
         row.charts, row.log = result.charts, result.log[:100_000]
         row.engine = {"python": platform.python_version(), **{name: library_version(name) for name in LIBRARIES}}
@@ -199,6 +206,9 @@ def _give_up(reading_id: int, now: datetime) -> None:
             return
         row.status, row.verdict, row.token, row.finished_at = RunStatus.CRASHED, ReadingVerdict.ERROR, None, now
         row.sentences = [f"The worker died on each of {row.attempt} attempts; nothing is known about this batch."]
+        if row.batch_id is not None:
+            row.trouble, again = Trouble.FAILED, rereading.in_words(Trouble.FAILED, row.retry)
+            row.sentences = [*row.sentences, again]
         row.save()
         _record(Event.READING_FINISHED, row, version, verdict="crashed")
         consequences.follow(row, version, now=now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from django import forms
 from django.contrib import admin
@@ -20,10 +20,11 @@ from approvals.admin.forms import ActForm, date_field
 from approvals.models import ModelVersion
 from approvals.referring import CONNECTION
 from monitoring import batches, sources
-from monitoring.models import BatchSource, Schedule
+from monitoring.models import BatchSource, OutcomeSource, Schedule
 from portal.admin import ScopedAdmin
 
 WINDOWS_SHOWN = 36
+Source = TypeVar("Source", BatchSource, OutcomeSource)
 NO_CONNECTION = (
     "The administrator has named no connection that you may refer to for this model, so batches come by upload, by the "
     "API or from a watched folder."
@@ -91,8 +92,9 @@ def _may_act(user: User, version: ModelVersion) -> bool:
     return version.stage in batches.DEPLOYED and batches.may_deliver(user, version)
 
 
-def _source(request: HttpRequest, source_id: int) -> BatchSource:
-    rows = BatchSource.objects.filter(version__in=permissions.visible_versions(person(request)))
+def source_for(request: HttpRequest, kind: type[Source], source_id: int) -> Source:
+    """A source of a version that the person may see, else 404."""
+    rows = kind._default_manager.filter(version__in=permissions.visible_versions(person(request)))  # noqa: SLF001
     row = rows.select_related("version__model__owner").filter(pk=source_id).first()
     if row is None:
         raise Http404
@@ -139,7 +141,7 @@ def declare(request: HttpRequest, version_id: int) -> HttpResponseBase:
 @require_http_methods(["GET", "POST"])
 def backfill(request: HttpRequest, source_id: int) -> HttpResponseBase:
     """Order past windows."""
-    source, user = _source(request, source_id), person(request)
+    source, user = source_for(request, BatchSource, source_id), person(request)
 
     def run(form: ActForm) -> None:
         sources.backfill(source_id=source.pk, actor=user, **form.cleaned_data)
@@ -152,7 +154,7 @@ def backfill(request: HttpRequest, source_id: int) -> HttpResponseBase:
 @require_POST
 def end(request: HttpRequest, source_id: int) -> HttpResponse:
     """Take no more batches from a source."""
-    source, user = _source(request, source_id), person(request)
+    source, user = source_for(request, BatchSource, source_id), person(request)
 
     def run() -> str:
         sources.end(source_id=source.pk, actor=user)

@@ -17,11 +17,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals import listing, permissions, referring, refusals
+from approvals import listing, permissions, referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.references import Window
 from approvals.models import ModelVersion
 from approvals.referring import CONNECTION
+from approvals.sandbox import DENIED
 from monitoring import batches
 from monitoring.events import Event
 from monitoring.models import Batch, BatchSource, Schedule, SourceWindow
@@ -163,7 +164,7 @@ def _taken(row: SourceWindow, now: datetime) -> bool:
     try:
         batch = _batch(row)
     except DomainError as refusal:
-        _refuse(row, refusal.sentence)
+        _refuse(row, refusal)
         return False
     return bool(SourceWindow.objects.filter(pk=row.pk, batch=None).update(batch=batch, sentence=""))
 
@@ -193,20 +194,25 @@ def _batch(row: SourceWindow) -> Batch:
         return known.batch
 
 
-def _refuse(row: SourceWindow, sentence: str) -> None:
+def _refuse(row: SourceWindow, refusal: DomainError) -> None:
+    sentence = refusal.sentence
     version = row.source.version
     with transaction.atomic():
         told = SourceWindow.objects.filter(pk=row.pk, batch=None).exclude(sentence=sentence)
         if not told.update(sentence=sentence):
             return
         people = {version.model.owner, row.source.declared_by}
-        notify.notify(
-            recipients={person for person in people if permissions.may_view(person, version.model)},
+        telling.tell(
+            version,
+            {person for person in people if permissions.may_view(person, version.model)},
             event=Event.WINDOW_REFUSED,
             text=f"No batch of {version} was taken from {row.source} for {row}. {sentence}",
             link=version.get_absolute_url(),
             asks_for_act=True,
         )
+        if refusal.code == DENIED:
+            text = f"No batch of {version} can be taken from {row.source}. {sentence}"
+            notify.tell_administrators(event=Event.CONNECTION_DENIED, text=text, link=version.get_absolute_url())
         _record(Event.WINDOW_REFUSED, row.source, None, window=str(row), sentence=sentence)
 
 

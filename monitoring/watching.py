@@ -22,14 +22,14 @@ from django.core.checks import CheckMessage, Error
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from approvals import permissions
+from approvals import permissions, telling
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import Identity, hashed, identity, opened_file
 from approvals.models import ModelVersion
 from monitoring import batches, outcomes
 from monitoring.events import Event
 from monitoring.models import FileState, WatchedFile
-from portal import ledger, notify
+from portal import ledger
 from portal.errors import BadInput, DomainError, Unavailable
 from portal.table_places import TablePlace, why_not_a_folder
 from portal.watched_places import OUTCOMES, WatchedPlace
@@ -203,8 +203,9 @@ def _refuse(folder: _Folder, row: WatchedFile, sha256: str, sentence: str) -> No
         if not _settled(row, state=FileState.REFUSED, sha256=sha256, sentence=sentence) or told_before:
             return
         officers = {folder.version.model.owner, folder.deliverer}
-        notify.notify(
-            recipients={person for person in officers if permissions.may_view(person, folder.version.model)},
+        telling.tell(
+            folder.version,
+            {person for person in officers if permissions.may_view(person, folder.version.model)},
             event=Event.FILE_REFUSED,
             text=f"The file “{row.name}” of the watched folder “{folder.name}” was not taken for {folder.version}. "
             f"{sentence}",

@@ -65,6 +65,7 @@ WORDS: dict[str, Words] = {
         f"Monitors compare with another approved table: {facts.get('name', '')}"
     ),
     Event.BATCH_RECEIVED.value: _received,
+    Event.CONNECTION_DENIED.value: lambda _: "A connection refuses the portal's account",
     Event.BATCH_READ_AGAIN.value: lambda facts: f"Batch is read by the monitors again: {facts.get('name', '')}",
     Event.BATCH_VIEWED.value: lambda facts: f"Batch read: {facts.get('name', '')}",
     Event.OUTCOMES_RECEIVED.value: lambda facts: f"Outcomes received: {facts.get('name', '')}",

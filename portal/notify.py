@@ -10,7 +10,7 @@ from enum import StrEnum
 from smtplib import SMTPException
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import F, Q
@@ -50,6 +50,23 @@ def notify(
     )
     addresses = {str(getattr(person, "email", "")).strip() for person in people.values()} - {""}
     for address in sorted(addresses):
+        queue_mail(recipient=address, subject=text, body=f"{text}\n\n{settings.PORTAL_URL}{link}\n")
+
+
+def administrators() -> list[User]:
+    """Active people who configure the portal."""
+    return list(User.objects.filter(is_superuser=True, is_active=True))
+
+
+def tell_administrators(*, event: StrEnum, text: str, link: str) -> None:
+    """Tell who configures the portal of what nobody else can mend, in the inbox and by mail."""
+    notify(recipients=administrators(), event=event, text=text, link=link, asks_for_act=True)
+    mail_administrators(text=text, link=link)
+
+
+def mail_administrators(*, text: str, link: str) -> None:
+    """Queue a mail to the addresses of the administrators; nothing where the settings name none."""
+    for address in settings.ADMINISTRATORS:
         queue_mail(recipient=address, subject=text, body=f"{text}\n\n{settings.PORTAL_URL}{link}\n")
 
 

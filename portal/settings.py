@@ -238,6 +238,8 @@ EMAIL_USE_TLS = flag("EMAIL_USE_TLS")
 EMAIL_USE_SSL = flag("EMAIL_USE_SSL")
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = os.environ.get("EMAIL_FROM", "portal@localhost")
+# Who is told of what nobody else can mend, or where nobody else is left to be told.
+ADMINISTRATORS = [one.strip() for one in os.environ.get("PORTAL_ADMINISTRATORS", "").split(",") if one.strip()]
 
 # The broker carries hints only: rows are the truth, leases and sweepers recover. docs: portal/processes.py starts it.
 CELERY_BROKER_URL = os.environ.get("BROKER_URL") or f"redis+socket://{broker_socket(VAR)}"

@@ -18,7 +18,7 @@ from typing import Any
 from approvals.checks._progress import Progress
 from approvals.checks._readings import reading_as_json
 from approvals.checks._referenced import files_of_connections, kept_network, measured_unchanged, start_engines
-from approvals.checks.base import Check, CheckInputError, Input, Job, ParameterError, UnreachableInputError, build
+from approvals.checks.base import Check, CheckInputError, Input, Job, ParameterError, build
 from approvals.confinement import close_file_system, die_with_parent, leave_network, limit_resources
 from approvals.measures.keeping import Keeper, Undertaking, under_way
 
@@ -33,8 +33,7 @@ def main() -> None:
         progress.last(_run(order, progress))
     except CheckInputError as error:
         _log_causes(error)
-        kind = "unreachable" if isinstance(error, UnreachableInputError) else "input_error"
-        progress.last({kind: error.sentence})
+        progress.last({error.kind: error.sentence})
     except ParameterError as error:
         progress.last({"input_error": error.sentence})
     except MemoryError:

@@ -12,10 +12,18 @@ from typing import Any
 
 from approvals.checks._declared_slices import named_slices
 from approvals.checks._verdicts import Rule
-from approvals.checks.base import CheckInputError, Input, Job, ParameterError, Reading, UnreachableInputError
+from approvals.checks.base import (
+    CheckInputError,
+    DeniedInputError,
+    Input,
+    Job,
+    ParameterError,
+    Reading,
+    UnreachableInputError,
+)
 from approvals.measures.keeping import remembering
 from approvals.measures.multiclass import MAX_CLASSES
-from approvals.measures.reading import UnreachableError
+from approvals.measures.reading import DeniedError, UnreachableError
 from approvals.measures.referenced import open_referenced
 from approvals.measures.rows import complete_rows
 from approvals.measures.tables import Table, TableError, open_table
@@ -262,7 +270,11 @@ def opened(piece: Input, job: Job) -> Iterator[Table]:
 
 def input_error(error: TableError, sentence: str) -> CheckInputError:
     """What a problem of a table is to whoever asked for the measurement, in this sentence."""
-    return UnreachableInputError(sentence) if isinstance(error, UnreachableError) else CheckInputError(sentence)
+    kinds: dict[type[TableError], type[CheckInputError]] = {
+        UnreachableError: UnreachableInputError,
+        DeniedError: DeniedInputError,
+    }
+    return kinds.get(type(error), CheckInputError)(sentence)
 
 
 def _open(piece: Input, job: Job) -> AbstractContextManager[Table]:

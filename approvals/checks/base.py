@@ -21,6 +21,8 @@ Report = Callable[[float, str], None]
 class CheckInputError(Exception):
     """The input itself cannot be checked; the sentence tells the submitter why."""
 
+    kind: ClassVar[str] = "input_error"
+
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.sentence = sentence
@@ -28,6 +30,14 @@ class CheckInputError(Exception):
 
 class UnreachableInputError(CheckInputError):
     """A connection to where the input lies does not answer: nothing is known of it, and later it may be there."""
+
+    kind = "unreachable"
+
+
+class DeniedInputError(CheckInputError):
+    """A connection refuses the portal's account: nothing is known of the input until an administrator corrects it."""
+
+    kind = "denied"
 
 
 class ParameterError(Exception):

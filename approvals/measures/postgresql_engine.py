@@ -14,7 +14,7 @@ from psycopg import sql
 
 from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import BLANKS, NO_WORD, Kind
-from approvals.measures.reading import TableError, UnreachableError, check_names
+from approvals.measures.reading import DeniedError, TableError, UnreachableError, check_names
 from approvals.measures.references import Window
 
 STATEMENT_SECONDS = 3600
@@ -39,6 +39,13 @@ _LINES = "(FORMAT csv, ENCODING 'UTF8')"
 _FRACTIONS = {"float4", "float8", "numeric"}
 _DATES = {"date", "timestamp", "timestamptz"}
 _TEXTS = {"text", "varchar", "bpchar", "char", "name"}
+# A refused log-in has no code of its own here, only what the server says; in another language than English it counts as
+# no answer.
+_DENIED = re.compile(
+    r"password authentication failed|authentication failed for user|no password supplied|no pg_hba\.conf entry"
+    r"|role \".*\" does not exist|database \".*\" does not exist|not permitted to log in"
+    r"|permission denied for database"
+)
 _DOUBLE, _QUESTION = re.compile(r"\bAS DOUBLE\b"), re.compile(r"\?")
 _NUMBER = re.compile(r"\bCAST\(((?:t\.)?c[0-9]+) AS DOUBLE\)")
 
@@ -172,6 +179,8 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
     try:
         connection = psycopg.connect(url, connect_timeout=_CONNECT_SECONDS)
     except psycopg.Error as error:
+        if _DENIED.search(str(error)):
+            raise DeniedError(f"The database of “{relation}” refuses the account: {said(error)}") from error
         raise UnreachableError(f"The database of “{relation}” cannot be reached: {said(error)}") from error
     try:
         # One snapshot for all questions, and rows always in the same order, because columns are read one by one.
@@ -191,6 +200,8 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
         if connection.broken:
             raise UnreachableError(f"The database of “{relation}” is gone: {said(error)}") from error
         connection.close()
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            raise DeniedError(f"“{relation}” is refused to the account: {said(error)}", relation=relation) from error
         raise TableError(f"PostgreSQL has no table “{relation}” to read here: {said(error)}") from error
     if window is not None and dict(described).get(window.column) not in _DATES:
         connection.close()

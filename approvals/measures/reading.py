@@ -55,6 +55,14 @@ class UnreachableError(TableError):
     """The database does not answer at all, or not any more; what it said may name machines and accounts."""
 
 
+class DeniedError(TableError):
+    """The database answers and refuses the account; `relation` says that only this one is refused to it."""
+
+    def __init__(self, sentence: str, *, relation: str = "") -> None:
+        super().__init__(sentence)
+        self.relation = relation
+
+
 @dataclass(frozen=True)
 class Header:
     """What the first line of a CSV says: column names in file order and the delimiter between them."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from approvals.measures.reading import TableError, UnreachableError
+from approvals.measures.reading import DeniedError, TableError, UnreachableError
 from approvals.measures.references import FileReference, ListedFile, Referenced, RelationReference
 from approvals.measures.tables import Table, open_relation, open_table
 
@@ -140,8 +140,8 @@ def open_referenced(
 ) -> Iterator[Table]:
     """The table that is referred to. Files must have been verified; a relation is compared with its fingerprint here.
 
-    TableError as `open_table`, UnreachableError where a connection does not answer or is lost; none of its
-    sentences, nor their causes, tells where a connection leads.
+    TableError as `open_table`, UnreachableError where a connection does not answer or is lost, DeniedError where
+    it refuses the account; none of its sentences, nor their causes, tells where a connection leads.
     """
     reference = referenced.reference
     if isinstance(reference, FileReference):
@@ -170,10 +170,25 @@ def _open_relation(referenced: Referenced, reference: RelationReference) -> Iter
     except UnreachableError:
         sentence = f"The connection “{reference.connection}” does not answer; tell an administrator."
         problem = UnreachableError(sentence)
+    except DeniedError as error:
+        problem = DeniedError(_refusal(reference, error))
     except TableError as error:
         problem = TableError(error.sentence)
     if problem is not None:  # raised here, where no cause hangs on it that would name machines or accounts
         raise problem
+
+
+def _refusal(reference: RelationReference, error: DeniedError) -> str:
+    name = reference.connection
+    if error.relation:
+        return (
+            f"The account of the connection “{name}” may not read {reference.relation}. Somebody who administers the "
+            "database grants it the right to read it."
+        )
+    return (
+        f"The connection “{name}” answers and refuses the portal's account: its user, password or database is wrong, "
+        "or it may not be used from here. An administrator corrects it in PORTAL_TABLE_CONNECTIONS."
+    )
 
 
 @contextmanager

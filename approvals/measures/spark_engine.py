@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import BLANKS, NO_WORD, Kind
-from approvals.measures.reading import TableError, UnreachableError, check_names
+from approvals.measures.reading import DeniedError, TableError, UnreachableError, check_names
 from approvals.measures.references import Window
 
 LOCAL = "spark-local://"
@@ -22,6 +22,7 @@ _NUMBERS = {"tinyint", "smallint", "int", "bigint"}
 _FRACTIONS = ("float", "double", "decimal")
 _TEXTS = ("string", "varchar", "char")
 _BYTES = re.compile(r"\bbinary\b(?!:)")
+_DENIED = re.compile(r"INSUFFICIENT_PERMISSIONS|AccessControlException|Permission denied|SQLSTATE: 42501")
 _ROWS_AT_ONCE = 10_000
 _SYSTEM = {"system", "information_schema"}
 
@@ -85,7 +86,19 @@ class SparkEngine(Engine):
             csv.writer(lines, lineterminator="\n").writerows(block)
             take(lines.getvalue().encode())
 
+    @property
+    def is_lost(self) -> bool:
+        from py4j.protocol import Py4JError  # noqa: PLC0415
+
+        context = self._session.sparkContext
+        try:
+            return context._jsc is None or bool(context._jsc.sc().isStopped())  # noqa: SLF001 - it has no other name
+        except (Py4JError, OSError):  # nobody is there who could say it
+            return True
+
     def close(self) -> None:
+        if self.is_lost:
+            return  # what it kept is gone with it
         self._session.catalog.dropTempView(self._view)
         self._rows.unpersist()
 
@@ -153,6 +166,8 @@ def _asked(session: Any, sql: str, name: str, parameters: dict[str, Any]) -> Any
     try:
         return session.sql(sql, args=parameters) if parameters else session.sql(sql)
     except PySparkException as error:
+        if _DENIED.search(str(error)):
+            raise DeniedError(f"“{name}” is refused to the account: {said(error)}", relation=name) from error
         raise TableError(f"Spark does not answer about “{name}”: {said(error)}") from error
 
 
