@@ -300,6 +300,11 @@ class TestDecisionCost:
         assert judged(DecisionCost, reading, max_mean_cost=0.9).verdict == "passed"
         assert judged(DecisionCost, reading, max_excess_cost=0.01).verdict == "failed"
         assert sum(row[1] for row in reading.tables[1].rows) == 1000
+        by_threshold, gain = reading.charts
+        shown = by_threshold.specification["data"]["values"]
+        assert [f"{point['x']:.4g}" for point in shown] == [row[0] for row in reading.tables[0].rows[: len(shown)]]
+        assert "The dashed line is the submitted decisions, 0.861." in by_threshold.description
+        assert gain.specification["data"]["values"][-1] == {"x": 1.0, "y": 1.0}
 
     def test_without_a_score_there_is_no_other_threshold(self, measured, judged, german):
         reading = measured(DecisionCost, german(score=""), false_negative=1.0)
