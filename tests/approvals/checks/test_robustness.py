@@ -65,6 +65,22 @@ class TestChampion:
         assert judged(ChampionComparison, reading, **asked).verdict == "passed"
         assert judged(ChampionComparison, reading, min_accuracy_difference=0.5).verdict == "failed"
 
+    def test_rows_that_only_one_of_the_models_has_right_are_shown_and_counted_on(self, measured, judged, table):
+        lines = [*["1,1,1"] * 50, *["1,1,0"] * 9, *["1,0,1"] * 5, *["0,1,1"] * 36]
+        piece = table("y,p,c", lines, label="y", prediction="p")
+        reading = measured(ChampionComparison, piece, champion_prediction="c")
+        counted = next(shown for shown in reading.tables if shown.title == "Right and wrong, row by row")
+        assert [rows for _, rows in counted.rows] == [50, 9, 5, 36]
+        for limit, verdict, words in (
+            (0.04, "passed", "met exactly at the threshold; 1 more wrong prediction would fail it"),
+            (0.02, "passed", "met with a margin of 0.020; 3 more wrong predictions would fail it"),
+            (0.0601, "failed", "missed by 0.020; 3 more right predictions would meet it"),
+            (0.5, "failed", "missed by 0.460."),
+        ):
+            judgement = judged(ChampionComparison, reading, min_accuracy_difference=limit)
+            assert judgement.verdict == verdict
+            assert any(words in line for line in judgement.turns), (words, judgement.turns)
+
     def test_the_model_in_use_against_its_own_words_is_no_better(self, measured, judged, table):
         lines = [*["1,1,0.9,1,0.9"] * 6, *["0,0,0.2,0,0.2"] * 6, "0,1,0.95,1,0.95"]
         piece = table("y,p,s,c,d", lines, label="y", prediction="p", score="s")
