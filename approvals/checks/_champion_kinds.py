@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from approvals.checks._champion_pairs import right_and_wrong
 from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION, Declaration, left_out_share
 from approvals.checks._room import require_room
 from approvals.checks._rules import interval_text, number, reason_of
@@ -92,7 +93,10 @@ def _reading(
             "Scores of the model in use.",
             "Groups; see the check of group fairness.",
         ),
-        tables=(NumberTable("Submitted minus champion", ("Measure", "Value", "Interval"), lines),),
+        tables=(
+            NumberTable("Submitted minus champion", ("Measure", "Value", "Interval"), lines),
+            *right_and_wrong(measures[0]),
+        ),
     )
 
 

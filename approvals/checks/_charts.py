@@ -71,6 +71,40 @@ def reliability_curve(
     return _chart(title, description, {"height": 300, "data": {"values": [dict(row) for row in bins]}, "layer": layers})
 
 
+def curve(
+    *,
+    title: str,
+    description: str,
+    axes: tuple[str, str],
+    points: Sequence[tuple[float, float]],
+    level: float | None = None,
+    diagonal: bool = False,
+) -> ChartSpecification:
+    """A line through points, beside a level or the diagonal from 0 to 1 to compare with; `axes` are x and y."""
+    x, y = (
+        {"field": field, "type": "quantitative", "title": axis, "scale": {"zero": False}, "axis": TICKS}
+        for field, axis in zip(("x", "y"), axes, strict=True)
+    )
+    first, last = (points[0][0], points[-1][0]) if points else (0.0, 1.0)
+    beside: list[dict[str, float]] = [] if level is None else [{"x": first, "y": level}, {"x": last, "y": level}]
+    if diagonal:
+        beside = [{"x": 0.0, "y": 0.0}, {"x": 1.0, "y": 1.0}]
+    layers: list[dict[str, Any]] = [
+        {
+            "mark": {"type": "line", "strokeDash": [4, 4], "color": REFERENCE},
+            "data": {"values": beside},
+            "encoding": {"x": x, "y": y},
+        },
+        {"mark": {"type": "line", "color": INK}, "encoding": {"x": x, "y": y}},
+        {
+            "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1, "color": INK},
+            "encoding": {"x": x, "y": y},
+        },
+    ]
+    values = [{"x": place, "y": value} for place, value in points]
+    return _chart(title, description, {"height": 220, "data": {"values": values}, "layer": layers})
+
+
 def bars(*, title: str, description: str, axis: str, rows: Sequence[tuple[str, float]]) -> ChartSpecification:
     """One bar per row, in the given order."""
     specification = {

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from approvals.checks import _champion_kinds
+from approvals.checks._champion_pairs import at_least_as_right, right_and_wrong
 from approvals.checks._evaluation import (
     BINARY,
     KINDS,
@@ -90,7 +91,7 @@ class ChampionComparison(Check):
     """Accuracy, ROC AUC and Brier score against the model in use, paired."""
 
     title = "Comparison with the model in use"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -132,7 +133,10 @@ class ChampionComparison(Check):
                 "Whether the columns of the model in use are what it really said.",
                 "Groups; see the check of group fairness.",
             ),
-            tables=(NumberTable("Submitted minus champion", ("Measure", "Value", "Interval"), lines),),
+            tables=(
+                NumberTable("Submitted minus champion", ("Measure", "Value", "Interval"), lines),
+                *right_and_wrong(measures[0]),
+            ),
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
@@ -144,7 +148,7 @@ def rules_of(thresholds: Any) -> list[Rule]:
     """The thresholds as rules on the measures of a comparison; those that are not asked have no limit."""
     f1, upper = _champion_kinds.F1, _champion_kinds.UPPER
     rules = [
-        at_least(ACCURACY, thresholds.min_accuracy_difference),
+        at_least_as_right(ACCURACY, thresholds.min_accuracy_difference),
         at_least(LOWEST.format(ACCURACY), thresholds.min_accuracy_difference_low),
         at_least(AUC, thresholds.min_roc_auc_difference),
         at_least(LOWEST.format(AUC), thresholds.min_roc_auc_difference_low),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from approvals.checks._class_costs import MEAN, OVER_CONSTANT, costs_of, reading_of_class_costs
+from approvals.checks._cost_charts import cost_charts
 from approvals.checks._evaluation import (
     BINARY,
     LEFT_OUT,
@@ -70,7 +71,7 @@ class DecisionCost(Check):
     """Mean cost of the decisions, and what other thresholds of the score would cost."""
 
     title = "Cost of decisions"
-    version = "2"
+    version = "3"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -117,6 +118,7 @@ class DecisionCost(Check):
             ),
             not_looked_at=("Costs that differ from case to case, and who bears them.",),
             tables=() if curves is None else _tables(curves, costs),
+            charts=() if curves is None else cost_charts(curves, costs, ours),
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
@@ -159,7 +161,7 @@ def _tables(curves: DecisionCurves, costs: CostMatrix) -> tuple[NumberTable, ...
             row.confusion.fp,
             row.confusion.fn,
             row.confusion.tn,
-            number(mean_cost(row.confusion, costs).value),
+            number(mean_cost(row.confusion, costs, level=None).value),
         )
         for row in curves.rows
     )

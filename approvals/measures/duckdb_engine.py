@@ -16,7 +16,7 @@ from approvals.measures.arrow_stream import StreamError, each_piece
 from approvals.measures.engine import Column, Engine
 from approvals.measures.file_cells import FileCells
 from approvals.measures.kinds import FLOATING, NO_WORD, TESTS, csv_kind, csv_tests, parquet_cell
-from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_zero_bytes
+from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_what_is_no_text
 from approvals.measures.sources import Source, folder_keys
 
 
@@ -219,7 +219,7 @@ def _listed(files: Sequence[Path]) -> str:
 
 def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> tuple[Column, ...]:
     for path in source.files:
-        refuse_zero_bytes(path)
+        refuse_what_is_no_text(path)
     header = source.header or read_header(source.files[0])
     width = len(header.names)
     # Named as no folder's key can be.

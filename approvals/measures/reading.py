@@ -24,7 +24,8 @@ MISSING_TEXTS = (
 
 _GZIP = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
-_PART_BYTES = 1 << 22
+_PART_BYTES = 1 << 20
+_LONGEST_LINE = 1 << 21
 _HEAD_BYTES = 1 << 20
 _FOREIGN = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
@@ -108,14 +109,28 @@ def _head(path: Path, size: int) -> bytes:
         raise TableError(f"The file “{path.name}” is a damaged gzip archive; pack it again.") from None
 
 
-def refuse_zero_bytes(path: Path) -> None:
-    """TableError for a zero byte anywhere in a text file: what stands behind one could be left out without a word."""
+def refuse_what_is_no_text(path: Path) -> None:
+    """TableError for a zero byte anywhere in a text file, and for a line that no table of values has.
+
+    What stands behind a zero byte could be left out without a word, and an engine that splits a file among threads
+    does not say what is wrong with a line that is longer than the part of one.
+    """
+    line, run = 1, 0
     with path.open("rb") as stream:
         while part := stream.read(_PART_BYTES):
             if b"\x00" in part:
                 raise TableError(
                     f"The file “{path.name}” is binary or damaged: it holds a zero byte, which no text does."
                 )
+            ends = [place for end in (b"\n", b"\r") for place in (part.find(end), part.rfind(end)) if place >= 0]
+            run += min(ends, default=len(part))
+            if run > _LONGEST_LINE:
+                raise TableError(
+                    f"The table “{path.name}” has a line longer than two megabytes in line {line}; no table of values "
+                    "has."
+                )
+            if ends:
+                line, run = line + part.count(b"\n"), len(part) - max(ends) - 1
 
 
 def _refuse_foreign(name: str, head: bytes) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from approvals.measures.performance import RATES, Confusion, rate_measure
+from approvals.measures.intervals import normal_mean
+from approvals.measures.performance import RATES, Confusion, rate_measure, with_interval
 from approvals.measures.scores import Floats, Integers, ScoreCounts, Scores, even
 from approvals.measures.values import Measure, not_computable
 
@@ -51,6 +52,19 @@ class CostMatrix:
                 self.true_negative * confusion.tn,
             )
         )
+
+    def variance(self, confusion: Confusion) -> float | None:
+        """Of the cost of one row, ddof 1; None for fewer than two rows."""
+        if confusion.n <= 1:
+            return None
+        mean = self.total(confusion) / confusion.n
+        cells = (
+            (self.true_positive, confusion.tp),
+            (self.false_positive, confusion.fp),
+            (self.false_negative, confusion.fn),
+            (self.true_negative, confusion.tn),
+        )
+        return math.fsum(rows * (cost - mean) ** 2 for cost, rows in cells) / (confusion.n - 1)
 
 
 @dataclass(frozen=True)
@@ -112,11 +126,21 @@ def _quantile_ranks(n: int, parts: int) -> list[int]:
     return [n * part // parts for part in range(1, parts)] if n else []
 
 
-def mean_cost(confusion: Confusion, costs: CostMatrix, *, name: str = "mean_cost") -> Measure:
-    """Cost per row of decisions as they were made, in the unit of the matrix. Not computable without rows."""
-    if not confusion.n:
+def mean_cost(
+    confusion: Confusion, costs: CostMatrix, *, name: str = "mean_cost", level: float | None = 0.95
+) -> Measure:
+    """Cost per row of decisions as they were made, in the unit of the matrix; with a level also a normal interval.
+
+    Not computable without rows. No interval for rows that all cost the same, which says nothing about uncertainty.
+    """
+    n = confusion.n
+    if not n:
         return not_computable(name, NO_SCORES, confusion.counts, n=0)
-    return Measure(name, costs.total(confusion) / confusion.n, confusion.n, counts=confusion.counts)
+    mean = costs.total(confusion) / n
+    if level is None:
+        return Measure(name, mean, n, counts=confusion.counts)
+    interval = normal_mean(mean, costs.variance(confusion), n, level, lowest=min(vars(costs).values()))
+    return with_interval(name, mean, n, interval, counts=confusion.counts)
 
 
 def least_cost(counts: Scores, costs: CostMatrix) -> tuple[float | None, Measure]:

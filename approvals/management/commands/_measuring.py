@@ -227,7 +227,7 @@ def _multiclass(table: Table, options: dict[str, Any], attributes: list[tuple[st
         raise TableError("Name the favourable class with --favourable; groups are compared by it against all others.")
     columns = {name: options[name] for name in ("label", "prediction", "draws", "seed")}
     report: dict[str, Any] = {
-        "performance": multiclass_report(table, scores=_class_scores(options["class_score"]), **columns)
+        "performance": multiclass_report(table, scores=_class_scores(table, options["class_score"]), **columns)
     }
     if attributes:
         report |= fairness_reports(
@@ -251,11 +251,12 @@ def _regression(table: Table, options: dict[str, Any], attributes: list[tuple[st
 _MEASURED = {"binary": _binary, "multiclass": _multiclass, "regression": _regression}
 
 
-def _class_scores(given: list[str]) -> dict[str, str]:
-    """Column of each class."""
+def _class_scores(table: Table, given: list[str]) -> dict[str, str]:
+    """Column of each class. Names of both may have an equals sign in them."""
     columns: dict[str, str] = {}
     for text in given:
-        name, equals, column = text.rpartition("=")
+        column = max((name for name in table.names if text.endswith(f"={name}")), key=len, default="")
+        name, equals, column = (text.removesuffix(f"={column}"), "=", column) if column else text.rpartition("=")
         if not equals:
             raise TableError(f"“{text}” names no column of a class; write it as CLASS=COLUMN.")
         if name in columns:
@@ -269,9 +270,12 @@ def _references(
 ) -> dict[tuple[str, ...], tuple[str, ...]] | None:
     """The group to compare with, for each attribute or intersection all of whose columns are named."""
     values: dict[str, str] = {}
+    columns = {column for names in attributes for column in names}
     for text in given:
-        column, equals, value = text.partition("=")
-        if not equals or not any(column in names for names in attributes):
+        # A name may have an equals sign in it, too.
+        column = max((name for name in columns if text.startswith(f"{name}=")), key=len, default="")
+        value = text.removeprefix(f"{column}=")
+        if not column:
             raise TableError(
                 f"“{text}” names no reference group; write it as COLUMN=VALUE of a column given as --group."
             )

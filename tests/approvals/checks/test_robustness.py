@@ -65,6 +65,22 @@ class TestChampion:
         assert judged(ChampionComparison, reading, **asked).verdict == "passed"
         assert judged(ChampionComparison, reading, min_accuracy_difference=0.5).verdict == "failed"
 
+    def test_rows_that_only_one_of_the_models_has_right_are_shown_and_counted_on(self, measured, judged, table):
+        lines = [*["1,1,1"] * 50, *["1,1,0"] * 9, *["1,0,1"] * 5, *["0,1,1"] * 36]
+        piece = table("y,p,c", lines, label="y", prediction="p")
+        reading = measured(ChampionComparison, piece, champion_prediction="c")
+        counted = next(shown for shown in reading.tables if shown.title == "Right and wrong, row by row")
+        assert [rows for _, rows in counted.rows] == [50, 9, 5, 36]
+        for limit, verdict, words in (
+            (0.04, "passed", "met exactly at the threshold; 1 more wrong prediction would fail it"),
+            (0.02, "passed", "met with a margin of 0.020; 3 more wrong predictions would fail it"),
+            (0.0601, "failed", "missed by 0.020; 3 more right predictions would meet it"),
+            (0.5, "failed", "missed by 0.460."),
+        ):
+            judgement = judged(ChampionComparison, reading, min_accuracy_difference=limit)
+            assert judgement.verdict == verdict
+            assert any(words in line for line in judgement.turns), (words, judgement.turns)
+
     def test_the_model_in_use_against_its_own_words_is_no_better(self, measured, judged, table):
         lines = [*["1,1,0.9,1,0.9"] * 6, *["0,0,0.2,0,0.2"] * 6, "0,1,0.95,1,0.95"]
         piece = table("y,p,s,c,d", lines, label="y", prediction="p", score="s")
@@ -300,6 +316,11 @@ class TestDecisionCost:
         assert judged(DecisionCost, reading, max_mean_cost=0.9).verdict == "passed"
         assert judged(DecisionCost, reading, max_excess_cost=0.01).verdict == "failed"
         assert sum(row[1] for row in reading.tables[1].rows) == 1000
+        by_threshold, gain = reading.charts
+        shown = by_threshold.specification["data"]["values"]
+        assert [f"{point['x']:.4g}" for point in shown] == [row[0] for row in reading.tables[0].rows[: len(shown)]]
+        assert "The dashed line is the submitted decisions, 0.861." in by_threshold.description
+        assert gain.specification["data"]["values"][-1] == {"x": 1.0, "y": 1.0}
 
     def test_without_a_score_there_is_no_other_threshold(self, measured, judged, german):
         reading = measured(DecisionCost, german(score=""), false_negative=1.0)

@@ -537,3 +537,13 @@ def test_scores_at_the_end_of_what_numbers_can_say_are_ranked(tmp_path, scores):
     expected = metrics.roc_auc_score([0, 1, 0, 1], [float(score) for score in scores])
     assert performance["roc_auc"] == pytest.approx(expected)
     assert performance["brier"] is None
+
+
+def test_names_with_an_equals_sign_are_understood(write_csv):
+    rows = [[i % 2, i // 2 % 2, "x" if i % 3 else "y=z", 0.5, 0.5] for i in range(60)]
+    table = write_csv(["y", "p", "a=b", "s=0", "s"], rows)
+    found = answer("measure", table, "--label", "y", "--prediction", "p", "--group", "a=b", "--reference", "a=b=y=z")
+    assert found["fairness_a=b"]["reference_group"] == "y=z"
+    several = ("--label", "a=b", "--prediction", "a=b", "--task", "multiclass", "--class-score", "y=z=s=0")
+    found = answer("measure", table, *several, "--class-score", "x=s")
+    assert found["performance"]["roc_auc_ovo_weighted"] == 0.5

@@ -120,6 +120,17 @@ def test_lines_and_headers_without_end_are_refused(tmp_path, head, sentence):
         pass
 
 
+def test_a_line_beyond_what_one_thread_reads_is_named(tmp_path):
+    path = tmp_path / "t.csv"
+    with path.open("wb") as target:
+        target.write(b"a,b\n1,2\n1,")
+        for _ in range(40):
+            target.write(b"x" * 1_000_000)
+        target.write(b"\n1,2\n")
+    with pytest.raises(TableError, match="longer than two megabytes in line 3"), open_table(path):
+        pass
+
+
 def _parquet(path, query):
     path.parent.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as connection:

@@ -86,6 +86,21 @@ def test_quantile_thresholds_occur_and_rise(pairs):
     assert set(found) <= {score / 12 for _, score in pairs}
 
 
+def test_the_mean_cost_is_as_uncertain_as_the_mean_of_its_rows():
+    cells, costs = (
+        Confusion(tp=20, fp=5, fn=15, tn=60),
+        CostMatrix(true_positive=-1, false_positive=5, false_negative=2),
+    )
+    rows = np.repeat([-1.0, 5.0, 2.0, 0.0], [20, 5, 15, 60])
+    half = 1.959963984540054 * rows.std(ddof=1) / 10
+    found = mean_cost(cells, costs)
+    assert (found.low, found.high) == pytest.approx((rows.mean() - half, rows.mean() + half), abs=1e-12)
+    assert found.value == pytest.approx(rows.mean(), abs=1e-12)
+    assert mean_cost(Confusion(tp=0, fp=9, fn=0, tn=0), costs).low is None
+    assert mean_cost(Confusion(tp=0, fp=1, fn=0, tn=0), costs).low is None
+    assert mean_cost(cells, CostMatrix(false_positive=1e100)).computable
+
+
 def test_without_rows_nothing_is_computable():
     threshold, least = least_cost(NOTHING, CostMatrix(false_positive=1))
     assert (threshold, least.value) == (None, None)
