@@ -33,7 +33,14 @@ from approvals.measures.values import Measure
 from monitoring.monitors import _fairness_classes as classes
 from monitoring.monitors import _fairness_numbers as numbers
 from monitoring.monitors import _fairness_unjudged as unjudged
-from monitoring.monitors._outcomes import OutcomesNeeded, coverage, has_outcomes, labelled_rows, waiting_for
+from monitoring.monitors._outcomes import (
+    OutcomesNeeded,
+    coverage,
+    has_outcomes,
+    labelled_rows,
+    too_few_rows,
+    waiting_for,
+)
 from monitoring.monitors._tables import Pair, both, require_approved_coding
 from monitoring.monitors.base import BREACH, NO_LABELS, NOT_COMPUTABLE, OK, MonitorKind
 
@@ -108,7 +115,7 @@ class Fairness(MonitorKind):
     """Decisions and, once outcomes are known, errors for groups and intersections, of every kind of table."""
 
     title = "Fairness of the batch"
-    version = "4"
+    version = "5"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
@@ -176,13 +183,18 @@ class Fairness(MonitorKind):
             return Judgement(NOT_COMPUTABLE, (NO_THRESHOLD,))
         found = super().judge(with_inapplicable(reading, _kinds(reading, thresholds)), thresholds)
         if found.verdict == BREACH or (waiting and not now):
-            return found if found.verdict == BREACH else Judgement(NO_LABELS, (waiting,))
+            return found if found.verdict == BREACH else Judgement(_until(reading, thresholds), (waiting,))
         groups, gone = _gone(reading, thresholds, later=not waiting)
         if found.verdict == OK and groups > thresholds.max_unjudged_groups:
             return Judgement(NOT_COMPUTABLE, (*gone, *found.sentences), found.failed_measures)
         if waiting and found.verdict == OK:
-            return Judgement(NO_LABELS, (waiting, *found.sentences))
+            return Judgement(_until(reading, thresholds), (waiting, *found.sentences))
         return found
+
+
+def _until(reading: Reading, thresholds: Any) -> str:
+    """The verdict while too few outcomes are known: waiting, unless the batch cannot have enough of them."""
+    return NOT_COMPUTABLE if too_few_rows(reading, thresholds) else NO_LABELS
 
 
 def _judged(reading: Reading, thresholds: Any) -> tuple[str, ...]:

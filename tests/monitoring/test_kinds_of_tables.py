@@ -107,6 +107,17 @@ def test_outcomes_that_are_not_there_yet_are_waited_for(bench, key, details, mak
     assert "no outcomes yet" in found.sentences[0] or f"Outcomes of {known} of 800 rows are known" in found.sentences[0]
 
 
+@pytest.mark.parametrize("key", ["performance", "calibration", "fairness"])
+def test_a_batch_smaller_than_the_outcomes_that_are_needed_waits_for_none(bench, key):
+    _, beyond, _ = ASKED[key, "binary"]
+    batch = binary(rows=20, seed=2)
+    batch["y"] = [value if place < 3 else "" for place, value in enumerate(batch["y"])]
+    found = bench.judge(key, binary(), batch, BINARY, thresholds=beyond)
+    assert (found.verdict, found.sentences[0].startswith("The batch has 20 rows")) == ("not_computable", True)
+    found = bench.judge(key, binary(), batch, BINARY, thresholds=beyond | {"min_labelled_rows": 20})
+    assert found.verdict == "no_labels"
+
+
 @pytest.mark.parametrize(("details", "make"), OF_KINDS)
 def test_decisions_are_judged_before_any_outcome_is_known(bench, details, make):
     now = {
