@@ -166,6 +166,19 @@ def test_rows_with_an_outcome_and_nothing_to_compare_breach(bench, key, details,
     assert (found.verdict, found.sentences[0].startswith("Share of rows left out")) == ("breach", True)
 
 
+@pytest.mark.parametrize(("details", "make"), [(BINARY, binary), (CLASSES, classes)])
+def test_an_outcome_that_is_no_class_stops_no_judgement_of_decisions(bench, details, make):
+    batch = make(seed=2)
+    batch["y"][7] = "2"
+    now, later = {"min_selection_ratio": 0.7}, {"max_accuracy_difference": 0.9}
+    assert bench.judge("fairness", make(), batch, details, thresholds=now).verdict == "ok"
+    assert "has the values 2, but at approval" in str(bench.measure("fairness", make(), batch, details).not_looked_at)
+    found = bench.judge("fairness", make(), batch, details, thresholds=now | later)
+    assert (found.verdict, "has the values 2, but" in found.sentences[0]) == ("not_computable", True)
+    found = bench.judge("fairness", make(), batch, details, thresholds={"min_selection_ratio": 1.0} | later)
+    assert found.verdict == "breach"
+
+
 def test_intersections_are_judged_where_the_policy_says(bench):
     batch = binary(seed=2)
     for place, who in enumerate(zip(batch["sex"], batch["age"], strict=True)):
