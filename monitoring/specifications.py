@@ -60,9 +60,17 @@ def _over_time(series: Series, marks: Sequence[Mark], *, title: str, width: int,
         "type": "quantitative",
         "title": None,
         "scale": {"domain": [low, high], "zero": False, "nice": False},
-        "axis": {"tickCount": 3 if small else 5, "labelOverlap": True},
+        "axis": {
+            "tickCount": 3 if small else 5,
+            "labelOverlap": True,
+            **({"tickMinStep": 1} if _counts(series) else {}),
+        },
     }
-    limits = [limit for limit in series.limits if low < limit.value < high]
+    limits = [
+        limit
+        for limit in series.limits
+        if (low < limit.value <= high if series.at_least else low <= limit.value < high)
+    ]
     layers = [
         *_bands(limits, low if series.at_least else high, y),
         *_gaps(series, x, height, small=small),
@@ -145,10 +153,19 @@ def _domain(series: Series) -> tuple[float, float]:
     if not seen:
         return 0.0, 1.0
     low, high = min(seen), max(seen)
+    if _counts(series):
+        high = max(high, low + 1)
     room = (high - low or abs(high) or 1.0) * 0.12
     if low >= 0 and (not series.at_least or low < 0.3 * high):
         return 0.0, high + room
     return low - room, high + room
+
+
+def _counts(series: Series) -> bool:
+    """Whether all numbers are counts, of which there are no parts."""
+    return bool(known := [p.value for p in series.points if p.value is not None]) and all(
+        isinstance(value, int) for value in known
+    )
 
 
 def _bands(limits: Sequence[Limit], edge: float, y: Record) -> list[Record]:

@@ -19,6 +19,8 @@ CHANGED = "columns of another type than at approval"
 NEW_VALUES = "largest share of rows with a value that was not there at approval"
 OUTSIDE_RANGE = "largest share of rows outside the range at approval"
 CONSTANT = "columns that varied at approval and do not now"
+SIGNIFICANCE = 0.05
+"""Of all columns together (Bonferroni): above it, one value in so many rows may be chance."""
 LONGEST_TABLE = 500
 ALIKE = frozenset({"number", "boolean"})
 
@@ -33,7 +35,9 @@ class ColumnNow:
     missing: Measure
     new_values: Measure | None
     outside: Measure | None
-    constant: bool
+    one_value: float | None
+    """How likely the values as approved are to give one value only in so many rows; None where it varies now, or did
+    not at approval."""
 
     @property
     def changed(self) -> bool:
@@ -60,8 +64,23 @@ def _column(pair: Pair, name: str) -> ColumnNow:
         _absent_share(pair.batch, name),
         None if numbers or is_class or then != now else _new_values(pair, name),
         _outside(pair, name) if numbers and not is_class else None,
-        pair.batch.distinct(name) <= 1 < pair.reference.distinct(name),
+        _one_value(pair, name) if pair.batch.distinct(name) <= 1 < pair.reference.distinct(name) else None,
     )
+
+
+def _one_value(pair: Pair, name: str) -> float:
+    """The sum over all values of their share at approval to the power of the rows with a value now.
+
+    Of too many different values at approval the share of the most frequent one is bounded from above.
+    """
+    rows, before = pair.batch.counted(name).present, pair.reference.counted(name)
+    if not rows:
+        return 0.0
+    try:
+        shares = [size / before.present for size in count_levels(pair.reference, name)[0].values()]
+    except TableError:
+        shares = [(before.present - before.distinct + 1) / before.present]
+    return min(1.0, sum(share**rows for share in shares))
 
 
 def _absent_share(batch: Table, column: str) -> Measure:
@@ -98,7 +117,7 @@ def _outside(pair: Pair, column: str) -> Measure:
 def measures_of(columns: Sequence[ColumnNow], rows: int) -> tuple[Measure, ...]:
     """The worst column of each kind of trouble, and how many columns changed."""
     changed = [item.name for item in columns if item.changed]
-    constant = [item.name for item in columns if item.constant]
+    constant, _ = constants_of(columns)
     return (
         _worst(ABSENT, [item.missing for item in columns], rows),
         _worst(NEW_VALUES, [item.new_values for item in columns if item.new_values], rows),
@@ -106,6 +125,17 @@ def measures_of(columns: Sequence[ColumnNow], rows: int) -> tuple[Measure, ...]:
         Measure(CHANGED, len(changed), len(columns), method=", ".join(changed[:5])),
         Measure(CONSTANT, len(constant), len(columns), method=", ".join(constant[:5])),
     )
+
+
+def constants_of(columns: Sequence[ColumnNow]) -> tuple[list[str], list[str]]:
+    """Columns that no longer vary: those of which that is more than chance, with all columns looked at together, and
+    those of which so few rows do not tell.
+    """
+    found: tuple[list[str], list[str]] = ([], [])
+    for item in columns:
+        if item.one_value is not None:
+            found[item.one_value * len(columns) > SIGNIFICANCE].append(item.name)
+    return found
 
 
 def _worst(name: str, found: Sequence[Measure], rows: int) -> Measure:
@@ -117,6 +147,7 @@ def _worst(name: str, found: Sequence[Measure], rows: int) -> Measure:
 
 def table_of(columns: Sequence[ColumnNow]) -> NumberTable:
     """Every watched column."""
+    constant, by_chance = constants_of(columns)
     rows = tuple(
         (
             item.name,
@@ -125,7 +156,7 @@ def table_of(columns: Sequence[ColumnNow]) -> NumberTable:
             number(item.missing.value),
             number(item.new_values.value) if item.new_values else "",
             number(item.outside.value) if item.outside else "",
-            "constant" if item.constant else "",
+            "constant" if item.name in constant else "one value, which may be chance" if item.name in by_chance else "",
         )
         for item in columns[:LONGEST_TABLE]
     )

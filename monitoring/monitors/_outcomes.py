@@ -9,9 +9,10 @@ from typing import Any
 
 from approvals.checks._evaluation import left_out_share
 from approvals.checks._rules import percent
-from approvals.checks.base import Reading
+from approvals.checks.base import Judgement, Reading
 from approvals.measures.values import Measure
 from monitoring.monitors._tables import Pair
+from monitoring.monitors.base import NO_LABELS, NOT_COMPUTABLE
 
 LABELLED = "share of rows with an outcome"
 NONE_YET = "The batch has no outcomes yet, so {} is not known."
@@ -58,9 +59,33 @@ def waiting_for(reading: Reading, thresholds: Any, what: str) -> str:
     labelled = (found.count("labelled") or 0) if found else 0
     rows = (found.count("rows") or 1) if found else 1
     share = Fraction(str(thresholds.min_labelled_share))
+    if too_few_rows(reading, thresholds):
+        return (
+            f"The batch has {rows:,} {'row' if rows == 1 else 'rows'}, and outcomes of at least "
+            f"{thresholds.min_labelled_rows:,} are needed before {what} is judged, so no outcome that comes later is "
+            "enough; deliver windows with more rows."
+        )
     if labelled >= thresholds.min_labelled_rows and Fraction(labelled, rows) >= share:
         return ""
     return (
         f"Outcomes of {labelled:,} of {rows:,} rows are known; at least {thresholds.min_labelled_rows:,} and "
         f"{percent(thresholds.min_labelled_share)} are needed before {what} is judged."
     )
+
+
+def too_few_rows(reading: Reading, thresholds: Any) -> bool:
+    """Whether the whole batch is smaller than the outcomes that are needed; nothing is worth waiting for then.
+
+    Told once any outcome of it is known: before, readings do not hold how many rows there are.
+    """
+    return any(
+        measure.name == LABELLED and (measure.count("rows") or 0) < thresholds.min_labelled_rows
+        for measure in reading.measures
+    )
+
+
+def waits(reading: Reading, thresholds: Any, what: str) -> Judgement | None:
+    """The judgement that `what` waits for outcomes, or that none will be enough; None if enough are known."""
+    if not (why := waiting_for(reading, thresholds, what)):
+        return None
+    return Judgement(NOT_COMPUTABLE if too_few_rows(reading, thresholds) else NO_LABELS, (why,))

@@ -21,11 +21,11 @@ from monitoring.monitors._outcomes import (
     OutcomesNeeded,
     coverage,
     has_outcomes,
-    waiting_for,
+    waits,
     without,
 )
 from monitoring.monitors._tables import both, require_approved_coding
-from monitoring.monitors.base import NO_LABELS, MonitorKind
+from monitoring.monitors.base import MonitorKind
 
 WHAT = "calibration"
 
@@ -84,8 +84,8 @@ class Calibration(MonitorKind):
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         """Waiting for labels is a verdict of its own."""
-        if waiting := waiting_for(reading, thresholds, WHAT):
-            return Judgement(NO_LABELS, (waiting,))
+        if waiting := waits(reading, thresholds, WHAT):
+            return waiting
         return super().judge(with_inapplicable(reading, calibration.KINDS_OF), thresholds)
 
     def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:

@@ -15,9 +15,9 @@ from approvals.checks._evaluation import KINDS, LEFT_OUT, missing_rules, with_in
 from approvals.checks._verdicts import Rule, interval_text, number, reason_of
 from approvals.checks.base import CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.values import Measure
-from monitoring.monitors._outcomes import NONE_YET, NOT_KNOWN, OutcomesNeeded, coverage, has_outcomes, waiting_for
+from monitoring.monitors._outcomes import NONE_YET, NOT_KNOWN, OutcomesNeeded, coverage, has_outcomes, waits
 from monitoring.monitors._tables import both, require_approved_coding
-from monitoring.monitors.base import NO_LABELS, MonitorKind
+from monitoring.monitors.base import MonitorKind
 
 WHAT = "which version is better"
 MORE_IS_BETTER = (champion_comparison.ACCURACY, champion_comparison.AUC, _champion_kinds.F1)
@@ -45,7 +45,7 @@ class Challenger(MonitorKind):
     """Paired differences of this version and another one of the model, for each batch that carries both."""
 
     title = "Comparison with another version"
-    version = "1"
+    version = "2"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
@@ -93,8 +93,8 @@ class Challenger(MonitorKind):
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         """What the policy asks, after what the intervals show in words."""
-        if waiting := waiting_for(reading, thresholds, WHAT):
-            return Judgement(NO_LABELS, (waiting,))
+        if waiting := waits(reading, thresholds, WHAT):
+            return waiting
         found = super().judge(with_inapplicable(reading, champion_comparison.KINDS_OF), thresholds)
         return replace(found, sentences=(*in_words(reading), *found.sentences))
 

@@ -22,6 +22,7 @@ from monitoring.monitors._columns import (
     NEW_VALUES,
     OUTSIDE_RANGE,
     columns_now,
+    constants_of,
     measures_of,
     table_of,
 )
@@ -44,8 +45,9 @@ class Thresholds:
     """What is asked; None is not asked. Shares are those of the worst watched column: missing or infinite cells, values
     of texts that were not there at approval, numbers below the least or above the greatest one then.
 
-    Declared columns that are missing breach under any policy, and so do changed types beyond max_changed_types. A batch
-    of which a larger share than allowed here is rows of the approved table is not what the version met.
+    Columns of one value count as constant where that is no chance. Declared columns that are missing breach under any
+    policy, and so do changed types beyond max_changed_types. A batch of which a larger share than allowed here is rows
+    of the approved table is not what the version met.
     """
 
     max_missing_share: float | None = None
@@ -63,7 +65,7 @@ class DataQuality(MonitorKind):
     """Schema, gaps, new values, ranges, constant columns, repeated keys, impossible scores, unknown classes, copies."""
 
     title = "Data quality of the batch"
-    version = "3"
+    version = "4"
     Parameters = Parameters
     Thresholds = Thresholds
 
@@ -87,6 +89,10 @@ class DataQuality(MonitorKind):
                 *_against_approved(pair),
             ]
         unknown = [m.reason for m in measures if m.name == APPROVED_ROWS and m.value is None]
+        _, by_chance = constants_of(columns)
+        if by_chance:
+            names = ", ".join(by_chance[:5]) + (f" and {len(by_chance) - 5:,} more" if len(by_chance) > 5 else "")
+            unknown.append(f"Whether {names} still varies: so few rows may all have one value by chance.")
         return Reading(
             measures=tuple(measures),
             looked_at=(f"{len(columns)} columns that were declared at approval.",),

@@ -25,7 +25,7 @@ from approvals.checks._evaluation import (
 )
 from approvals.checks._fairness_groups import attributes_of, left_out, unknown_name, unknown_share
 from approvals.checks._verdicts import NO_THRESHOLD, Rule
-from approvals.checks.base import Job, Judgement, NumberTable, Reading, Report
+from approvals.checks.base import CheckInputError, Job, Judgement, NumberTable, Reading, Report
 from approvals.checks.group_fairness import exact_ratio
 from approvals.measures.fairness import GroupTable
 from approvals.measures.regression import ErrorGroupTable
@@ -33,7 +33,14 @@ from approvals.measures.values import Measure
 from monitoring.monitors import _fairness_classes as classes
 from monitoring.monitors import _fairness_numbers as numbers
 from monitoring.monitors import _fairness_unjudged as unjudged
-from monitoring.monitors._outcomes import OutcomesNeeded, coverage, has_outcomes, labelled_rows, waiting_for
+from monitoring.monitors._outcomes import (
+    OutcomesNeeded,
+    coverage,
+    has_outcomes,
+    labelled_rows,
+    too_few_rows,
+    waiting_for,
+)
 from monitoring.monitors._tables import Pair, both, require_approved_coding
 from monitoring.monitors.base import BREACH, NO_LABELS, NOT_COMPUTABLE, OK, MonitorKind
 
@@ -47,6 +54,8 @@ LATER: dict[str, tuple[str, tuple[str, ...]]] = {
     **{setting: (name, OF_CLASSES) for setting, (_, name) in classes.WITH_OUTCOMES.items()},
     **{setting: (name, OF_NUMBERS) for setting, (_, name, _) in numbers.WITH_OUTCOMES.items()},
 }
+
+NO_ERRORS = "Errors of groups, which need outcomes."
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,8 @@ class Fairness(MonitorKind):
             for table in (pair.reference, pair.batch):
                 table.require(*(name for names in attributes for name in names))
             require_approved_coding(pair, pair.declared.prediction)
-            labelled = has_outcomes(pair)
+            unusable = _unusable_outcomes(pair)
+            labelled = not unusable and has_outcomes(pair)
             of_kind = _of_numbers if pair.declared.kind == REGRESSION else _of_classes
             found = of_kind(pair, attributes, job, labelled=labelled)
             known = coverage(pair, used=labelled_rows(pair))[:1] if labelled else ()
@@ -135,7 +145,7 @@ class Fairness(MonitorKind):
             looked_at=tuple(f"Groups by {' and '.join(names)}." for names in attributes),
             not_looked_at=(
                 f"Groups of fewer than {least} rows, and rows whose group is unknown, are shown and not compared.",
-                *(() if labelled else ("Errors of groups, which need outcomes.",)),
+                *(() if labelled else (f"Errors of groups: {unusable}" if unusable else NO_ERRORS,)),
             ),
             tables=found.tables,
             details=with_kind(
@@ -145,6 +155,7 @@ class Fairness(MonitorKind):
                     "unjudged": unjudged.of_decisions(found.then, found.now, least),
                     "unjudged_with_outcomes": found.unjudged,
                     "labelled": labelled,
+                    "unusable_outcomes": unusable,
                 },
                 pair.declared.kind,
             ),
@@ -171,18 +182,40 @@ class Fairness(MonitorKind):
         so do outcomes that are asked for and not there yet.
         """
         now, later = (any(getattr(thresholds, setting) is not None for setting in asked) for asked in (NOW, LATER))
-        waiting = waiting_for(reading, thresholds, "fairness of errors") if later else ""
+        waiting = _waiting(reading, thresholds) if later else ""
         if not now and not later:
             return Judgement(NOT_COMPUTABLE, (NO_THRESHOLD,))
         found = super().judge(with_inapplicable(reading, _kinds(reading, thresholds)), thresholds)
         if found.verdict == BREACH or (waiting and not now):
-            return found if found.verdict == BREACH else Judgement(NO_LABELS, (waiting,))
+            return found if found.verdict == BREACH else Judgement(_until(reading, thresholds), (waiting,))
         groups, gone = _gone(reading, thresholds, later=not waiting)
         if found.verdict == OK and groups > thresholds.max_unjudged_groups:
             return Judgement(NOT_COMPUTABLE, (*gone, *found.sentences), found.failed_measures)
         if waiting and found.verdict == OK:
-            return Judgement(NO_LABELS, (waiting, *found.sentences))
+            return Judgement(_until(reading, thresholds), (waiting, *found.sentences))
         return found
+
+
+def _unusable_outcomes(pair: Pair) -> str:
+    """Why outcomes that came say nothing; empty if they can be used, or none came. Decisions are judged without."""
+    if has_outcomes(pair):
+        try:
+            require_approved_coding(pair, pair.declared.label)
+        except CheckInputError as error:
+            return str(error)
+    return ""
+
+
+def _waiting(reading: Reading, thresholds: Any) -> str:
+    """Why errors are not judged; empty if enough outcomes are known."""
+    unusable = str(reading.details.get("unusable_outcomes", ""))
+    return unusable or waiting_for(reading, thresholds, "fairness of errors")
+
+
+def _until(reading: Reading, thresholds: Any) -> str:
+    """The verdict while errors are not judged: waiting, unless no outcome that comes later is enough."""
+    hopeless = reading.details.get("unusable_outcomes") or too_few_rows(reading, thresholds)
+    return NOT_COMPUTABLE if hopeless else NO_LABELS
 
 
 def _judged(reading: Reading, thresholds: Any) -> tuple[str, ...]:

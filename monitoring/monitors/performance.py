@@ -21,10 +21,10 @@ from monitoring.monitors._outcomes import (
     OutcomesNeeded,
     coverage,
     has_outcomes,
-    waiting_for,
+    waits,
 )
 from monitoring.monitors._tables import both, require_approved_coding
-from monitoring.monitors.base import NO_LABELS, MonitorKind
+from monitoring.monitors.base import MonitorKind
 
 WHAT = "performance"
 KINDS_OF = {
@@ -59,7 +59,7 @@ class Performance(MonitorKind):
     """Rates, ranking, probabilities or errors of a batch with outcomes, of every kind of table."""
 
     title = "Performance of the batch"
-    version = "3"
+    version = "4"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
@@ -98,8 +98,8 @@ class Performance(MonitorKind):
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         """Waiting for labels is a verdict of its own: what few outcomes say is shown, but decides nothing yet."""
-        if waiting := waiting_for(reading, thresholds, WHAT):
-            return Judgement(NO_LABELS, (waiting,))
+        if waiting := waits(reading, thresholds, WHAT):
+            return waiting
         return super().judge(with_inapplicable(reading, KINDS_OF), thresholds)
 
     def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:

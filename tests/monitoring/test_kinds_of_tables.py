@@ -107,6 +107,17 @@ def test_outcomes_that_are_not_there_yet_are_waited_for(bench, key, details, mak
     assert "no outcomes yet" in found.sentences[0] or f"Outcomes of {known} of 800 rows are known" in found.sentences[0]
 
 
+@pytest.mark.parametrize("key", ["performance", "calibration", "fairness"])
+def test_a_batch_smaller_than_the_outcomes_that_are_needed_waits_for_none(bench, key):
+    _, beyond, _ = ASKED[key, "binary"]
+    batch = binary(rows=20, seed=2)
+    batch["y"] = [value if place < 3 else "" for place, value in enumerate(batch["y"])]
+    found = bench.judge(key, binary(), batch, BINARY, thresholds=beyond)
+    assert (found.verdict, found.sentences[0].startswith("The batch has 20 rows")) == ("not_computable", True)
+    found = bench.judge(key, binary(), batch, BINARY, thresholds=beyond | {"min_labelled_rows": 20})
+    assert found.verdict == "no_labels"
+
+
 @pytest.mark.parametrize(("details", "make"), OF_KINDS)
 def test_decisions_are_judged_before_any_outcome_is_known(bench, details, make):
     now = {
@@ -153,6 +164,19 @@ def test_rows_with_an_outcome_and_nothing_to_compare_breach(bench, key, details,
     batch[gap] = ["" if place == 7 else value for place, value in enumerate(batch[gap])]
     found = bench.judge(key, make(), batch, details, thresholds=within)
     assert (found.verdict, found.sentences[0].startswith("Share of rows left out")) == ("breach", True)
+
+
+@pytest.mark.parametrize(("details", "make"), [(BINARY, binary), (CLASSES, classes)])
+def test_an_outcome_that_is_no_class_stops_no_judgement_of_decisions(bench, details, make):
+    batch = make(seed=2)
+    batch["y"][7] = "2"
+    now, later = {"min_selection_ratio": 0.7}, {"max_accuracy_difference": 0.9}
+    assert bench.judge("fairness", make(), batch, details, thresholds=now).verdict == "ok"
+    assert "has the values 2, but at approval" in str(bench.measure("fairness", make(), batch, details).not_looked_at)
+    found = bench.judge("fairness", make(), batch, details, thresholds=now | later)
+    assert (found.verdict, "has the values 2, but" in found.sentences[0]) == ("not_computable", True)
+    found = bench.judge("fairness", make(), batch, details, thresholds={"min_selection_ratio": 1.0} | later)
+    assert found.verdict == "breach"
 
 
 def test_intersections_are_judged_where_the_policy_says(bench):

@@ -72,6 +72,16 @@ def test_each_trouble_is_a_breach_and_a_sentence(bench, changed, thresholds, why
     assert any(why in sentence for sentence in found.sentences), found.sentences
 
 
+@pytest.mark.parametrize(("rows", "verdict"), [(1, "ok"), (40, "ok"), (1500, "breach")])
+def test_a_rare_value_that_is_not_in_a_small_batch_is_chance(bench, rows, verdict):
+    rare = ["south"] * 4 + ["north"] * 396
+    batch = table(rows, seed=2, town=["north"] * rows)
+    found = bench.judge("data_quality", table(town=rare), batch, DECLARED, thresholds={"max_constant_columns": 0})
+    assert found.verdict == verdict, found.sentences
+    said = str(bench.measure("data_quality", table(town=rare), batch, DECLARED).not_looked_at)
+    assert ("town" in said) == (verdict == "ok")
+
+
 def test_a_key_that_is_missing_leaves_repetition_open(bench):
     found = bench.judge("data_quality", table(), table(seed=2, id=None), DECLARED, thresholds={"max_repeated_keys": 0})
     assert (found.verdict, "has no column id" in found.sentences[0]) == ("not_computable", True)

@@ -73,6 +73,21 @@ def test_what_must_be_at_least_is_shaded_below():
     assert found.trouble < replace(found, points=(month(1, 0.75),)).trouble
 
 
+def test_a_limit_of_zero_has_its_line_and_its_shaded_field_and_counts_have_whole_ticks():
+    found = series(month(1, 0), month(2, 0), limits=(Limit(Level.ALERT, 0),))
+    (band,) = [layer["data"]["values"][0] for layer in layers(found, kind="rect")]
+    assert band["value"] == 0
+    assert band["to"] > 1
+    assert [row["text"] for layer in layers(found, kind="text") for row in layer["data"]["values"]] == ["alert 0"]
+    (line,) = layers(found, kind="line")
+    assert line["encoding"]["y"]["axis"]["tickMinStep"] == 1
+    (shares,) = layers(series(month(1, 0.0), limits=(Limit(Level.ALERT, 0),)), kind="line")
+    assert "tickMinStep" not in shares["encoding"]["y"]["axis"]
+    least = series(month(1, 0.0), limits=(Limit(Level.ALERT, 0.0),), at_least=True)
+    (band,) = [layer["data"]["values"][0] for layer in layers(least, kind="rect")]
+    assert band["to"] < band["value"] == 0.0
+
+
 def test_a_hard_limit_far_from_all_values_does_not_squeeze_them():
     (y,) = {layer["encoding"]["y"]["scale"]["domain"][1] for layer in layers(series(month(1, 0.02)), kind="line")}
     assert 0.25 < y < 0.5
