@@ -1,6 +1,7 @@
 """Texts of many values say the same about a label wherever the table lies, and bytes are looked at nowhere."""
 
 import random
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -9,12 +10,13 @@ from approvals.measures.class_leakage import class_leakage
 from approvals.measures.level_leakage import level_leakage
 from approvals.measures.number_leakage import number_leakage
 from approvals.measures.tables import open_relation, open_table
+from approvals.measures.values import Measure
 
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-KINDS = {"y": level_leakage, "c": class_leakage, "z": number_leakage}
+KINDS: dict[str, Callable[..., dict[str, Measure]]] = {"y": level_leakage, "c": class_leakage, "z": number_leakage}
 BYTES = [f"row {number}" for number in range(150)]
 
 
