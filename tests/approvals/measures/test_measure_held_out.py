@@ -124,9 +124,9 @@ def test_noise_is_one_half_though_values_are_rare():
         s, q = np.bincount(values, ranks), np.bincount(values, ranks.astype(float) ** 2)
         sizes = [ValuesOfSize(i, 0, round((s[n == i] ** 2).sum()), round(q[n == i].sum())) for i in range(1, 6)]
         correlations.append(held_out_correlation(sizes))
-    assert np.mean(areas) == pytest.approx(0.5, abs=4 * np.std(areas) / math.sqrt(60))
+    assert np.mean(areas) == pytest.approx(0.5, abs=4 * float(np.std(areas)) / math.sqrt(60))
     assert max(areas) < 0.56
-    assert np.mean(correlations) == pytest.approx(0.0, abs=4 * np.std(correlations) / math.sqrt(60))
+    assert np.mean(correlations) == pytest.approx(0.0, abs=4 * float(np.std(correlations)) / math.sqrt(60))
     assert min(in_sample) > 0.75  # what the share in the very same rows would have said
 
 

@@ -4,6 +4,7 @@ import math
 import random
 import re
 from collections import Counter
+from typing import Any
 
 import duckdb
 import pytest
@@ -18,7 +19,7 @@ from approvals.measures.number_leakage import number_leakage
 from approvals.measures.tables import open_table
 from approvals.measures.text_leakage import TextLeakage
 
-KINDS = {"y": level_leakage, "c": class_leakage, "z": number_leakage}
+KINDS: dict[str, Any] = {"y": level_leakage, "c": class_leakage, "z": number_leakage}
 ROWS = 360
 
 
