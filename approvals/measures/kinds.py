@@ -10,9 +10,10 @@ BLANKS = "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0
 """The spaces of Unicode, which DuckDB trims; a text of nothing else is missing in every engine."""
 NUMBER = r"[+-]?((0|[1-9][0-9]*)([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?|[+-]?[iI]nf(inity)?"
 """How a number is written in a text, as a regular expression; 01 is a code and not 1, and makes its column text."""
-NO_WORD = "[^0-9a-z\u00a1-\u1fff\u2070-\u2fff\u3040-\U0010ffff]+"
+NO_WORD = "[^0-9a-z\u00a1-\u1fff\u2070-\u2fff\u3040-\ufffd]+"
 """What parts words of lower case, as a regular expression that every engine reads alike, without signs to escape:
-all of ASCII but digits and letters, control signs, and the spaces and punctuation of Unicode's general blocks."""
+all of ASCII but digits and letters, control signs, spaces and punctuation of Unicode's general blocks, and what is
+beyond its first plane, which Spark miscounts in the text of a question."""
 _INTEGER = r"[+-]?[0-9]{1,38}"
 _LONG_INTEGER = r"[+-]?[0-9]{19,38}"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"

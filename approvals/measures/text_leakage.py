@@ -41,8 +41,11 @@ CURE = (
 class TextLeakage:
     """Looks at the texts of one table, one column after the other; `rows` gives those of a column with their labels."""
 
-    def __init__(self, table: Table, rows: Callable[[str], LabelRows], name: str) -> None:
+    def __init__(
+        self, table: Table, rows: Callable[[str], LabelRows], name: str, *, most_columns: int = MOST_COLUMNS
+    ) -> None:
         self._table = table
+        self._most_columns = most_columns
         self._rows = rows
         self._name = name
         self._looked_at = 0
@@ -56,13 +59,15 @@ class TextLeakage:
         of characters; having one of its words. It is above 0.5 by chance, as the largest of these.
 
         Not computable where the rows have one class or label, and, naming column and cure, for bytes, texts of more
-        than MOST_CHARACTERS, more than MOST_COLUMNS columns, classes of too few rows, and what the engine cannot do.
+        than MOST_CHARACTERS, more than `most_columns` columns, classes of too few rows, and what the engine cannot do.
         """
         self._looked_at += 1
         if self._table.holds_bytes(column.name):
             return self._unseen(column, "holds bytes, which are not set against the label.")
-        if self._looked_at > MOST_COLUMNS:
-            return self._unseen(column, f"is beyond the {MOST_COLUMNS:,} columns of many texts that are looked at.")
+        if self._looked_at > self._most_columns:
+            return self._unseen(
+                column, f"is beyond the {self._most_columns:,} columns of many texts that are looked at."
+            )
         try:
             return self._seen(column)
         except UnreachableError:

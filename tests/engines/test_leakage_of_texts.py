@@ -22,17 +22,17 @@ BYTES = [f"row {number}" for number in range(150)]
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory):
-    """Texts that recur, that are in an order of their own, that are long, that have words, and that are moments."""
+    """Texts that recur, that are in an order of their own, that are long, that have words, and that tell a time."""
     draw = random.Random(7)
     lines = ["y,c,z,house,code,note,length,moment"]
     for row in range(400):
         y, z = int(draw.random() < 0.3), round(draw.gauss(0, 2), 1)
-        town = draw.choice(("Bern", "Zug", "éclair", "naïve"))
+        town = draw.choice(("Bern", "Zug", "éclair", "naïve😀"))
         note = f"Case {row}: {'defaulted' if y else 'paid'}—in “{town}”; x{z}"
-        moment = f"2024-{1 + row % 12:02}-{1 + row % 28:02} {row % 24:02}:{row % 60:02}:00"
+        moment = f"at 2024-{1 + row % 12:02}-{1 + row % 28:02} {row % 24:02}:{row % 60:02}:00"
         cells = [
             y,
-            "uvw"[row % 3],
+            ("u😀", "v", "w")[row % 3],
             z,
             f"Ä{row // 3}",
             f"{'bB_a'[row % 4]}{95 + row}",
