@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
+from approvals.measures.distributions import student_cdf
 from approvals.measures.intervals import Interval, normal_mean
 from approvals.measures.multiplicity import holm
 from approvals.measures.number_rows import ArrayRows, NumberRows
@@ -139,7 +139,7 @@ def _differs(errors: Floats, mean: float) -> float | None:
     spread = math.sqrt(exact_mean(centred(errors) ** 2) / (errors.size - 1))
     if spread <= ROUNDING * abs(mean) or not spread:
         return 0.0 if mean else 1.0
-    return float(2.0 * _special().stdtr(errors.size - 1, -abs(mean) / spread))
+    return float(2.0 * student_cdf(-abs(mean) / spread, errors.size - 1))
 
 
 def _line(rows: NumberRows, level: float, counts: Counts) -> dict[str, Measure]:
@@ -171,10 +171,3 @@ def _actual(actual: Floats, said: Floats) -> Floats:
 def _said(actual: Floats, said: Floats) -> Floats:
     del actual
     return said
-
-
-def _special() -> Any:
-    # Only this asks for it, and loading it takes a while.
-    from scipy import special  # noqa: PLC0415
-
-    return special
