@@ -93,12 +93,12 @@ def sign_test(first: int, second: int) -> float:
 
 def chi_square_sf(value: float, freedom: int) -> float:
     """P(X > value) of a chi-square law with so many degrees of freedom; the value is 0 or more."""
-    return float(_special().chdtrc(freedom, value))
+    return float(_special("chdtrc")(freedom, value))
 
 
 def chi_square_isf(share: float, freedom: int) -> float:
     """The value that a chi-square law of so many degrees of freedom goes beyond with the probability `share`."""
-    return float(_special().chdtri(freedom, share))
+    return float(_special("chdtri")(freedom, share))
 
 
 def noncentral_chi_square_sf(value: float, freedom: int, noncentrality: float) -> float:
@@ -112,7 +112,7 @@ def noncentral_chi_square_sf(value: float, freedom: int, noncentrality: float) -
 
 def kolmogorov_isf(share: float) -> float:
     """The value that Kolmogorov's limit law goes beyond with the probability `share`."""
-    return float(_special().kolmogi(share))
+    return float(_special("kolmogi")(share))
 
 
 def smirnov_p(first: Floats, second: Floats) -> float | None:
@@ -148,19 +148,24 @@ def _outside_of_square(n: int, steps: int) -> float:
     return 2.0 * p
 
 
+def student_cdf(value: float, freedom: float) -> float:
+    """P(X <= value) of Student's law with so many degrees of freedom."""
+    return float(_special("stdtr")(freedom, value))
+
+
 def normal_cdf(value: float) -> float:
     """P(X <= value) of a standard normal law."""
-    return float(_special().ndtr(value))
+    return float(_special("ndtr")(value))
 
 
 def normal_quantile(share: float) -> float:
     """The value that a standard normal law stays below with the probability `share`."""
-    return float(_special().ndtri(share))
+    return float(_special("ndtri")(share))
 
 
 def log_factorial(k: Integers) -> Floats:
     """The logarithm of k!."""
-    return np.asarray(_special().gammaln(k + 1), dtype=np.float64)
+    return np.asarray(_special("gammaln")(k + 1), dtype=np.float64)
 
 
 def ranks(values: Floats) -> Floats:
@@ -180,6 +185,13 @@ def _compiled(name: str) -> Any:
     return getattr(_ufuncs, name, None)
 
 
+def _special(name: str) -> Any:
+    # Loading it takes a tenth of a second, and most checks never ask for it.
+    from scipy import special  # noqa: PLC0415
+
+    return getattr(special, name)
+
+
 @cache
 def _counted_paths() -> ModuleType | None:
     """The compiled module in which scipy.stats counts paths, without loading scipy.stats around it."""
@@ -194,13 +206,6 @@ def _counted_paths() -> ModuleType | None:
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     return module
-
-
-def _special() -> Any:
-    # Loading it takes a quarter of a second, and most checks never ask for it.
-    from scipy import special  # noqa: PLC0415
-
-    return special
 
 
 def _stats() -> Any:

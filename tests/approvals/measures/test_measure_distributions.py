@@ -23,6 +23,7 @@ from approvals.measures.distributions import (
     ranks,
     sign_test,
     smirnov_p,
+    student_cdf,
 )
 
 SIZES = st.one_of(st.integers(1, 60), st.integers(1, 10**6))
@@ -47,6 +48,7 @@ def test_other_laws_are_those_of_scipy(share, a, b, value):
     assert beta_quantile(share, np.array([a]), np.array([b])).tolist() == stats.beta.ppf(share, [a], [b]).tolist()
     assert chi_square_sf(value, a) == float(stats.chi2.sf(value, a))
     assert normal_quantile(share) == float(stats.norm.ppf(share))
+    assert student_cdf(-value, a) == float(stats.t.cdf(-value, a))
 
 
 @given(st.floats(0.0001, 0.5), st.integers(1, 200), st.floats(0, 1e4) | st.just(0.0), st.floats(-40, 40))
