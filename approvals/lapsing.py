@@ -13,6 +13,7 @@ from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import parse, pinned
 from approvals.revalidation_rules import SUSPEND
 from approvals.stages import Stage
+from portal.errors import BadInput, Refused
 
 
 def lapsed(version: ModelVersion, now: datetime) -> str:
@@ -24,7 +25,10 @@ def lapsed(version: ModelVersion, now: datetime) -> str:
     ).first()
     if overdue:
         return f"A condition of the approval is overdue: {overdue.description}"
-    return _undecided_pass(version, now) or _ended_exception(version, now)
+    try:
+        return _undecided_pass(version, now) or _ended_exception(version, now)
+    except (BadInput, Refused) as refusal:  # a policy that cannot be read, or is not the one that was published
+        return f"Whether the approval still holds cannot be decided. {refusal.sentence}"
 
 
 def _undecided_pass(version: ModelVersion, now: datetime) -> str:

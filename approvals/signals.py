@@ -17,7 +17,8 @@ record_wanted = Signal()
 renewal_examined = Signal()
 """Arguments: version (locked), policy that it would be pinned to, now.
 
-A receiver raises Refused for what the signers of the pass could not have seen, or for what the policy cannot take over.
+A receiver gives a sentence for what the signers of the pass could not have seen, or for what the policy cannot take
+over yet: what stands in the way, and who clears it; nothing where nothing does. Pages ask, too, without a lock.
 """
 
 renewal_decided = Signal()

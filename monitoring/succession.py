@@ -63,10 +63,14 @@ def _is_same(row: Monitor, wanted: MonitorSettings) -> bool:
     return all(getattr(row, name) == value for name, value in vars(wanted).items())
 
 
-def when_renewal_examined(*, version: ModelVersion, policy: Policy, now: datetime, **_: Any) -> None:
-    """Refuse a renewal that would end a monitor which is being read, or whose alarm nobody answered."""
-    if policy.pk != version.policy_id and (sentence := why_not_yet(of(version, policy), policy, now=now)):
-        raise Refused(sentence)
+def when_renewal_examined(*, version: ModelVersion, policy: Policy, now: datetime, **_: Any) -> str:
+    """What speaks against a renewal that would end a monitor which is being read, or whose alarm nobody answered."""
+    if policy.pk == version.policy_id:
+        return ""
+    try:
+        return why_not_yet(of(version, policy), policy, now=now)
+    except Refused as refusal:
+        return refusal.sentence
 
 
 def why_not_yet(found: Succession, policy: Policy, *, now: datetime) -> str:
@@ -74,15 +78,18 @@ def why_not_yet(found: Succession, policy: Policy, *, now: datetime) -> str:
     ending = found.ending
     reading = Reading.objects.filter(monitor__in=ending, status__in=STILL_READ).count()
     if reading:
+        several = reading > 1
         return (
-            f"{policy} has another monitoring plan, and {reading} reading{'s' if reading > 1 else ''} of the monitors "
-            f"that end with the renewal {'are' if reading > 1 else 'is'} not finished: nothing would follow from it."
+            f"{policy} has another monitoring plan, and {reading} reading{'s' if several else ''} of the monitors that "
+            f"end with the renewal {'are' if several else 'is'} not finished: nothing would follow from it. Workers "
+            "finish it by themselves."
         )
     open_ones = list(_unanswered(ending, alarms_of(ending, now=now)))
     if open_ones:
         return (
             f"{policy} has another monitoring plan, and monitors that end with the renewal are in an alarm that nobody "
-            f"answered: {', '.join(open_ones)}. Acknowledge it, or link it to an incident, before the renewal."
+            f"answered: {', '.join(open_ones)}. Acknowledge it, or link it to an incident, before the renewal: the "
+            "owner, a submitter, IT operations or a risk officer does, on the page of the monitor."
         )
     return ""
 
