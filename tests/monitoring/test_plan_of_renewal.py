@@ -165,6 +165,30 @@ def test_an_alarm_of_a_monitor_that_ends_is_answered_before(cast, version, newer
         alarm_notes.acknowledge(monitor_id=old.pk, actor=cast.owner, reason=SAFE)
 
 
+def test_a_dry_run_tells_which_monitors_end_and_begin_and_whose_alarms_pass_over(client, cast, version, newer):
+    read(deliver(cast, version), feature_drift=Level.ALERT, data_quality=Level.WARN)
+    revalidating.ask(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    client.force_login(cast.auditor, backend=BACKEND)
+    address = reverse("admin:approvals_policy_dry_run", args=[newer.pk])
+    shown = client.get(address).content.decode()
+    for sentence in (
+        "Monitors that go on: Data quality",
+        "Monitors that end with the renewal: Feature drift, Staleness.",
+        "Monitors that begin with it: Feature drift, Staleness.",
+        "Data quality of the batch is in an alarm (warning), which passes over: it goes on.",
+        "The alarm of Feature drift (alert) does not pass over: it has to be answered before the renewal",
+        "the new one reads the newest window at once",
+    ):
+        assert sentence in shown
+    alarm_notes.acknowledge(monitor_id=in_force(version)["feature_drift"].pk, actor=cast.owner, reason=SAFE)
+    assert "it was answered, ends with the monitor" in client.get(address).content.decode()
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert "Feature drift" not in client.get(address).content.decode()
+    same = cast.publish(monitors=OLD, **RULE)
+    [effect] = repinning.dry_run(same, user=cast.owner)
+    assert effect.after_renewal == ("The same monitors go on.",)
+
+
 def test_the_page_says_what_stands_in_the_way_of_a_renewal_and_who_clears_it(client, cast, version, newer):
     officer = cast.signers[Role.RISK_OFFICER]
     read(deliver(cast, version), feature_drift=Level.ALERT, data_quality=Level.ALERT)
