@@ -47,6 +47,7 @@ class Event(StrEnum):
     WAIVER_ASKED = "approvals.waiver.asked"
     WAIVER_SIGNED = "approvals.waiver.signed"
     WAIVER_REVOKED = "approvals.waiver.revoked"
+    ACT_FAILED = "approvals.act.failed"
     REVALIDATION_OPENED = "approvals.revalidation.opened"
     REVALIDATION_REPINNED = "approvals.revalidation.repinned"
     REVALIDATION_REMINDED = "approvals.revalidation.reminded"

@@ -6,13 +6,14 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from approvals import dossier, judging, policy, timeline
-from approvals.models import Finding, ModelVersion, Waiver
+from approvals import dossier, judging, policy, timeline, voiding
+from approvals.models import Finding, ModelVersion, SignOff, Waiver
 from approvals.models.findings import FindingSource, FindingStatus
 from approvals.models.revalidations import pass_under_way
 from approvals.policy_document import parse, pinned
 from approvals.revalidation_rules import SUSPEND
-from approvals.stages import Stage
+from approvals.stages import Role, Stage
+from portal.errors import BadInput, Refused
 
 
 def lapsed(version: ModelVersion, now: datetime) -> str:
@@ -23,8 +24,34 @@ def lapsed(version: ModelVersion, now: datetime) -> str:
         version=version, source=FindingSource.CONDITION, status=FindingStatus.OPEN, due_on__lt=now.date()
     ).first()
     if overdue:
-        return f"A condition of the approval is overdue: {overdue.description}"
-    return _undecided_pass(version, now) or _ended_exception(version, now)
+        return _overdue_condition(version, overdue)
+    try:
+        return _undecided_pass(version, now) or _ended_exception(version, now)
+    except (BadInput, Refused) as refusal:  # a policy that cannot be read, or is not the one that was published
+        return f"Whether the approval still holds cannot be decided. {refusal.sentence}"
+
+
+def _overdue_condition(version: ModelVersion, finding: Finding) -> str:
+    """What is not fulfilled, who asked for it, and what cures it.
+
+    It stands also where the sign-off that asked for it does not count any more: what its signer found is still there.
+    """
+    words = f"A condition of the approval is overdue since {finding.due_on:%d %b %Y}: {finding.description}"
+    row = SignOff.objects.filter(version=version, pk=finding.source_reference.removeprefix("sign-off ") or 0).first()
+    if row is not None:
+        words += f" {row.printed_name} set it as {Role(row.role).in_words} on {row.signed_at:%d %b %Y}"
+        words += (
+            "." if _counts(version, row) else "; that sign-off does not count any more, but what it asked for stands."
+        )
+    return f"{words} The model validator or a risk officer closes the finding with evidence; then it can be reinstated."
+
+
+def _counts(version: ModelVersion, row: SignOff) -> bool:
+    try:
+        case = dossier.load_case(version)
+        return row.pk in voiding.current_sign_offs(case) | timeline.standing_sign_offs(version, case)
+    except (BadInput, Refused):  # of a policy that cannot be read, under which nothing counts
+        return False
 
 
 def _undecided_pass(version: ModelVersion, now: datetime) -> str:

@@ -139,6 +139,10 @@ def _revalidation(words: str) -> Words:
     return said
 
 
+def _failed(facts: Facts) -> str:
+    return f"The portal could not act by itself: {facts.get('what', '')} {facts.get('sentence', '')}"
+
+
 def _renewed(facts: Facts) -> str:
     until = f" until {str(facts['valid_until'])[:10]}" if facts.get("valid_until") else ""
     under = f", from now on under {facts['policy']} instead of {facts['policy_before']}" if "policy" in facts else ""
@@ -182,6 +186,7 @@ WORDS: dict[str, Words] = {
     "approvals.waiver.asked": _exception("Exception asked for"),
     "approvals.waiver.signed": _exception("Exception signed"),
     "approvals.waiver.revoked": _exception("Exception revoked"),
+    "approvals.act.failed": _failed,
     "approvals.revalidation.opened": _revalidation("Revalidation opened"),
     "approvals.revalidation.repinned": _pass_repinned,
     "approvals.revalidation.reminded": _revalidation("Reminded of the revalidation"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -19,6 +20,7 @@ from approvals.models.revalidations import pass_under_way
 from approvals.policy_changes import changes
 from approvals.policy_document import parse, pinned
 from approvals.requirements.base import Case
+from approvals.signals import policy_tried
 from approvals.stages import REVIEW_STAGES, Role, Stage
 from portal import ledger, notify
 from portal.errors import NotPermitted, Refused
@@ -32,6 +34,7 @@ class Effect:
     """What a policy would do to one version, in review or in a revalidation: blockers it would add and take away.
 
     `gates` are those that a pass under way would go through besides those of now; a version in review has none.
+    `after_renewal` says what a renewal under it would do to what is watched.
     """
 
     version: ModelVersion
@@ -41,6 +44,7 @@ class Effect:
     sign_offs_void: int
     in_pass: bool = False
     gates: tuple[Stage, ...] = ()
+    after_renewal: tuple[str, ...] = ()
 
 
 def dry_run(row: Policy, *, user: User, now: datetime | None = None) -> tuple[Effect, ...]:
@@ -73,7 +77,13 @@ def effect(version: ModelVersion, row: Policy, *, now: datetime) -> Effect:
         sign_offs_void=len(standing - voiding.current_sign_offs(as_if)),
         in_pass=case.under_way is not None,
         gates=tuple(stage for stage in other.gates if stage not in judged.gates),
+        after_renewal=_after_renewal(version, row, now) if case.under_way is not None else (),
     )
+
+
+def _after_renewal(version: ModelVersion, row: Policy, now: datetime) -> tuple[str, ...]:
+    said: list[tuple[Any, Any]] = policy_tried.send(sender=Policy, version=version, policy=row, now=now)
+    return tuple(sentence for _, sentences in said for sentence in sentences)
 
 
 def _blockers(case: Case, judged: Judgement, now: datetime) -> tuple[str, ...]:

@@ -8,7 +8,19 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from approvals import dossier, findings, judging, passes, permissions, policy, refusals, timeline, voiding, workflow
+from approvals import (
+    dossier,
+    findings,
+    judging,
+    passes,
+    permissions,
+    policy,
+    refusals,
+    telling,
+    timeline,
+    voiding,
+    workflow,
+)
 from approvals.events import Event
 from approvals.models import (
     Finding,
@@ -60,8 +72,11 @@ def open_due(*, now: datetime | None = None) -> tuple[Revalidation, ...]:
             with transaction.atomic():
                 version = ModelVersion.objects.locked().get(pk=version_id)
                 row = _opened_if_due(version, now)
-        except (BadInput, IntegrityError):
-            continue  # a policy that cannot be read closes its gates, which is said there; or another was faster
+        except IntegrityError:
+            continue  # another was faster
+        except (BadInput, Refused) as refusal:
+            telling.tell_refused(version_id, refusal.sentence, "Its revalidation cannot be opened.", now=now)
+            continue  # the others are opened all the same, and this one is tried again next time
         found += [row] if row else []
     return tuple(found)
 
@@ -193,6 +208,13 @@ def why_not_decide(version: ModelVersion, actor: User) -> str:
     return ""
 
 
+def why_not_renew(version: ModelVersion, *, now: datetime) -> tuple[str, ...]:
+    """What stands in the way of a renewal beside its gates, and who clears it: one sentence each."""
+    policy_then = judging.of(version).policy
+    found = renewal_examined.send(sender=Revalidation, version=version, policy=policy_then, now=now)
+    return tuple(sentence for _, sentence in found if sentence)
+
+
 def renew(*, version_id: int, actor: User, reason: str, now: datetime | None = None) -> ModelVersion:
     """Renew the approval from now on, if every gate of the pass is open. A suspended one still has to be reinstated.
 
@@ -211,7 +233,8 @@ def renew(*, version_id: int, actor: User, reason: str, now: datetime | None = N
         blockers = policy.renewal_blockers(case, document, now=now)
         if blockers:
             raise Refused(" ".join(blocker.sentence for blocker in blockers[:3]), blockers=blockers)
-        renewal_examined.send(sender=Revalidation, version=version, policy=judged.policy, now=now)
+        if standing := why_not_renew(version, now=now):
+            raise Refused(" ".join(standing))
         before, old = timeline.dossiers_at_approval(version), version.policy
         waived = timeline.exceptions_at_approval(version) | _exceptions_used(case, document, now)
         version.policy = judged.policy
@@ -281,8 +304,12 @@ def watch(*, now: datetime | None = None) -> int:
         try:
             with transaction.atomic():
                 told += _told(row_id, now)
-        except (BadInput, IntegrityError):
+        except IntegrityError:
             continue  # another scheduler said it a moment ago
+        except (BadInput, Refused) as refusal:
+            version_id = Revalidation.objects.values_list("version_id", flat=True).get(pk=row_id)
+            said = "People cannot be reminded of its revalidation."
+            telling.tell_refused(version_id, refusal.sentence, said, now=now)
     return told
 
 

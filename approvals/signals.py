@@ -17,8 +17,12 @@ record_wanted = Signal()
 renewal_examined = Signal()
 """Arguments: version (locked), policy that it would be pinned to, now.
 
-A receiver raises Refused for what the signers of the pass could not have seen, or for what the policy cannot take over.
+A receiver gives a sentence for what the signers of the pass could not have seen, or for what the policy cannot take
+over yet: what stands in the way, and who clears it; nothing where nothing does. Pages ask, too, without a lock.
 """
+
+policy_tried = Signal()
+"""Arguments: version, policy that nobody pinned yet, now. A receiver says in sentences what a renewal under it does."""
 
 renewal_decided = Signal()
 """Arguments: version (locked), revalidation, actor (User), now: an approval was renewed, also one that is suspended."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
 from approvals import permissions
+from approvals.events import Event
 from approvals.models import ModelVersion
+from approvals.stages import Role
 from portal import ledger, notify
+from portal.models import LedgerEntry
 
 CURE = "Give the model an owner and a risk officer."
 
@@ -44,3 +50,28 @@ def tell(
     notify.notify(recipients=found.people, event=event, text=said, link=link, asks_for_act=asks_for_act)
     if not found.people:
         notify.mail_administrators(text=said, link=link)
+
+
+def tell_refused(version_id: int, sentence: str, what: str, *, now: datetime) -> None:
+    """Tell those who answer for a version, and administrators, what the portal could not do by itself: once a day."""
+    with transaction.atomic():
+        version = ModelVersion.objects.locked().get(pk=version_id)
+        facts = {"what": what, "sentence": sentence, "on": now.date().isoformat()}
+        if _was_told(version, facts):
+            return
+        officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
+        people = {version.model.owner, version.submitted_by, *officers}
+        text, link = f"{version}: {what} {sentence}", version.get_absolute_url()
+        tell(version, people, event=Event.ACT_FAILED, text=text, link=link, asks_for_act=True)
+        notify.tell_administrators(event=Event.ACT_FAILED, text=text, link=link)
+        ledger.record(event=Event.ACT_FAILED, actor=None, subject=version, scope=version.scope, facts=facts)
+
+
+def _was_told(version: ModelVersion, facts: dict[str, str]) -> bool:
+    """The version is locked, so that two schedules tell once."""
+    entries = LedgerEntry.objects.filter(
+        event=Event.ACT_FAILED, object_type="approvals.modelversion", object_id=str(version.pk)
+    )
+    return any(
+        json.loads(text)["facts"] == facts for text in entries.order_by("-pk").values_list("payload", flat=True)[:20]
+    )

@@ -52,6 +52,17 @@ def dossiers_at_approval(version: ModelVersion) -> dict[str, str]:
     return {str(stage): str(digest) for stage, digest in _at_approval(version).get("dossiers", {}).items()}
 
 
+def suspension_reason(version: ModelVersion) -> str:
+    """Why a suspended version was suspended last, in the words of the ledger; empty for any other."""
+    if version.stage != Stage.SUSPENDED:
+        return ""
+    rows = LedgerEntry.objects.filter(
+        object_type="approvals.modelversion", object_id=str(version.pk), event=Event.VERSION_SUSPENDED
+    )
+    last = rows.order_by("-seq").first()
+    return str(json.loads(last.payload).get("reason", "")) if last is not None else ""
+
+
 def exceptions_at_approval(version: ModelVersion) -> frozenset[int]:
     """Ids of the exceptions from the policy without which the approval would not have begun to hold."""
     return frozenset(int(number) for number in _at_approval(version).get("exceptions", ()))

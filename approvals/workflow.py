@@ -238,12 +238,17 @@ def suspend_lapsed(*, now: datetime | None = None) -> tuple[ModelVersion, ...]:
         Q(approval_expires_at__lte=now) | Q(pk__in=overdue) | Q(pk__in=ended) | Q(pk__in=late)
     )
     for version_id in due.values_list("pk", flat=True):
-        with transaction.atomic():
-            version = ModelVersion.objects.locked().get(pk=version_id)
-            sentence = lapsed(version, now)
-            if version.stage == Stage.MONITORING and sentence:
-                _move(version, Transition.SUSPEND, actor=None, reason=sentence, now=now)
-                suspended.append(version)
+        try:
+            with transaction.atomic():
+                version = ModelVersion.objects.locked().get(pk=version_id)
+                sentence = lapsed(version, now)
+                if version.stage == Stage.MONITORING and sentence:
+                    _move(version, Transition.SUSPEND, actor=None, reason=sentence, now=now)
+                    suspended.append(version)
+        except (BadInput, Refused) as refusal:  # of this version: the others are suspended all the same
+            telling.tell_refused(
+                version_id, refusal.sentence, "Its approval, which lapsed, cannot be suspended.", now=now
+            )
     return tuple(suspended)
 
 
@@ -289,6 +294,13 @@ def _decide(version: ModelVersion, transition: Transition, *, now: datetime, to:
         raise Refused(_sentence(decision.blockers), blockers=decision.blockers)
 
 
+def _require_legal(version: ModelVersion, transition: Transition, to: Stage | None) -> None:
+    """A move that opens no gate asks no policy: under an altered one an approval is suspended all the same."""
+    stage = Stage(version.stage)
+    if sentence := policy.why_illegal(stage, transition, to):
+        raise Refused(sentence, blockers=(Blocker("illegal_move", sentence, stage),))
+
+
 def _sentence(blockers: Iterable[Blocker]) -> str:
     sentences = [blocker.sentence for blocker in blockers]
     more = f" And {len(sentences) - 3} more." if len(sentences) > 3 else ""
@@ -307,7 +319,7 @@ def _move(
     """Make a legal move of a locked version inside the caller's transaction. Opens no gate: callers decide first."""
     source = Stage(version.stage)
     if transition not in (Transition.ADVANCE, Transition.REINSTATE):
-        _decide(version, transition, now=now, to=to)
+        _require_legal(version, transition, to)
     if transition is Transition.SUSPEND:
         version.suspensions += 1
     if transition is Transition.REQUEST_CHANGES:

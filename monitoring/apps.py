@@ -16,6 +16,7 @@ class MonitoringConfig(AppConfig):
         from approvals import ledger_words  # noqa: PLC0415  (apps must be loaded first)
         from approvals.signals import (  # noqa: PLC0415
             policy_examined,
+            policy_tried,
             record_wanted,
             renewal_decided,
             renewal_examined,
@@ -52,6 +53,7 @@ class MonitoringConfig(AppConfig):
         record_wanted.connect(records.when_record_wanted, dispatch_uid="monitoring.records.when_wanted")
         renewal_examined.connect(records.when_renewal_examined, dispatch_uid="monitoring.records.when_renewal_examined")
         renewal_examined.connect(succession.when_renewal_examined, dispatch_uid="monitoring.succession.when_examined")
+        policy_tried.connect(succession.when_tried, dispatch_uid="monitoring.succession.when_tried")
         renewal_decided.connect(references.when_renewed, dispatch_uid="monitoring.references.when_renewed")
         renewal_decided.connect(succession.when_renewed, dispatch_uid="monitoring.succession.when_renewed")
         version_moved.connect(drawing.when_moved, dispatch_uid="monitoring.drawing.when_moved")

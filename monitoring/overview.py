@@ -22,6 +22,7 @@ from monitoring.standing import AlarmState, alarms_of
 from monitoring.version_state import outgrown_in_words, unanswered_in_words
 from portal.ledger import name_of
 
+SHOWN_NAMES = 3
 TONES = {Level.CALM: "ok", Level.WARN: "warn", Level.ALERT: "bad", Level.CRITICAL: "bad"}
 
 
@@ -100,7 +101,9 @@ def nobody_told(version: ModelVersion) -> str:
     found = telling.hearers(version, told_of(version))
     if not found.why:
         return ""
-    instead = ", ".join(sorted(name_of(person) for person in found.people)) or "nobody at all"
+    names = sorted(name_of(person) for person in found.people)
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    instead = f"{', '.join(names[:SHOWN_NAMES])}{more}" if names else "nobody at all"
     return f"Nobody who answers for it is told of alarms, for they are gone; told instead: {instead}. {telling.CURE}"
 
 

@@ -38,6 +38,10 @@ from portal.errors import NotPermitted, Refused
 
 FORMAT = "monitoring-record/1"
 ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
+ANEW = (
+    "Have the record made anew: a submitter, the owner or a signer of the model does, by “Bring the record up to "
+    "date”; whoever signed the earlier one signs again."
+)
 PARTLY = "not everything known"
 """The level of a month in which a window is calm and another one has no answer."""
 
@@ -299,27 +303,28 @@ def when_record_wanted(*, version: ModelVersion, now: datetime, **_: Any) -> Non
     attach(version, revalidation=pass_under_way(version), now=now)
 
 
-def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> None:
-    """Refuse a renewal while an alarm is worse than in the record that was signed, or less is known than it says."""
+def when_renewal_examined(*, version: ModelVersion, now: datetime, **_: Any) -> str:
+    """What speaks against a renewal: an alarm worse than in the record that was signed, or less known than it says."""
     monitors = list(Monitor.in_force.filter(version=version).order_by("pk"))
     if not monitors:
-        return
+        return ""
     row = evidence.current(version, EvidenceKind.MONITORING_RECORD)
     try:
         told = json.loads(row.file.path.read_text("utf-8"))["monitors"] if row is not None else []
         then = {one["monitor"]: one["alarm"] for one in told if "until" not in one}
-    except (OSError, ValueError, KeyError) as error:
-        raise Refused("The record of monitoring cannot be read; have it made anew.") from error
+    except (OSError, ValueError, KeyError):
+        return f"The record of monitoring cannot be read. {ANEW}"
     levels = {level.in_words: level for level in Level}
     alarms = alarms_of(monitors, now=now)
     worse = [one for one in monitors if alarms[one.pk].level > levels.get(then.get(one.key) or "", Level.CALM)]
     if worse:
         names = ", ".join(f"{monitor_kinds.title_of(one.key)} ({alarms[one.pk].level.in_words})" for one in worse)
-        raise Refused(f"The record that was signed does not tell of this alarm: {names}. Have the record made anew.")
+        return f"The record that was signed does not tell of this alarm: {names}. {ANEW}"
     unknown = [one for one in monitors if then.get(one.key) is not None and alarms[one.pk].in_words is None]
     if unknown:
         why = "; ".join(f"{monitor_kinds.title_of(one.key)} {alarms[one.pk].why_not_known}" for one in unknown)
-        raise Refused(f"The record that was signed tells more than is known now: {why}. Have the record made anew.")
+        return f"The record that was signed tells more than is known now: {why}. {ANEW}"
+    return ""
 
 
 def attach(version: ModelVersion, *, revalidation: Revalidation | None, now: datetime) -> Evidence:

@@ -86,7 +86,9 @@ class AlarmState:
     @property
     def how_long(self) -> str:
         """How many readings or windows make the alarm."""
-        found = [f"{self.in_a_row} reading{'' if self.in_a_row == 1 else 's'} in a row"] if self.measured else []
+        found = [f"{self.in_a_row} reading{'' if self.in_a_row == 1 else 's'} in a row"] if self.in_a_row else []
+        if self.measured and not found:
+            found = ["and calm windows that are not enough yet to end it"]
         return ", ".join([*found, self.silence.how_long] if self.silence.is_alarm else found)
 
     @property

@@ -59,14 +59,48 @@ def in_words(found: Succession) -> tuple[str, ...]:
     return tuple(f"{words}: {titles}." for words, titles in told if titles)
 
 
+def when_tried(*, version: ModelVersion, policy: Policy, now: datetime, **_: Any) -> tuple[str, ...]:
+    """What a renewal under that policy would do to the monitors and their alarms; nothing where it watches the same."""
+    try:
+        found = of(version, policy)
+    except Refused as refusal:
+        return (f"Its monitors could not begin, so nothing would be renewed: {refusal.sentence}",)
+    if not found.ending and not found.beginning:
+        return ("The same monitors go on.",) if found.kept else ()
+    alarms = alarms_of([*found.kept, *found.ending], now=now)
+    begins = {one.key for one in found.beginning}
+    return (
+        *in_words(found),
+        *(_goes_on(row, alarms[row.pk]) for row in found.kept if alarms[row.pk].level),
+        *(_ends(row, alarms[row.pk], is_followed=row.key in begins) for row in found.ending if alarms[row.pk].level),
+    )
+
+
+def _goes_on(row: Monitor, state: AlarmState) -> str:
+    return f"{monitors.title_of(row.key)} is in an alarm ({state.level.in_words}), which passes over: it goes on."
+
+
+def _ends(row: Monitor, state: AlarmState, *, is_followed: bool) -> str:
+    answered = "was answered" if state.acknowledged or state.incident else "has to be answered before the renewal"
+    after = "the new one reads the newest window at once" if is_followed else "nothing watches this any more"
+    return (
+        f"The alarm of {monitors.title_of(row.key)} ({state.level.in_words}) does not pass over: it {answered}, ends "
+        f"with the monitor, and leaves its findings open; {after}."
+    )
+
+
 def _is_same(row: Monitor, wanted: MonitorSettings) -> bool:
     return all(getattr(row, name) == value for name, value in vars(wanted).items())
 
 
-def when_renewal_examined(*, version: ModelVersion, policy: Policy, now: datetime, **_: Any) -> None:
-    """Refuse a renewal that would end a monitor which is being read, or whose alarm nobody answered."""
-    if policy.pk != version.policy_id and (sentence := why_not_yet(of(version, policy), policy, now=now)):
-        raise Refused(sentence)
+def when_renewal_examined(*, version: ModelVersion, policy: Policy, now: datetime, **_: Any) -> str:
+    """What speaks against a renewal that would end a monitor which is being read, or whose alarm nobody answered."""
+    if policy.pk == version.policy_id:
+        return ""
+    try:
+        return why_not_yet(of(version, policy), policy, now=now)
+    except Refused as refusal:
+        return refusal.sentence
 
 
 def why_not_yet(found: Succession, policy: Policy, *, now: datetime) -> str:
@@ -74,15 +108,18 @@ def why_not_yet(found: Succession, policy: Policy, *, now: datetime) -> str:
     ending = found.ending
     reading = Reading.objects.filter(monitor__in=ending, status__in=STILL_READ).count()
     if reading:
+        several = reading > 1
         return (
-            f"{policy} has another monitoring plan, and {reading} reading{'s' if reading > 1 else ''} of the monitors "
-            f"that end with the renewal {'are' if reading > 1 else 'is'} not finished: nothing would follow from it."
+            f"{policy} has another monitoring plan, and {reading} reading{'s' if several else ''} of the monitors that "
+            f"end with the renewal {'are' if several else 'is'} not finished: nothing would follow from it. Workers "
+            "finish it by themselves."
         )
     open_ones = list(_unanswered(ending, alarms_of(ending, now=now)))
     if open_ones:
         return (
             f"{policy} has another monitoring plan, and monitors that end with the renewal are in an alarm that nobody "
-            f"answered: {', '.join(open_ones)}. Acknowledge it, or link it to an incident, before the renewal."
+            f"answered: {', '.join(open_ones)}. Acknowledge it, or link it to an incident, before the renewal: the "
+            "owner, a submitter, IT operations or a risk officer does, on the page of the monitor."
         )
     return ""
 

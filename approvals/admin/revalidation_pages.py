@@ -74,6 +74,7 @@ def panel(version: ModelVersion, user: User) -> Panel | None:
         "lines": [_line(row, _records(version)) for row in rows],
         "gates": policy.gates_of_pass(case, document, now=now) if case else (),
         "blocked": bool(case and policy.renewal_blockers(case, document, now=now)),
+        "in_the_way": revalidating.why_not_renew(version, now=now) if under_way else (),
         "under_way": under_way,
         "judged_by": judged.policy,
         "differences": changes(parse(version.policy.text), document) if judged.policy != version.policy else None,
@@ -155,7 +156,10 @@ def renew(request: HttpRequest, version_id: int) -> HttpResponseBase:
     """Renew the approval at the end of a pass."""
     intro = "Every gate of the revalidation is evaluated again now; if one has closed, nothing is renewed."
     words = ("Renew the approval of", "Renew the approval", "The approval is renewed.", intro)
-    return _act(request, version_id, words, revalidating.renew, _why_not(request, version_id))
+    why = _why_not(request, version_id)
+    if not why and request.method != "POST":
+        why = " ".join(revalidating.why_not_renew(version_for(request, version_id), now=timezone.now()))
+    return _act(request, version_id, words, revalidating.renew, why)
 
 
 @require_http_methods(["GET", "POST"])

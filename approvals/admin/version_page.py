@@ -47,7 +47,7 @@ from approvals.panels import panels_of
 from approvals.policy_document import PolicyDocument
 from approvals.requirements.base import Case
 from approvals.stages import ENDS, PATH, REVIEW_STAGES, Blocker, GateState, Role, Stage, Transition
-from approvals.timeline import TimelineLine, lines_of
+from approvals.timeline import TimelineLine, lines_of, suspension_reason
 from portal.ledger import name_of
 from portal.panels import Panel
 
@@ -91,6 +91,7 @@ class VersionPage:
     version: ModelVersion
     verdict: str
     tone: str
+    suspended_because: tuple[str, ...]
     blockers: tuple[Blocker, ...]
     earlier: tuple[GateState, ...]
     gates: tuple[GateState, ...]
@@ -141,6 +142,7 @@ def build(version: ModelVersion, user: User, *, now: datetime | None = None) -> 
         version=version,
         verdict=verdict,
         tone=tone,
+        suspended_because=_suspended_because(version, now),
         blockers=blockers,
         earlier=tuple(state for state in gates if not state.open),
         gates=gates,
@@ -184,6 +186,14 @@ def _open_items(case: Case, document: PolicyDocument, now: datetime) -> tuple[Bl
     if case.stage is Stage.SUSPENDED:
         return policy.decide(case, document, Transition.REINSTATE, now=now).blockers
     return ()
+
+
+def _suspended_because(version: ModelVersion, now: datetime) -> tuple[str, ...]:
+    """Why the approval was suspended, and what keeps it from holding again by itself, if that is something else."""
+    if version.stage != Stage.SUSPENDED:
+        return ()
+    reason, standing = suspension_reason(version), lapsing.lapsed(version, now)
+    return tuple(dict.fromkeys(sentence for sentence in (reason, standing) if sentence))
 
 
 def _may_ask_exception(document: PolicyDocument, blockers: tuple[Blocker, ...]) -> bool:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from approvals import (
     checking,
     dossier,
+    findings,
     judging,
     lapsing,
     permissions,
@@ -18,11 +19,12 @@ from approvals import (
     replaying,
     revalidating,
     running,
+    signing_off,
     timeline,
     waivers,
     workflow,
 )
-from approvals.models import ModelVersion, Revalidation, Waiver
+from approvals.models import Finding, ModelVersion, Revalidation, Waiver
 from approvals.policy_document import parse
 from approvals.stages import Role, Stage
 from approvals.waivable import waivable
@@ -69,6 +71,35 @@ def dossiers(version):
 def sign_all(cast, version):
     signed = sign_again(cast, version)
     return signed, cast.sign(version, Role.COMPLIANCE_OFFICER, stage=Stage.FAIRNESS_REVIEW)
+
+
+def test_a_condition_of_a_sign_off_that_a_pin_voided_stands_and_the_page_says_why_and_what_cures_it(
+    client, cast, deployed, newer
+):
+    ask(cast, deployed)
+    due = timezone.now().date() + timedelta(days=5)
+    conditions = (signing_off.Condition("Explain the refusals.", cast.owner, due),)
+    stage = Stage.VALIDATION
+    cast.sign(
+        fresh(deployed), Role.MODEL_VALIDATOR, stage=stage, decision="approve_with_conditions", conditions=conditions
+    )
+    late = timezone.now() + timedelta(days=7)
+    assert "that sign-off does not count" not in lapsing.lapsed(fresh(deployed), late)
+    pin(cast, deployed, newer)
+    assert workflow.suspend_lapsed(now=timezone.now() + timedelta(days=4)) == ()
+    [suspended] = workflow.suspend_lapsed(now=late)
+    assert suspended.pk == deployed.pk
+    client.force_login(cast.auditor, backend="django.contrib.auth.backends.ModelBackend")
+    page = client.get(deployed.get_absolute_url()).content.decode()
+    for words in (
+        "A condition of the approval is overdue since",
+        "Explain the refusals. Elif Kaya set it as Model Validator on",
+        "that sign-off does not count any more, but what it asked for stands.",
+        "The model validator or a risk officer closes the finding with evidence; then it can be reinstated.",
+    ):
+        assert words.lower() in page.lower()
+    findings.close_finding(finding_id=Finding.objects.get().pk, actor=cast.signers[OFFICER], evidence=SAFE)
+    assert "condition" not in lapsing.lapsed(fresh(deployed), late)
 
 
 class TestPinning:

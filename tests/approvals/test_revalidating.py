@@ -18,13 +18,14 @@ from approvals import (
     timeline,
     workflow,
 )
-from approvals.models import Evidence, Finding, ModelVersion, Revalidation, RevalidationTrigger, SignOff
+from approvals.models import Evidence, Finding, ModelVersion, Policy, Revalidation, RevalidationTrigger, SignOff
 from approvals.policy_document import parse
 from approvals.stages import Role, Stage
 from modelcards.models import ModelCard
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from tests.cast import SAFE
+from tests.portal.ledgers import drop_guards
 
 pytestmark = pytest.mark.both_engines
 GATES = {
@@ -45,9 +46,9 @@ def deployed(cast):
     return deploy(cast)
 
 
-def deploy(cast, **rule):
+def deploy(cast, *, of=None, **rule):
     cast.publish(GATES, revalidation={**RULE, **rule})
-    version = cast.version()
+    version = cast.version(of)
     cast.artifact(version)
     cast.attach(version, "validation_report", REPORT, "report.md")
     cast.sign(version, Role.BUSINESS_ANALYST)
@@ -142,6 +143,33 @@ class TestOpening:
         (row,) = revalidating.open_due()
         assert row.trigger == RevalidationTrigger.OPEN_FINDINGS
         assert "3 findings" in row.reason
+
+    def test_an_altered_policy_stops_no_other_version_and_is_told_once_a_day(self, cast, deployed):
+        other = deploy(cast, of=cast.model("Another model"))
+        drop_guards()
+        Policy.objects.filter(pk=deployed.policy_id).update(text="name: [")
+        now = after(other, days=306)
+        (row,) = revalidating.open_due(now=now)
+        assert row.version == other
+        assert revalidating.open_due(now=now + timedelta(hours=1)) == ()
+        told = Notification.objects.filter(event="approvals.act.failed")
+        assert set(told.values_list("user__username", flat=True)) >= {"owner", "risk_officer", cast.superuser.username}
+        assert "Its revalidation cannot be opened." in told[0].text
+        first = told.count()
+        revalidating.open_due(now=now + timedelta(days=1))
+        assert told.count() == 2 * first
+        assert LedgerEntry.objects.filter(event="approvals.act.failed").count() == 2
+
+    def test_an_altered_policy_keeps_no_lapsed_approval_in_force(self, cast, deployed):
+        other = deploy(cast, of=cast.model("Another model"))
+        for one in (deployed, other):
+            ask(cast, one)
+        drop_guards()
+        altered = Policy.objects.get(pk=deployed.policy_id)
+        Policy.objects.filter(pk=altered.pk).update(text=f"{altered.text}# altered")
+        late = after(other, days=400)
+        assert {one.pk for one in workflow.suspend_lapsed(now=late)} == {deployed.pk, other.pk}
+        assert {fresh(one).stage for one in (deployed, other)} == {Stage.SUSPENDED}
 
     @pytest.mark.parametrize(("gates", "opens"), [({"scoping": []}, True), ({}, False)])
     def test_a_policy_that_asks_something_else_opens_one_and_another_wording_does_not(self, cast, gates, opens):

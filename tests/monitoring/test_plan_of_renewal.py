@@ -165,6 +165,56 @@ def test_an_alarm_of_a_monitor_that_ends_is_answered_before(cast, version, newer
         alarm_notes.acknowledge(monitor_id=old.pk, actor=cast.owner, reason=SAFE)
 
 
+def test_a_dry_run_tells_which_monitors_end_and_begin_and_whose_alarms_pass_over(client, cast, version, newer):
+    read(deliver(cast, version), feature_drift=Level.ALERT, data_quality=Level.WARN)
+    revalidating.ask(version_id=version.pk, actor=cast.owner, reason=SAFE)
+    client.force_login(cast.auditor, backend=BACKEND)
+    address = reverse("admin:approvals_policy_dry_run", args=[newer.pk])
+    shown = client.get(address).content.decode()
+    for sentence in (
+        "Monitors that go on: Data quality",
+        "Monitors that end with the renewal: Feature drift, Staleness.",
+        "Monitors that begin with it: Feature drift, Staleness.",
+        "Data quality of the batch is in an alarm (warning), which passes over: it goes on.",
+        "The alarm of Feature drift (alert) does not pass over: it has to be answered before the renewal",
+        "the new one reads the newest window at once",
+    ):
+        assert sentence in shown
+    alarm_notes.acknowledge(monitor_id=in_force(version)["feature_drift"].pk, actor=cast.owner, reason=SAFE)
+    assert "it was answered, ends with the monitor" in client.get(address).content.decode()
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert "Feature drift" not in client.get(address).content.decode()
+    same = cast.publish(monitors=OLD, **RULE)
+    [effect] = repinning.dry_run(same, user=cast.owner)
+    assert effect.after_renewal == ("The same monitors go on.",)
+
+
+def test_the_page_says_what_stands_in_the_way_of_a_renewal_and_who_clears_it(client, cast, version, newer):
+    officer = cast.signers[Role.RISK_OFFICER]
+    read(deliver(cast, version), feature_drift=Level.ALERT, data_quality=Level.ALERT)
+    begin(cast, version, newer)
+    read(deliver(cast, version, 2), feature_drift=Level.ALERT, data_quality=Level.CRITICAL)
+    client.force_login(officer, backend="django.contrib.auth.backends.ModelBackend")
+    page = version.get_absolute_url()
+    form = reverse("admin:approvals_modelversion_revalidation_renew", args=[version.pk])
+    shown = client.get(page).content.decode()
+    assert 'id="button-renew"' not in shown
+    assert "Every gate is open, and this stands in the way of a renewal" in shown
+    assert "Feature drift (alert). Acknowledge it, or link it to an incident, before the renewal: the owner," in shown
+    assert "does not tell of this alarm: Data quality" in shown
+    assert "a submitter, the owner or a signer of the model does" in shown
+    refused = client.get(form)
+    assert "does not tell of this alarm" in refused.content.decode()
+    with pytest.raises(Refused, match=r"before the renewal.*|does not tell of this alarm.*"):
+        renew(cast, version)
+    records.make_anew(version_id=version.pk, actor=officer)
+    alarm_notes.acknowledge(monitor_id=in_force(version)["feature_drift"].pk, actor=cast.owner, reason=SAFE)
+    shown = client.get(page).content.decode()
+    assert 'id="button-renew"' in shown
+    assert "stands in the way" not in shown
+    renew(cast, version)
+
+
 def test_an_alarm_of_a_monitor_that_goes_on_goes_on(cast, version, newer):
     read(deliver(cast, version), data_quality=Level.ALERT)
     begin(cast, version, newer)
