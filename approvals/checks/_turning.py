@@ -32,6 +32,9 @@ THINGS = {
     "precision": ("rightly positive predictions", "wrongly positive predictions"),
     "recall": ("positive rows predicted as such", "positive rows predicted as negative"),
     "specificity": ("negative rows predicted as such", "negative rows predicted as positive"),
+    "false positive rate": ("negative rows predicted as positive", "negative rows predicted as such"),
+    "false negative rate": ("positive rows predicted as negative", "positive rows predicted as such"),
+    "negative predictive value": ("rightly negative predictions", "wrongly negative predictions"),
     "share of rows left out": ("rows left out", "rows that have all of what is needed"),
 }
 """Of a proportion: what its numerator counts, and what the rest counts."""

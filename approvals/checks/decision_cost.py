@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from approvals.checks._class_costs import MEAN, OVER_CONSTANT, costs_of, reading_of_class_costs
 from approvals.checks._cost_charts import cost_charts
+from approvals.checks._cost_turning import at_most_per_row
 from approvals.checks._evaluation import (
     BINARY,
     LEFT_OUT,
@@ -119,11 +120,12 @@ class DecisionCost(Check):
             not_looked_at=("Costs that differ from case to case, and who bears them.",),
             tables=() if curves is None else _tables(curves, costs),
             charts=() if curves is None else cost_charts(curves, costs, ours),
+            details={"costs": vars(costs)},
         )
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         rules = [
-            at_most(MEAN, thresholds.max_mean_cost),
+            at_most_per_row(MEAN, thresholds.max_mean_cost, reading.details.get("costs", {})),
             at_most(EXCESS, thresholds.max_excess_cost),
             at_most(OVER_CONSTANT, thresholds.max_excess_over_constant),
         ]

@@ -37,8 +37,12 @@ NAMES = {
     "precision": "precision",
     "recall": "recall",
     "specificity": "specificity",
+    "fpr": "false positive rate",
+    "fnr": "false negative rate",
+    "npv": "negative predictive value",
     "f1": "F1 score",
     "mcc": "Matthews correlation",
+    "cohen_kappa": "Cohen's kappa",
     "prevalence": "share of positive labels",
     "selection_rate": "share of positive predictions",
     "roc_auc": "ROC AUC",
@@ -76,8 +80,8 @@ class Thresholds:
     """What is asked; None is not asked. Rows without label, prediction or declared score fail unless allowed here.
 
     A threshold on a measure that the declared kind of table does not have is never met. Of two classes: precision,
-    recall, specificity, F1, ROC AUC, average precision, Brier; of several: kappa and what ends in macro, micro,
-    weighted or over_classes; of both: accuracy, balanced accuracy, MCC, log loss. Of numbers, in the unit of the
+    recall, specificity, FPR, FNR, NPV, F1, ROC AUC, average precision, Brier; of several: what ends in macro, micro,
+    weighted or over_classes; of both: accuracy, balanced accuracy, MCC, kappa, log loss. Of numbers, in the unit of the
     label: MSE (squared), RMSE, MAE, median and largest error, mean error (without its sign); MAPE is a fraction.
     """
 
@@ -86,6 +90,9 @@ class Thresholds:
     min_precision: float | None = None
     min_recall: float | None = None
     min_specificity: float | None = None
+    max_fpr: float | None = None
+    max_fnr: float | None = None
+    min_npv: float | None = None
     min_f1: float | None = None
     min_mcc: float | None = None
     min_roc_auc: float | None = None

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from approvals.measures.drawn_rates import SELECTION, Chosen, Drawn, Ends, drawn_rates
-from approvals.measures.intervals import FEWEST_DRAWS, Interval, percentile_interval
+from approvals.measures.intervals import FEWEST_DRAWS, Interval, of_a_gap, percentile_interval
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats, Integers
 from approvals.measures.values import Counts, Measure, not_computable
@@ -122,7 +122,7 @@ def _measures(
             reason = _reason(name, shares, part)
             measures[name] = not_computable(name, reason, behind, n=n, method=method)
         else:
-            interval = intervals.get(name)
+            interval = of_a_gap(intervals.get(name), float(point))
             measures[name] = with_interval(name, float(point), n, interval, method=method, counts=behind)
     return measures
 

@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -30,6 +30,7 @@ Statistic = Callable[[Floats], Floats]
 Evaluation = Callable[[Floats], Mapping[str, Floats]]
 """From drawn cells [draws, groups, cells] to several statistics, each one number per draw, NaN where undefined."""
 
+_BESIDE = "the value is outside, because drawn groups lie further apart by chance"
 WILSON = "Wilson score interval"
 _BLOCK_CELLS = 1_000_000
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -47,6 +48,17 @@ class Interval:
     high: float
     level: float
     method: str
+
+
+def of_a_gap(interval: Interval | None, value: float) -> Interval | None:
+    """The interval of a gap between groups, which says so where chance alone made it lie beside the value.
+
+    Groups that are drawn again lie further apart than those of the table, because each has an error of its own: the
+    largest gap of many groups is biased upwards, as any maximum is, and the smallest ratio downwards.
+    """
+    if interval is None or interval.low <= value <= interval.high:
+        return interval
+    return replace(interval, method=f"{interval.method}; {_BESIDE}")
 
 
 @functools.cache

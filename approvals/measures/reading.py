@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from approvals.measures.packing import DAMAGED, opened, packing_of
 
 Format = Literal["csv", "parquet"]
 
@@ -22,7 +22,6 @@ MISSING_TEXTS = (
 "None" is not among them: it can be a real category.
 """
 
-_GZIP = b"\x1f\x8b"
 _DELIMITERS = ",;\t|"
 _PART_BYTES = 1 << 20
 _LONGEST_LINE = 1 << 21
@@ -31,9 +30,8 @@ _FOREIGN = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file"),
     (b"%PDF", "a PDF"),
-    (b"\x28\xb5\x2f\xfd", "packed by zstd, which is not read here (gzip is)"),
-    (b"BZh", "packed by bzip2, which is not read here (gzip is)"),
-    (b"\xfd7zXZ", "packed by xz, which is not read here (gzip is)"),
+    (b"BZh", "packed by bzip2, which is not read here (gzip and zstd are)"),
+    (b"\xfd7zXZ", "packed by xz, which is not read here (gzip and zstd are)"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -84,7 +82,7 @@ def checked_format(path: Path, declared: Format | None) -> Format:
     is_parquet = head.startswith(b"PAR1")
     if declared == "csv" and is_parquet:
         raise TableError(f"The file “{path.name}” was declared as CSV, but it is Parquet.")
-    if is_parquet and is_gzip(path):
+    if is_parquet and packing_of(path):
         raise TableError(f"The file “{path.name}” is a packed Parquet file; Parquet is packed already: unpack it.")
     if is_parquet:
         return "parquet"
@@ -94,19 +92,21 @@ def checked_format(path: Path, declared: Format | None) -> Format:
     return "csv"
 
 
-def is_gzip(path: Path) -> bool:
-    """Whether the file is packed by gzip, from its own bytes."""
-    with path.open("rb") as stream:
-        return stream.read(2) == _GZIP
-
-
 def _head(path: Path, size: int) -> bytes:
     """The first bytes, unpacked."""
     try:
-        with gzip.open(path) if is_gzip(path) else path.open("rb") as stream:
+        with opened(path) as stream:
             return stream.read(size)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise TableError(f"The file “{path.name}” is a damaged gzip archive; pack it again.") from None
+    except DAMAGED:
+        raise damaged(path) from None
+
+
+def damaged(path: Path) -> TableError:
+    """What is said of a packed file that cannot be unpacked."""
+    packing = packing_of(path)
+    return TableError(
+        f"The file “{path.name}” is a damaged {packing.name if packing else 'packed'} archive; pack it again."
+    )
 
 
 def refuse_what_is_no_text(path: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from approvals.measures.group_cells import refuse_repeated, refuse_too_many
-from approvals.measures.intervals import Interval, normal_mean
+from approvals.measures.intervals import Interval, normal_mean, of_a_gap
 from approvals.measures.labels import UNKNOWN, group_label, group_text
 from approvals.measures.performance import with_interval
 from approvals.measures.rows import TOO_LARGE, centred, exact_mean, mean_measure, row_mean, row_texts
@@ -352,7 +352,7 @@ def _difference(name: str, groups: Sequence[_Rows], group_words: str, settings: 
     value = max(mean.mean for mean in means) - min(mean.mean for mean in means) if len(means) > 1 else math.nan
     if math.isfinite(value):
         interval = _drawn([mean.mean for mean in means], [mean.variance for mean in means], groups, settings)
-        return with_interval(name, value, n, interval, method=method, counts=behind)
+        return with_interval(name, value, n, of_a_gap(interval, value), method=method, counts=behind)
     reason = f"{len(groups)} of the two groups needed" if len(groups) <= 1 else TOO_LARGE
     return not_computable(name, f"Not computable: {reason} ({group_words}).", behind, n=n, method=method)
 

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from approvals.measures.reading import Format, Header, TableError, checked_format, is_gzip, read_header
+from approvals.measures.packing import DAMAGED, opened, packing_of
+from approvals.measures.reading import Format, Header, TableError, checked_format, damaged, read_header
 
 MOST_FILES = 10_000
 LARGEST_RATIO = 200
-"""A CSV that people make packs at most about thirty to one; gzip can make a thousand to one of nothing at all."""
+"""A CSV that people make packs at most about thirty to one; gzip can make a thousand to one of nothing, zstd more."""
 ALWAYS_UNPACKED = 100_000_000
 _CHUNK = 1 << 20
 _NOT_DATA = (".", "_")
 _IN_FOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=[^/]*")
-_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet", ".pq")
+_TEXTS, _PACKED = (".csv", ".tsv", ".txt"), ("", ".gz", ".zst")
+_SUFFIXES = (*(text + packed for text in _TEXTS for packed in _PACKED), ".parquet", ".pq")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def plain_source(
     if len(formats) > 1:
         raise TableError(f"The folder “{path.name}” has CSV and Parquet files; keep one format.")
     with ExitStack() as stack:
-        if any(is_gzip(file) for file in named):
+        if any(packing_of(file) for file in named):
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=scratch, prefix="unpacked-")))
-            plain = [_unpacked(file, folder / _place(file, path)) if is_gzip(file) else file for file in named]
+            plain = [_unpacked(file, folder / _place(file, path)) if packing_of(file) else file for file in named]
         else:
             plain = named
         found = formats.pop()
@@ -99,7 +99,7 @@ def _unpacked(packed: Path, plain: Path) -> Path:
     plain.parent.mkdir(parents=True, exist_ok=True)
     largest = max(ALWAYS_UNPACKED, LARGEST_RATIO * packed.stat().st_size)
     try:
-        with gzip.open(packed, "rb") as source, plain.open("wb") as target:
+        with opened(packed) as source, plain.open("wb") as target:
             size = 0
             while chunk := source.read(_CHUNK):
                 size += len(chunk)
@@ -109,8 +109,8 @@ def _unpacked(packed: Path, plain: Path) -> Path:
                         "of people's work does."
                     )
                 target.write(chunk)
-    except (gzip.BadGzipFile, EOFError, zlib.error):
-        raise TableError(f"The file “{packed.name}” is a damaged gzip archive; pack it again.") from None
+    except DAMAGED:
+        raise damaged(packed) from None
     except OSError as error:
         free = shutil.disk_usage(plain.parent).free
         raise TableError(

@@ -250,7 +250,7 @@ def open_table(
     spill: Path | None = None,
     files: Sequence[Path] = (),
 ) -> Iterator[Table]:
-    """The table in a CSV (plain or packed by gzip) or Parquet file, or in all files of a folder, or in those `files`.
+    """The table in a CSV (plain, gzip or zstd) or Parquet file, or in all files of a folder, or in those `files`.
 
     Folders in it that are named key=value are columns of text. Nothing but these files (and `spill`, a scratch folder)
     can be reached. TableError for a missing, empty, rowless or malformed file. Without `spill` a table beyond the limit

@@ -22,7 +22,7 @@ BAD_INPUT = 2
 MEMORY_MB = 1024
 _LEAST_MB, _TAKEN_MB, _MIB = 256, 1300, 1024 * 1024
 _MOST_HEAPS = -8  # M_ARENA_MAX of mallopt(3)
-TABLE_HELP = "a CSV (plain or gzip) or Parquet file, a folder of them, or CONNECTION:TABLE of a named connection"
+TABLE_HELP = "a CSV (plain, gzip or zstd) or Parquet file, a folder of them, or CONNECTION:TABLE of a named connection"
 
 
 class TableCommand(BaseCommand):

@@ -15,8 +15,8 @@ class Command(TableCommand):
     """`manage.py measure TABLE --label y_true --prediction y_pred --score y_score --group sex --group age --json`."""
 
     help = (
-        "Measure performance and fairness of a table: a CSV (plain or gzip) or Parquet file, or a folder of them. "
-        "Without --label, who is selected (--prediction) or scored above the median (--score) in each --group. "
+        "Measure performance and fairness of a table: a CSV (plain, gzip or zstd) or Parquet file, or a folder of "
+        "them. Without --label, who is selected (--prediction) or scored above the median (--score) in each --group. "
         "No database is needed."
     )
 

@@ -15,6 +15,9 @@ def test_the_numbers_are_those_of_the_reference(measured, german):
     assert found["balanced accuracy"] == pytest.approx(0.680238095238, abs=1e-9)
     assert found["ROC AUC"] == pytest.approx(0.786219047619, abs=1e-9)
     assert found["average precision"] == pytest.approx(0.891534983216, abs=1e-9)
+    rates = [found[name] for name in ("false positive rate", "false negative rate", "negative predictive value")]
+    assert rates == pytest.approx([0.516666666667, 0.122857142857, 0.627705627706], abs=1e-9)
+    assert found["Cohen's kappa"] == pytest.approx(0.385830784913, abs=1e-9)
     assert found["Brier score"] == pytest.approx(0.165618749308, abs=1e-9)
     assert found["log loss"] == pytest.approx(0.49958443695, abs=1e-9)
 
@@ -171,3 +174,12 @@ def test_claims_stand_beside_bounds_and_are_computed_where_these_do_not_decide(m
 
 def test_without_known_thresholds_everything_is_computed(measured, german):
     assert values(measured(Performance, german(), exact_rows=10))["ROC AUC"] == pytest.approx(0.786219047619)
+
+
+def test_a_policy_may_limit_how_often_either_mistake_is_made(measured, judged, german):
+    reading = measured(Performance, german())
+    judgement = judged(Performance, reading, max_fnr=0.12, max_fpr=0.6, min_npv=0.6, min_cohen_kappa=0.3)
+    assert [measure.name for measure in judgement.failed_measures] == ["false negative rate"]
+    turns = [line for line in judgement.turns if "would" in line]
+    assert "2 more positive rows predicted as such among 700 would meet it" in turns[0]  # 86 of 700 is 0.1229
+    assert "26 more negative rows predicted as positive among 300 would fail it" in turns[1]

@@ -322,6 +322,22 @@ class TestDecisionCost:
         assert "The dashed line is the submitted decisions, 0.861." in by_threshold.description
         assert gain.specification["data"]["values"][-1] == {"x": 1.0, "y": 1.0}
 
+    @pytest.mark.parametrize(
+        ("limit", "words"),
+        [
+            # 5 * 155 + 86 = 861; each false positive fewer saves 5, each false negative fewer 1
+            (0.8, "13 fewer false positives would meet it"),
+            (0.857, "1 fewer false positive would meet it"),
+            (0.861, "1 more false negative would fail it"),
+            (0.9, "8 more false positives would fail it"),
+            (0.0, "missed by 0.861."),
+        ],
+    )
+    def test_mistakes_say_what_would_turn_the_cost(self, measured, judged, german, limit, words):
+        reading = measured(DecisionCost, german(), false_positive=5.0, false_negative=1.0)
+        turns = judged(DecisionCost, reading, max_mean_cost=limit).turns
+        assert any(words in line for line in turns), turns
+
     def test_without_a_score_there_is_no_other_threshold(self, measured, judged, german):
         reading = measured(DecisionCost, german(score=""), false_negative=1.0)
         assert judged(DecisionCost, reading, max_excess_cost=1.0).verdict == "not_computable"

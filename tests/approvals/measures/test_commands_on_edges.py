@@ -11,6 +11,7 @@ import sys
 import duckdb
 import numpy as np
 import pytest
+from backports import zstd
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from hypothesis import given, settings
@@ -46,12 +47,13 @@ SAME = {
     "decimals": ROWS.replace("\n1,", "\n1.0,").replace("\n0,", "\n0.0,").encode(),
     "words": ROWS.replace("\n1,", "\nTrue,").replace("\n0,", "\nFALSE,").encode(),
     "gzip": gzip.compress(ROWS.encode()),
+    "zstd": zstd.compress(ROWS.encode()),
 }
 
 
 @pytest.mark.parametrize("how", SAME)
 def test_the_same_rows_in_another_way_are_the_same(tmp_path, how):
-    path = tmp_path / ("t.csv.gz" if how == "gzip" else "t.csv")
+    path = tmp_path / ({"gzip": "t.csv.gz", "zstd": "t.csv.zst"}.get(how, "t.csv"))
     path.write_bytes(SAME[how])
     found = answer("measure", path, *TWO, "--score", "s", "--group", "g")
     performance = found["performance"]
@@ -72,7 +74,7 @@ REFUSED = {
     "latin-1": ("y,p,s,g\n1,1,.9,Zoë\n".encode("latin-1"), "not UTF-8"),
     "utf-16": (ROWS.encode("utf-16"), "UTF-16"),
     "zip": (b"PK\x03\x04rest", "zip archive"),
-    "zstd": (b"\x28\xb5\x2f\xfdrest", "zstd"),
+    "half a zstd": (zstd.compress(ROWS.encode())[:-9], "damaged zstd"),
     "half a gzip": (gzip.compress(ROWS.encode())[:-9], "damaged gzip"),
     "half a parquet": (b"PAR1" + b"x" * 40, "damaged"),
     "a nul": (ROWS.encode() + b"1,1,0.5,\x00\n", "binary"),

@@ -254,6 +254,18 @@ def test_intervals_of_disparities_are_reproducible(reference):
     assert "500 draws, seed 3" in gap.method
 
 
+def test_an_interval_beside_its_gap_says_why(write_csv):
+    alike = [[group, i % 2, i // 2 % 2] for group in "abcdef" for i in range(40)]
+    apart = [["a", 1, int(i < 36)] for i in range(40)] + [["b", 1, int(i < 4)] for i in range(40)]
+    for rows, is_beside in ((alike, True), (apart, False)):
+        with open_table(write_csv(["g", "y", "p"], rows)) as table:
+            (found,) = group_fairness(table, label="y", prediction="p", attributes=[["g"]])
+        for name in ("demographic_parity_difference", "demographic_parity_ratio"):
+            gap = found.disparities[name]
+            assert (gap.low <= gap.value <= gap.high) is not is_beside
+            assert gap.method.endswith("drawn groups lie further apart by chance") is is_beside
+
+
 def test_reference_four_fifths(reference):
     expected = reference("p08_eeoc_four_fifths.expected.json")["expected"]
     for example in expected.values():

@@ -4,6 +4,7 @@ import gzip
 
 import duckdb
 import pytest
+from backports import zstd
 
 from approvals.measures.reading import MISSING_TEXTS
 from approvals.measures.sources import ALWAYS_UNPACKED
@@ -81,7 +82,11 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path, files, sentence
         (b"\x1f\x8b\x08" + b"\x00" * 50, "damaged gzip|is empty|no header"),
         (gzip.compress(b"PAR1xxxxPAR1", mtime=0), "packed Parquet"),
         (gzip.compress(b"\x00\x01\x02" * 50, mtime=0), "binary"),
-        (b"\x28\xb5\x2f\xfd....", "zstd"),
+        (b"\x28\xb5\x2f\xfd....", "damaged zstd"),
+        (zstd.compress(CSV * 1000)[:-3], "damaged zstd"),
+        (zstd.compress(CSV) + b"more", "damaged zstd"),
+        (zstd.compress(CSV, options={zstd.CompressionParameter.checksum_flag: 1})[:-1] + b"\x00", "damaged zstd"),
+        (zstd.compress(b"PAR1xxxxPAR1"), "packed Parquet"),
         (b"BZh91AY", "bzip2"),
     ],
 )
@@ -92,9 +97,14 @@ def test_what_cannot_be_unpacked_is_said(tmp_path, content, sentence):
         pass
 
 
-def test_a_bomb_is_not_unpacked(tmp_path):
+def _gzip(path):
+    return gzip.open(path, "wb", compresslevel=1)
+
+
+@pytest.mark.parametrize("packed", [_gzip, lambda path: zstd.open(path, "wb")], ids=["gzip", "zstd"])
+def test_a_bomb_is_not_unpacked(tmp_path, packed):
     path = tmp_path / "bomb.csv.gz"
-    with gzip.open(path, "wb", compresslevel=1) as target:
+    with packed(path) as target:
         target.write(b"a\n")
         for _ in range(ALWAYS_UNPACKED // 1_000_000 + 2):
             target.write(b"1\n" * 500_000)
