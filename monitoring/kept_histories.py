@@ -17,7 +17,7 @@ from monitoring.models import Monitor, Picture, Reading
 from monitoring.series import Limit, Point, Series
 from monitoring.timelines import History, history_of, marks_of
 
-FORM = 1
+FORM = 2
 """Raised when series are read out of readings otherwise."""
 SUBJECT = "numbers"
 

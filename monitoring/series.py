@@ -139,23 +139,31 @@ class Watch:
 
 
 def series_of(watch: Watch, readings: Iterable[ReadingFacts]) -> tuple[Series, ...]:
-    """A series for each measure that a limit is about, or that ever breached one."""
+    """A series for each measure that a limit of the policy is about, or that ever breached one that always holds."""
     rows = sorted(readings, key=lambda row: (row.end, row.start, row.pk))
     found: dict[tuple[str, str], Series] = {}
-    points: list[dict[tuple[str, str], Point]] = []
-    for row in rows:
-        rules = _rules(watch, row)
-        of_row: dict[tuple[str, str], Point] = {}
+    rules = [_rules(watch, row) for row in rows]
+    always: dict[tuple[str, str], dict[Level, Rule]] = {}
+    for row, of_row in zip(rows, rules, strict=True):
         for measure in row.measures:
-            of = rules.get(measure.name, {})
-            if not of and measure.name not in row.failed:
-                continue
-            place = (measure.name, feature_of(measure, row.details))
-            of_row[place] = _point(row, measure, of)
-            if of or place not in found:
-                found[place] = _empty(watch, place, of)
-        points.append(of_row)
+            of, place = of_row.asked.get(measure.name, {}), _place(row, measure)
+            if not of and measure.name in row.failed:
+                always[place] = of_row.required.get(measure.name) or always.get(place, {})
+            if of or place in always:
+                found[place] = _empty(watch, place, of or always[place])
+    points = [
+        {
+            place: _point(row, measure, of_row.asked.get(measure.name) or always.get(place, {}))
+            for measure in row.measures
+            if (place := _place(row, measure)) in found
+        }
+        for row, of_row in zip(rows, rules, strict=True)
+    ]
     return tuple(replace(series, points=_of_place(place, rows, points)) for place, series in found.items())
+
+
+def _place(row: ReadingFacts, measure: Measure) -> tuple[str, str]:
+    return measure.name, feature_of(measure, row.details)
 
 
 def _empty(watch: Watch, place: tuple[str, str], rules: Mapping[Level, Rule]) -> Series:
@@ -208,23 +216,34 @@ def _level(row: ReadingFacts, measure: Measure, rules: Mapping[Level, Rule]) -> 
     return Level.CALM, ""
 
 
-def _rules(watch: Watch, row: ReadingFacts) -> dict[str, dict[Level, Rule]]:
-    """The rules of each level by the measure that they are about; none where the monitor cannot say them any more."""
-    found: dict[str, dict[Level, Rule]] = {}
+@dataclass(frozen=True)
+class _Rules:
+    """By the measure that they are about and their level: rules that the policy asks, and those that always hold."""
+
+    asked: Mapping[str, dict[Level, Rule]]
+    required: Mapping[str, dict[Level, Rule]]
+
+
+def _rules(watch: Watch, row: ReadingFacts) -> _Rules:
+    """None where the monitor cannot say them any more."""
+    found: tuple[dict[str, dict[Level, Rule]], dict[str, dict[Level, Rule]]] = ({}, {})
     if watch.kind is None:
-        return found
+        return _Rules(*found)
     reading = Reading(measures=row.measures, looked_at=(), details=row.details)
     for level, given in watch.levels.items():
-        if not given:
+        if not given and level != Level.ALERT:
             continue
         try:
             thresholds = build(watch.kind.Thresholds, given, owner=watch.title)
         except ParameterError:
             continue  # of an earlier release; what breached is in the reading all the same
-        for rule in watch.kind().rules(reading, thresholds):
-            if rule.limit is not None:
-                found.setdefault(rule.measure, {})[level] = rule
-    return found
+        monitor = watch.kind()
+        always = monitor.required_rules(reading, thresholds) if level == Level.ALERT else ()
+        for kept, rules in zip(found, (monitor.rules(reading, thresholds), always), strict=True):
+            for rule in rules:
+                if rule.limit is not None:
+                    kept.setdefault(rule.measure, {})[level] = rule
+    return _Rules(*found)
 
 
 def feature_of(measure: Measure, details: Mapping[str, Any]) -> str:

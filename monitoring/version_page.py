@@ -257,9 +257,22 @@ def _shares(version: ModelVersion, row: Reading, feature: str, bins: tuple[tuple
     )
 
 
-def timeline_rows(history: History, titles: Mapping[int, str]) -> Iterator[tuple[Any, ...]]:
-    """Every point of every series for other programs: unrounded, None where there is no number."""
-    for series in history.every_series():
+def chosen_series(history: History, *, chart: str = "", monitor: str = "") -> tuple[Series, ...]:
+    """What is drawn in one chart, or of one monitor; nothing named: all. Raises BadInput if there is no such."""
+    if not chart and not monitor:
+        return history.every_series()
+    chosen = [found for pk, found in history.series.items() if monitor in ("", str(pk))]
+    if chart:
+        drawn = {series.key: series for found in chosen for series in (*found, *drawing.timelines_of(found))}
+        chosen = [(drawn[chart],)] if chart in drawn else []
+    if not any(chosen):
+        raise BadInput("There is no such chart, or nothing was read that it shows.")
+    return tuple(series for found in chosen for series in found)
+
+
+def timeline_rows(found: Iterable[Series], titles: Mapping[int, str]) -> Iterator[tuple[Any, ...]]:
+    """Every point of these series for other programs: unrounded, None where there is no number."""
+    for series in found:
         limits = {limit.level: limit.value for limit in series.limits}
         for point in series.points:
             yield (

@@ -47,11 +47,18 @@ def version_charts(request: HttpRequest, version_id: int) -> HttpResponse:
 
 @require_safe
 def version_csv(request: HttpRequest, version_id: int) -> HttpResponse:
-    """Every number of every chart, with all windows, unrounded."""
+    """Every number of every chart, of one chart or of one monitor, with all windows, unrounded."""
     version = version_for(request, version_id)
     watched = Monitor.objects.filter(version=version).select_related("end")
     titles = {row.pk: title_in_history(row) for row in watched}
-    rows = version_page.timeline_rows(history_of(version, windows=None), titles)
+    history = history_of(version, windows=None)
+    try:
+        found = version_page.chosen_series(
+            history, **{name: request.GET.get(name, "") for name in ("chart", "monitor")}
+        )
+    except BadInput as error:
+        raise Http404(error.sentence) from error
+    rows = version_page.timeline_rows(found, titles)
     return as_csv(f"monitoring-{version.pk}.csv", version_page.COLUMNS, rows)
 
 

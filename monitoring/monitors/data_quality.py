@@ -46,8 +46,8 @@ class Thresholds:
     of texts that were not there at approval, numbers below the least or above the greatest one then.
 
     Columns of one value count as constant where that is no chance. Declared columns that are missing breach under any
-    policy, and so do changed types beyond max_changed_types. A batch of which a larger share than allowed here is rows
-    of the approved table is not what the version met.
+    policy, and so do repeated keys unless it allows some, and changed types beyond max_changed_types. A batch of which
+    a larger share than allowed here is rows of the approved table is not what the version met.
     """
 
     max_missing_share: float | None = None
@@ -119,6 +119,8 @@ class DataQuality(MonitorKind):
             UNKNOWN_CLASSES: 0,
             APPROVED_ROWS: thresholds.max_approved_rows_share,
         }
+        if thresholds.max_repeated_keys is None:
+            limits[REPEATED] = 0
         measured = [measure.name for measure in reading.measures if measure.value]
         return [at_least(ROWS, 1), *(at_most(name, limit) for name, limit in limits.items() if name in measured)]
 

@@ -62,6 +62,7 @@ def test_a_batch_like_the_approved_table_is_within_all_limits(bench):
         ({"x": [3] * 400}, {"max_constant_columns": 0}, "Columns that varied at approval and do not now: 1"),
         ({"x": [""] * 400}, {"max_missing_share": 0.5}, "Largest share missing in one column 1.000"),
         ({"id": ["a", *(str(place) for place in range(398)), "a"]}, {"max_repeated_keys": 0}, "Repeated keys: 1"),
+        ({"id": ["7"] * 400}, {"min_rows": 1}, "Repeated keys: 399; at most 0 are allowed"),
         ({"s": [1.5] * 400}, {"min_rows": 1}, "Scores outside 0 to 1: 400"),
         ({"p": [7] * 400}, {"min_rows": 1}, "Predictions of a class that was not there at approval: 400"),
     ],
@@ -80,6 +81,12 @@ def test_a_rare_value_that_is_not_in_a_small_batch_is_chance(bench, rows, verdic
     assert found.verdict == verdict, found.sentences
     said = str(bench.measure("data_quality", table(town=rare), batch, DECLARED).not_looked_at)
     assert ("town" in said) == (verdict == "ok")
+
+
+def test_a_policy_may_allow_repeated_keys(bench):
+    batch = table(seed=2, id=["7"] * 400)
+    found = bench.judge("data_quality", table(), batch, DECLARED, thresholds={"max_repeated_keys": 399})
+    assert found.verdict == "ok"
 
 
 def test_a_key_that_is_missing_leaves_repetition_open(bench):

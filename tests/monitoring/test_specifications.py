@@ -5,9 +5,20 @@ from datetime import date, timedelta
 
 import pytest
 
-from monitoring import specifications
+from approvals.measures.values import Measure
+from monitoring import monitors, specifications
 from monitoring.alarms import Level
-from monitoring.series import Limit, Point, Series, days_in_words, worst_over_features
+from monitoring.monitors._columns import CHANGED
+from monitoring.series import (
+    Limit,
+    Point,
+    ReadingFacts,
+    Series,
+    Watch,
+    days_in_words,
+    series_of,
+    worst_over_features,
+)
 from monitoring.timelines import Mark, distribution_of
 
 WARN, ALERT, CRITICAL = Limit(Level.WARN, 0.1), Limit(Level.ALERT, 0.25), Limit(Level.CRITICAL, 1.0)
@@ -119,6 +130,30 @@ def test_trouble_sorts_levels_first_then_what_cannot_be_told_then_the_distance_t
         "far": series(month(1, 0.01)),
     }
     assert sorted(of, key=lambda name: of[name].trouble, reverse=True) == list(of)
+
+
+def test_what_breached_a_limit_that_always_holds_has_that_limit_and_its_calm_windows():
+    watch = Watch(1, "Data quality", monitors.find("data_quality"), {Level.ALERT: {"min_rows": 5}}, 31)
+    facts = [
+        ReadingFacts(
+            number,
+            "batch",
+            *(month(number, 0).start, month(number, 0).end),
+            Level.ALERT if changed else Level.CALM,
+            "",
+            (Measure("rows", 9, 9), Measure(CHANGED, changed, 4), Measure("repeated keys", 0, 9)),
+            {},
+            frozenset({CHANGED} if changed else ()),
+        )
+        for number, changed in ((1, 0), (2, 3), (3, 0))
+    ]
+    rows, types = series_of(watch, facts)
+    assert (rows.measure, types.measure, types.limits) == ("rows", CHANGED, (Limit(Level.ALERT, 0),))
+    assert [(point.value, point.level) for point in types.points] == [
+        (0, Level.CALM),
+        (3, Level.ALERT),
+        (0, Level.CALM),
+    ]
 
 
 def test_the_worst_feature_of_each_window_is_named():

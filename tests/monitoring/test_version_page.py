@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import date
 
 import pytest
@@ -260,6 +261,24 @@ def test_the_csv_has_the_numbers_of_the_tables_unrounded_and_no_formula(as_, ver
     assert april["batch"] == "'=April"
     waiting = next(row for row in rows if row["measure"] == "ROC AUC" and row["window_start"] == "2026-03-01")
     assert (waiting["value"], waiting["level"], waiting["state"]) == ("", "", "waiting for labels")
+
+
+def test_each_chart_has_its_csv_beside_it(as_, version, drift):
+    client = as_("auditor")
+    html = page(client, version, feature_query(drift))
+    name = reverse("admin:monitoring_monitor_version_csv", args=[version.pk])
+    found = set(re.findall(rf'href="{name}\?([^"]+)"', html))
+    charts = {address.removeprefix("chart=") for address in found if address.startswith("chart=")}
+    assert html.count('<div class="chart-block">') + 1 == len(charts)
+    told = [table(client, "monitoring_monitor_version_csv", version, {"chart": key}) for key in sorted(charts)]
+    assert {len({(row["monitor"], row["measure"]) for row in rows}) for rows in told} == {1}
+    worst = next(rows for rows in told if "worst feature" in rows[0]["measure"])
+    assert [float(row["value"]) for row in worst] == [max(PSI[window].values()) for window in sorted(PSI)]
+    assert f"monitor={drift.pk}" in found
+    rows = table(client, "monitoring_monitor_version_csv", version, {"monitor": drift.pk})
+    assert {row["monitor"] for row in rows} == {"Feature drift"}
+    for query in ({"chart": "0123456789abcdef"}, {"monitor": "999999"}, {"monitor": "x"}):
+        assert client.get(name, query).status_code == 404
 
 
 def test_looking_leaves_no_trace_but_pictures(as_, version, drift):
