@@ -244,10 +244,8 @@ def _leakage_rule(reading: Reading, name: str, limit: float | None) -> Rule:
 def _not_seen(leaks: Mapping[str, Leaks]) -> Iterable[str]:
     """What was not looked at when columns were set against the label."""
     if any(found.has_texts for found in leaks.values()):
-        yield (
-            f"Of texts and dates of more than {MOST_LEVELS} values: what they mean, several words together, and the size "
-            "of numbers in them."
-        )
+        many = f"Of texts and dates of more than {MOST_LEVELS} values"
+        yield f"{many}: what they mean, several words together, and the size of numbers in them."
     if left_out := tuple(dict.fromkeys(name for found in leaks.values() for name in found.left_out)):
         yield f"Leakage through {_shortened(left_out)}: the label, what the model says, keys and what is no feature."
     for where, found in leaks.items():
