@@ -244,18 +244,11 @@ def _leakage_rule(reading: Reading, name: str, limit: float | None) -> Rule:
 def _not_seen(leaks: Mapping[str, Leaks]) -> Iterable[str]:
     """What was not looked at when columns were set against the label."""
     if any(found.has_texts for found in leaks.values()):
-        yield (
-            f"Of texts, dates and lists of more than {MOST_LEVELS} different values: what sentences mean, several "
-            "words together, and the size of numbers in them. Looked at is what their values say of other rows, their "
-            "order, length and single words."
-        )
+        many = f"Of texts and dates of more than {MOST_LEVELS} values"
+        yield f"{many}: what they mean, several words together, and the size of numbers in them."
+    if left_out := tuple(dict.fromkeys(name for found in leaks.values() for name in found.left_out)):
+        yield f"Leakage through {_shortened(left_out)}: the label, what the model says, keys and what is no feature."
     for where, found in leaks.items():
-        if found.left_out:
-            left_out = _shortened(found.left_out)
-            yield (
-                f"Leakage through {left_out} of {where}: the label, what the model says, keys, and columns beside the "
-                "declared features."
-            )
         if found.unseen:
             yield f"Leakage through {_shortened(tuple(found.unseen))} of {where}: it could not be measured."
 

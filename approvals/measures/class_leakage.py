@@ -30,7 +30,7 @@ def class_leakage(table: Table, label: str, *, exclude: Iterable[str] = ()) -> d
     labels. `exclude` is not looked at.
     """
     _require_classes(table, label)
-    texts = TextLeakage(table, lambda name: several_class_rows(table, name, label, MAX_CLASSES + 1), "leakage")
+    texts = TextLeakage(table, label, lambda name: several_class_rows(table, name, label, MAX_CLASSES + 1), "leakage")
     found = {}
     for column in table.columns:
         if column.name in {label, *exclude} or is_empty(table, column):

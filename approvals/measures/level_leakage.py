@@ -29,7 +29,7 @@ def level_leakage(table: Table, label: str, *, positive: Value = 1, exclude: Ite
     is empty.
     """
     chosen = positive_level(label, table.levels(label), positive)
-    texts = TextLeakage(table, lambda name: two_class_rows(table, name, label, chosen), "level_leakage")
+    texts = TextLeakage(table, label, lambda name: two_class_rows(table, name, label, chosen), "level_leakage")
     found = {}
     for column in table.columns:
         if column.kind != "number" and column.name not in {label, *exclude} and not is_empty(table, column):

@@ -29,7 +29,7 @@ def number_leakage(table: Table, label: str, *, exclude: Iterable[str] = ()) -> 
     label and `exclude` are not looked at.
     """
     table.require_numbers(label)
-    texts = TextLeakage(table, lambda name: number_rows(table, name, label), "leakage")
+    texts = TextLeakage(table, label, lambda name: number_rows(table, name, label), "leakage")
     found = {}
     for column in table.columns:
         if column.name in {label, *exclude} or is_empty(table, column):

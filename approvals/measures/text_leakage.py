@@ -28,8 +28,8 @@ from approvals.measures.values import Counts, Measure, not_computable
 
 MOST_LEVELS = 100
 """Different values of a column that are each looked at in the rows they are in; of more, each is nearly a row alone."""
-MOST_CHARACTERS = 20_000
-"""Of longer texts words are not looked at."""
+MOST_CHARACTERS, MOST_ON_AVERAGE = 20_000, 5_000
+"""Of longer texts words are not looked at, which are in memory several thousand texts at a time."""
 MOST_COLUMNS = 1_000
 """Columns of one table that are looked at as texts of many values, which takes long."""
 CURE = (
@@ -42,9 +42,10 @@ class TextLeakage:
     """Looks at the texts of one table, one column after the other; `rows` gives those of a column with their labels."""
 
     def __init__(
-        self, table: Table, rows: Callable[[str], LabelRows], name: str, *, most_columns: int = MOST_COLUMNS
+        self, table: Table, label: str, rows: Callable[[str], LabelRows], name: str, *, most_columns: int = MOST_COLUMNS
     ) -> None:
         self._table = table
+        self._label = label
         self._most_columns = most_columns
         self._rows = rows
         self._name = name
@@ -68,12 +69,14 @@ class TextLeakage:
             return self._unseen(
                 column, f"is beyond the {self._most_columns:,} columns of many texts that are looked at."
             )
+        table, counted = self._table, (self._table.distinct(column.name), self._table.missing()[column.name])
         try:
-            return self._seen(column)
+            with table.engine.held([table.cell(column.name), table.cell(self._label)], table.rows):
+                return self._seen(column, *counted)
         except UnreachableError:
             raise
         except TableError as error:
-            if self._table.engine.is_lost:
+            if table.engine.is_lost:
                 raise
             return self._unseen(column, f"could not be looked at: {error.sentence}")
         except TooFewRowsError as error:
@@ -96,24 +99,25 @@ class TextLeakage:
         reason = f"Not computable: “{column.name}” {why} {CURE}"
         return not_computable(self._name, reason, n=self._table.rows, slice=(("column", column.name),))
 
-    def _seen(self, column: Column) -> Measure:
+    def _seen(self, column: Column, distinct: int, missing: int) -> Measure:
         rows = self._rows(column.name)
         found = lengths(rows)
         totals, where = found.totals, (("column", column.name),)
         if not totals.told_apart:
             reason = ONE_VALUE if rows.of_numbers else ONE_CLASS
             return not_computable(self._name, reason, _behind(rows, totals), n=totals.n, slice=where)
-        if totals.longest > MOST_CHARACTERS:
-            longest = f"has texts of up to {totals.longest:,} characters"
-            return self._unseen(column, f"{longest}, and words are looked at in those of at most {MOST_CHARACTERS:,}.")
-        best = strongest_view(self._views(column.name, rows, found))
+        mean = sum(length * n for length, n, _ in found.by_length) / totals.n
+        if totals.longest > MOST_CHARACTERS or mean > MOST_ON_AVERAGE:
+            size = f"has texts of up to {totals.longest:,} characters, {mean:,.0f} on average"
+            limits = f"at most {MOST_CHARACTERS:,}, {MOST_ON_AVERAGE:,} on average"
+            return self._unseen(column, f"{size}, and words are looked at in those of {limits}.")
+        best = strongest_view(self._views(rows, found, distinct, self._table.rows - missing))
         how = f"(1 + r) / 2; r is the {best.how}" if rows.of_numbers else best.how
         if best.of_class:
             how = f"max(AUC, 1 - AUC) of the class “{best.of_class}” against the rest; {best.how}"
         return Measure(self._name, best.strength, totals.n, method=how, slice=where, counts=_behind(rows, totals))
 
-    def _views(self, column: str, rows: LabelRows, found: Lengths) -> Iterator[View]:
-        distinct, present = self._table.distinct(column), self._table.rows - self._table.missing()[column]
+    def _views(self, rows: LabelRows, found: Lengths, distinct: int, present: int) -> Iterator[View]:
         if distinct < present:  # else no value has another row
             yield values_view(rows, found.totals)
         yield from order_views(rows, found.totals, recurring=2 * distinct < present)

@@ -219,11 +219,13 @@ def test_what_cannot_be_looked_at_is_not_computable_and_says_what_to_do(tmp_path
     draw = random.Random(1)
     columns = labels_of(draw, 150) | {
         "scan": [f"{row} bytes".encode() for row in range(150)],
+        "pages": [f"{row} " + "line " * 1100 for row in range(150)],
         "book": [f"{row} " + "long " * (4001 if row == 9 else 1) for row in range(150)],
     }
     measures = found(stored(tmp_path, columns), label)
     assert "“scan” holds bytes" in measures["scan"].reason
     assert "“book” has texts of up to 20,007 characters" in measures["book"].reason
+    assert "5,503 on average" in measures["pages"].reason
     assert all("Declare the model's features without it" in measure.reason for measure in measures.values())
 
 
@@ -241,7 +243,7 @@ def test_with_too_few_rows_of_a_class_no_word_can_be_told_from_chance(tmp_path):
 def test_more_columns_than_are_looked_at_are_not_computable(tmp_path):
     columns = {"y": [row % 2 for row in range(150)]} | {name: [f"{name}{row}" for row in range(150)] for name in "abc"}
     with open_table(stored(tmp_path, columns)) as table:
-        texts = TextLeakage(table, lambda name: two_class_rows(table, name, "y", 1), "leakage", most_columns=2)
+        texts = TextLeakage(table, "y", lambda name: two_class_rows(table, name, "y", 1), "leakage", most_columns=2)
         measures = [texts.of(table.column(name)) for name in "abc"]
     assert [measure.computable for measure in measures] == [True, True, False]
     assert "beyond the 2 columns" in measures[2].reason
