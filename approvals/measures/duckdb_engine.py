@@ -211,6 +211,7 @@ def _connect(
     connection.execute(f"SET allowed_paths={_listed(files)}")
     if folders:
         connection.execute(f"SET allowed_directories={_listed(folders)}")
+    connection.execute("SET TimeZone='UTC'")  # or a moment would be another text on a machine elsewhere
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")
     return connection

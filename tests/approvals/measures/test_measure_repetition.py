@@ -115,3 +115,11 @@ def test_rows_are_shared_with_a_file_that_keeps_seven_digits(write_csv, tmp_path
         duckdb.execute(f"COPY (SELECT CAST(x AS {kind}) AS x FROM (VALUES {listed}) v(x)) TO '{fine}' (FORMAT parquet)")
     with open_table(fine) as table, open_table(coarse) as other:
         assert (shared_rows(table, other, ["x"]), shared_rows(other, table, ["x"])) == (expected, expected)
+
+
+def test_a_moment_is_written_in_utc_wherever_this_runs(tmp_path):
+    path = tmp_path / "moments.parquet"
+    moments = "(TIMESTAMPTZ '2026-03-01 12:30:00+13:00'), (TIMESTAMPTZ '2026-02-28 23:59:59.999Z')"
+    duckdb.execute(f"COPY (SELECT * FROM (VALUES {moments}) v(d)) TO '{path}' (FORMAT parquet)")
+    with open_table(path) as table:
+        assert table.texts("d") == ["2026-02-28 23:30:00+00", "2026-02-28 23:59:59.999+00"]
