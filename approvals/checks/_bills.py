@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
+from approvals.checks._markers import may_hold_together
 from approvals.checks.base import CheckInputError
 
 LARGEST_BILL = 16 << 20
 MOST_COMPONENTS = 20_000
+_MOST_PAIRS = 100
 MOST_VULNERABILITIES = 20_000
 LONGEST_TEXT = 500
 SEVERITIES = ("none", "info", "low", "medium", "high", "critical", "unknown")
@@ -79,7 +82,7 @@ def is_strong_digest(algorithm: str, value: str) -> bool:
 
 
 def conflicts(components: Iterable[Component]) -> dict[str, tuple[str, ...]]:
-    """Components listed in more than one version. Versions for different stated conditions do not conflict."""
+    """Components listed in more than one version, of which two may be installed together by their conditions."""
     found: dict[str, dict[str, set[str]]] = {}
     for component in components:
         found.setdefault(component.identity, {}).setdefault(component.version, set()).add(component.where)
@@ -91,13 +94,14 @@ def conflicts(components: Iterable[Component]) -> dict[str, tuple[str, ...]]:
 
 
 def _overlap(conditions: Iterable[set[str]]) -> bool:
-    """Whether two versions may be installed together: one has no condition, or two have the same."""
-    seen: set[str] = set()
-    for stated in conditions:
-        if "" in stated or seen & stated:
-            return True
-        seen |= stated
-    return False
+    """Whether a condition of one version can hold where one of another does; of very many it is taken to."""
+    pairs = (
+        pair
+        for first, second in itertools.combinations(conditions, 2)
+        for pair in itertools.product(sorted(first), sorted(second))
+    )
+    tried = itertools.islice(pairs, _MOST_PAIRS)
+    return any(may_hold_together(one, other) for one, other in tried) or next(pairs, None) is not None
 
 
 def require_few(count: int, name: str) -> None:

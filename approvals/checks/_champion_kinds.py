@@ -11,7 +11,8 @@ from approvals.checks._room import require_room
 from approvals.checks._rules import interval_text, number, reason_of
 from approvals.checks.base import Job, NumberTable, Reading
 from approvals.measures.multiclass import read_classes
-from approvals.measures.paired_kinds import FEWEST_ROWS, class_differences, table_differences
+from approvals.measures.paired_kinds import class_differences
+from approvals.measures.paired_numbers import FEWEST_ROWS, table_differences
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure, not_computable
 
@@ -61,7 +62,7 @@ def reading_of_numbers(table: Table, declared: Declaration, champion: str, job: 
     table.require(*columns)
     room = BYTES_PER_ROW if table.engine.in_pieces else BYTES_PER_HELD_ROW
     require_room(table, room, why="The comparison of the errors of two models row by row")
-    found = table_differences(table, *columns, level=job.parameters.level, seed=job.seed)
+    found = table_differences(table, *columns, level=job.parameters.level)
     return _reading(found, NUMBER_NAMES, table, champion, ends=dict.fromkeys(OF_NUMBERS, 1))
 
 
@@ -103,7 +104,7 @@ def _reading(
 def why_no_interval(measure: Measure) -> str:
     """Why the end of its interval cannot be asked."""
     if not measure.reason and (measure.n or 0) < FEWEST_ROWS:
-        return f"Not computable: an interval from draws needs at least {FEWEST_ROWS} rows."
+        return f"Not computable: an interval needs at least {FEWEST_ROWS} rows."
     return measure.reason or "Not computable: the difference has no interval."
 
 

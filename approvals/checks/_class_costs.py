@@ -8,7 +8,7 @@ from typing import Any
 
 from approvals.checks._evaluation import Declaration, left_out_share
 from approvals.checks._rules import number
-from approvals.checks.base import Job, NumberTable, ParameterError, Reading
+from approvals.checks.base import NumberTable, ParameterError, Reading
 from approvals.measures.class_costs import ClassCosts, class_cost_measures
 from approvals.measures.multiclass import ClassConfusion, read_classes
 from approvals.measures.tables import Table
@@ -34,7 +34,7 @@ def costs_of(matrix: Mapping[str, Any]) -> ClassCosts:
     )
 
 
-def reading_of_class_costs(table: Table, declared: Declaration, matrix: Mapping[str, Any], job: Job) -> Reading:
+def reading_of_class_costs(table: Table, declared: Declaration, matrix: Mapping[str, Any]) -> Reading:
     """The mean cost of the decisions by the declared matrix, and what each mistake adds to it."""
     costs = costs_of(matrix)
     if not matrix:
@@ -42,7 +42,7 @@ def reading_of_class_costs(table: Table, declared: Declaration, matrix: Mapping[
     table.require(declared.label, declared.prediction)
     cells = {(key[0], key[1]): rows for key, rows in table.counts(declared.label, declared.prediction).items()}
     confusion = read_classes(cells, label=declared.label, prediction=declared.prediction)
-    found = class_cost_measures(confusion, costs, seed=job.seed)
+    found = class_cost_measures(confusion, costs)
     measures = tuple(replace(found[key], name=name) for key, name in NAMES.items())
     return Reading(
         measures=(*measures, left_out_share(used=confusion.n, rows=table.rows)),

@@ -175,7 +175,7 @@ def _conditions(package: Mapping[str, Any], place: str, name: str) -> str:
     texts = [
         text_at(word, f"{place}.marker", longest=LONGEST_LINE, name=name) for word in words if isinstance(word, str)
     ]
-    return " or ".join(texts)
+    return texts[0] if len(texts) == 1 else " or ".join(f"({text})" for text in texts)
 
 
 def _digests(package: Mapping[str, Any], place: str, name: str) -> Iterator[bool]:

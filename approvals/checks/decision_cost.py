@@ -88,7 +88,7 @@ class DecisionCost(Check):
         declared = declaration_of(piece, kinds=(BINARY, MULTICLASS))
         if declared.kind == MULTICLASS:
             with opened(piece, job) as table:
-                reading = reading_of_class_costs(table, declared, asked.class_costs, job)
+                reading = reading_of_class_costs(table, declared, asked.class_costs)
             return replace(reading, details=with_kind(reading.details, declared.kind))
         costs = CostMatrix(asked.true_positive, asked.false_positive, asked.false_negative, asked.true_negative)
         if not any(vars(costs).values()):

@@ -103,7 +103,7 @@ class DependencyLicences(Check):
     """Licences, exact versions and digests of all components, and the vulnerabilities that the document lists."""
 
     title = "Dependencies and licences"
-    version = "2"
+    version = "3"
     inputs = ("bill_of_materials",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -131,7 +131,7 @@ class Performance(Check):
     """Accuracy, ranking and probability measures, or errors of numbers, recomputed by the portal."""
 
     title = "Performance"
-    version = "3"
+    version = "4"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -116,7 +116,7 @@ class SlicePerformance(Check):
     """Accuracy, or mean absolute error, of named slices and of every slice that has enough rows, worst first."""
 
     title = "Performance in slices of the data"
-    version = "4"
+    version = "5"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

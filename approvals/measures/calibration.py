@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from approvals.measures.intervals import Interval, normal_mean, wilson
+from approvals.measures.intervals import Interval, student_mean, wilson
 from approvals.measures.labels import Value
 from approvals.measures.performance import loss_measure, with_interval
 from approvals.measures.scores import Closed, Scores
@@ -128,8 +128,8 @@ def _in_the_large(counts: Scores, behind: Counts, level: float) -> dict[str, Mea
     base = counts.positive_rows / n
     gap = base - ranks.score.mean
     parts = {
-        "calibration_in_the_large": (gap, normal_mean(gap, ranks.gap.variance, n, level)),
-        "mean_score": (ranks.score.mean, normal_mean(ranks.score.mean, ranks.score.variance, n, level)),
+        "calibration_in_the_large": (gap, student_mean(gap, ranks.gap.variance, n, level)),
+        "mean_score": (ranks.score.mean, student_mean(ranks.score.mean, ranks.score.variance, n, level)),
         "base_rate": (base, wilson(counts.positive_rows, n, level)),
     }
     return {name: with_interval(name, value, n, interval, counts=behind) for name, (value, interval) in parts.items()}

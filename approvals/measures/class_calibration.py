@@ -43,7 +43,7 @@ def class_calibration(found: ClassScores, *, bins: int = 10, level: float = 0.95
     The top class of a row is the one of highest probability (of equal ones the first in order), its confidence that
     probability. top_label_ece: mean over rows of |share of right top classes - mean confidence| per bin, in [0, 1],
     and top_label_mce, the largest of these gaps (Guo et al. 2017); confidence_gap: accuracy of the top class minus the
-    mean confidence, in [-1, 1], below 0 where the model is too sure, with a normal interval; mean_confidence.
+    mean confidence, in [-1, 1], below 0 where the model is too sure, with Student's interval; mean_confidence.
     classwise_ece: the same error of each class against the rest by its own probability, mean over classes, in [0, 1]
     (Kull et al. 2019; Nixon et al. 2019 call it static); classwise_mce: the largest gap of a bin of any class;
     largest_class_gap: the largest |share of a class - its mean probability|. brier as in `class_scores`. An error of

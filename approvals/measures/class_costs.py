@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from approvals.measures.intervals import bootstrap_statistics
+from approvals.measures.intervals import student_mean
 from approvals.measures.multiclass import ClassConfusion
 from approvals.measures.performance import with_interval
-from approvals.measures.scores import Floats
 from approvals.measures.values import Measure, not_computable
 
 NO_ROWS = "Not computable: no row has both a label and a prediction."
@@ -41,12 +40,10 @@ class ClassCosts:
         )
 
 
-def class_cost_measures(
-    confusion: ClassConfusion, costs: ClassCosts, *, level: float = 0.95, draws: int = 2000, seed: int = 0
-) -> dict[str, Measure]:
-    """mean_cost: cost per row of the decisions, with a seeded percentile bootstrap of the cells; and the decision that
-    would cost least if everybody got the same, as constant_cost, with the difference excess_over_constant (below 0
-    where the model saves something). All in the unit of the matrix.
+def class_cost_measures(confusion: ClassConfusion, costs: ClassCosts, *, level: float = 0.95) -> dict[str, Measure]:
+    """mean_cost: cost per row of the decisions, with Student's interval; and the decision that would cost least if
+    everybody got the same, as constant_cost, with the difference excess_over_constant (below 0 where the model saves
+    something). All in the unit of the matrix.
 
     Not computable without rows, and where the matrix does not say what a pair that occurs costs; constant_cost is over
     those classes whose cost is said for every label.
@@ -62,14 +59,10 @@ def class_cost_measures(
     weights = np.array(
         [[costs.of(label, decided) or 0.0 for decided in confusion.classes] for label in confusion.classes]
     )
-
-    def mean(drawn: Floats) -> Floats:
-        flat = drawn.reshape(len(drawn), -1)
-        found: Floats = (flat @ weights.reshape(-1)) / flat.sum(axis=1)
-        return found
-
-    interval = bootstrap_statistics(cells.reshape(1, -1), {"cost": mean}, draws=draws, seed=seed, level=level)["cost"]
     total = math.fsum(float(part) for part in (cells * weights).ravel())
+    apart = cells * (weights - total / n) ** 2
+    variance = math.fsum(float(part) for part in apart.ravel()) / (n - 1) if n > 1 else None
+    interval = student_mean(total / n, variance, n, level)
     ours = with_interval("mean_cost", total / n, n, interval, counts=counts)
     constant = _cheapest(confusion, costs)
     if constant is None:

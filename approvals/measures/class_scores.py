@@ -93,7 +93,7 @@ def class_score_measures(found: ClassScores, *, level: float = 0.95) -> dict[str
     of `class_ranking`. Any finite scores can be ranked, also such that are no probabilities.
     log_loss: mean -ln of the probability of the label, clipped at float64 eps as scikit-learn does, in [0, 36.05];
     brier: mean over rows of the sum over classes of (probability - [is the label])², in [0, 2] (Brier 1950), not
-    halved for two classes. Both with a normal interval cut at 0; the probabilities are taken as they are and never
+    halved for two classes. Both with Student's interval cut at 0; the probabilities are taken as they are and never
     scaled: rows outside 0 to 1, or whose sum is further than SUM_TOLERANCE from 1, make both not computable and are
     counted. Nothing is computable without rows, or when a label has no score column; areas neither when a class has
     no rows or is the only one.

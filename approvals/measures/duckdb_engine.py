@@ -15,7 +15,7 @@ import duckdb
 from approvals.measures.arrow_stream import StreamError, each_piece
 from approvals.measures.engine import Column, Engine
 from approvals.measures.file_cells import FileCells
-from approvals.measures.kinds import FLOATING, NO_WORD, TESTS, csv_kind, csv_tests, parquet_cell
+from approvals.measures.kinds import FLOATING, NO_WORD, SINGLE, TESTS, csv_kind, csv_tests, parquet_cell
 from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_what_is_no_text
 from approvals.measures.sources import Source, folder_keys
 
@@ -88,6 +88,9 @@ class DuckDBEngine(Engine):
 
     def holds_bytes(self, place: int) -> bool:
         return self._cells is not None and f"c{place}" in self._cells.bytes
+
+    def holds_singles(self, place: int) -> bool:
+        return self._cells is not None and f"c{place}" in self._cells.singles
 
     def words(self, rows: str, others: str) -> str:
         return (
@@ -208,6 +211,7 @@ def _connect(
     connection.execute(f"SET allowed_paths={_listed(files)}")
     if folders:
         connection.execute(f"SET allowed_directories={_listed(folders)}")
+    connection.execute("SET TimeZone='UTC'")  # or a moment would be another text on a machine elsewhere
     connection.execute("SET enable_external_access=false")
     connection.execute("SET lock_configuration=true")
     return connection
@@ -264,7 +268,7 @@ def _parquet_cells(connection: duckdb.DuckDBPyConnection, source: Source) -> tup
     places = {str(row[0]): place for place, row in enumerate(described) if place >= len(names)}
     chosen = [*range(len(names)), *(places[key] for key in keys)]
     columns, stored, unchanged, texts, doubles = [], {}, {}, {}, {}
-    of_bytes = set()
+    of_bytes, singles = set(), set()
     for position, (name, place) in enumerate(zip((*names, *keys), chosen, strict=True)):
         in_file, type_name = _quoted(str(described[place][0])), str(described[place][1]).upper()
         kind, sql = parquet_cell(in_file, type_name)
@@ -275,9 +279,11 @@ def _parquet_cells(connection: duckdb.DuckDBPyConnection, source: Source) -> tup
             of_bytes.add(cell)
         if type_name in FLOATING:
             doubles[cell] = in_file
+        if type_name == SINGLE:
+            singles.add(cell)
         if kind == "text":
             unchanged[cell], texts[cell] = in_file, parquet_cell(cell, type_name)[1]
-    return tuple(columns), FileCells(rows, stored, unchanged, texts, doubles, frozenset(of_bytes))
+    return tuple(columns), FileCells(rows, stored, unchanged, texts, doubles, frozenset(of_bytes), frozenset(singles))
 
 
 def _parquet_columns(connection: duckdb.DuckDBPyConnection, source: Source) -> tuple[tuple[str, ...], str]:

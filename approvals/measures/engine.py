@@ -112,6 +112,11 @@ class Engine(ABC):
         del place
         return False
 
+    def holds_singles(self, place: int) -> bool:
+        """Whether a column holds numbers of 32 bits, of an engine that gives hashes."""
+        del place
+        return False
+
     def in_byte_order(self, cell: str) -> str:
         """SQL of a cell of text that is ordered, and told apart, by its bytes."""
         return cell

@@ -28,6 +28,8 @@ class FileCells:
     """Of cells of floating point what the file has, which may be NaN."""
     bytes: frozenset[str] = frozenset()
     """Cells that hold bytes, alone or within others."""
+    singles: frozenset[str] = frozenset()
+    """Cells of numbers that the file has in 32 bits only."""
 
     def before(self, sql: str) -> str:
         """What stands before a question: the relations t, `raw` and `bare`, with the cells that the question names.

@@ -23,6 +23,7 @@ from approvals.measures.distributions import (
 )
 from approvals.measures.quantiles import Places
 from approvals.measures.scores import Floats, Integers, Scores
+from approvals.measures.student import student_quantile
 
 Statistic = Callable[[Floats], Floats]
 """From drawn cells [draws, groups, cells] to one number per draw, NaN where undefined."""
@@ -117,17 +118,31 @@ def katz_log(k1: int, n1: int, k2: int, n2: int, level: float = 0.95) -> Interva
     return Interval(ratio / factor, ratio * factor, level, "Katz log interval")
 
 
-def normal_mean(
-    mean: float, variance: float | None, n: int, level: float = 0.95, *, lowest: float = -math.inf
+def student_mean(
+    mean: float,
+    variance: float | None,
+    n: int,
+    level: float = 0.95,
+    *,
+    lowest: float = -math.inf,
+    degrees: int | None = None,
 ) -> Interval | None:
-    """Normal interval of a mean from the sample variance (ddof 1), cut at `lowest`, the least that a mean can be.
+    """Student's interval of a mean from the sample variance (ddof 1), cut at `lowest`, the least that a mean can be.
 
+    With n - 1 degrees of freedom, or so many. A normal interval of 10 normal rows would miss in 8 %, of 20 in 6.5 %.
     Undefined for fewer than two rows, and for rows without any spread, which say nothing about uncertainty.
     """
     if variance is None or n <= 1 or math.sqrt(variance) <= _ROUNDING * abs(mean):
         return None
-    half = _z(level) * math.sqrt(variance / n)
-    return Interval(max(lowest, mean - half), mean + half, level, "normal approximation of the mean")
+    half = t_quantile(level, n - 1 if degrees is None else degrees) * math.sqrt(variance / n)
+    return Interval(max(lowest, mean - half), mean + half, level, "Student's t interval of the mean")
+
+
+def t_quantile(level: float, degrees: int) -> float:
+    """How many standard errors an interval of that level reaches to either side, with so many degrees of freedom."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"The level of an interval must be between 0 and 1, not {level}.")
+    return student_quantile((1.0 + level) / 2.0, degrees)
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,9 @@ class Remembering(Engine):
     def holds_bytes(self, place: int) -> bool:
         return self._engine.holds_bytes(place)
 
+    def holds_singles(self, place: int) -> bool:
+        return self._engine.holds_singles(place)
+
     def in_byte_order(self, cell: str) -> str:
         return self._engine.in_byte_order(cell)
 

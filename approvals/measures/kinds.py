@@ -19,7 +19,9 @@ _LONG_INTEGER = r"[+-]?[0-9]{19,38}"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 TESTS = 6
 """How many counts `csv_tests` makes."""
-FLOATING = {"FLOAT", "DOUBLE"}
+SINGLE = "FLOAT"
+"""A number of 32 bits: seven digits."""
+FLOATING = {SINGLE, "DOUBLE"}
 _WHOLE_TYPES = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
 
 

@@ -1,7 +1,8 @@
 """When cells of two tables mean the same, as SQL: the types of two files say how they were written, not what they mean.
 
 1, 1.0, the text "1" and true are alike, so are "a" and " a ", and a moment in any way of writing it. Missing is like
-missing. Texts are alike to the letter otherwise, and numbers to the last digit.
+missing. Texts are alike to the letter otherwise, and numbers to the last digit; but where one
+file keeps 32 bits of a number and the other more, they are alike if 32 bits of them are, whole numbers apart.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ _ZONE = ":[0-9.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 def comparable(table: Table, name: str, beside: Table) -> str:
     """What is hashed of a column of `table` to be compared with the column of that name in `beside`."""
     cell, kind, other = table.cell(name), table.column(name).kind, beside.column(name).kind
+    near = table.holds_singles(name) != beside.holds_singles(name)
     if kind == "number":
         # Beside anything else there is a third part, for what is no number.
-        return f"CAST({cell} AS DOUBLE), {_whole(cell, cell)}{'' if other == 'number' else ', NULL'}"
+        number = f"CAST({cell} AS DOUBLE)"
+        return f"{_in_32_bits(number) if near else number}, {_whole(cell, cell)}{'' if other == 'number' else ', NULL'}"
     if other == "number":
-        return _beside_number(cell, kind)
+        return _beside_number(cell, kind, near=near)
     if kind == "boolean":
         return f"CAST({cell} AS VARCHAR)"
     text = _trimmed(cell)
@@ -34,14 +37,20 @@ def comparable(table: Table, name: str, beside: Table) -> str:
     return _truth(text) if other == "boolean" else text
 
 
-def _beside_number(cell: str, kind: str) -> str:
+def _in_32_bits(number: str) -> str:
+    """A number rounded to 32 bits, so that 0.1 is what a file of such numbers has for it; whole ones as they are."""
+    return f"CASE WHEN {number} = TRUNC({number}) THEN {number} ELSE CAST(CAST({number} AS FLOAT) AS DOUBLE) END"
+
+
+def _beside_number(cell: str, kind: str, *, near: bool) -> str:
     if kind == "boolean":
         return f"CAST({cell} AS DOUBLE), NULL, NULL"
     text = _trimmed(cell)
     if kind == "date":
         return f"NULL, NULL, {text}"
     number = f"CASE WHEN regexp_full_match({text}, '{NUMBER}') THEN TRY_CAST(LOWER({text}) AS DOUBLE) END"
-    return f"{number}, {_whole(number, text)}, CASE WHEN ({number}) IS NULL THEN {text} END"
+    shown = _in_32_bits(f"({number})") if near else number
+    return f"{shown}, {_whole(number, text)}, CASE WHEN ({number}) IS NULL THEN {text} END"
 
 
 def _whole(number: str, cell: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from approvals.measures.intervals import Interval, normal_mean
+from approvals.measures.intervals import Interval, student_mean
 from approvals.measures.multiplicity import holm
 from approvals.measures.number_rows import ArrayRows, NumberRows
 from approvals.measures.performance import with_interval
@@ -64,12 +64,12 @@ def calibration_of_rows(rows: NumberRows, *, level: float = 0.95, significance: 
     """Calibration of the mean of predictions of labels, one each per row; u is the unit of the label.
 
     Rows are cut at the quantiles of the prediction into bins of about equal size; equal predictions stay
-    together, so there may be fewer. mean_error in u, above 0 where predictions are too high, with a normal interval;
+    together, so there may be fewer. mean_error in u, above 0 where predictions are too high, with Student's interval;
     mean_bin_error: mean over rows of the |mean error| of the row's bin, in u, at least |mean_error| and above 0 by
     chance; max_bin_error: the largest |mean error| of a bin, in u; bins_off: bins whose mean error is not 0 by
     `differs_from_zero` at `significance`, adjusted by Holm for all bins; not computable where every label is the same.
     slope and intercept of the least-squares line of the
-    label over the prediction, 1 and 0 where the mean is calibrated (Mincer & Zarnowitz 1969), with normal intervals.
+    label over the prediction, 1 and 0 where the mean is calibrated (Mincer & Zarnowitz 1969), with Student's intervals.
     Not computable without rows or beyond 64-bit floats; the line with fewer than three rows or equal predictions.
     """
     n = rows.n
@@ -168,11 +168,13 @@ def _line(rows: NumberRows, level: float, counts: Counts) -> dict[str, Measure]:
         said = rows.mean(_said)
         intercept = rows.mean(_actual) - slope * said
         residual = rows.mean(lambda a, s: (up(a, s) - slope * across(a, s)) ** 2) * n / (n - 2)
-    # normal_mean divides a variance by n, and these are variances of estimates already.
+    # student_mean divides a variance by n, and these are variances of estimates already.
     spread = {"slope": residual / total, "intercept": residual * (1.0 / n + said**2 / total)}
     words = "least squares of the label over the prediction"
     return {
-        name: with_interval(name, value, n, normal_mean(value, spread[name] * n, n, level), method=words, counts=counts)
+        name: with_interval(
+            name, value, n, student_mean(value, spread[name] * n, n, level, degrees=n - 2), method=words, counts=counts
+        )
         for name, value in (("slope", slope), ("intercept", intercept))
     }
 

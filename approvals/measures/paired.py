@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from approvals.measures.distributions import ranks, sign_test
-from approvals.measures.intervals import Interval
+from approvals.measures.intervals import Interval, t_quantile
 from approvals.measures.outcomes import Booleans
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats
@@ -82,7 +82,7 @@ def auc_difference(actual: Booleans, score: Floats, other: Floats, *, level: flo
 def brier_difference(actual: Booleans, score: Floats, other: Floats, *, level: float = 0.95) -> Measure:
     """Brier score of the first minus that of the second, in [-1, 1]; below 0 the first is better.
 
-    Normal interval of the mean difference per row. Not computable without rows or with scores outside 0 to 1.
+    Student's interval of the mean difference per row. Not computable without rows or with scores outside 0 to 1.
     """
     name, n = "brier_difference", int(actual.size)
     outside = int(((score < 0) | (score > 1) | (other < 0) | (other > 1)).sum())
@@ -93,8 +93,8 @@ def brier_difference(actual: Booleans, score: Floats, other: Floats, *, level: f
     mean = float(np.mean(gaps))
     if n == 1:
         return with_interval(name, mean, n, None, method="mean over rows")
-    half = _z(level) * math.sqrt(float(np.var(gaps, ddof=1)) / n)
-    return with_interval(name, mean, n, Interval(mean - half, mean + half, level, "normal interval, paired"))
+    half = t_quantile(level, n - 1) * math.sqrt(float(np.var(gaps, ddof=1)) / n)
+    return with_interval(name, mean, n, Interval(mean - half, mean + half, level, "Student's t, paired"))
 
 
 def _components(actual: Booleans, score: Floats) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ from approvals.measures.intervals import (
     delong,
     hanley_mcneil,
     logit_area,
-    normal_mean,
+    student_mean,
     wilson,
 )
 from approvals.measures.labels import Value, coded_alike, positive_level, same_value
@@ -144,7 +144,7 @@ def binary_performance(
     specificity)/2, f1, mcc (Matthews 1975) and cohen_kappa (Cohen 1960) with a seeded bootstrap of the four cells.
     With a score: roc_auc (Mann-Whitney, DeLong interval), gini 2 AUC - 1, average_precision (step) and
     pr_auc_trapezoid with logit intervals (Boyd, Eng & Page 2013), ks max|TPR - FPR|, log_loss (natural, clipped at
-    float64 eps) and brier with normal intervals.
+    float64 eps) and brier with Student's intervals.
     Rows without label or prediction (score) are left out and counted. Empty denominators, one-class labels and
     scores outside [0, 1] (log loss, Brier) are not computable. TableError for missing or not two-valued columns.
     """
@@ -330,9 +330,9 @@ def _areas(counts: Scores, behind: Counts, level: float) -> dict[str, Measure]:
 def loss_measure(
     name: str, loss: MeanLoss | None, scored: Scores, *, level: float = 0.95, counts: Counts = ()
 ) -> Measure:
-    """A mean loss per row with a normal interval; not computable without rows or with scores outside [0, 1]."""
+    """A mean loss per row with Student's interval; not computable without rows or with scores outside [0, 1]."""
     if loss is None:
         reason = "some scores are outside 0 to 1, so they are no probabilities" if scored.n else "no row has a score"
         return not_computable(name, f"Not computable: {reason}.", counts, n=scored.n)
-    interval = normal_mean(loss.mean, loss.variance, loss.n, level, lowest=0.0)
+    interval = student_mean(loss.mean, loss.variance, loss.n, level, lowest=0.0)
     return with_interval(name, loss.mean, loss.n, interval, counts=counts)

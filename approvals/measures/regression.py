@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from approvals.measures.group_cells import refuse_repeated, refuse_too_many
-from approvals.measures.intervals import Interval, normal_mean, of_a_gap
+from approvals.measures.intervals import Interval, of_a_gap, student_mean
 from approvals.measures.labels import UNKNOWN, group_label, group_text
 from approvals.measures.performance import with_interval
 from approvals.measures.rows import TOO_LARGE, centred, exact_mean, mean_measure, row_mean, row_texts
@@ -106,9 +106,9 @@ def error_measures(labels: Floats, predictions: Floats, *, level: float = 0.95) 
     n and rows_left_out (missing or not finite in either); mean_error in u, above 0 where predictions are too high;
     mae, mean |error| in u; median_ae and max_error in u; mse, mean error² in u²; rmse, its root in u; mape, mean
     |error|/|y| as a fraction; r2 1 - sum error²/sum (y - mean y)², at most 1; explained_variance 1 - var error/var y,
-    at most 1; mean_prediction in u. Definitions of scikit-learn where it has one, sums exactly rounded. Normal
-    intervals of means, cut at 0 where nothing can be below; of rmse the roots of the ends of mse; of r2 by the delta
-    method, cut at 1; none for one row or for rows all alike.
+    at most 1; mean_prediction in u. Definitions of scikit-learn where it has one, sums exactly rounded.
+    Student's intervals of means, cut at 0 where nothing can be below; of rmse the roots of the ends of mse; of r2 by
+    the delta method, cut at 1; none for one row or for rows all alike.
     Not computable: anything without rows or beyond 64-bit floats; mape with a label of 0 (scikit-learn divides by
     2.2e-16); r2 and explained_variance for one row or equal labels (scikit-learn: NaN, 0 or 1).
     """
@@ -218,11 +218,11 @@ def _r2_interval(lost: float, squares: Floats, spreads: Floats, total: float, le
         if not np.abs(influence).max() > 1e-9 * squares.max() / total:
             return None
         spread = row_mean(influence)
-    interval = normal_mean(1.0 - lost, spread.variance, spread.n, level) if spread else None
+    interval = student_mean(1.0 - lost, spread.variance, spread.n, level) if spread else None
     if interval is None:
         return None
     cut = interval.high > 1.0
-    words = "normal approximation by the delta method" + (", cut at 1" if cut else "")
+    words = "Student's t by the delta method" + (", cut at 1" if cut else "")
     return replace(interval, high=1.0 if cut else interval.high, method=words)
 
 

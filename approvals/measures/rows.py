@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from approvals.measures.intervals import Interval, normal_mean
+from approvals.measures.intervals import Interval, student_mean
 from approvals.measures.labels import value_text
 from approvals.measures.paired_values import number_cell
 from approvals.measures.performance import with_interval
@@ -94,8 +94,8 @@ def row_mean(values: Floats) -> MeanLoss | None:
 
 
 def mean_interval(found: MeanLoss, level: float, *, lowest: float = -math.inf) -> Interval | None:
-    """Normal interval of a mean, cut at `lowest`. Undefined without a variance: rows all alike show no uncertainty."""
-    interval = normal_mean(found.mean, found.variance, found.n, level)
+    """Student's interval of a mean, cut at `lowest`. Undefined without a variance: rows all alike show no doubt."""
+    interval = student_mean(found.mean, found.variance, found.n, level)
     if interval is None or interval.low >= lowest:
         return interval
     return replace(interval, low=lowest, method=f"{interval.method}, cut at {lowest:g}")
@@ -110,7 +110,7 @@ def mean_measure(
     method: str = "",
     counts: Counts = (),
 ) -> Measure:
-    """The mean of one number per row, at least one row, with its normal interval; see `row_mean`, `mean_interval`."""
+    """The mean of one number per row, at least one row, with Student's interval; see `row_mean`, `mean_interval`."""
     found = row_mean(values)
     if found is None:
         return not_computable(name, f"Not computable: {TOO_LARGE}.", counts, n=values.size, method=method)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from approvals.measures.distributions import hypergeometric_cdf, student_cdf
-from approvals.measures.intervals import Interval, normal_mean, wilson
+from approvals.measures.intervals import Interval, student_mean, wilson
 from approvals.measures.multiplicity import holm
 from approvals.measures.outcomes import Booleans, Codes
 from approvals.measures.scores import Floats
@@ -127,7 +127,7 @@ def worst_error_slices(
     would so high a mean come out of as many rows drawn from all (normal, with the variance of all rows)? Welch's alone
     calls bad by chance where rows of a slice happen to err alike; the other alone where few rows err much. It is
     adjusted by Holm (1979) for all slices tested. 1 where the slice or the rest has one row; Welch's is 0 where neither
-    spreads and the mean is above that of the rest. Normal intervals of the mean, cut at 0. ValueError as
+    spreads and the mean is above that of the rest. Student's intervals of the mean, cut at 0. ValueError as
     `worst_slices`.
     """
     rows = int(errors.size)
@@ -157,7 +157,7 @@ def worst_error_slices(
         rest_n = rows - here.n
         rest_mean = centre + (whole - here.total) / rest_n if rest_n else None
         mean = max(0.0, centre + here.mean)
-        interval = normal_mean(mean, here.variance, here.n, level, lowest=0.0)
+        interval = student_mean(mean, here.variance, here.n, level, lowest=0.0)
         slices.append(ErrorSlice(values, mean, here.n, rest_mean, rest_n, interval, p))
     return ErrorSlices(tuple(sorted(slices, key=lambda item: (-item.mean, -item.n, item.values))), len(slices), small)
 

@@ -21,6 +21,7 @@ LOCAL = "spark-local://"
 _NUMBERS = {"tinyint", "smallint", "int", "bigint"}
 _FRACTIONS = ("float", "double", "decimal")
 _TEXTS = ("string", "varchar", "char")
+_MOMENT = "timestamp"
 _BYTES = re.compile(r"\bbinary\b(?!:)")
 _DENIED = re.compile(r"INSUFFICIENT_PERMISSIONS|AccessControlException|Permission denied|SQLSTATE: 42501")
 _ROWS_AT_ONCE = 10_000
@@ -192,7 +193,8 @@ def _cell(name: str, type_name: str) -> tuple[Kind, str]:
         return "boolean", name
     text = f"CAST({name} AS STRING)"
     if type_name.startswith(("date", "timestamp")):
-        return "date", text
+        # The session is in UTC, and other engines say so of a moment that is known by its zone.
+        return "date", f"CONCAT({text}, '+00')" if type_name == _MOMENT else text
     if type_name.startswith(_TEXTS):
         return "text", f"CASE WHEN TRIM(BOTH '{BLANKS}' FROM {text}) = '' THEN NULL ELSE {text} END"
     return "other", text

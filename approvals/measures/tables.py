@@ -224,6 +224,11 @@ class Table:
         self.require(name)
         return self.engine.holds_bytes(self._positions[name])
 
+    def holds_singles(self, name: str) -> bool:
+        """Whether a column holds numbers of 32 bits, which are 0.1 only to seven digits."""
+        self.require(name)
+        return self.engine.holds_singles(self._positions[name])
+
     def fetch(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """The rows of a query of our own over the table t; nothing of the file's text may be in it."""
         return self.engine.fetch(sql, parameters)

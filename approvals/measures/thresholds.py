@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from approvals.measures.intervals import normal_mean
+from approvals.measures.intervals import student_mean
 from approvals.measures.performance import RATES, Confusion, rate_measure, with_interval
 from approvals.measures.scores import Floats, Integers, ScoreCounts, Scores, even
 from approvals.measures.values import Measure, not_computable
@@ -139,7 +139,7 @@ def mean_cost(
     mean = costs.total(confusion) / n
     if level is None:
         return Measure(name, mean, n, counts=confusion.counts)
-    interval = normal_mean(mean, costs.variance(confusion), n, level, lowest=min(vars(costs).values()))
+    interval = student_mean(mean, costs.variance(confusion), n, level, lowest=min(vars(costs).values()))
     return with_interval(name, mean, n, interval, counts=confusion.counts)
 
 

@@ -74,6 +74,8 @@ def test_a_window_on_spark_is_exactly_its_days(spark):
     first, last = date(2026, 2, 28), date(2026, 3, 1)
     with open_relation("spark-local://2", "windowed", Window("d%y", first, last)) as table:
         assert set(table.texts("id")) == {"2", "3", "4", "5"}
+        written = {"2026-02-28 00:00:00+00", "2026-02-28 23:59:59.999+00", "2026-03-01 00:00:00+00"}
+        assert set(table.texts("d%y")) == {*written, "2026-03-01 23:59:59.999+00"}  # as DuckDB and PostgreSQL do
     with open_relation("spark-local://2", "windowed", Window("d%y", last, last)) as table:
         assert (table.rows, set(table.texts("id"))) == (2, {"4", "5"})
     for column in ("amount", "nothing", "`; DROP VIEW windowed; --"):

@@ -395,6 +395,34 @@ PYLOCK = (
 
 
 class TestLists:
+    @pytest.mark.parametrize(
+        ("one", "other", "conflicts"),
+        [
+            ("python_version >= '3.8'", "python_version >= '3.9'", 1),
+            ("python_version < '3.12'", "python_version >= '3.12'", 0),
+            ("python_full_version < '3.11.4'", "python_version == '3.11'", 1),
+            ("python_version == '3.10.*'", "python_version != '3.10'", 0),
+            ("sys_platform == 'win32'", "os_name == 'posix'", 0),
+            ("sys_platform == 'linux'", "os_name == 'posix'", 1),
+            ("sys_platform == 'win32'", "platform_system == 'Windows' and python_version > '3.7'", 1),
+            ("sys_platform == 'plan9'", "sys_platform != 'linux'", 1),
+            ("platform_machine == 'aarch64'", "platform_machine == 'x86_64'", 0),
+            ("platform_machine == 'aarch64'", "platform_machine != 'x86_64'", 1),
+            ("platform_python_implementation == 'PyPy'", "implementation_name == 'cpython'", 0),
+            ("extra == 'gpu'", "extra == 'cpu'", 0),
+            ("extra == 'gpu'", "python_version > '3.6'", 1),
+            ("python_version < '3.12' or sys_platform == 'win32'", "python_version >= '3.12'", 1),
+        ],
+    )
+    def test_two_versions_conflict_where_both_conditions_can_hold(self, look, one, other, conflicts):
+        reading = look(f"torch==2.5; {one}\ntorch==2.6; {other}\n")[1]
+        assert value(reading, "components in several versions") == conflicts
+
+    def test_conditions_too_many_to_try_out_are_a_conflict(self, look):
+        lines = [f"torch==2.{place}; python_version == '3.{place}'" for place in range(40)]
+        assert value(look("\n".join(lines[:10]) + "\n")[1], "components in several versions") == 0
+        assert value(look("\n".join(lines) + "\n")[1], "components in several versions") == 1
+
     def test_requirements_are_read_as_pip_reads_them(self, look):
         _, reading = look(REQUIREMENTS)
         rows = {(row[0], row[1]): row[4:6] for row in reading.tables[0].rows}

@@ -124,9 +124,9 @@ def test_calibration_of_numbers_is_that_of_scipy(seed, far):
     line = stats.linregress(predictions, labels)
     assert ours.measures["slope"].value == pytest.approx(line.slope, rel=1e-8)
     assert ours.measures["intercept"].value == pytest.approx(line.intercept, rel=1e-6, abs=1e-6)
-    half = stats.norm.ppf(0.975) * line.stderr
+    half = stats.t.ppf(0.975, 198) * line.stderr
     assert ours.measures["slope"].low == pytest.approx(line.slope - half, rel=1e-6)
-    wide = stats.norm.ppf(0.975) * line.intercept_stderr
+    wide = stats.t.ppf(0.975, 198) * line.intercept_stderr
     assert ours.measures["intercept"].high == pytest.approx(line.intercept + wide, rel=1e-5)
 
 

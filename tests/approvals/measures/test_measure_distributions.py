@@ -5,6 +5,7 @@ import sys
 import warnings
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -25,6 +26,7 @@ from approvals.measures.distributions import (
     smirnov_p,
     student_cdf,
 )
+from approvals.measures.student import student_quantile
 
 SIZES = st.one_of(st.integers(1, 60), st.integers(1, 10**6))
 
@@ -109,3 +111,10 @@ def test_drift_of_numbers_and_its_power_do_not_load_scipy_stats():
         "sys.exit('scipy.stats' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", asked], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize("share", [0.5, 0.75, 0.95, 0.975, 0.995, 0.9999])
+def test_the_quantile_of_student_is_that_of_scipy(share):
+    for degrees in [*range(1, 40), 99, 100, 500, 999, 1000, 1001, 10**5, 10**9]:
+        expected = float(stats.t.ppf(share, degrees))
+        assert student_quantile(share, degrees) == pytest.approx(expected, rel=1e-11, abs=1e-14), degrees

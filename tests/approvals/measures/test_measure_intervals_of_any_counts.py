@@ -91,13 +91,13 @@ def test_the_interval_of_a_difference_is_newcombes(first, second, level):
 
 @SETTINGS
 @given(st.lists(st.integers(-5, 5), min_size=2, max_size=40), levels)
-def test_the_interval_of_a_mean_is_the_normal_one(values, level):
+def test_the_interval_of_a_mean_is_that_of_student(values, level):
     mean, variance = float(np.mean(values)), float(np.var(values, ddof=1))
-    found = intervals.normal_mean(mean, variance, len(values), level)
+    found = intervals.student_mean(mean, variance, len(values), level)
     if len(set(values)) == 1:
         assert found is None
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        expected = stats.norm.interval(level, mean, stats.sem(values))
+        expected = stats.t.interval(level, len(values) - 1, mean, stats.sem(values))
     assert [found.low, found.high] == close(list(expected))

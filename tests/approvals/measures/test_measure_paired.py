@@ -212,7 +212,7 @@ def test_errors_of_slices_are_those_of_scipy(seed, far):
         assert item.n == int(inside.sum())
         assert item.mean == close(float(np.mean(errors[inside])))
         assert item.rest_mean == close(float(np.mean(errors[~inside])))
-        ends = stats.norm.interval(0.95, np.mean(errors[inside]), stats.sem(errors[inside]))
+        ends = stats.t.interval(0.95, inside.sum() - 1, np.mean(errors[inside]), stats.sem(errors[inside]))
         assert (item.interval.low, item.interval.high) == pytest.approx((max(0.0, ends[0]), ends[1]), rel=1e-9)
     falling = np.minimum(np.sort(raw) * np.arange(len(raw), 0, -1), 1.0)  # Holm 1979
     adjusted = np.maximum.accumulate(falling)[np.argsort(np.argsort(raw))]

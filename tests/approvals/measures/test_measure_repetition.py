@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -89,3 +90,36 @@ def test_rows_that_mean_something_else_are_not_shared(write_csv, values, others)
     ]
     with open_table(paths[0]) as table, open_table(paths[1]) as other:
         assert (shared_rows(table, other, ["id"]), shared_rows(other, table, ["id"])) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "others", "expected"),
+    [
+        ("csv", ["0.1", "0.7", "-3.25e-7"], [0.1, 0.7, -3.25e-7], 3),
+        ("csv", ["0.1", "0.7", "x"], [0.1, 0.7, 5.0], 2),
+        ("csv", ["0.1", "", "1e300"], [0.1, None, float("inf")], 2),
+        ("DOUBLE", ["0.1", "0.123456789", "2"], [0.1, 0.123456789, 2.0], 3),
+        ("DECIMAL(9, 2)", ["0.10", "12.34", "7"], [0.1, 12.34, 7.0], 3),
+        ("FLOAT", ["0.1", "12.34", "7"], [0.1, 12.34, 7.0], 3),
+        ("csv", ["0.1001", "0.7", "16777217"], [0.1, 0.70001, 16777216.0], 0),
+    ],
+)
+def test_rows_are_shared_with_a_file_that_keeps_seven_digits(write_csv, tmp_path, kind, values, others, expected):
+    coarse, fine = tmp_path / "coarse.parquet", tmp_path / "fine.parquet"
+    written = ", ".join("(NULL)" if value is None else f"('{value!r}'::FLOAT)" for value in others)
+    duckdb.execute(f"COPY (SELECT * FROM (VALUES {written}) v(x)) TO '{coarse}' (FORMAT parquet)")
+    if kind == "csv":
+        fine = write_csv(["x", "n"], [[value, 1] for value in values], name="fine.csv")
+    else:
+        listed = ", ".join(f"({value})" for value in values)
+        duckdb.execute(f"COPY (SELECT CAST(x AS {kind}) AS x FROM (VALUES {listed}) v(x)) TO '{fine}' (FORMAT parquet)")
+    with open_table(fine) as table, open_table(coarse) as other:
+        assert (shared_rows(table, other, ["x"]), shared_rows(other, table, ["x"])) == (expected, expected)
+
+
+def test_a_moment_is_written_in_utc_wherever_this_runs(tmp_path):
+    path = tmp_path / "moments.parquet"
+    moments = "(TIMESTAMPTZ '2026-03-01 12:30:00+13:00'), (TIMESTAMPTZ '2026-02-28 23:59:59.999Z')"
+    duckdb.execute(f"COPY (SELECT * FROM (VALUES {moments}) v(d)) TO '{path}' (FORMAT parquet)")
+    with open_table(path) as table:
+        assert table.texts("d") == ["2026-02-28 23:30:00+00", "2026-02-28 23:59:59.999+00"]
