@@ -8,11 +8,16 @@ NOT_OF_ROWS = ("volume",)
 OF_COVERAGE = "share of rows with an outcome"
 
 
+def rows_of(measure: dict[str, Any]) -> int:
+    """Measures of drift are about the rows of two tables together; those of the batch are counted beside them."""
+    return int(dict(measure.get("counts") or ()).get("n_current") or measure.get("n") or 0)
+
+
 def tell_rows(apps: Any, schema_editor: Any) -> None:
     readings = apps.get_model("monitoring", "Reading").objects
     rows = readings.filter(level__isnull=False, batch__isnull=False).exclude(monitor__key__in=NOT_OF_ROWS)
     for pk, measures in rows.values_list("pk", "numbers__measures").iterator(chunk_size=200):
-        found = [one.get("n") or 0 for one in measures or [] if one.get("name") != OF_COVERAGE]
+        found = [rows_of(one) for one in measures or [] if one.get("name") != OF_COVERAGE]
         readings.filter(pk=pk).update(rows=max(found, default=0) or None)
 
 

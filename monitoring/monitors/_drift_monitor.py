@@ -85,6 +85,10 @@ class DriftMonitor(MonitorKind):
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         return rules_of(reading, thresholds)
 
+    def sample_rows(self, reading: Reading, thresholds: Any) -> int | None:
+        """Rows of the batch: these measures are about those of both tables together."""
+        return max((rows for one in reading.measures if (rows := one.count("n_current"))), default=None)
+
     def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         """Missing shares that rose beyond what is allowed, for the headline; `judge` asks whether it is chance."""
         allowed = thresholds.max_missing_change

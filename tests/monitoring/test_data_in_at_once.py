@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 from django.utils import timezone
 
-from monitoring import batches, leases, outcomes, running, sources, staleness, watching
+from approvals import telling
+from monitoring import batches, leases, outcomes, rereading, running, sources, staleness, watching
 from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery, Reading, SourceWindow, WatchedFile
 from portal.auditing import verify
 from portal.errors import DomainError
@@ -88,6 +89,21 @@ def test_everything_that_happens_many_times_at_once_happens_once(world):
     assert sum(ordered) == SourceWindow.objects.count() == 3
     at_once(lambda _: sources.take(now=now), threads=2)
     assert LedgerEntry.objects.filter(event="monitoring.source.window_refused").count() == 3
+
+    (lost, *_), moment = Reading.objects.filter(status="queued").order_by("pk"), now
+    for _ in range(leases.ATTEMPTS):
+        moment += timedelta(minutes=2)
+        assert running.claim(lost.pk, now=moment)
+    at_once(lambda _: running.sweep(now=moment + timedelta(minutes=2)), threads=THREADS)
+    assert Reading.objects.get(pk=lost.pk).verdict == "error"
+    due = moment + timedelta(hours=2)
+    assert sum(at_once(lambda _: rereading.order_due(now=due), threads=THREADS)) == 1
+    assert [row.retry for row in Reading.objects.filter(monitor=lost.monitor, batch=lost.batch).order_by("pk")] == [
+        0,
+        1,
+    ]
+    at_once(lambda _: telling.tell_refused(version.pk, "It is odd.", "It cannot.", now=now), threads=THREADS)
+    assert LedgerEntry.objects.filter(event="approvals.act.failed").count() == 1
     assert verify().ok
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from approvals.checks.base import CheckInputError
+from monitoring import monitors
 from tests.monitoring.tables import Bench
 
 GROUPS = {"groups": ["sex", "age"]}
@@ -91,6 +92,23 @@ def test_every_kind_of_table_is_judged_by_what_it_has(bench, key, details, make)
     assert (found.verdict, len(found.sentences) >= len(within)) == ("ok", True), found.sentences
     found = bench.judge(key, make(), make(seed=2), details, thresholds=beyond)
     assert (found.verdict, found.sentences[0].startswith(words)) == ("breach", True), found.sentences
+
+
+@pytest.mark.parametrize(("details", "make"), OF_KINDS)
+@pytest.mark.parametrize("key", ["performance", "calibration", "fairness", "score_drift", "data_quality", "volume"])
+def test_a_reading_rests_on_the_rows_of_the_batch_whatever_was_approved(bench, key, details, make):
+    limits = {"score_drift": {"max_psi": 5}, "data_quality": {"max_missing_share": 0.5}, "volume": {"max_ratio": 9}}
+    thresholds = limits.get(key) or ASKED[key, details.get("kind", "binary")][0]
+    facts = {"window_days": 7, "earlier_rows_per_day": [60.0]}
+    job = bench.job(key, make(1600), make(400, seed=2), details, thresholds=thresholds, facts=facts)
+    monitor = monitors.find(key)()
+    reading = monitor.measure(job, lambda share, text: None)
+    found = monitor.sample_rows(reading, job.thresholds)
+    if key == "volume":
+        assert found is None
+    else:
+        assert found is not None
+        assert (200 if key == "fairness" else 400) <= found <= 400
 
 
 @pytest.mark.parametrize(("details", "make"), OF_KINDS)

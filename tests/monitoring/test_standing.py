@@ -103,7 +103,7 @@ def test_an_alarm_that_lasts_longer_than_one_looks_at_first_is_told_from_its_fir
 @pytest.mark.both_engines
 def test_the_newest_readings_tell_what_all_of_them_would(monitor):
     drawn = random.Random(7)
-    for _ in range(80):
+    for _ in range(40):
         monitor.after, monitor.clears_after = drawn.choice([1, 2, 3, 9]), drawn.choice([1, 2, 3, 9])
         monitor.every_days = drawn.choice([1, 1, 3, 31])
         weights = drawn.choice([(6, 1, 1, 1, 1), (1, 3, 3, 1, 1), (30, 1, 1, 0, 1)])
