@@ -12,12 +12,12 @@ from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.tables import Table
 
 _COLUMNS = (
-    *("Group", "Rows", "Mean score", "Share of label 1", "Calibration in the large", "Interval"),
-    *("Calibration error", "ROC AUC", "Interval of ROC AUC", "Remark"),
+    *("Group", "Rows", "Mean score", "Share of label 1", "In the large", "Interval"),
+    *("Bin error", "ROC AUC", "Interval of it", "Remark"),
 )
 _NOTE = (
-    "The score is of label 1, and rows are those with a score. The calibration error is over 10 bins of equal width, "
-    "closed on the right; it is above 0 by chance, the more so in small groups."
+    "The score is of label 1, and rows are those with a score. “In the large” is the share minus the mean score. The "
+    "bin error is the calibration error over 10 bins of equal width, closed on the right; it is above 0 by chance."
 )
 
 

@@ -76,34 +76,70 @@ def mean_areas(labels: Integers, scores: Floats, level: float = 0.95) -> dict[st
     spread, as with classes that are told apart without any error: that says nothing about uncertainty.
     """
     sizes = np.bincount(labels, minlength=scores.shape[1])
-    rows = [scores[labels == position] for position in range(sizes.size)]
-    within = [np.sort(part, axis=0) for part in rows]
     weights = {name: weigh(sizes) for name, weigh in MEANS.items()}
     areas = np.zeros((sizes.size, sizes.size))
-    variances = dict.fromkeys(MEANS, 0.0)
-    for position, part in enumerate(rows):
-        added = {name: np.zeros(len(part)) for name in MEANS}
+    added = {name: np.zeros(labels.size) for name in MEANS}
+    for position in range(sizes.size):
+        column = _Column.of(labels, scores[:, position], sizes)
         for other in range(sizes.size):
             if other == position:
                 continue
-            ahead = _twice_ahead(within[other][:, position], part[:, position])
+            ahead = column.twice_ahead(position, of=other)
+            behind = 2 * int(sizes[position]) - column.twice_ahead(other, of=position)
             areas[position, other] = int(ahead.sum()) / (2 * int(sizes[position]) * int(sizes[other]))
-            behind = 2 * int(sizes[other]) - _twice_ahead(within[other][:, other], part[:, other])
             for name, weigh in weights.items():
-                own, theirs = weigh[position, other], weigh[other, position]
-                added[name] += (own * ahead + theirs * behind) / (2 * int(sizes[other]))
-        for name, values in added.items():
-            variances[name] += float(values.var(ddof=1)) / len(part) if len(part) >= FEWEST_ROWS else math.inf
+                weight = weigh[position, other] / 2.0
+                added[name][column.rows[position]] += weight / int(sizes[other]) * ahead
+                added[name][column.rows[other]] += weight / int(sizes[position]) * behind
+    classes = [np.flatnonzero(labels == position) for position in range(sizes.size)]
     return {
-        name: _of(math.fsum((weight * areas).ravel().tolist()), variances[name], level)
+        name: _of(
+            math.fsum((weight * areas).ravel().tolist()),
+            sum(_variance(added[name][rows]) for rows in classes),
+            level,
+        )
         for name, weight in weights.items()
     }
 
 
-def _twice_ahead(ascending: Floats, values: Floats) -> Integers:
-    """Twice how many of the ascending numbers each value is above, equal ones counting as half."""
-    below = np.searchsorted(ascending, values, side="left")
-    return np.asarray(below + np.searchsorted(ascending, values, side="right"))
+@dataclass(frozen=True, eq=False)
+class _Column:
+    """One score of all rows in rising order: of each class its rows, their places, and where those of their score are.
+
+    `starts` and `ends` are the first place of the rows of the same score, and the first behind them.
+    """
+
+    rows: Sequence[Integers]
+    places: Sequence[Integers]
+    starts: Sequence[Integers]
+    ends: Sequence[Integers]
+
+    @classmethod
+    def of(cls, labels: Integers, scores: Floats, sizes: Integers) -> _Column:
+        """From one score per row."""
+        order = np.argsort(scores, kind="stable")
+        rising = scores[order]
+        firsts = np.flatnonzero(np.append(True, rising[1:] != rising[:-1]))
+        lasts = np.append(firsts[1:], rising.size)
+        repeated = lasts - firsts
+        starts, ends = np.repeat(firsts, repeated), np.repeat(lasts, repeated)
+        cuts = np.cumsum(sizes)[:-1]
+        places = np.split(np.argsort(labels[order].astype(np.min_scalar_type(sizes.size)), kind="stable"), cuts)
+        return cls(
+            rows=[order[place] for place in places],
+            places=places,
+            starts=[starts[place] for place in places],
+            ends=[ends[place] for place in places],
+        )
+
+    def twice_ahead(self, position: int, *, of: int) -> Integers:
+        """Twice how many rows of one class each row of another is above, those of equal score counting as half."""
+        found = np.searchsorted(self.places[of], self.starts[position])
+        return np.asarray(found + np.searchsorted(self.places[of], self.ends[position]))
+
+
+def _variance(added: Floats) -> float:
+    return float(added.var(ddof=1)) / added.size if added.size >= FEWEST_ROWS else math.inf
 
 
 def _of(value: float, variance: float, level: float) -> MeanArea:
