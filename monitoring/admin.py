@@ -327,9 +327,8 @@ def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
             batches.receive(**given, **days)
 
     intro = "It needs the columns that were declared at approval; outcomes may come later, in a batch of their own."
-    act = Act(
-        f"Deliver a batch of {version}", "Deliver", run, "Delivered; what is new is being read.", intro, "#monitoring"
-    )
+    done, why_not = "Delivered; what is new is being read.", batches.why_not_deliver(user, version)
+    act = Act(f"Deliver a batch of {version}", "Deliver", run, done, intro, "#monitoring", not_permitted=why_not)
     return serve(request, version, act, DeliverForm(sent(request), request.FILES if request.method == "POST" else None))
 
 

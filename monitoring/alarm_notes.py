@@ -111,16 +111,20 @@ def _note(
     return row
 
 
-def _require(kind: AlarmNoteKind, monitor: Monitor, actor: User, level: Level) -> None:
+def why_not_note(kind: AlarmNoteKind, user: User, version: ModelVersion) -> str:
+    """Why the person may not answer an alarm in this way; empty if they may."""
     if kind == AlarmNoteKind.MUTED:
-        if not may_mute(actor, monitor.version):
-            raise NotPermitted("Only the owner or a risk officer, not the submitter, mutes a monitor of this model.")
-        _require_in_force(monitor)
-        return
-    if not may_note(actor, monitor.version):
-        raise NotPermitted("Only who owns, submits, runs or oversees this model speaks about its alarms.")
+        allowed = may_mute(user, version)
+        return "" if allowed else "Only the owner or a risk officer, not the submitter, mutes a monitor of this model."
+    allowed = may_note(user, version)
+    return "" if allowed else "Only who owns, submits, runs or oversees this model speaks about its alarms."
+
+
+def _require(kind: AlarmNoteKind, monitor: Monitor, actor: User, level: Level) -> None:
+    if sentence := why_not_note(kind, actor, monitor.version):
+        raise NotPermitted(sentence)
     _require_in_force(monitor)
-    if level == Level.CALM:
+    if kind != AlarmNoteKind.MUTED and level == Level.CALM:
         raise Refused("This monitor has raised no alarm, so there is nothing to answer.")
 
 

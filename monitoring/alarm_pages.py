@@ -119,5 +119,6 @@ def note(request: HttpRequest, monitor_id: int, kind: str) -> HttpResponseBase:
         answer.act(monitor_id=row.pk, actor=user, **form.cleaned_data)
 
     title = f"{answer.title}: {monitors.title_of(row.key)} of {row.version}"
-    act = Act(title, answer.button, run, answer.done, answer.intro, "#monitoring", returns=True)
+    why_not = alarm_notes.why_not_note(AlarmNoteKind(kind), user, row.version)
+    act = Act(title, answer.button, run, answer.done, answer.intro, "#monitoring", returns=True, not_permitted=why_not)
     return serve(request, row.version, act, answer.form(sent(request)))

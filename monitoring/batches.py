@@ -173,10 +173,16 @@ def may_deliver(user: User, version: ModelVersion) -> bool:
     return permissions.may_move(user, version.model) or Role.IT_OPERATIONS in permissions.roles_of(user, version.model)
 
 
+def why_not_deliver(user: User, version: ModelVersion) -> str:
+    """Why the person may not deliver; empty if they may."""
+    allowed = may_deliver(user, version)
+    return "" if allowed else "Only a submitter, the owner or IT operations of this model deliver its batches."
+
+
 def require_may_deliver(version: ModelVersion, actor: User) -> None:
     """Raise NotPermitted for others, and Refused for a version that is not deployed."""
-    if not may_deliver(actor, version):
-        raise NotPermitted("Only a submitter, the owner or IT operations of this model deliver its batches.")
+    if sentence := why_not_deliver(actor, version):
+        raise NotPermitted(sentence)
     if version.stage not in DEPLOYED:
         raise Refused(f"Batches are taken of deployed versions; this one is {version.get_stage_display().lower()}.")
 

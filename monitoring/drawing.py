@@ -30,7 +30,7 @@ from monitoring.timelines import History, Mark, distribution_of
 from portal import hints
 
 DRAW_TASK, DRAW_READING_TASK = "monitoring.tasks.draw", "monitoring.tasks.draw_reading"
-STYLE = 2
+STYLE = 3
 """Raised when charts are drawn otherwise, so that stored ones are drawn anew."""
 MULTIPLES = 24
 """Features with a small chart of their own, the worst first; a table has all of them."""

@@ -12,7 +12,7 @@ from approvals import referring
 from approvals.checks.base import Input
 from approvals.measures.reading import TableError
 from approvals.measures.references import Referenced, RelationReference
-from approvals.models import ModelVersion
+from approvals.models import Evidence, ModelVersion
 from approvals.sandbox import JobDescription, SandboxError
 from monitoring import batch_facts, outcomes_in_use, references
 from monitoring.models import Batch, Matching, OutcomeDelivery, Reading
@@ -70,7 +70,10 @@ def of_matching(row: Matching) -> tuple[JobDescription, dict[str, str]]:
     """What the delivery is set beside, and by number of the batch why one is not looked at. SandboxError as above."""
     version, troubles = row.delivery.version, {}
     inputs = {OUTCOMES: _delivery(row.delivery, OUTCOMES)}
-    joined = references.joins(references.in_force_at(version, row.delivery.received_at))
+    reference = references.in_force_at(version, row.delivery.received_at)
+    if reference is not None:
+        inputs |= _approved(reference, version)
+    joined = references.joins(reference)
     others = outcomes_in_use.in_use(version)
     inputs |= _as(EARLIER, others.filter(pk__lt=row.delivery_id), version, joined)
     inputs |= _as(LATER, others.filter(pk__gt=row.delivery_id), version, joined)  # where it is matched again
@@ -104,6 +107,17 @@ def of_taking(version: ModelVersion, reference: RelationReference, place: TableP
     piece = Input(kind=OUTCOMES, path=Path(__file__), name=reference.relation, sha256="", details=details, table=table)
     earlier = _as(EARLIER, outcomes_in_use.in_use(version), version, references.joins(approved))
     return JobDescription(inputs={OUTCOMES: piece, **earlier}, seed=SEED, output=output)
+
+
+def _approved(reference: Evidence, version: ModelVersion) -> dict[str, Input]:
+    """The approved table, to see which classes there are; nothing if it cannot be had, which readings say."""
+    try:
+        table = _table(version, reference.file.path, reference.name, reference.uploaded_at)
+    except SandboxError:
+        return {}
+    path, digest = reference.file.path, reference.file.sha256
+    piece = Input(REFERENCE, path, reference.name, digest, details=reference.details, table=table)
+    return {REFERENCE: piece}
 
 
 def _as(

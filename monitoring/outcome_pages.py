@@ -147,7 +147,8 @@ def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
         "read the batches again; earlier readings stay."
     )
     done = "The outcomes are taken; they are being matched."
-    act = Act(f"Deliver outcomes of {version}", "Deliver", run, done, intro, "#monitoring")
+    why_not = batches.why_not_deliver(user, version)
+    act = Act(f"Deliver outcomes of {version}", "Deliver", run, done, intro, "#monitoring", not_permitted=why_not)
     files = request.FILES if request.method == "POST" else None
     return serve(request, version, act, DeliverOutcomesForm(sent(request), files))
 

@@ -10,7 +10,7 @@ from approvals import referring
 from approvals.admin.acting import Act, do, person, refused, sent, serve, version_for
 from approvals.admin.forms import ActForm, long_text
 from approvals.referring import CONNECTION
-from monitoring import outcome_sources
+from monitoring import batches, outcome_sources
 from monitoring.models import OutcomeSource, Schedule
 from monitoring.source_pages import ConnectionForm, source_for
 
@@ -42,7 +42,8 @@ def declare(request: HttpRequest, version_id: int) -> HttpResponseBase:
     """Name the relation that outcomes are taken from."""
     version, user = version_for(request, version_id), person(request)
     names = referring.places_for(user, version.model)[CONNECTION]
-    if request.method == "GET" and not names:
+    why_not = batches.why_not_deliver(user, version)
+    if request.method == "GET" and not names and not why_not:
         return refused(request, version, NO_CONNECTION)
 
     def run(form: ActForm) -> None:
@@ -53,7 +54,8 @@ def declare(request: HttpRequest, version_id: int) -> HttpResponseBase:
         "keys with an outcome that nobody delivered before become a delivery in a file; rows without an outcome wait. "
         "The connection needs no right to write."
     )
-    act = Act(f"Take outcomes of {version} from a relation", "Declare", run, "It is declared.", intro, "#monitoring")
+    title = f"Take outcomes of {version} from a relation"
+    act = Act(title, "Declare", run, "It is declared.", intro, "#monitoring", not_permitted=why_not)
     return serve(request, version, act, OutcomeSourceForm(sent(request), names=names))
 
 
@@ -69,7 +71,8 @@ def correct(request: HttpRequest, source_id: int) -> HttpResponseBase:
         f"What {source} says is taken at once. Outcomes that differ from those before replace them; the owner and the "
         "risk officers are told, with the reason. Earlier readings stay as they are."
     )
-    act = Act(f"Take {source} as a correction", "Take it", run, "It is being taken.", intro, "#monitoring")
+    title, why_not = f"Take {source} as a correction", batches.why_not_deliver(user, source.version)
+    act = Act(title, "Take it", run, "It is being taken.", intro, "#monitoring", not_permitted=why_not)
     return serve(request, source.version, act, CorrectionForm(sent(request)))
 
 

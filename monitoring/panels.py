@@ -15,6 +15,7 @@ from approvals.policy_changes import settings_in_words
 from monitoring import batches, monitors, staleness, standing
 from monitoring.alarms import Level
 from monitoring.models import Batch, Monitor, MonitorEnd, Reading, ReadingVerdict
+from monitoring.series import days_in_words
 from monitoring.silences import reads_batches, silences_of
 from portal.panels import Panel
 
@@ -140,7 +141,7 @@ def reading_line(row: Reading) -> ReadingLine:
     """A reading in words; its monitor and batch are read with it."""
     state, tone, sentence, at = _outcome(row)
     batch = row.batch
-    about = f"{batch.name}, {batch.window_start:%d %b %Y} to {batch.window_end:%d %b %Y}" if batch else "Without data"
+    about = f"{batch.name}, {days_in_words(batch.window_start, batch.window_end)}" if batch else "Without data"
     return ReadingLine(monitors.title_of(row.monitor.key), about, state, tone, sentence, row.get_absolute_url(), at)
 
 

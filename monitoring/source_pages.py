@@ -123,7 +123,8 @@ def declare(request: HttpRequest, version_id: int) -> HttpResponseBase:
     """Name the relation that batches are taken from."""
     version, user = version_for(request, version_id), person(request)
     names = referring.places_for(user, version.model)[CONNECTION]
-    if request.method == "GET" and not names:
+    why_not = batches.why_not_deliver(user, version)
+    if request.method == "GET" and not names and not why_not:
         return refused(request, version, NO_CONNECTION)
 
     def run(form: ActForm) -> None:
@@ -134,7 +135,8 @@ def declare(request: HttpRequest, version_id: int) -> HttpResponseBase:
         "The rows stay where they are, and every reading compares them with the fingerprint first."
     )
     initial = {"starts_on": timezone.now().date().replace(day=1)}
-    act = Act(f"Declare a source of {version}", "Declare", run, "The source is declared.", intro, "#monitoring")
+    title, done = f"Declare a source of {version}", "The source is declared."
+    act = Act(title, "Declare", run, done, intro, "#monitoring", not_permitted=why_not)
     return serve(request, version, act, SourceForm(sent(request), names=names, initial=initial))
 
 
@@ -147,7 +149,8 @@ def backfill(request: HttpRequest, source_id: int) -> HttpResponseBase:
         sources.backfill(source_id=source.pk, actor=user, **form.cleaned_data)
 
     intro = f"Windows of {source} that are there already stay as they are; the others are taken in their order."
-    act = Act(f"Take past windows of {source}", "Take them", run, "The windows are ordered.", intro, "#monitoring")
+    title, why_not = f"Take past windows of {source}", batches.why_not_deliver(user, source.version)
+    act = Act(title, "Take them", run, "The windows are ordered.", intro, "#monitoring", not_permitted=why_not)
     return serve(request, source.version, act, BackfillForm(sent(request)))
 
 

@@ -143,9 +143,11 @@ def _ticks(days: tuple[int, int], *, most: int) -> Record:
 def _domain(series: Series) -> tuple[float, float]:
     """The values and intervals with room, and the limits: a harder one than the first only where values come near it.
 
-    Measures that cannot be negative begin at zero, unless little would be left to see.
+    Measures that cannot be negative begin at zero, unless little would be left to see. What was not judged, like a
+    number of very few rows, does not squeeze the rest: it is drawn at the edge.
     """
-    seen = [float(value) for p in series.points for value in (p.value, p.low, p.high) if value is not None]
+    judged = [p for p in series.points if p.level is not None and (p.value is not None or p.low is not None)]
+    seen = [float(v) for p in judged or series.points for v in (p.value, p.low, p.high) if v is not None]
     for limit in series.limits:
         nears = seen and (min(seen) < limit.value * 1.5 if series.at_least else max(seen) > limit.value / 2)
         if limit.level <= Level.ALERT or nears:
@@ -250,7 +252,7 @@ def _values(series: Series, x: Record, y: Record) -> list[Record]:
         if point.value is None or (before is not None and any(before.end < start <= point.start for start, _ in gaps)):
             segment += 1
         if point.value is not None:
-            rows.append({"day": _moment(point.middle), "value": point.value, "segment": segment})
+            rows.append({"day": _moment(point.middle), "value": _within(point.value, y), "segment": segment})
         before = point
     found: list[Record] = [
         {
@@ -260,7 +262,7 @@ def _values(series: Series, x: Record, y: Record) -> list[Record]:
         }
     ]
     spans = [
-        {"day": _moment(point.middle), "value": point.low, "to": point.high}
+        {"day": _moment(point.middle), "value": _within(point.low, y), "to": _within(point.high, y)}
         for point in series.points
         if point.low is not None and point.high is not None
     ]
@@ -270,12 +272,18 @@ def _values(series: Series, x: Record, y: Record) -> list[Record]:
     return [*found, *_points(series, x, y)]
 
 
+def _within(value: float, y: Record) -> float:
+    """The value, or the edge of the axis that it lies beyond."""
+    low, high = y["scale"]["domain"]
+    return float(min(max(value, low), high))
+
+
 def _points(series: Series, x: Record, y: Record) -> list[Record]:
     found = []
     for level in (*SHAPES, None):
         shape, colour, size = SHAPES[level] if level is not None else UNTOLD
         rows = [
-            {"day": _moment(point.middle), "value": point.value}
+            {"day": _moment(point.middle), "value": _within(point.value, y)}
             for point in series.points
             if point.level == level and point.value is not None
         ]

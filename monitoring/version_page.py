@@ -81,6 +81,11 @@ class ChosenFeature:
     """Name, share as approved, share in the window, change; unrounded."""
     why_not: str = ""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no row of the window has a value."""
+        return not any(now for _, _, now, _ in self.bins)
+
 
 @dataclass(frozen=True)
 class VersionCharts:

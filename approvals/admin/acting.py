@@ -36,6 +36,8 @@ class Act:
     template: str = "approvals/act.html"
     returns: bool = False
     """Go back to the page that the form was opened from, instead of the version page."""
+    not_permitted: str = ""
+    """Why this person may not; they are told at once, instead of after filling in the form."""
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -74,7 +76,10 @@ def serve(request: HttpRequest, version: ModelVersion, act: Act, form: ActForm) 
     error: DomainError | None = None
     came_from = _came_from(request) if act.returns else ""
     back = came_from or f"{version.get_absolute_url()}{act.anchor}"
-    if request.method == "POST" and form.is_valid():
+    acts = request.method == "POST" and form.is_valid()
+    if act.not_permitted and not acts:
+        return refused(request, version, act.not_permitted, title="Not permitted", status=403)
+    if acts:
         try:
             act.run(form)
         except DomainError as failure:

@@ -181,7 +181,7 @@ class Matcher:
         contradicted = int(self._bench.run(f"SELECT COUNT(*) FROM {joined}", about=self._name)[0][0])
         if contradicted:
             raise Contradiction(
-                f"“{self._name}” says another outcome than was delivered before for {contradicted:,} keys, so nothing "
+                f"“{self._name}” says another outcome than was delivered before for {_keys(contradicted)}, so nothing "
                 "of it is used; deliver it as a correction if it is right, or correct it."
             )
 
@@ -275,6 +275,10 @@ class _Stored:
     corrects: bool
 
 
+def _keys(count: int) -> str:
+    return "1 key" if count == 1 else f"{count:,} keys"
+
+
 def _present(columns: Sequence[Column], names: Sequence[str]) -> str:
     places = {column.name: place for place, column in enumerate(columns)}
     return " AND ".join(f"c{places[name]} IS NOT NULL" for name in names)
@@ -329,7 +333,7 @@ def _examined(bench: Workbench, stored: _Stored, named: Named, name: str) -> Exa
     )[0]
     if contradicting:
         raise Contradiction(
-            f"“{name}” has two different outcomes for {int(contradicting):,} keys, so nothing of it is used; keep one "
+            f"“{name}” has two different outcomes for {_keys(int(contradicting))}, so nothing of it is used; keep one "
             "row for each key and deliver it again."
         )
     if not keys:

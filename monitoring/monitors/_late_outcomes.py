@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from approvals.checks._evaluation import Declaration, declaration_of, input_error
+from approvals.checks._evaluation import Declaration, declaration_of, input_error, opened
 from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement, Reading, Report
 from approvals.measures.late_outcomes import BatchMatch, Contradiction, Examined, Files, Named, joined, matcher
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import confirm_unchanged, unsaid, verify
 from approvals.measures.relation_copies import copied
-from monitoring.monitors.base import BATCH, OUTCOMES
+from monitoring.monitors._approved_classes import MOST_CLASSES, classes_of, require_known
+from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE
 
 EARLIER, LATER = "earlier", "later"
 SECONDS_FACT = "seconds"
@@ -108,7 +109,7 @@ class OutcomeMatching(Check):
     """Which rows of which batches a delivery has outcomes for, in `details`. No check of a policy."""
 
     title = "Matching of outcomes"
-    version = "3"
+    version = "4"
     inputs = (OUTCOMES,)
     hashes_inputs_itself = True
     Parameters = Nothing
@@ -123,6 +124,7 @@ class OutcomeMatching(Check):
         try:
             for piece in pieces:
                 verified(piece)
+            _require_approved_classes(job, delivery, declared)
             named, said = Named(declared.key, declared.label), [files_of(piece) for piece in pieces]
             readable = [*said, *(files_of(piece) for _, piece in batches if not _is_relation(piece))]
             with matcher(readable, named, scratch=job.work) as prepared:
@@ -148,6 +150,24 @@ class OutcomeMatching(Check):
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         raise NotImplementedError("What follows from a delivery is no verdict of a policy.")
+
+
+def _require_approved_classes(job: Job, delivery: Input, declared: Declaration) -> None:
+    """CheckInputError if an outcome is no class of the approved table, because what is in use is not replaced easily.
+
+    Not asked where the approved table is a relation, or cannot be read; there the readings say it.
+    """
+    approved = job.inputs.get(REFERENCE)
+    if approved is None or _is_relation(approved) or declared.kind not in MOST_CLASSES:
+        return
+    try:
+        verified(approved)
+        with opened(approved, job) as reference:
+            known = classes_of(reference, declared)
+    except (TableError, CheckInputError):
+        return
+    with opened(delivery, job) as table:
+        require_known(table, declared.label, known)
 
 
 def _is_relation(piece: Input) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from approvals.checks._evaluation import BINARY, MULTICLASS, Declaration, declaration_of, opened
-from approvals.checks.base import CheckInputError, Input, Job
-from approvals.measures.labels import Value, same_value, value_text
-from approvals.measures.multiclass import MAX_CLASSES
+from approvals.checks._evaluation import BINARY, Declaration, declaration_of, opened
+from approvals.checks.base import Input, Job
+from approvals.measures.labels import Value
 from approvals.measures.tables import Table
+from monitoring.monitors._approved_classes import classes_of, require_known
 from monitoring.monitors._late_outcomes import several, with_outcomes
 from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE
 
@@ -57,39 +57,14 @@ def watched_columns(declared: Declaration) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if name))
 
 
-MOST_CLASSES = {BINARY: 2, MULTICLASS: MAX_CLASSES}
-
-
 def approved_classes(pair: Pair) -> tuple[Value, ...]:
     """The values that labels and predictions had at approval; none where they were no classes."""
-    most = MOST_CLASSES.get(pair.declared.kind)
-    if most is None:
-        return ()
-    found: list[Value] = []
-    for column in (pair.declared.label, pair.declared.prediction):
-        for value in pair.reference.levels(column, limit=200_000):
-            if value is not None and not any(same_value(value, known) for known in found):
-                found.append(value)
-            if len(found) > most:
-                return ()
-    return tuple(found)
+    return classes_of(pair.reference, pair.declared)
 
 
 def require_approved_coding(pair: Pair, column: str) -> None:
     """Raise CheckInputError if a column of classes has a value that no class had at approval: 1, 2 are not 0, 1."""
-    known = approved_classes(pair)
-    if not known:
-        return
-    odd = [
-        value_text(value) or ""
-        for value in pair.batch.levels(column, limit=200_000)
-        if value is not None and not any(same_value(value, approved) for approved in known)
-    ]
-    if odd:
-        raise CheckInputError(
-            f"The column “{column}” of {pair.batch.name} has the values {', '.join(odd[:5])}, but at approval the "
-            f"classes were {' and '.join(value_text(value) or '' for value in known)}; code the batch alike."
-        )
+    require_known(pair.batch, column, approved_classes(pair))
 
 
 def is_number(table: Table, column: str) -> bool:

@@ -114,7 +114,7 @@ def test_a_relation_gets_the_numbers_that_a_file_of_the_same_rows_gets(cast, dep
     version, rows = deploy(MONITORS), rows_of("a")
     batch, file = referring(cast, version), deliver(cast, version, unlabelled(rows), window=OCTOBER)
     refused = match(report(cast, version, labels([*rows, wrong(rows)[0]]), name="Twice"))
-    assert "two different outcomes for 1 keys" in refused.sentences[0]
+    assert "two different outcomes for 1 key" in refused.sentences[0]
     early = match(report(cast, version, labels(rows[:60]), name="Early"))
     assert early.numbers["batches"][str(batch.pk)] == {"rows": 200, "matched": 60, "contradicted": 0}
     assert "Outcomes of 60 of 200 rows are known" in newest(batch).sentences[0]
@@ -340,7 +340,7 @@ def test_outcomes_of_a_relation_are_taken_when_they_are_new_and_correct_only_whe
     put(warehouse, [{"id": "b1", "y_true": 0}, {"id": "b1", "y_true": 1}])
     assert outcome_sources.take(now=now + timedelta(days=6)) == 0
     source.refresh_from_db()
-    assert "“public.known” has two different outcomes for 1 keys" in source.sentence
+    assert "“public.known” has two different outcomes for 1 key" in source.sentence
     warehouse.execute("DROP TABLE public.known")
 
 

@@ -130,10 +130,18 @@ def test_contradictory_outcomes_are_not_half_used_and_people_are_told(cast, vers
     batch = deliver(cast, version, unlabelled(rows))
     found = match(report(cast, version, labels([*rows, wrong(rows)[0]])))
     assert found.verdict == "not_computable"
-    assert "two different outcomes for 1 keys" in found.sentences[0]
+    assert "two different outcomes for 1 key" in found.sentences[0]
     assert Reading.objects.filter(batch=batch, monitor__key="performance").count() == 1
     assert Notification.objects.filter(user=cast.owner, text__contains="are not used").exists()
     assert LedgerEntry.objects.filter(event="monitoring.outcomes.matched").count() == 1
+
+
+def test_an_outcome_that_is_no_class_is_not_used_and_bars_no_right_one(cast, version):
+    rows = rows_of("a")
+    deliver(cast, version, unlabelled(rows))
+    found = match(report(cast, version, labels([{**row, "y_true": "7"} for row in rows[:3]])))
+    assert (found.verdict, "has the values 7, but at approval" in found.sentences[0]) == ("not_computable", True)
+    assert match(report(cast, version, labels(rows))).verdict == "in_use"
 
 
 def test_only_a_correction_replaces_what_was_delivered_and_the_alarm_follows_it(cast, version):

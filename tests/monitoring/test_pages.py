@@ -25,6 +25,9 @@ def test_a_batch_is_delivered_and_read_on_pages_that_outsiders_do_not_find(clien
     assert client.post(url, form()).status_code == 404
     client.force_login(cast.auditor, backend=BACKEND)
     assert client.post(url, form()).status_code == 403
+    told = client.get(url)
+    assert (told.status_code, "Only a submitter, the owner or IT operations" in told.content.decode()) == (403, True)
+    assert client.post(url, {"name": "October"}).status_code == 403
     assert not Batch.objects.exists()
     client.force_login(cast.submitter, backend=BACKEND)
     bad = client.post(url, form(b"a,b\n1,2\n"))
@@ -100,6 +103,7 @@ def test_an_answer_leads_back_to_where_the_person_came_from_and_never_out_of_the
     url = reverse("admin:monitoring_monitor_note", args=[row.monitor_id, "acknowledged"])
     client.force_login(cast.auditor, backend=BACKEND)
     assert url not in client.get(finding).content.decode(), "who may not answer is not asked to"
+    assert client.get(url).status_code == 403
     client.force_login(cast.owner, backend=BACKEND)
     assert f'href="{url}"' in client.get(finding).content.decode()
     said = {"reason": "The income feed was repaired on Monday."}

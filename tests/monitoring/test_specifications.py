@@ -104,6 +104,19 @@ def test_a_hard_limit_far_from_all_values_does_not_squeeze_them():
     assert 0.25 < y < 0.5
 
 
+def test_a_value_that_was_not_judged_squeezes_nothing_and_is_drawn_at_the_edge():
+    found = series(month(1, 0.02), month(2, 0.4, Level.ALERT), month(3, 9.0, None, low=2.0, high=12.0))
+    (line,) = layers(found, kind="line")
+    high = line["encoding"]["y"]["scale"]["domain"][1]
+    assert 0.4 < high < 0.6
+    assert [row["value"] for row in line["data"]["values"]] == [0.02, 0.4, high]
+    unjudged = layers(found, kind="point")[-1]
+    assert ([row["value"] for row in unjudged["data"]["values"]], unjudged["mark"]["filled"]) == ([high], False)
+    assert "The newest value is 9.000." in specifications.timeline(found, ()).description
+    (y,) = {layer["encoding"]["y"]["scale"]["domain"][1] for layer in layers(series(month(3, 9.0, None)), kind="line")}
+    assert y > 9.0, "where nothing was judged there is nothing to squeeze"
+
+
 def test_intervals_and_bounds_are_bars_and_a_number_that_is_only_bounded_has_no_point():
     found = series(month(1, 0.1, low=0.05, high=0.2), month(2, None, low=0.1, high=0.11, word="between"), limits=())
     (bars,) = layers(found, kind="rule")

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -11,7 +12,7 @@ from django.urls import reverse
 
 from approvals import charts
 from approvals.models import Restriction
-from monitoring import drawing
+from monitoring import drawing, version_page
 from monitoring.alarms import Level
 from monitoring.kept_histories import history_for_page
 from monitoring.models import Monitor, Picture, Reading
@@ -227,6 +228,11 @@ def test_a_clicked_feature_shows_its_distribution_in_the_chosen_window(as_, vers
     query = feature_query(drift, reading=march.pk)
     html = page(client, version, query)
     assert "income: as approved and now" in html
+    assert "Filled: 1 to 31 Mar 2026." in html
+    chosen = version_page.charts_of(version, **{name: str(value) for name, value in query.items()}).chosen
+    assert chosen is not None
+    assert not chosen.is_empty
+    assert replace(chosen, bins=(("low", 0.5, 0.0, -0.5),)).is_empty
     assert "<td>0.125</td>" in html
     assert "-0.375" in html
     assert f'<option value="{march.pk}" selected>1 to 31 Mar 2026, March</option>' in html

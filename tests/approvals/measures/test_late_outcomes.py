@@ -41,7 +41,7 @@ def outcomes(scratch, batch, *deliveries, columns=("score",), named=NAMED):
 @pytest.mark.parametrize(
     ("lines", "why"),
     [
-        (("id,y", "1,0", "1,1"), "two different outcomes for 1 keys"),
+        (("id,y", "1,0", "1,1"), "two different outcomes for 1 key"),
         (("id,z", "1,0"), "has no column “y”"),
         (("id,y", "1,"), "no row with a key and an outcome"),
         (("id,y", "1,0,3"), "has 3 instead of 2 columns"),
@@ -55,7 +55,7 @@ def test_a_delivery_that_cannot_be_right_is_a_sentence(table, tmp_path, lines, w
 def test_another_outcome_than_before_is_a_contradiction_unless_it_corrects(table, tmp_path):
     batch = table("b.csv", "id,score", "1,0.5", "2,0.5")
     first, second = table("o.csv", "id,y", "1,0", "2,1"), ("id,y", "1,1")
-    with pytest.raises(Contradiction, match="another outcome than was delivered before for 1 keys"):
+    with pytest.raises(Contradiction, match="another outcome than was delivered before for 1 key"):
         examined(tmp_path, table("p.csv", *second), first)
     right = table("q.csv", *second, corrects=True)
     assert examined(tmp_path, right, first, batches=(batch,)).batches["b.csv"].contradicted == 1

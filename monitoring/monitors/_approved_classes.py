@@ -1,0 +1,44 @@
+"""Which classes there were at approval, and whether a table keeps to them: 1, 2 are not 0, 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from approvals.checks._evaluation import BINARY, MULTICLASS, Declaration
+from approvals.checks.base import CheckInputError
+from approvals.measures.labels import Value, same_value, value_text
+from approvals.measures.multiclass import MAX_CLASSES
+from approvals.measures.tables import Table
+
+MOST_CLASSES = {BINARY: 2, MULTICLASS: MAX_CLASSES}
+
+
+def classes_of(reference: Table, declared: Declaration) -> tuple[Value, ...]:
+    """The values that labels and predictions had at approval; none where they were no classes."""
+    most = MOST_CLASSES.get(declared.kind)
+    if most is None:
+        return ()
+    found: list[Value] = []
+    for column in (declared.label, declared.prediction):
+        for value in reference.levels(column, limit=200_000):
+            if value is not None and not any(same_value(value, known) for known in found):
+                found.append(value)
+            if len(found) > most:
+                return ()
+    return tuple(found)
+
+
+def require_known(table: Table, column: str, known: Sequence[Value]) -> None:
+    """Raise CheckInputError if a column of classes has a value that no class had at approval."""
+    if not known:
+        return
+    odd = [
+        value_text(value) or ""
+        for value in table.levels(column, limit=200_000)
+        if value is not None and not any(same_value(value, approved) for approved in known)
+    ]
+    if odd:
+        raise CheckInputError(
+            f"The column “{column}” of {table.name} has the values {', '.join(odd[:5])}, but at approval the "
+            f"classes were {' and '.join(value_text(value) or '' for value in known)}; code the batch alike."
+        )
