@@ -1,7 +1,8 @@
 """Tails and quantiles of a few laws, to the bit those of scipy.stats, which takes a second and 50 MB to load.
 
 scipy.stats itself asks compiled functions for them, some of which scipy does not promise by name. Where a release of
-scipy has them no longer, scipy.stats is loaded after all.
+scipy has them no longer, scipy.stats is loaded after all; and scipy.special, which takes a tenth of a second, where one
+has its compiled functions elsewhere.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import Any
 
@@ -30,6 +32,8 @@ def hypergeometric_pmf(k: Integers, rows: Integers, good: Integers, drawn: Integ
     found = asked(np.clip(k, least, most), good, drawn, rows)
     return np.where((k < least) | (k > most), 0.0, np.clip(found, 0.0, 1.0))
 
+
+_PACKAGE = "scipy.special"
 
 Start = Callable[..., Callable[[], Any]]
 """Takes a compiled function and its arguments, and gives what hands out its result."""
@@ -93,12 +97,12 @@ def sign_test(first: int, second: int) -> float:
 
 def chi_square_sf(value: float, freedom: int) -> float:
     """P(X > value) of a chi-square law with so many degrees of freedom; the value is 0 or more."""
-    return float(_special().chdtrc(freedom, value))
+    return float(_special("chdtrc")(freedom, value))
 
 
 def chi_square_isf(share: float, freedom: int) -> float:
     """The value that a chi-square law of so many degrees of freedom goes beyond with the probability `share`."""
-    return float(_special().chdtri(freedom, share))
+    return float(_special("chdtri")(freedom, share))
 
 
 def noncentral_chi_square_sf(value: float, freedom: int, noncentrality: float) -> float:
@@ -112,7 +116,7 @@ def noncentral_chi_square_sf(value: float, freedom: int, noncentrality: float) -
 
 def kolmogorov_isf(share: float) -> float:
     """The value that Kolmogorov's limit law goes beyond with the probability `share`."""
-    return float(_special().kolmogi(share))
+    return float(_special("kolmogi")(share))
 
 
 def smirnov_p(first: Floats, second: Floats) -> float | None:
@@ -148,19 +152,24 @@ def _outside_of_square(n: int, steps: int) -> float:
     return 2.0 * p
 
 
+def student_cdf(value: float, freedom: float) -> float:
+    """P(X <= value) of Student's law with so many degrees of freedom."""
+    return float(_special("stdtr")(freedom, value))
+
+
 def normal_cdf(value: float) -> float:
     """P(X <= value) of a standard normal law."""
-    return float(_special().ndtr(value))
+    return float(_special("ndtr")(value))
 
 
 def normal_quantile(share: float) -> float:
     """The value that a standard normal law stays below with the probability `share`."""
-    return float(_special().ndtri(share))
+    return float(_special("ndtri")(share))
 
 
 def log_factorial(k: Integers) -> Floats:
     """The logarithm of k!."""
-    return np.asarray(_special().gammaln(k + 1), dtype=np.float64)
+    return np.asarray(_special("gammaln")(k + 1), dtype=np.float64)
 
 
 def ranks(values: Floats) -> Floats:
@@ -175,9 +184,36 @@ def _support(rows: Integers, good: Integers, drawn: Integers) -> tuple[Integers,
 
 
 def _compiled(name: str) -> Any:
-    from scipy.special import _ufuncs  # noqa: PLC0415 - see `_special`
+    return getattr(_functions(), name, None)
 
-    return getattr(_ufuncs, name, None)
+
+def _special(name: str) -> Any:
+    """A function that scipy.special promises by name."""
+    found = _compiled(name)
+    return found if found is not None else getattr(importlib.import_module("scipy.special"), name)
+
+
+_one_at_a_time = Lock()
+
+
+def _functions() -> ModuleType | None:
+    """The compiled functions of scipy.special, which are the same objects, without what it loads around them."""
+    with _one_at_a_time:
+        if (loaded := sys.modules.get(f"{_PACKAGE}._ufuncs")) is not None:
+            return loaded
+        if _PACKAGE in sys.modules:
+            return None
+        found = importlib.machinery.PathFinder.find_spec("special", importlib.import_module("scipy").__path__)
+        # Its parts look for each other by the name of the package, which stands there empty until they are loaded.
+        package = ModuleType(_PACKAGE)
+        package.__path__ = list(found.submodule_search_locations or ()) if found else []
+        sys.modules[_PACKAGE] = package
+        try:
+            return importlib.import_module(f"{_PACKAGE}._ufuncs")
+        except ImportError:
+            return None
+        finally:
+            del sys.modules[_PACKAGE]
 
 
 @cache
@@ -194,13 +230,6 @@ def _counted_paths() -> ModuleType | None:
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
     return module
-
-
-def _special() -> Any:
-    # Loading it takes a quarter of a second, and most checks never ask for it.
-    from scipy import special  # noqa: PLC0415
-
-    return special
 
 
 def _stats() -> Any:

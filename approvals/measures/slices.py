@@ -6,12 +6,11 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from approvals.measures.distributions import hypergeometric_cdf
+from approvals.measures.distributions import hypergeometric_cdf, student_cdf
 from approvals.measures.intervals import Interval, normal_mean, wilson
 from approvals.measures.multiplicity import holm
 from approvals.measures.outcomes import Booleans, Codes
@@ -238,14 +237,7 @@ def _higher_than_rest(here: _Sums, rest: _Sums) -> float:
     if spread <= ROUNDING * max(gap * gap, 1e-300):
         return 0.0 if gap > 0.0 else 1.0
     freedom = spread**2 / (parts[0] ** 2 / (here.n - 1) + parts[1] ** 2 / (rest.n - 1))
-    return float(_special().stdtr(freedom, -gap / math.sqrt(spread)))
-
-
-def _special() -> Any:
-    # Only this asks for it, and loading it takes a while.
-    from scipy import special  # noqa: PLC0415
-
-    return special
+    return student_cdf(-gap / math.sqrt(spread), freedom)
 
 
 def _so_few_right(k: Sequence[int], n: Sequence[int], right: int, rows: int) -> list[float]:
