@@ -16,7 +16,8 @@ from monitoring.standing import alarm_of
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from tests.cast import tiny_table
-from tests.monitoring.test_monitoring import changed, deliver, read
+from tests.monitoring.measuring import read
+from tests.monitoring.test_monitoring import changed, deliver
 from tests.monitoring.test_standing import remember
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"

@@ -9,11 +9,12 @@ import pytest
 from approvals import revalidating
 from approvals.models import Evidence, Finding, Revalidation
 from approvals.stages import Role
-from monitoring import alarm_notes, batches, records, running
+from monitoring import alarm_notes, batches, records
 from monitoring.alarms import Level
 from monitoring.models import Monitor, Reading
 from portal.errors import NotPermitted, Refused
 from tests.cast import SAFE, tiny_table
+from tests.monitoring.measuring import read
 
 DRIFT = [
     {
@@ -43,8 +44,7 @@ def deliver(cast, version, table, day):
         window_start=day.replace(day=1),
         window_end=day,
     )
-    for row in Reading.objects.filter(batch=batch):
-        assert running.execute(row.pk)
+    read(batch, "score_drift")
 
 
 @pytest.fixture

@@ -1,0 +1,37 @@
+"""Readings measured in the process of the test, for tests of what follows from their numbers.
+
+All but the limited child is the portal's own; that child takes a third of a second of processor time. Tests of what it
+refuses, keeps and reports let the portal start it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from django.utils import timezone
+
+from approvals.checks.base import Job, build
+from monitoring import inputs, monitors, running
+from monitoring.models import Batch, Reading
+
+
+def read(batch: Batch, key: str) -> Reading:
+    """The reading of one monitor."""
+    waiting = Reading.objects.get(batch=batch, monitor__key=key)
+    token = running.claim(waiting.pk, now=timezone.now())
+    assert token is not None
+    row, kind = Reading.objects.get(pk=waiting.pk), monitors.find(key)
+    assert kind is not None
+    asked = inputs.of_reading(row, kind)
+    parameters = build(kind.Parameters, asked.parameters, owner=kind.title)
+    thresholds, *further = (
+        build(kind.Thresholds, given, owner=kind.title) for given in (asked.thresholds, *asked.further_thresholds)
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        job = Job(asked.inputs, asked.facts, parameters, asked.seed, Path(folder), thresholds, None, tuple(further))
+        measured = kind().measure(job, lambda share, text: None)
+    result = running._judged(row, token, kind, measured)
+    assert running.finish(row.pk, token, result=result, now=timezone.now())
+    row.refresh_from_db()
+    return row
