@@ -9,6 +9,7 @@ from datetime import date
 from monitoring import batches, outcomes, running
 from monitoring.models import Batch, Matching, Reading
 from tests.cast import tiny_table
+from tests.monitoring.measuring import read_here
 
 SEPTEMBER, OCTOBER = (date(2026, 9, 1), date(2026, 9, 30)), (date(2026, 10, 1), date(2026, 10, 31))
 WAITING = [
@@ -67,7 +68,14 @@ def match(delivery) -> Matching:
 
 
 def read_waiting(batch: Batch, key: str = "performance") -> Reading:
-    """Carry out what is ordered for one monitor; gives the newest reading."""
+    """Carry out what is ordered for one monitor, in the portal's own way; gives the newest reading."""
     for row in Reading.objects.filter(batch=batch, monitor__key=key, status="queued").order_by("pk"):
         assert running.execute(row.pk)
+    return Reading.objects.filter(batch=batch, monitor__key=key).latest("pk")
+
+
+def read_waiting_here(batch: Batch, key: str = "performance") -> Reading:
+    """The same, measured in the process of the test."""
+    for row in Reading.objects.filter(batch=batch, monitor__key=key, status="queued").order_by("pk"):
+        read_here(row)
     return Reading.objects.filter(batch=batch, monitor__key=key).latest("pk")

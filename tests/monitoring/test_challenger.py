@@ -14,7 +14,7 @@ from monitoring.models import Reading
 from monitoring.monitors.base import BATCH, REFERENCE
 from monitoring.monitors.challenger import Challenger, Parameters, Thresholds
 from tests.cast import TABLE, tiny_table
-from tests.monitoring.deliveries import as_csv, deliver, match, read_waiting, report
+from tests.monitoring.deliveries import as_csv, deliver, match, read_waiting_here, report
 
 ASKED = {"other": "1.0.0", "other_prediction": "b_pred", "other_score": "b_score"}
 
@@ -125,7 +125,7 @@ def test_both_are_compared_once_outcomes_come_later(cast, deploy):
     rows = list(csv.DictReader(io.StringIO(with_other(tiny_table(rows=600, seed=2), right=0.6).decode())))
     met = [name for name in rows[0] if name != "y_true"]
     batch = deliver(cast, version, as_csv(rows, *met))
-    assert read_waiting(batch, "challenger").verdict == "no_labels"
+    assert read_waiting_here(batch, "challenger").verdict == "no_labels"
     assert match(report(cast, version, as_csv(rows, "id", "y_true"))).verdict == "in_use"
-    reading = read_waiting(batch, "challenger")
+    reading = read_waiting_here(batch, "challenger")
     assert reading.verdict == "ok", reading.sentences

@@ -27,6 +27,7 @@ from tests.monitoring.deliveries import (
     deliver,
     match,
     read_waiting,
+    read_waiting_here,
     report,
     rows_of,
     unlabelled,
@@ -121,7 +122,7 @@ def test_the_same_bytes_are_one_delivery(cast, version):
 def test_outcomes_before_their_batch_are_used_when_it_comes(cast, version):
     rows = rows_of("a")
     match(report(cast, version, labels(rows)))
-    assert read_waiting(deliver(cast, version, unlabelled(rows))).verdict == "ok"
+    assert read_waiting_here(deliver(cast, version, unlabelled(rows))).verdict == "ok"
 
 
 def test_contradictory_outcomes_are_not_half_used_and_people_are_told(cast, version):
@@ -139,14 +140,14 @@ def test_only_a_correction_replaces_what_was_delivered_and_the_alarm_follows_it(
     rows = rows_of("a")
     batch = deliver(cast, version, unlabelled(rows))
     match(report(cast, version, labels(wrong(rows)), name="Turned round"))
-    assert read_waiting(batch).verdict == "breach"
+    assert read_waiting_here(batch).verdict == "breach"
     monitor = Monitor.objects.get(key="performance")
     assert standing.alarm_of(monitor, now=timezone.now()).level == Level.ALERT
     refused = match(report(cast, version, labels(rows), name="Right"))
     assert "deliver it as a correction" in refused.sentences[0]
     right = report(cast, version, labels(rows), name="Right", corrects=True, description="The codes were swapped.")
     assert match(right).verdict == "in_use"
-    assert read_waiting(batch).verdict == "ok"
+    assert read_waiting_here(batch).verdict == "ok"
     assert standing.alarm_of(monitor, now=timezone.now()).level == Level.CALM
 
 
@@ -155,7 +156,7 @@ def test_an_alarm_is_not_lost_to_outcomes_that_cannot_be_read(cast, version):
     rows = rows_of("a")
     batch = deliver(cast, version, unlabelled(rows))
     match(report(cast, version, labels(wrong(rows))))
-    assert read_waiting(batch).verdict == "breach"
+    assert read_waiting_here(batch).verdict == "breach"
     more = report(cast, version, labels([{"id": "a0", "y_true": wrong(rows)[0]["y_true"]}]), name="More")
     match(more)
     more.file.path.write_bytes(b"changed")
@@ -196,10 +197,10 @@ def test_what_is_known_of_each_batch_is_reported_with_its_age(cast, version):
     batch = deliver(cast, version, unlabelled(rows))
     now = timezone.now().replace(year=2026, month=10, day=10)
     assert [line.in_words for line in coverage(version, now=now)] == ["not counted yet"]
-    read_waiting(batch)
+    read_waiting_here(batch)
     assert [line.in_words for line in coverage(version, now=now)] == ["no outcomes yet"]
     match(report(cast, version, labels(rows[:50])))
-    read_waiting(batch)
+    read_waiting_here(batch)
     (line,) = coverage(version, now=now)
     assert (line.share, line.age) == (0.25, 10)
     assert line.in_words == "outcomes of 50 of 200 rows (25.0%)"
@@ -251,10 +252,10 @@ def test_a_month_that_a_correction_made_calm_is_told_in_the_record_and_to_office
     rows = rows_of("a")
     batch = deliver(cast, version, unlabelled(rows))
     match(report(cast, version, labels(wrong(rows)), name="Bad month"))
-    assert read_waiting(batch).verdict == "breach"
+    assert read_waiting_here(batch).verdict == "breach"
     reason = "The sign of the outcomes was turned round."
     match(report(cast, version, labels(rows), name="<i>Better</i>", corrects=True, description=reason))
-    assert read_waiting(batch).verdict == "ok"
+    assert read_waiting_here(batch).verdict == "ok"
     officer = cast.signers[Role.RISK_OFFICER]
     assert Notification.objects.filter(user=officer, text__contains=reason).exists()
     revalidating.ask(version_id=version.pk, actor=officer, reason="Looked at after the correction.")

@@ -21,7 +21,7 @@ from monitoring.timelines import marks_of
 from portal.errors import Refused
 from portal.models import LedgerEntry
 from tests.cast import SAFE, tiny_table
-from tests.monitoring.deliveries import WAITING, as_csv, match, read_waiting, report, rows_of, unlabelled
+from tests.monitoring.deliveries import WAITING, as_csv, match, read_waiting_here, report, rows_of, unlabelled
 from tests.monitoring.deliveries import deliver as send
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -187,7 +187,7 @@ def test_outcomes_of_a_window_from_before_are_read_by_the_plan_in_force(cast, de
     version = deploy(WAITING, rules=RULE)
     rows = rows_of("a")
     batch = send(cast, version, unlabelled(rows))
-    assert read_waiting(batch).verdict == "no_labels"
+    assert read_waiting_here(batch).verdict == "no_labels"
     (entry,) = [one for one in WAITING if one["monitor"] == "performance"]
     changed = {**entry, "thresholds": {"min_roc_auc": 0.999}}
     newer = cast.publish(monitors=[changed if one is entry else one for one in WAITING], **RULE)
@@ -198,7 +198,7 @@ def test_outcomes_of_a_window_from_before_are_read_by_the_plan_in_force(cast, de
     waits = Reading.objects.get(monitor=in_force(version)["performance"])
     assert waits.batch == batch, "the window that still waits goes to the new plan"
     assert match(report(cast, version, as_csv(rows, "id", "y_true"))).verdict == "in_use"
-    row = read_waiting(batch)
+    row = read_waiting_here(batch)
     assert (row.monitor, row.verdict, row.policy) == (waits.monitor, "breach", newer)
 
 

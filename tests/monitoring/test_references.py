@@ -18,7 +18,7 @@ from monitoring.timelines import marks_of
 from portal.errors import BadInput
 from portal.models import LedgerEntry
 from tests.cast import SAFE, TABLE, tiny_table
-from tests.monitoring.deliveries import OCTOBER, WAITING, as_csv, match, read_waiting, report, rows_of, unlabelled
+from tests.monitoring.deliveries import OCTOBER, WAITING, as_csv, match, read_waiting_here, report, rows_of, unlabelled
 from tests.monitoring.deliveries import deliver as send
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -121,12 +121,12 @@ def waiting(cast):
 def test_outcomes_that_come_after_a_renewal_are_compared_as_the_batch_was(cast, waiting):
     rows = rows_of("a")
     batch = send(cast, waiting, unlabelled(rows))
-    assert read_waiting(batch).verdict == "no_labels"
+    assert read_waiting_here(batch).verdict == "no_labels"
     first = references.in_force(waiting)
     renewed(cast, waiting, NEWER, **TABLE)
     assert references.in_force(waiting) != first
     assert match(report(cast, waiting, as_csv(rows, "id", "y_true"))).verdict == "in_use"
-    row = read_waiting(batch)
+    row = read_waiting_here(batch)
     assert (row.verdict, row.reference) == ("ok", first)
 
 
@@ -136,11 +136,11 @@ def test_a_renewal_that_declares_another_key_leaves_outcomes_before_and_after_it
     early = report(cast, waiting, as_csv(before, "id", "y_true"))
     renewed(cast, waiting, NEWER.replace(b"id,", b"number,", 1), **{**TABLE, "key": "number"})
     assert match(early).verdict == "in_use"
-    assert read_waiting(batch).verdict == "ok"
+    assert read_waiting_here(batch).verdict == "ok"
     columns = ("number", "sex", "age_group", "amount", "y_score", "y_pred")
     newer = send(cast, waiting, as_csv(after, *columns), window=OCTOBER, name="October")
     late = match(report(cast, waiting, as_csv(after, "number", "y_true"), name="Later"))
     assert (late.verdict, late.numbers["batches"][str(newer.pk)]["matched"]) == ("in_use", 200)
     assert "came when another key or outcome column was declared" in " ".join(late.sentences)
-    row = read_waiting(newer)
+    row = read_waiting_here(newer)
     assert (row.verdict, [one["name"] for one in row.outcomes]) == ("ok", ["Later"])
