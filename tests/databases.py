@@ -26,9 +26,9 @@ FILE = "committed.sqlite3"
 
 @pytest.fixture
 def committed_database(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path: Path, own_var: Path
 ) -> Iterator[BaseDatabaseWrapper]:
-    """A database of its own for one test."""
+    """A database of its own for one test, and a folder: in it lies what was signed of this database's ledger."""
     with database_of_its_own(django_db_blocker, tmp_path) as connection:
         yield connection
 

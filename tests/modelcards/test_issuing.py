@@ -20,7 +20,6 @@ from modelcards.signing import root_path
 from modelcards.verification import verify_card
 from portal import checkpoints
 from portal.errors import NotPermitted, Refused
-from portal.keys import ensure_keys
 from portal.models import LedgerEntry, Notification
 from tests.cast import TABLE, make_cast, tiny_table
 
@@ -39,9 +38,7 @@ MONITORS: list[dict[str, object]] = []
 
 
 @pytest.fixture
-def cast(committed_database, settings, tmp_path):
-    settings.VAR = tmp_path / "var"
-    ensure_keys(settings.VAR)
+def cast(committed_database):
     return make_cast()
 
 

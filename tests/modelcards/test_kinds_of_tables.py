@@ -9,7 +9,6 @@ from approvals import checking, running
 from approvals.models import CheckRun
 from modelcards import issuing
 from modelcards.models import ModelCard
-from portal.keys import ensure_keys
 from tests.approvals.checks.conftest import DIABETES, REFERENCE, WINE
 from tests.cast import make_cast
 
@@ -19,9 +18,7 @@ GAPS = {"max_mae_difference_in_deviations": 0.1, "max_mean_prediction_difference
 
 
 @pytest.fixture
-def cast(committed_database, settings, tmp_path):
-    settings.VAR = tmp_path / "var"
-    ensure_keys(settings.VAR)
+def cast(committed_database):
     return make_cast()
 
 

@@ -8,15 +8,12 @@ import pytest
 from approvals import checking, evidence, listing, running
 from modelcards import issuing
 from modelcards.models import ModelCard
-from portal.keys import ensure_keys
 from portal.table_places import TablePlace
 from tests.cast import TABLE, make_cast, tiny_table
 
 
 @pytest.fixture
-def cast(committed_database, settings, tmp_path):
-    settings.VAR = tmp_path / "var"
-    ensure_keys(settings.VAR)
+def cast(committed_database):
     return make_cast()
 
 
