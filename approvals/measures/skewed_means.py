@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from approvals.measures.distributions import student_cdf
 from approvals.measures.rows import centred, exact_mean
 from approvals.measures.scores import Floats
 
@@ -71,11 +71,4 @@ def _without_skew(t: float, root: float) -> float:
 
 
 def _student(t: float, n: int) -> float:
-    return float(2.0 * _special().stdtr(n - 1, -abs(t)))
-
-
-def _special() -> Any:
-    # Only this asks for it, and loading it takes a while.
-    from scipy import special  # noqa: PLC0415
-
-    return special
+    return 2.0 * student_cdf(-abs(t), n - 1)
