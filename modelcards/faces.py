@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from xml.sax.saxutils import escape
 
@@ -167,8 +168,15 @@ def _drawn_by(path: Path) -> frozenset[int]:
         names = font.getBestCmap()
         if "glyf" not in font:  # outlines of the other kind are not opened one by one; the file was made without blanks
             return frozenset(names)
-        shapes = font["glyf"]
-        return frozenset(code for code, glyph in names.items() if chr(code) in BLANKS or shapes[glyph].numberOfContours)
+        blank = _without_outline(font)
+        return frozenset(code for code, glyph in names.items() if chr(code) in BLANKS or glyph not in blank)
+
+
+def _without_outline(font: TTFont) -> frozenset[str]:
+    """Names of glyphs that draw nothing: no bytes, or the 0 that says of how many contours; points are not read."""
+    shapes, places = font.reader["glyf"], font["loca"]
+    sides = enumerate(pairwise(places))
+    return frozenset(font.getGlyphName(number) for number, (at, end) in sides if not any(shapes[at : min(at + 2, end)]))
 
 
 def files() -> Iterable[Path]:
