@@ -30,3 +30,8 @@ class DecommissionAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.item}: {self.printed_name}"
+
+    @property
+    def role_in_words(self) -> str:
+        """The role in the middle of a sentence."""
+        return Role(self.role).in_words

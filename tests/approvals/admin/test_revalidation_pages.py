@@ -78,7 +78,9 @@ def test_retirement_waits_for_the_checklist_on_the_page(client, cast, version):
     operator = cast.signers[Role.IT_OPERATIONS]
     assert "Answer…" in page(client, operator, version)
     client.post(address(version, "decommission", "endpoint_off"), {"applies": "yes", "evidence": SAFE})
-    assert SAFE in page(client, cast.owner, version)
+    html = page(client, cast.owner, version)
+    assert SAFE in html
+    assert " as IT operations, " in html
     client.post(address(version, "move", "retire"), {"reason": SAFE})
     assert ModelVersion.objects.get(pk=version.pk).stage == Stage.RETIRED
     assert SAFE in page(client, cast.owner, version), "the answers stay on the page"
