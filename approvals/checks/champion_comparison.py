@@ -91,7 +91,7 @@ class ChampionComparison(Check):
     """Accuracy, ROC AUC and Brier score against the model in use, paired."""
 
     title = "Comparison with the model in use"
-    version = "3"
+    version = "4"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -72,7 +72,7 @@ class DecisionCost(Check):
     """Mean cost of the decisions, and what other thresholds of the score would cost."""
 
     title = "Cost of decisions"
-    version = "3"
+    version = "4"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -129,7 +129,7 @@ def _quantile_ranks(n: int, parts: int) -> list[int]:
 def mean_cost(
     confusion: Confusion, costs: CostMatrix, *, name: str = "mean_cost", level: float | None = 0.95
 ) -> Measure:
-    """Cost per row of decisions as they were made, in the unit of the matrix; with a level also a normal interval.
+    """Cost per row of decisions as they were made, in the unit of the matrix; with a level also Student's interval.
 
     Not computable without rows. No interval for rows that all cost the same, which says nothing about uncertainty.
     """

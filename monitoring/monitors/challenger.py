@@ -45,7 +45,7 @@ class Challenger(MonitorKind):
     """Paired differences of this version and another one of the model, for each batch that carries both."""
 
     title = "Comparison with another version"
-    version = "2"
+    version = "3"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
