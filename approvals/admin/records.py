@@ -134,6 +134,10 @@ class EvidenceAdmin(VersionRecordAdmin):
         return self.handed_out(request, lambda: evidence.opened(evidence_id=row.pk, actor=person(request)), row.name)
 
 
+_OF_NUMBERS = frozenset({"Measure", "Value", "Interval", "Rows", "Method"})
+"""Columns of tables that say again what stands above them as the numbers of the run."""
+
+
 @admin.register(CheckRun)
 class CheckRunAdmin(VersionRecordAdmin):
     """Every run of every check."""
@@ -173,7 +177,7 @@ class CheckRunAdmin(VersionRecordAdmin):
             "parameters": settings_in_words(row.inputs.get("parameters", {})),
             "thresholds": settings_in_words(row.inputs.get("thresholds", {})),
             "fixed": _fixed(row.thresholds_fixed),
-            "tables": reading.get("tables", ()),
+            "tables": [table for table in reading.get("tables", ()) if not _OF_NUMBERS.issuperset(table["columns"])],
             "looked_at": reading.get("looked_at", ()),
             "not_looked_at": reading.get("not_looked_at", ()),
             "turns": reading.get("turns", ()),

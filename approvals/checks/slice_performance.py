@@ -155,7 +155,7 @@ class SlicePerformance(Check):
                 f"{found.tested:,} one-sided tests at {asked.significance:g}, adjusted by Holm, say which are worse.",
             ),
             not_looked_at=(
-                f"{found.small:,} slices of fewer than {asked.min_rows:,} rows.",
+                *([f"{found.small:,} slices of fewer than {asked.min_rows:,} rows."] if found.small else []),
                 f"Slices of {'three' if asked.depth > 1 else 'two'} or more columns.",
                 *unseen,
             ),

@@ -67,6 +67,9 @@ def test_bytes_that_changed_in_the_store_are_not_handed_out(client, cast, versio
 def test_a_run_shows_numbers_with_intervals_beside_thresholds(client, cast, version):
     client.force_login(cast.auditor, backend=BACKEND)
     html = client.get(at("checkrun_change", version.check_runs.get().pk)).content.decode()
+    assert html.count("balanced accuracy</th>") == 1
+    assert "Labels and predictions</h2>" in html
+    assert "Measures</h2>" not in html
     change = "What would change the verdict"
     for text in ("accuracy", "Min accuracy", "<svg", "ROC AUC", "Petra Second", change, "wrong predictions among"):
         assert text in html

@@ -6,7 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from approvals.measures.performance import Confusion, binary_performance, confusion_measures, score_measures
+from approvals.measures.exactness import Exactness
+from approvals.measures.performance import (
+    Confusion,
+    binary_performance,
+    confusion_measures,
+    score_measures,
+    scored_performance,
+)
 from approvals.measures.scores import ScoreCounts
 from approvals.measures.tables import TableError, open_table
 
@@ -218,3 +225,15 @@ def test_scores_beyond_any_probability_are_no_warning(write_csv):
     with open_table(write_csv(["y", "p", "s"], [[1, 1, 1e200], [0, 0, 0.1]])) as table:
         found = binary_performance(table, label="y", prediction="p", score="s", draws=0)
     assert "outside 0 to 1" in found["brier"].reason
+
+
+def test_the_interval_of_a_bounded_average_precision_holds_that_of_the_exact_one(reference):
+    with open_table(reference("p02_german_credit.csv")) as table:
+        exact, bounded = (
+            scored_performance(table, label="y_true", score="y_score", exactness=Exactness(rows))["average_precision"]
+            for rows in (1000, 0)
+        )
+    assert exact.computable
+    assert bounded.bounds
+    assert bounded.low <= exact.low < exact.value < exact.high <= bounded.high
+    assert bounded.method.endswith("logit interval of Boyd, Eng and Page of both ends")
