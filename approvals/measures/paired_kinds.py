@@ -40,7 +40,8 @@ def class_differences(
     counts: Counts = (("classes", len({label for label, _, _ in known})), ("rows", n))
     if not n:
         return found | {"f1_macro_difference": not_computable("f1_macro_difference", NO_ROWS, counts, n=0)}
-    keys, sizes = list(known), np.array([list(known.values())], dtype=np.int64)
+    keys = sorted(known)  # or the draws would be of cells in the order in which the rows happen to come
+    sizes = np.array([[known[key] for key in keys]], dtype=np.int64)
     first, second = _macro(keys, 1), _macro(keys, 2)
 
     def gap(drawn: Floats) -> Floats:

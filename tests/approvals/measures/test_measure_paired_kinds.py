@@ -87,6 +87,11 @@ def test_differences_of_numbers_are_those_of_scikit_learn(seed):
     assert number_differences(label, one, other) == found
 
 
+def test_the_order_of_cells_changes_no_digit_of_a_comparison_of_classes():
+    cells = cells_of(*drawn_predictions(3))
+    assert class_differences(dict(reversed(cells.items()))) == class_differences(cells)
+
+
 def jackknifed(statistic, *columns):
     """The standard error by leaving out one row at a time (Efron and Tibshirani 1993, chapter 11)."""
     n = len(columns[0])
