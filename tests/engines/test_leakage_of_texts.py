@@ -14,6 +14,7 @@ from approvals.measures.values import Measure
 
 pytestmark = [
     pytest.mark.engines,
+    pytest.mark.timeout(300),  # a session of Spark begins in the first, and each text is several questions
     pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 KINDS: dict[str, Callable[..., dict[str, Measure]]] = {"y": level_leakage, "c": class_leakage, "z": number_leakage}
@@ -22,14 +23,13 @@ BYTES = [f"row {number}" for number in range(150)]
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory):
-    """Texts that recur, that are in an order of their own, that are long, that have words, and that tell a time."""
+    """Texts that recur, that are in an order of their own, and that have words."""
     draw = random.Random(7)
-    lines = ["y,c,z,house,code,note,length,moment"]
+    lines = ["y,c,z,house,code,note"]
     for row in range(400):
         y, z = int(draw.random() < 0.3), round(draw.gauss(0, 2), 1)
         town = draw.choice(("Bern", "Zug", "éclair", "naïve😀"))
         note = f"Case {row}: {'defaulted' if y else 'paid'}—in “{town}”; x{z}"
-        moment = f"at 2024-{1 + row % 12:02}-{1 + row % 28:02} {row % 24:02}:{row % 60:02}:00"
         cells = [
             y,
             ("u😀", "v", "w")[row % 3],
@@ -37,8 +37,6 @@ def texts(tmp_path_factory):
             f"Ä{row // 3}",
             f"{'bB_a'[row % 4]}{95 + row}",
             note,
-            "z" * (1 + row % 150),
-            moment,
         ]
         lines.append(",".join("" if draw.random() < 0.05 else str(cell) for cell in cells))
     path = tmp_path_factory.mktemp("texts") / "texts_of_many_values.csv"
@@ -54,9 +52,9 @@ def engine(request):
 @pytest.mark.parametrize("label", KINDS)
 def test_each_text_says_in_an_engine_what_it_says_in_a_file(engine, texts, label):
     with open_table(texts) as table:
-        expected = KINDS[label](table, label)
+        expected = KINDS[label](table, label, exclude=set(KINDS) - {label})
     with open_relation(*engine(texts)) as table:
-        found = KINDS[label](table, label)
+        found = KINDS[label](table, label, exclude=set(KINDS) - {label})
     assert found.keys() == expected.keys()
     for name, measure in found.items():
         assert measure.value == pytest.approx(expected[name].value, abs=1e-12), name
