@@ -193,6 +193,7 @@ def _sorting() -> dict[str, str]:
 def _start(questions: IO[bytes], scratch: Path) -> subprocess.Popen[bytes]:
     environment = {
         "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "LC_ALL": "C.UTF-8",
         "HOME": str(scratch),

@@ -1,7 +1,6 @@
 """Other people's programs on a card: each says pass, or what it does not like. Nothing of ours judges here."""
 
 import io
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ def run(*command, cwd):
     return subprocess.run([str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def all_verdicts(folder, pdf, roots, *, signatures=1):
+def all_verdicts(folder, pdf, roots, *, conformance, signatures=1):
     """Every program on a file that is written into the folder; `roots` are certificates to trust."""
     folder.mkdir(exist_ok=True)
     (folder / "card.pdf").write_bytes(pdf)
@@ -46,7 +45,7 @@ def all_verdicts(folder, pdf, roots, *, signatures=1):
         *pyhanko(pdf, roots),
         openssl_signature(folder, pdf, roots),
         *openssl_timestamp(folder, pdf, roots),
-        *verapdf(folder),
+        *conformance.verdicts(folder / "card.pdf"),
     ]
 
 
@@ -127,11 +126,33 @@ def openssl_timestamp(folder, pdf, roots):
         yield Verdict(_openssl(folder), says, done.returncode == 0, done.stderr)
 
 
-def verapdf(folder):
-    """veraPDF in a process of its own."""
-    profiles = ",".join(PROFILES)
-    done = run(sys.executable, "-m", "tests.modelcards.verapdf", profiles, folder / "card.pdf", cwd=PROJECT)
-    version = re.search(r"^veraPDF (.*)$", done.stdout, re.MULTILINE)
-    for flavour, title in PROFILES.items():
-        passed = f"card.pdf {flavour} pass" in done.stdout
-        yield Verdict(f"veraPDF {version[1] if version else '?'}", title, passed, done.stdout + done.stderr)
+class VeraPdf:
+    """veraPDF in a process of its own, for as long as the block lasts."""
+
+    def __init__(self, folder):
+        self._log = (folder / "verapdf.log").open("w+b")
+
+    def __enter__(self):
+        command = [sys.executable, "-m", "tests.modelcards.verapdf", ",".join(PROFILES)]
+        self._process = subprocess.Popen(
+            command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, text=True
+        )
+        self._name = f"veraPDF {self._answer()}"
+        return self
+
+    def __exit__(self, *failure):
+        self._process.communicate()
+        self._log.close()
+
+    def _answer(self):
+        if line := self._process.stdout.readline():
+            return line.rstrip("\n")
+        self._log.seek(0)
+        raise RuntimeError(f"veraPDF ended: {self._log.read().decode(errors='replace')}")
+
+    def verdicts(self, path):
+        """On one file, by profile."""
+        print(path, file=self._process.stdin, flush=True)
+        for title in PROFILES.values():
+            said = self._answer()
+            yield Verdict(self._name, title, said == "pass", said)
