@@ -153,6 +153,11 @@ def student_cdf(value: float, freedom: float) -> float:
     return float(_special("stdtr")(freedom, value))
 
 
+def student_quantile(share: float, freedom: int) -> float:
+    """The value that Student's law of so many degrees of freedom stays below with the probability `share`."""
+    return float(_special("stdtrit")(freedom, share))
+
+
 def normal_cdf(value: float) -> float:
     """P(X <= value) of a standard normal law."""
     return float(_special("ndtr")(value))

@@ -20,10 +20,10 @@ from approvals.measures.distributions import (
     log_factorial,
     started_cdf,
     started_sf,
+    student_quantile,
 )
 from approvals.measures.quantiles import Places
 from approvals.measures.scores import Floats, Integers, Scores
-from approvals.measures.student import student_quantile
 
 Statistic = Callable[[Floats], Floats]
 """From drawn cells [draws, groups, cells] to one number per draw, NaN where undefined."""
