@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from approvals.checks._columns import Nothing
+from approvals.checks._evaluation import input_error
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import listed_files, listed_relation
@@ -35,7 +36,7 @@ class TableListing(Check):
             else:
                 found = document(listed_files(table, table.reference, report))
         except TableError as error:
-            raise CheckInputError(error.sentence) from None
+            raise input_error(error, error.sentence) from None
         return Reading(measures=(), looked_at=(), details={"document": found.decode()})
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:

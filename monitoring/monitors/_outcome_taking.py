@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from typing import Any
 
-from approvals.checks._evaluation import declaration_of
+from approvals.checks._evaluation import declaration_of, input_error
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, Reading, Report
 from approvals.measures.late_outcomes import Files, Named, matcher
 from approvals.measures.reading import TableError
@@ -59,7 +59,7 @@ class OutcomeTaking(Check):
             if news.keys:
                 shutil.copyfile(made, job.output / FILE)
         except TableError as error:
-            raise CheckInputError(error.sentence) from error
+            raise input_error(error, error.sentence) from error
         said = {"described": described(listed), "without_outcome": counted.without_outcome, **vars(news)}
         return Reading(measures=(), looked_at=(), details=said)
 

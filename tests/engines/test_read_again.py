@@ -14,7 +14,7 @@ from django.utils import timezone
 from approvals.measures.reading import TableError, UnreachableError
 from approvals.measures.referenced import listed_relation, open_referenced
 from approvals.measures.references import Referenced, RelationReference
-from monitoring import rereading, running, standing, tasks
+from monitoring import rereading, running, sources, standing, tasks
 from monitoring.models import Monitor, Reading, Trouble
 from portal.errors import NotPermitted, Refused
 from portal.models import LedgerEntry, Notification, OutgoingMessage
@@ -160,12 +160,32 @@ def test_an_account_that_is_refused_is_told_to_administrators_at_once_and_not_tr
         rereading.read_again(batch_id=row.batch_id, actor=cast.submitter, reason=REASON)
         assert read().trouble == Trouble.DENIED
         assert told.count() == 1, "told once"
+        if what == "password":
+            windows_are_refused(cast, row.batch.version)
+            assert told.filter(text__contains="can be taken from public.scores").count() == 1
         settings.TABLE_CONNECTIONS = {"warehouse": TablePlace(url)}
         rereading.read_again(batch_id=row.batch_id, actor=cast.submitter, reason=REASON)
         assert read().verdict == "ok"
     finally:
         if what == "right":
             warehouse.execute("DROP ROLE reads_nothing")
+
+
+def windows_are_refused(cast, version):
+    """A source whose connection refuses the account, looked at twice."""
+    now = timezone.now()
+    sources.declare(
+        version_id=version.pk,
+        actor=cast.submitter,
+        connection="warehouse",
+        relation="public.scores",
+        time_column="day",
+        schedule="daily",
+        starts_on=now.date() - timedelta(days=1),
+    )
+    assert sources.order_due(now=now) == 1
+    for hours in (0, 2):
+        assert sources.take(now=now + timedelta(hours=hours)) == 0
 
 
 def ask_while_it_is_lost(listed, url):
