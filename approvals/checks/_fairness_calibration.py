@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from approvals.checks._evaluation import BINARY, Declaration
-from approvals.checks._fairness_tables import LONGEST_TABLE, cell, hidden, ordered, remark
+from approvals.checks._fairness_tables import LONGEST_TABLE, cell, hidden, ordered
 from approvals.checks._verdicts import interval_text
 from approvals.checks.base import NumberTable
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.tables import Table
 
 _COLUMNS = (
-    *("Group", "Rows", "Mean score", "Share of label 1", "In the large", "Interval"),
-    *("Bin error", "ROC AUC", "Interval of it", "Remark"),
+    *("Groups by", "Group", "Rows", "Mean score", "Share of 1", "In the large", "Interval"),
+    *("Bin error", "ROC AUC", "Interval of it"),
 )
 _NOTE = (
-    "The score is of label 1, and rows are those with a score. “In the large” is the share minus the mean score. The "
-    "bin error is the calibration error over 10 bins of equal width, closed on the right; it is above 0 by chance."
+    "The score is of label 1, and rows are those with a score. “In the large” is the share of label 1 minus the mean "
+    "score. The bin error is the calibration error over 10 bins of equal width, closed on the right; it is above 0 by "
+    "chance."
 )
 
 
@@ -48,23 +49,28 @@ def scored_groups(
     )
 
 
-def calibration_table(part: GroupTable, scored: GroupTable) -> NumberTable:
-    """What the score says in every group that has one, in the order of the other table; no rows without scores."""
-    calibrated = {group.values: group for group in scored.groups if "ece" in group.measures}
-    groups = [calibrated[group.values] for group in ordered(part) if group.values in calibrated]
+def calibration_table(found: Sequence[GroupTable], scored: Sequence[GroupTable]) -> NumberTable:
+    """What the score says in every group that has one, in the order of the other tables; no rows without scores."""
+    rows: list[tuple[object, ...]] = []
+    notes = [_NOTE]
+    for part, measured in zip(found, scored, strict=True):
+        by = " and ".join(part.attributes)
+        calibrated = {group.values: group for group in measured.groups if "ece" in group.measures}
+        groups = [calibrated[group.values] for group in ordered(part) if group.values in calibrated]
+        rows += [_row(by, group) for group in groups[:LONGEST_TABLE]]
+        if more := hidden(len(groups)):
+            notes.append(f"By {by}: {more}")
     return NumberTable(
-        title=f"Calibration of the score within groups of {' and '.join(part.attributes)}",
-        columns=_COLUMNS,
-        rows=tuple(_row(group) for group in groups[:LONGEST_TABLE]),
-        note=f"{_NOTE} {hidden(len(groups))}".strip(),
+        title="Calibration of the score within groups", columns=_COLUMNS, rows=tuple(rows), note=" ".join(notes)
     )
 
 
-def _row(group: Group) -> tuple[object, ...]:
+def _row(by: str, group: Group) -> tuple[object, ...]:
     found = group.measures
     rows, positives = found["mean_score"].n or 0, found["mean_score"].count("positives") or 0
     area = found["roc_auc"]
     return (
+        by,
         group.label,
         rows,
         cell(found["mean_score"]),
@@ -74,5 +80,4 @@ def _row(group: Group) -> tuple[object, ...]:
         cell(found["ece"]),
         cell(area),
         interval_text(area),
-        remark(group),
     )

@@ -43,7 +43,16 @@ from approvals.checks._fairness_tables import comparison_tables, group_table, gr
 from approvals.checks._fairness_turning import GroupCells, cells_of, turning_of_groups
 from approvals.checks._fairness_undefined import undefined_limits, undefined_sentence, undefined_shares
 from approvals.checks._verdicts import Rule, judge_by, number
-from approvals.checks.base import ChartSpecification, Check, CheckInputError, Job, Judgement, Reading, Report
+from approvals.checks.base import (
+    ChartSpecification,
+    Check,
+    CheckInputError,
+    Job,
+    Judgement,
+    NumberTable,
+    Reading,
+    Report,
+)
 from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.tables import Table
 from approvals.measures.values import Measure
@@ -233,12 +242,7 @@ def _reading_of_rates(
         measures=(left_out(found[0]), *unknown, *undefined, *measures),
         looked_at=_looked_at(found, declared, favourable, small_group),
         not_looked_at=_not_looked_at(found, declared, favourable),
-        tables=tuple(
-            shown
-            for part, compared, calibrated in zip(found, comparison_tables(found), scored, strict=True)
-            for shown in (group_table(part), compared, calibration_table(part, calibrated))
-            if shown.rows
-        ),
+        tables=tuple(shown for shown in (*_tables(found), calibration_table(found, scored)) if shown.rows),
         charts=tuple(_chart(part) for part in found),
         details={
             "attributes": [list(part.attributes) for part in found],
@@ -248,6 +252,12 @@ def _reading_of_rates(
             "groups": [groups_as_json(part) for part in found],
         },
     )
+
+
+def _tables(found: Sequence[GroupTable]) -> Iterable[NumberTable]:
+    for part, compared in zip(found, comparison_tables(found), strict=True):
+        yield group_table(part)
+        yield compared
 
 
 def disparities_of(part: GroupTable, asked: Iterable[tuple[str, str]]) -> Iterable[Measure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import stat
 from collections import Counter
 from pathlib import Path
@@ -36,6 +37,14 @@ from portal.management.demo.whole import OF_THE_DEMO, TEMPLATES, whole_story
 from portal.management.demo.work import Inline, Queue, StoryError, Workers
 from portal.models import LedgerEntry, Notification
 from tests.databases import database_of_its_own
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _mask_as_it_was():
+    """The command sets one for good."""
+    mask = os.umask(0o077)
+    yield
+    os.umask(mask)
 
 
 @pytest.fixture(scope="class")
