@@ -12,11 +12,11 @@ from approvals.measures.fairness import Group, GroupTable, group_fairness
 from approvals.measures.tables import Table
 
 _COLUMNS = (
-    *("Groups by", "Group", "Rows", "Mean score", "Share of 1", "In the large", "Interval"),
+    *("Groups by", "Group", "n", "Mean score", "Share of 1", "In the large", "Interval"),
     *("Bin error", "ROC AUC", "Interval of it"),
 )
 _NOTE = (
-    "The score is of label 1, and rows are those with a score. “In the large” is the share of label 1 minus the mean "
+    "The score is of label 1, and n rows have one. “In the large” is the share of label 1 minus the mean "
     "score. The bin error is the calibration error over 10 bins of equal width, closed on the right; it is above 0 by "
     "chance."
 )

@@ -184,7 +184,7 @@ def test_the_score_is_calibrated_within_groups_whichever_outcome_is_favourable(m
     labels = [int(row["y_true"]) for row in people]
     scores = [float(row["y_score"]) for row in people]
     shown = rows["female"]
-    assert (shown["Rows"], shown["Share of 1"]) == (310, "0.648")
+    assert (shown["n"], shown["Share of 1"]) == (310, "0.648")
     assert float(shown["Mean score"]) == pytest.approx(sum(scores) / 310, abs=5e-4)
     assert float(shown["ROC AUC"]) == pytest.approx(roc_auc_score(labels, scores), abs=5e-4)
     difference = sum(labels) / 310 - sum(scores) / 310
