@@ -8,7 +8,8 @@ changes nothing, so an alarm never ends because nobody could measure.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
@@ -211,21 +212,49 @@ def need(*, days: int, rows: int, source: int | None, ended: date | None) -> Nee
 def is_calm(calm: Iterable[Said], before: date | None, need: Need, *, clears_after: int, every_days: int) -> bool:
     """Whether calm windows, in order, are enough to end an alarm whose last window ended on the day `before`.
 
-    One that is too short or too small counts together with those after it that do not overlap with it.
+    Those that are too short or too small count together, as far as they do not overlap: of rolling windows not all do.
     """
     apart = least_apart(every_days) if clears_after > 1 else 0
-    counted, last, together = 0, before, list[Mark]()
+    counted, last = 0, before
+    days, rows = _Apart(), _Apart()
     for one in calm:
         fitting = [mark for mark in one.marks if need.counts(mark)]
         if not fitting:
             continue
-        latest = max(fitting, key=lambda mark: (mark.days, mark.rows or 0))
-        together = [mark for mark in together if mark.day < (latest.start or latest.day)] + [latest]
-        enough = sum(mark.days for mark in together) >= need.days
-        enough = enough and sum(mark.rows or 0 for mark in together) >= need.rows
+        most_days = days.with_next({mark.start or mark.day: mark.days for mark in fitting}, one.day)
+        most_rows = rows.with_next(_largest(fitting), one.day)
+        enough = most_days >= need.days and most_rows >= need.rows
         if enough and (last is None or (one.day - last).days >= apart):
-            counted, last, together = counted + 1, one.day, []
+            counted, last, days, rows = counted + 1, one.day, _Apart(), _Apart()
     return counted >= clears_after
+
+
+def _largest(marks: Iterable[Mark]) -> dict[date, int]:
+    """The most rows of the windows that begin on each day."""
+    found: dict[date, int] = {}
+    for mark in marks:
+        start = mark.start or mark.day
+        found[start] = max(found.get(start, 0), mark.rows or 0)
+    return found
+
+
+class _Apart:
+    """The most that windows hold together which do not overlap, as they come in the order of their last days."""
+
+    def __init__(self) -> None:
+        self._ends: list[date] = []
+        self._most: list[int] = []
+
+    def with_next(self, sizes: Mapping[date, int], end: date) -> int:
+        """With the windows that end on that day, by their first one, of which one counts."""
+        own = max(size + self._before(start) for start, size in sizes.items())
+        self._most.append(max([own, *self._most[-1:]]))
+        self._ends.append(end)
+        return self._most[-1]
+
+    def _before(self, start: date) -> int:
+        place = bisect_left(self._ends, start)
+        return self._most[place - 1] if place else 0
 
 
 def _in_a_row(known: list[Said]) -> int:

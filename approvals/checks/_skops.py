@@ -45,7 +45,7 @@ _LOADERS = frozenset(
     }
 )
 _CONTAINERS = frozenset({"DictNode", "ListNode", "TupleNode"})
-_PARTIAL = "PartialNode"
+_PARTIAL, _TREE, _PLACE_OF_A_TREE = "PartialNode", "TreeNode", "tree_"
 _GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _LOSSES = ("sklearn._loss._loss.Cy", "sklearn.linear_model._sgd_fast.")
 """What a LossNode calls with arguments out of the file begins with one of these, and is known besides."""
@@ -123,20 +123,24 @@ class _Walk:
         self.nodes: dict[Any, dict[str, Any]] = {}
         self.types: set[str] = set()
         self.looked_into: list[dict[str, Any]] = []
+        self._elsewhere: list[dict[str, Any]] = []
         self._unlike: set[Any] = set()
         self.problems: list[str] = []
 
     def visit(self, root: Any) -> None:
         """Everything below; without recursion, because a file can nest as deep as it likes."""
-        waiting = [root]
+        waiting: list[tuple[str, Any]] = [("", root)]
         while waiting and len(self.problems) < MOST_NAMED:
-            item = waiting.pop()
+            name, item = waiting.pop()
             if isinstance(item, dict):
                 if item.keys() & {"__class__", "__module__", "__loader__"}:
                     self._visit_node(item)
-                waiting.extend(item.values())
+                    self._elsewhere += [item] if name != _PLACE_OF_A_TREE else []
+                waiting.extend(item.items())
             elif isinstance(item, list):
-                waiting.extend(item)
+                waiting.extend(("", member) for member in item)
+        if not self.problems and any(_is_tree(node, self.nodes) for node in self._elsewhere):
+            self.problems.append("The skops file has a decision tree that belongs to no estimator, which would run it.")
 
     def _visit_node(self, node: dict[str, Any]) -> None:
         kind, module, loader = node.get("__class__"), node.get("__module__"), node.get("__loader__")
@@ -187,6 +191,12 @@ class _Walk:
         if identity in self._unlike:
             raise ValueError("two objects of one identity")
         return self.nodes[identity] if node["__loader__"] == "CachedNode" else node
+
+
+def _is_tree(node: Mapping[str, Any], known: Mapping[Any, Mapping[str, Any]]) -> bool:
+    """Whether it is, or stands for, a compiled tree; a tree alone asks for features that a row may not have."""
+    meant = known.get(node.get("__id__"), node) if node["__loader__"] == "CachedNode" else node
+    return bool(meant["__loader__"] == _TREE)
 
 
 def _outside(node: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -101,11 +101,14 @@ def calibration_of_rows(rows: NumberRows, *, level: float = 0.95, significance: 
 def _bins(rows: NumberRows, level: float) -> tuple[PredictionBin, ...] | None:
     """The bins; None where an error is beyond 64-bit floats."""
     found = []
-    if not all(np.isfinite(_errors(*part)).all() for part in rows.parts()):
+    largest = max(float(np.abs(_errors(*part)).max()) for part in rows.parts())
+    if not math.isfinite(largest):
         return None
-    whole = _shape(rows) if _is_varied(rows) else None
+    power = math.frexp(largest)[1]  # tested are errors below 1, whose squares are neither 0 nor endless
+    whole = _shape(rows, power) if _is_varied(rows) else None
     for actual, said in rows.parts():
         errors = _errors(actual, said)
+        sized = np.ldexp(errors, -power)
         spread = row_mean(errors)
         error = exact_mean(errors)
         is_varied = bool(actual.min() < actual.max())
@@ -118,7 +121,7 @@ def _bins(rows: NumberRows, level: float) -> tuple[PredictionBin, ...] | None:
                 mean_label=exact_mean(actual),
                 error=error,
                 interval=mean_interval(spread, level) if spread else None,
-                p=differs_from_zero(errors, error, whole=whole, is_varied=is_varied) if whole else None,
+                p=differs_from_zero(sized, exact_mean(sized), whole=whole, is_varied=is_varied) if whole else None,
             )
         )
     adjusted = iter(holm([part.p for part in found if part.p is not None]))
@@ -131,11 +134,15 @@ def _is_varied(rows: NumberRows) -> bool:
     return bool(min(low for low, _ in ends) < max(high for _, high in ends))
 
 
-def _shape(rows: NumberRows) -> Shape:
-    """Variance of the errors within bins, and skewness of those of all rows."""
+def _shape(rows: NumberRows, power: int) -> Shape:
+    """Variance of the errors over 2 to a power within bins, and skewness of those of all rows."""
+
+    def sized(actual: Floats, said: Floats) -> Floats:
+        return np.ldexp(_errors(actual, said), -power)
+
     with np.errstate(over="ignore", invalid="ignore"):
-        within = [(part.size, exact_mean(centred(part) ** 2)) for part in (_errors(*one) for one in rows.parts())]
-        apart = rows.centre(_errors)
+        within = [(part.size, exact_mean(centred(part) ** 2)) for part in (sized(*one) for one in rows.parts())]
+        apart = rows.centre(sized)
         deviation = math.sqrt(rows.mean(lambda actual, said: apart(actual, said) ** 2)) or math.nan
         skewness = rows.mean(lambda actual, said: (apart(actual, said) / deviation) ** 3)
     free = rows.n - len(within)

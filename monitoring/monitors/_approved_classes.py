@@ -28,8 +28,15 @@ def classes_of(reference: Table, declared: Declaration) -> tuple[Value, ...]:
     return tuple(found)
 
 
+def known_classes(reference: Table, declared: Declaration) -> tuple[Value, ...]:
+    """The same with classes that have a declared score but no row at approval: a rare class is one all the same."""
+    found = classes_of(reference, declared)
+    unseen = [name for name in declared.class_scores if not any(same_value(name, value) for value in found)]
+    return (*found, *unseen) if found else ()
+
+
 def require_known(table: Table, column: str, known: Sequence[Value]) -> None:
-    """Raise CheckInputError if a column of classes has a value that no class had at approval."""
+    """Raise CheckInputError if a column of classes has a value that was no class at approval."""
     if not known:
         return
     odd = [

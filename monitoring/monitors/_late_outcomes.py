@@ -16,7 +16,7 @@ from approvals.measures.late_outcomes import BatchMatch, Contradiction, Examined
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import confirm_unchanged, unsaid, verify
 from approvals.measures.relation_copies import copied
-from monitoring.monitors._approved_classes import MOST_CLASSES, classes_of, require_known
+from monitoring.monitors._approved_classes import MOST_CLASSES, known_classes, require_known
 from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE
 
 EARLIER, LATER = "earlier", "later"
@@ -163,7 +163,7 @@ def _require_approved_classes(job: Job, delivery: Input, declared: Declaration) 
     try:
         verified(approved)
         with opened(approved, job) as reference:
-            known = classes_of(reference, declared)
+            known = known_classes(reference, declared)
     except (TableError, CheckInputError):
         return
     with opened(delivery, job) as table:

@@ -10,7 +10,7 @@ from approvals.checks._evaluation import BINARY, Declaration, declaration_of, op
 from approvals.checks.base import Input, Job
 from approvals.measures.labels import Value
 from approvals.measures.tables import Table
-from monitoring.monitors._approved_classes import classes_of, require_known
+from monitoring.monitors._approved_classes import classes_of, known_classes, require_known
 from monitoring.monitors._late_outcomes import several, with_outcomes
 from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE
 
@@ -63,8 +63,8 @@ def approved_classes(pair: Pair) -> tuple[Value, ...]:
 
 
 def require_approved_coding(pair: Pair, column: str) -> None:
-    """Raise CheckInputError if a column of classes has a value that no class had at approval: 1, 2 are not 0, 1."""
-    require_known(pair.batch, column, approved_classes(pair))
+    """Raise CheckInputError if a column of classes has a value that was no class at approval: 1, 2 are not 0, 1."""
+    require_known(pair.batch, column, known_classes(pair.reference, pair.declared))
 
 
 def is_number(table: Table, column: str) -> bool:

@@ -1,6 +1,7 @@
 """When readings become an alarm and when it ends, as pure data."""
 
 from datetime import date, timedelta
+from functools import cache
 from itertools import pairwise
 
 from hypothesis import given
@@ -105,6 +106,18 @@ def test_calm_windows_that_are_too_short_or_too_small_count_together():
     assert after(*[((2, 28), 28, 3_000)] * 9) == ALERT, "and so is one delivered nine times"
 
 
+def test_rolling_windows_count_together_as_far_as_they_do_not_overlap():
+    """A week is delivered each day: four of them that do not overlap are as long as the month."""
+    weeks = [((2, day), 7, 2_000) for day in range(7, 29)]
+    assert after(*weeks[:-1]) == ALERT
+    assert after(*weeks) == CALM
+    months = [((2, 28), 28, 3_000), *(((3, day), 28, 3_000) for day in range(1, 29))]
+    assert after(*months[:-1]) == ALERT, "long enough each, on too few rows"
+    assert after(*months) == CALM
+    four = [((2, 8), 7, 2_000), ((2, 15), 7, 2_000), ((2, 22), 7, 2_000), ((3, 1), 7, 2_000)]
+    assert after(((2, 3), 3, 100), *four) == CALM, "not the first of those that overlap counts, but what makes most"
+
+
 def test_what_a_source_raised_ends_with_windows_of_it_or_after_it_has_ended():
     of_a_source = (Mark(date(2026, 1, 31), ALERT, date(2026, 1, 1), 9_000, source=1),)
     february, march = ((2, 28), 28, 9_000), ((3, 31), 31, 9_000)
@@ -190,21 +203,27 @@ def calm_windows(known, bad, last, *, clears_after, every):
     for one, of in known:
         mine = [m for m in of if source is None or m.source == source or (ended is not None and m.day >= ended)]
         if one.day > last and mine:
-            fitting.append(max(mine, key=lambda mark: (mark.days, mark.rows or 0)))
+            fitting.append(mine)
     counted, begun, before = 0, 0, last
     for place in range(len(fitting)):
-        group = [
-            mark
-            for number, mark in enumerate(fitting[begun : place + 1], begun)
-            if all(mark.day < later.start for later in fitting[number + 1 : place + 1])
-        ]
-        covered = {mark.start + timedelta(day) for mark in group for day in range(mark.days)}
-        long_enough = 10 * len(covered) >= 9 * length
-        large_enough = 2 * sum(mark.rows or 0 for mark in group) >= rows
-        apart = clears_after == 1 or 10 * (fitting[place].day - before).days >= 9 * every
+        marks = [mark for of in fitting[begun : place + 1] for mark in of]
+        day = marks[-1].day
+        long_enough = 10 * most(marks, lambda mark: mark.days) >= 9 * length
+        large_enough = 2 * most(marks, lambda mark: mark.rows or 0) >= rows
+        apart = clears_after == 1 or 10 * (day - before).days >= 9 * every
         if long_enough and large_enough and apart:
-            counted, begun, before = counted + 1, place + 1, fitting[place].day
+            counted, begun, before = counted + 1, place + 1, day
     return counted
+
+
+def most(marks, size):
+    """The most that windows hold which do not overlap: whichever is the last of them, and what may be before it."""
+
+    @cache
+    def until(day):
+        return max((size(mark) + until(mark.start) for mark in marks if mark.day < day), default=0)
+
+    return until(date.max)
 
 
 marks = st.lists(st.sampled_from([*Level, None]), max_size=24)

@@ -235,6 +235,19 @@ def test_a_class_that_was_not_there_at_approval_leaves_the_groups_open(bench):
             bench.measure(key, classes(), batch, CLASSES)
 
 
+def test_a_class_with_a_score_that_was_not_seen_at_approval_is_one_of_its_classes(bench):
+    details = {**CLASSES, "class_scores": {"a": "s_a", "b": "s_b", "c": "s_c"}}
+    reference, batch = (classes(seed=seed, s_c=[0.0] * 800) for seed in (1, 2))
+    batch["y"][0] = batch["p"][1] = "c"
+    found = bench.judge("performance", reference, batch, details, thresholds={"min_accuracy": 0.5})
+    assert found.verdict == "ok"
+    asked, groups = {"max_accuracy_difference": 0.9}, {"favourable_class": "a"}
+    assert bench.judge("fairness", reference, batch, details, thresholds=asked, parameters=groups).verdict == "ok"
+    batch["y"][2] = "d"
+    with pytest.raises(CheckInputError, match="code the batch alike"):
+        bench.measure("performance", reference, batch, details)
+
+
 def of_three(**changed):
     """Two classes decided about people of three regions."""
     return binary(900, **{"region": ["abc"[place % 3] for place in range(900)], **changed})

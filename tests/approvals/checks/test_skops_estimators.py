@@ -364,7 +364,7 @@ def unknown_categories():
     "made", [more_answers_than_places, rows_too_short, a_later_tree_for_wider_rows, unknown_categories]
 )
 def test_trees_that_ask_for_more_than_there_is_are_not_run(measured, attached, made):
-    with pytest.raises(CheckInputError, match="features, categories or answers that do not exist"):
+    with pytest.raises(CheckInputError, match="features, categories, rows or answers that do not exist"):
         measured(Reproducibility, *attached(skops.io.dumps(made()), DECISIONS, LABEL))
 
 

@@ -182,6 +182,15 @@ def test_bins_that_are_off_are_found(rows, off):
     assert found.bins[-1].p <= 0.05
 
 
+@pytest.mark.parametrize("unit", [1e-170, 1e140, 1e155, 1e300])
+def test_the_unit_of_numbers_does_not_decide_which_bins_are_off(unit):
+    drawn = np.random.default_rng(9)
+    said = drawn.uniform(1, 2, 200)
+    noise = drawn.normal(0, 0.1, said.size)
+    for shift, off in ((0.0, 0), (0.5, 10)):
+        assert number_calibration((said + shift + noise) * unit, said * unit).measures["bins_off"].value == off
+
+
 def test_labels_that_are_all_the_same_say_nothing_of_how_far_they_spread():
     said = np.linspace(0.01, 0.03, 60)
     never = number_calibration(np.zeros(60), said, bins=3)
