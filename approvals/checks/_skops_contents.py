@@ -96,16 +96,18 @@ def content_problem(node: Node, objects: Objects) -> str:
 
 
 def _is_whole_tree(node: Node, objects: Objects) -> bool:
-    """Every branch leads on to a node behind it, and asks for a feature that the tree has."""
-    features = int(objects.plain(objects.items(node["__reduce__"]["args"])[0]))
+    """Every branch leads on to a node behind it, and asks for a feature that the tree has. Nodes are counted right."""
+    features, classes, outputs = objects.items(node["__reduce__"]["args"])
+    features, of_outputs = int(objects.plain(features)), objects.array(classes)
     state = objects.named(node["content"], frozenset({"max_depth", "node_count", "nodes", "values"}))
-    nodes = objects.array(state["nodes"])
+    nodes, count = objects.array(state["nodes"]), objects.plain(state["node_count"])
     left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
     place, inner = np.arange(nodes.size), left != -1
     ends = (right == -1) | inner
     leads_on = (left > place) & (left < nodes.size) & (right > place) & (right < nodes.size)
     uses_feature = (feature >= 0) & (feature < features)
-    return bool(nodes.size and np.all(ends & (~inner | (leads_on & uses_feature))))
+    counted = nodes.size and count == nodes.size and of_outputs.shape == (objects.plain(outputs),)
+    return bool(counted and np.all(ends & (~inner | (leads_on & uses_feature))))
 
 
 def _is_whole_predictor(node: Node, objects: Objects) -> bool:
