@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import skops.io
-from sklearn import cluster, neighbors, pipeline, preprocessing, svm, tree
+from sklearn import cluster, ensemble, neighbors, pipeline, preprocessing, svm, tree
 
 from approvals.checks.artifact_scan import ArtifactScan
 from approvals.checks.base import CheckInputError
@@ -87,6 +87,14 @@ def tree_for_wider_rows():
     return model
 
 
+def trees_in_processes():
+    """Rows are given to processes of their own, where nothing is looked at."""
+    model = ensemble.BaggingClassifier(tree.DecisionTreeClassifier(), n_estimators=4).fit(FEATURES, LABEL)
+    model.n_jobs = 2
+    model.estimators_ = [tree_for_wider_rows()] * 4
+    return model
+
+
 def tree_that_looks_itself():
     """What looks at its rows is put aside: multiplying by true or false gives them back."""
     model = tree_for_wider_rows()
@@ -125,6 +133,7 @@ LEADING_OUT = {
     "neighbours of one column": neighbours_of_one_column,
     "lengths of other rows": lengths_of_other_rows,
     "a tree for wider rows": tree_for_wider_rows,
+    "trees in processes": trees_in_processes,
     "a machine without coefficients": machine_without("_dual_coef_"),
     "a sparse machine without coefficients": machine_without("_dual_coef_", sparse=True),
     "a machine without intercepts": machine_without("_intercept_"),
