@@ -9,6 +9,7 @@ from sklearn import cluster, ensemble, neighbors, pipeline, preprocessing, svm, 
 from approvals.checks.artifact_scan import ArtifactScan
 from approvals.checks.base import CheckInputError
 from approvals.checks.reproducibility import Reproducibility
+from tests.approvals.checks.test_artifact_scan import rewritten
 
 ROWS = 48
 FEATURES = np.random.default_rng(5).random((ROWS, 4)).round(3)
@@ -161,3 +162,17 @@ def test_a_compiled_tree_that_stands_alone_is_refused(measured, judged, attached
         judgement = judged(ArtifactScan, measured(ArtifactScan, attached(alone, LABEL)[0]))
         assert judgement.verdict == "failed"
         assert "belongs to no estimator" in " ".join(judgement.sentences)
+
+
+def test_an_identity_that_is_none_is_told(measured, judged, attached):
+    model = tree.DecisionTreeClassifier().fit(FEATURES, LABEL)
+
+    def refer(schema, _):
+        aside = {"__class__": "str", "__module__": "builtins", "__loader__": "CachedNode", "__id__": [1]}
+        schema["content"]["content"]["aside"] = aside
+
+    artifact, _ = attached(model, LABEL)
+    artifact.path.write_bytes(rewritten(artifact.path.read_bytes(), refer))
+    judgement = judged(ArtifactScan, measured(ArtifactScan, artifact))
+    assert judgement.verdict == "failed"
+    assert "cannot be read" in " ".join(judgement.sentences)
