@@ -63,6 +63,10 @@ class Objects:
             raise TypeError("no plain value")
         return json.loads(found["content"])
 
+    def class_of(self, node: Any) -> str:
+        """The class of any object."""
+        return str(self._resolved(node)["__class__"])
+
     def arrays_of(self, node: Any) -> dict[str, NDArray[Any]]:
         """The arrays of a NumPy archive by name."""
         with self._archive.open(node["file"]) as member, zipfile.ZipFile(member) as inner:
@@ -139,7 +143,10 @@ def _is_whole_neighbourhood(sides: int) -> Callable[[Node, Objects], bool]:
         shaped = bounds.shape == (sides, count, features) and nodes.shape == (count,) and count == 2**levels - 1
         every = order.shape == (rows,) and bool(np.array_equal(np.sort(order), np.arange(rows)))
         no_weight = objects.plain(state[12]) is None
-        if not (shaped and every and no_weight and rows and bool(np.all(2 * inner + 2 < count))):
+        on_a_globe = not objects.class_of(state[11]).startswith("Haversine") or features == len(
+            ("latitude", "longitude")
+        )
+        if not (shaped and every and no_weight and on_a_globe and rows and bool(np.all(2 * inner + 2 < count))):
             return False
         first, second = 2 * inner + 1, 2 * inner + 2
         parts = (start[first] == start[inner]) & (end[first] == start[second]) & (end[second] == end[inner])

@@ -176,3 +176,27 @@ def test_an_identity_that_is_none_is_told(measured, judged, attached):
     judgement = judged(ArtifactScan, measured(ArtifactScan, artifact))
     assert judgement.verdict == "failed"
     assert "cannot be read" in " ".join(judgement.sentences)
+
+
+@pytest.mark.parametrize(("columns", "verdict"), [(2, "passed"), (1, "failed")])
+def test_places_on_a_globe_have_two_numbers(measured, judged, attached, columns, verdict):
+    model = neighbors.KNeighborsClassifier(algorithm="ball_tree", metric="haversine").fit(FEATURES[:, :2], LABEL)
+    plain = neighbors.KNeighborsClassifier(algorithm="ball_tree").fit(FEATURES[:, :1], LABEL)
+    content = skops.io.dumps(model)
+    if columns == 1:
+        content = rewritten(skops.io.dumps(plain), as_haversine)
+    artifact, _ = attached(model, LABEL)
+    artifact.path.write_bytes(content)
+    assert judged(ArtifactScan, measured(ArtifactScan, artifact)).verdict == verdict
+
+
+def as_haversine(schema, _):
+    waiting = [schema]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            if item.get("__class__") == "EuclideanDistance64":
+                item["__class__"] = "HaversineDistance64"
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
