@@ -245,15 +245,22 @@ def _is_settled(
     for _, one in windows([*chosen, *map(mark_of, beside)]):
         known = with_next(known, one) if one else known
     left = {one.day: one for one in known if one.level == Level.CALM}
-    calm: list[Said] = []
-    for day, said in windows(chosen)[1:]:
-        calm = [] if said and said.level else [*calm, left[day]] if day in left else calm
+    rules = {"clears_after": monitor.clears_after, "every_days": monitor.every_days}
+
+    def are_enough(calm: list[Said]) -> bool:
         # The first one may follow the last bad window at once, which is not read: it is where counting begins.
         more = calm if monitor.clears_after == 1 else calm[1:]
-        rules = {"clears_after": monitor.clears_after, "every_days": monitor.every_days}
-        if calm and all(is_calm(more, calm[0].day, one, **rules) for one in needs):
-            return True
-    return False
+        return bool(calm) and all(is_calm(more, calm[0].day, one, **rules) for one in needs)
+
+    calm: list[Said] = []  # more of them are never less, so they are looked at where they end
+    for day, said in windows(chosen)[1:]:
+        if said and said.level:
+            if are_enough(calm):
+                return True
+            calm = []
+        elif day in left:
+            calm.append(left[day])
+    return are_enough(calm)
 
 
 def _missed(rows: Iterable[Monitor], overdue: Mapping[int, datetime]) -> dict[int, Reading]:

@@ -30,7 +30,8 @@ def kept_bounds() -> Iterator[None]:
     Raises CheckInputError where they do not. Without it, boosted trees and neighbours that vote add beyond the end of
     their answers, and trees, neighbours, clusters and support vectors read beyond the end of rows.
     """
-    from sklearn.cluster import _bisect_k_means, _kmeans  # noqa: PLC0415  (only where scikit-learn is loaded anyway)
+    from joblib import parallel_config  # noqa: PLC0415  (only where scikit-learn is loaded anyway)
+    from sklearn.cluster import _bisect_k_means, _kmeans  # noqa: PLC0415
     from sklearn.ensemble import _gb  # noqa: PLC0415
     from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor  # noqa: PLC0415
     from sklearn.neighbors import _base, _classification  # noqa: PLC0415
@@ -55,6 +56,8 @@ def kept_bounds() -> Iterator[None]:
             before = vars(owner)[name]
             kept.callback(setattr, owner, name, before)
             setattr(owner, name, made(before))
+        # An artifact may ask for processes, which would know nothing of this.
+        kept.enter_context(parallel_config(backend="sequential"))
         yield
 
 

@@ -74,7 +74,7 @@ def skops_report(stream: BinaryIO, size: int, bounds: Bounds, extra_types: Itera
     try:
         with zipfile.ZipFile(stream) as archive:
             _look_into(archive, report, bounds, known_types() | set(extra_types))
-    except (*BROKEN, RecursionError) as error:
+    except (*BROKEN, RecursionError, TypeError) as error:
         report.problems.append(f"The skops file cannot be read: {error}.")
     return report
 

@@ -63,6 +63,10 @@ class Objects:
             raise TypeError("no plain value")
         return json.loads(found["content"])
 
+    def class_of(self, node: Any) -> str:
+        """The class of any object."""
+        return str(self._resolved(node)["__class__"])
+
     def arrays_of(self, node: Any) -> dict[str, NDArray[Any]]:
         """The arrays of a NumPy archive by name."""
         with self._archive.open(node["file"]) as member, zipfile.ZipFile(member) as inner:
@@ -96,16 +100,18 @@ def content_problem(node: Node, objects: Objects) -> str:
 
 
 def _is_whole_tree(node: Node, objects: Objects) -> bool:
-    """Every branch leads on to a node behind it, and asks for a feature that the tree has."""
-    features = int(objects.plain(objects.items(node["__reduce__"]["args"])[0]))
+    """Every branch leads on to a node behind it, and asks for a feature that the tree has. Nodes are counted right."""
+    features, classes, outputs = objects.items(node["__reduce__"]["args"])
+    features, of_outputs = int(objects.plain(features)), objects.array(classes)
     state = objects.named(node["content"], frozenset({"max_depth", "node_count", "nodes", "values"}))
-    nodes = objects.array(state["nodes"])
+    nodes, count = objects.array(state["nodes"]), objects.plain(state["node_count"])
     left, right, feature = nodes["left_child"], nodes["right_child"], nodes["feature"]
     place, inner = np.arange(nodes.size), left != -1
     ends = (right == -1) | inner
     leads_on = (left > place) & (left < nodes.size) & (right > place) & (right < nodes.size)
     uses_feature = (feature >= 0) & (feature < features)
-    return bool(nodes.size and np.all(ends & (~inner | (leads_on & uses_feature))))
+    counted = nodes.size and count == nodes.size and of_outputs.shape == (objects.plain(outputs),)
+    return bool(counted and np.all(ends & (~inner | (leads_on & uses_feature))))
 
 
 def _is_whole_predictor(node: Node, objects: Objects) -> bool:
@@ -137,7 +143,10 @@ def _is_whole_neighbourhood(sides: int) -> Callable[[Node, Objects], bool]:
         shaped = bounds.shape == (sides, count, features) and nodes.shape == (count,) and count == 2**levels - 1
         every = order.shape == (rows,) and bool(np.array_equal(np.sort(order), np.arange(rows)))
         no_weight = objects.plain(state[12]) is None
-        if not (shaped and every and no_weight and rows and bool(np.all(2 * inner + 2 < count))):
+        on_a_globe = not objects.class_of(state[11]).startswith("Haversine") or features == len(
+            ("latitude", "longitude")
+        )
+        if not (shaped and every and no_weight and on_a_globe and rows and bool(np.all(2 * inner + 2 < count))):
             return False
         first, second = 2 * inner + 1, 2 * inner + 2
         parts = (start[first] == start[inner]) & (end[first] == start[second]) & (end[second] == end[inner])

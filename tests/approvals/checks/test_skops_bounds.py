@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import scipy.sparse
 import skops.io
-from sklearn import cluster, neighbors, pipeline, preprocessing, svm, tree
+from sklearn import cluster, ensemble, neighbors, pipeline, preprocessing, svm, tree
 
 from approvals.checks.artifact_scan import ArtifactScan
 from approvals.checks.base import CheckInputError
 from approvals.checks.reproducibility import Reproducibility
+from tests.approvals.checks.test_artifact_scan import rewritten
 
 ROWS = 48
 FEATURES = np.random.default_rng(5).random((ROWS, 4)).round(3)
@@ -87,6 +88,14 @@ def tree_for_wider_rows():
     return model
 
 
+def trees_in_processes():
+    """Rows are given to processes of their own, where nothing is looked at."""
+    model = ensemble.BaggingClassifier(tree.DecisionTreeClassifier(), n_estimators=4).fit(FEATURES, LABEL)
+    model.n_jobs = 2
+    model.estimators_ = [tree_for_wider_rows()] * 4
+    return model
+
+
 def tree_that_looks_itself():
     """What looks at its rows is put aside: multiplying by true or false gives them back."""
     model = tree_for_wider_rows()
@@ -125,6 +134,7 @@ LEADING_OUT = {
     "neighbours of one column": neighbours_of_one_column,
     "lengths of other rows": lengths_of_other_rows,
     "a tree for wider rows": tree_for_wider_rows,
+    "trees in processes": trees_in_processes,
     "a machine without coefficients": machine_without("_dual_coef_"),
     "a sparse machine without coefficients": machine_without("_dual_coef_", sparse=True),
     "a machine without intercepts": machine_without("_intercept_"),
@@ -152,3 +162,41 @@ def test_a_compiled_tree_that_stands_alone_is_refused(measured, judged, attached
         judgement = judged(ArtifactScan, measured(ArtifactScan, attached(alone, LABEL)[0]))
         assert judgement.verdict == "failed"
         assert "belongs to no estimator" in " ".join(judgement.sentences)
+
+
+def test_an_identity_that_is_none_is_told(measured, judged, attached):
+    model = tree.DecisionTreeClassifier().fit(FEATURES, LABEL)
+
+    def refer(schema, _):
+        aside = {"__class__": "str", "__module__": "builtins", "__loader__": "CachedNode", "__id__": [1]}
+        schema["content"]["content"]["aside"] = aside
+
+    artifact, _ = attached(model, LABEL)
+    artifact.path.write_bytes(rewritten(artifact.path.read_bytes(), refer))
+    judgement = judged(ArtifactScan, measured(ArtifactScan, artifact))
+    assert judgement.verdict == "failed"
+    assert "cannot be read" in " ".join(judgement.sentences)
+
+
+@pytest.mark.parametrize(("columns", "verdict"), [(2, "passed"), (1, "failed")])
+def test_places_on_a_globe_have_two_numbers(measured, judged, attached, columns, verdict):
+    model = neighbors.KNeighborsClassifier(algorithm="ball_tree", metric="haversine").fit(FEATURES[:, :2], LABEL)
+    plain = neighbors.KNeighborsClassifier(algorithm="ball_tree").fit(FEATURES[:, :1], LABEL)
+    content = skops.io.dumps(model)
+    if columns == 1:
+        content = rewritten(skops.io.dumps(plain), as_haversine)
+    artifact, _ = attached(model, LABEL)
+    artifact.path.write_bytes(content)
+    assert judged(ArtifactScan, measured(ArtifactScan, artifact)).verdict == verdict
+
+
+def as_haversine(schema, _):
+    waiting = [schema]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            if item.get("__class__") == "EuclideanDistance64":
+                item["__class__"] = "HaversineDistance64"
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item

@@ -258,6 +258,11 @@ HOSTILE = {
         "do not exist",
     ),
     "a boosted tree by the loader of losses": (BOOSTING, loader_of("TreePredictor", "LossNode"), "does not belong"),
+    "more nodes than there are": (
+        FOREST,
+        lambda s, _: every(s, "Tree")[0]["content"]["content"]["node_count"].update(content="5000", __id__=1),
+        "do not exist",
+    ),
     "a tree by the loader of objects": (FOREST, loader_of("Tree", "ObjectNode"), "does not belong"),
     "a tree by the loader of losses": (FOREST, loader_of("Tree", "LossNode"), "does not belong"),
     "an estimator by the loader of losses": (FOREST, loader_of("RandomForestClassifier", "LossNode"), "not belong"),
