@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -131,7 +130,7 @@ def _kept(card: ModelCard, former: StoredFile, content: bytes, now: datetime) ->
 
 
 def _tell(failed: list[Renewed]) -> None:
-    administrators = User.objects.filter(is_superuser=True, is_active=True)
+    administrators = notify.administrators()
     with transaction.atomic():
         for one in failed:
             notify.notify(

@@ -231,7 +231,7 @@ def look_after(*, now: datetime | None = None) -> int:
         sentences = list(needs_care(now))
     except Unavailable as problem:
         sentences = [problem.sentence]
-    administrators = User.objects.filter(is_superuser=True, is_active=True)
+    administrators = notify.administrators()
     with transaction.atomic():
         for sentence in sentences:
             notify.notify(

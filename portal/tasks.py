@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from celery import shared_task
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils import timezone
 
@@ -62,10 +61,9 @@ def nightly_checkpoint() -> None:
 
 
 def _alarm(sentences: Iterable[str]) -> None:
-    administrators = get_user_model().objects.filter(is_superuser=True, is_active=True)
     with transaction.atomic():
         notify.notify(
-            recipients=administrators,
+            recipients=notify.administrators(),
             event=PortalEvent.LEDGER_DAMAGED,
             text=f"The ledger does not verify: {next(iter(sentences))}",
             link="/",

@@ -227,13 +227,9 @@ def _size(rows: LabelRows) -> int:
     return len(rows.names)
 
 
-def _times(*factors: str) -> str:
-    """SQL of a product of two whole numbers below 10^19 each."""
-    return " * ".join(f"CAST({factor} AS DECIMAL(19, 0))" for factor in factors)
-
-
 def _product(*factors: str) -> str:
-    return f"SUM({_times(*factors)})"
+    """SQL of a sum of products of two whole numbers below 10^19 each; `exact` takes smaller ones, and three."""
+    return f"SUM({' * '.join(f'CAST({factor} AS DECIMAL(19, 0))' for factor in factors)})"
 
 
 def _places(rows: LabelRows) -> str:
