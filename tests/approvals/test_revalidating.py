@@ -148,7 +148,7 @@ class TestOpening:
         other = deploy(cast, of=cast.model("Another model"))
         drop_guards()
         Policy.objects.filter(pk=deployed.policy_id).update(text="name: [")
-        now = after(other, days=306)
+        now = after(other, days=306).replace(hour=9)
         (row,) = revalidating.open_due(now=now)
         assert row.version == other
         assert revalidating.open_due(now=now + timedelta(hours=1)) == ()
