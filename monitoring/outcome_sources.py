@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals import permissions, referring, refusals, telling
+from approvals import referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.references import RelationReference
 from approvals.models import ModelVersion
@@ -197,10 +197,9 @@ def _refuse(row: OutcomeSource, refusal: DomainError) -> None:
         told = OutcomeSource.objects.filter(pk=row.pk, ended_at=None).exclude(sentence=sentence)
         if not told.update(sentence=sentence):
             return
-        people = {row.version.model.owner, row.declared_by}
         telling.tell(
             row.version,
-            {person for person in people if permissions.may_view(person, row.version.model)},
+            {row.version.model.owner, row.declared_by},
             event=Event.OUTCOME_SOURCE_REFUSED,
             text=f"No outcomes of {row.version} were taken from {row}. {sentence}",
             link=f"/monitoring/outcomedelivery/version/{row.version_id}/",

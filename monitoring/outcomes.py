@@ -27,7 +27,7 @@ from monitoring.events import Event
 from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery
 from monitoring.monitors._late_outcomes import OutcomeMatching
 from monitoring.outcomes_in_use import MATCH_TASK, may_match, order_readings
-from portal import access_tokens, hints, ledger, notify
+from portal import access_tokens, hints, ledger
 from portal.errors import BadInput, Refused
 from portal.models import AccessToken
 from portal.texts import require_reason, require_storable
@@ -256,8 +256,9 @@ def _tell_of_correction(row: Matching, version: ModelVersion) -> None:
     """Officers hear of outcomes that are replaced, by whom and why: a correction can end an alarm."""
     officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
     by = row.delivery.uploaded_by
-    notify.notify(
-        recipients={version.model.owner, *officers} - {by},
+    telling.announce(
+        version.model,
+        {version.model.owner, *officers} - {by},
         event=Event.OUTCOMES_MATCHED,
         text=f"Outcomes of {version} are corrected by “{row.delivery.name}” of {ledger.printed_name(by)}. "
         f"Reason: {row.delivery.description}",

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals import listing, permissions, referring, refusals, telling
+from approvals import listing, referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.references import Window
 from approvals.models import ModelVersion
@@ -201,10 +201,9 @@ def _refuse(row: SourceWindow, refusal: DomainError) -> None:
         told = SourceWindow.objects.filter(pk=row.pk, batch=None).exclude(sentence=sentence)
         if not told.update(sentence=sentence):
             return
-        people = {version.model.owner, row.source.declared_by}
         telling.tell(
             version,
-            {person for person in people if permissions.may_view(person, version.model)},
+            {version.model.owner, row.source.declared_by},
             event=Event.WINDOW_REFUSED,
             text=f"No batch of {version} was taken from {row.source} for {row}. {sentence}",
             link=version.get_absolute_url(),
