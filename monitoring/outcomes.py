@@ -85,7 +85,7 @@ def receive(  # noqa: PLR0913  (a delivery is that many facts)
                     "Outcomes are delivered in files; declare a relation as their source, and they are taken from it.",
                     field="file",
                 )
-            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=details, table=table)
+            files.judge_delivery(upload, name=name, details=details, table=table)
             with transaction.atomic():
                 version = ModelVersion.objects.locked().get(pk=version_id)
                 require_may_deliver(version, actor)
