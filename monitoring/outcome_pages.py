@@ -67,6 +67,7 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
                 ("again", self.again),
                 ("declare", outcome_source_pages.declare),
                 ("correct", outcome_source_pages.correct),
+                ("source_again", outcome_source_pages.again),
                 ("end", outcome_source_pages.end),
             )
         }
@@ -77,6 +78,7 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
             path("<int:delivery_id>/download/", views["download"], name="monitoring_outcomedelivery_download"),
             path("<int:delivery_id>/again/", views["again"], name="monitoring_outcomedelivery_again"),
             path("source/declare/<int:version_id>/", views["declare"], name=f"{source}_declare"),
+            path("source/<int:source_id>/again/", views["source_again"], name=f"{source}_again"),
             path("source/<int:source_id>/correct/", views["correct"], name=f"{source}_correct"),
             path("source/<int:source_id>/end/", views["end"], name=f"{source}_end"),
             *super().get_urls(),
