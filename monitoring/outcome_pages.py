@@ -18,7 +18,7 @@ from approvals.admin.records import VersionRecordAdmin
 from approvals.models.checks import RunStatus
 from monitoring import batches, outcome_source_pages, outcomes, rematching
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource
-from monitoring.outcome_coverage import MOST_LINES, coverage, joined_to
+from monitoring.outcome_coverage import MOST_LINES, coverage, joined_to, needs_correction
 
 TONES = {MatchVerdict.IN_USE: "ok", MatchVerdict.NOT_COMPUTABLE: "unknown", MatchVerdict.ERROR: "bad"}
 
@@ -52,6 +52,8 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
             "state": word,
             "tone": tone,
             "joined": joined_to(row),
+            "corrections": needs_correction(row),
+            "may_deliver": may_deliver,
             "most": MOST_LINES,
             "may_match_again": may_deliver and rematching.may_be_matched_again(row.matching),
         }

@@ -25,7 +25,7 @@ from monitoring import inputs, leases, rematching
 from monitoring.batches import declared, require_may_deliver
 from monitoring.events import Event
 from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery
-from monitoring.monitors._late_outcomes import OutcomeMatching
+from monitoring.monitors._late_outcomes import UNCHECKED, OutcomeMatching
 from monitoring.outcomes_in_use import MATCH_TASK, may_match, order_readings
 from portal import access_tokens, hints, ledger
 from portal.errors import BadInput, Refused
@@ -194,6 +194,7 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
     more = len(troubles) - TROUBLES_SAID
     return [
         *found,
+        *([numbers[UNCHECKED]] if UNCHECKED in numbers else []),
         *troubles[:TROUBLES_SAID],
         *([f"And {more:,} more batches were not looked at."] if more > 0 else []),
     ]
