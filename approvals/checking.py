@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from approvals import case as cases
-from approvals import checks, dossier, judging, kept_results, permissions, refusals, reviewed_again, voiding
+from approvals import checks, dossier, judging, kept_results, permissions, refusals, reviewed_again, telling, voiding
 from approvals.canonical import digest
 from approvals.events import Event
 from approvals.kept_results import LONGEST_RUN
@@ -22,7 +22,7 @@ from approvals.models.checks import RunStatus, Verdict
 from approvals.models.revalidations import pass_under_way
 from approvals.requirements.base import Case
 from approvals.stages import REVIEW_STAGES
-from portal import hints, ledger, notify
+from portal import hints, ledger
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import storable
 
@@ -333,8 +333,9 @@ def _tell(run: CheckRun, version: ModelVersion) -> None:
     if run.verdict != Verdict.PASSED:
         title = checks.title_of(run.check_key)
         word = "crashed" if run.status == RunStatus.CRASHED else Verdict(run.verdict).label.lower()
-        notify.notify(
-            recipients={person for person in (version.submitted_by, run.requested_by) if person is not None},
+        telling.announce(
+            version.model,
+            {person for person in (version.submitted_by, run.requested_by) if person is not None},
             event=Event.CHECK_FINISHED,
             text=f"Check “{title}” of {version}: {word}. {run.sentences[0] if run.sentences else ''}".strip(),
             link=f"{version.get_absolute_url()}#check-{run.check_key}",

@@ -8,11 +8,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import permissions
+from approvals import permissions, telling
 from approvals.events import Event
 from approvals.models import Delegation, RegisteredModel
 from approvals.stages import Role
-from portal import ledger, notify
+from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import require_reason
 
@@ -53,13 +53,7 @@ def delegate(
             reason=reason.strip(),
             made_at=now,
         )
-        notify.notify(
-            recipients=[to],
-            event=Event.DELEGATED,
-            text=f"{row} on {model}, from {starts_on:%d %b %Y} to {ends_on:%d %b %Y}. Reason: {row.reason}",
-            link="/approvals/modelversion/awaiting/",
-            asks_for_act=True,
-        )
+        _tell(row)
         ledger.record(
             event=Event.DELEGATED,
             actor=actor,
@@ -76,6 +70,23 @@ def delegate(
             },
         )
     return row
+
+
+def _tell(row: Delegation) -> None:
+    """The delegate may view the model from the first day on; of one that begins later they are told no more than that.
+
+    That a role is passed on to them, by whom and for which days is said in any case.
+    """
+    days = f"from {row.starts_on:%d %b %Y} to {row.ends_on:%d %b %Y}"
+    telling.announce(
+        row.model,
+        [row.delegate],
+        event=Event.DELEGATED,
+        text=f"{row} on {row.model}, {days}. Reason: {row.reason}",
+        to_others=f"{row}, {days}. Which model it is about is shown to you from the first day on.",
+        link="/approvals/modelversion/awaiting/",
+        asks_for_act=True,
+    )
 
 
 def _require_days(starts_on: date, ends_on: date, now: datetime) -> None:

@@ -188,6 +188,14 @@ def judge_upload(
     return _document(upload, limit=PRINTED_LIMIT if kind in PRINTED else TEXT_LIMIT)
 
 
+def judge_delivery(upload: Upload, *, name: str, details: Mapping[str, Any], table: Referenced | None = None) -> None:
+    """Judge a table whose columns were declared before, at approval: whatever is wrong is in the file that was sent."""
+    try:
+        judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=details, table=table)
+    except BadInput as problem:
+        raise BadInput(problem.sentence, field="file", code=problem.code) from problem
+
+
 def _json(kind: str, upload: Upload, name: str) -> str:
     content = read_json(upload.path, size=upload.size)
     missing = [key for key in JSON_KEYS[kind] if is_empty(content.get(key))]

@@ -10,13 +10,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from approvals import permissions, refusals, voiding
+from approvals import permissions, refusals, telling, voiding
 from approvals.events import Event
 from approvals.models import CheckRun, Finding, MitigationPlan, ModelVersion
 from approvals.models.checks import RunStatus, Verdict
 from approvals.models.findings import FindingSource, FindingStatus, Severity
 from approvals.stages import ENDS, Role
-from portal import ledger, notify
+from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import require_reason
 
@@ -49,8 +49,9 @@ def add(  # noqa: PLR0913  (a finding is that many facts)
         opened_by=actor,
         opened_at=now,
     )
-    notify.notify(
-        recipients=[owner],
+    telling.announce(
+        version.model,
+        [owner],
         event=Event.FINDING_OPENED,
         text=f"Finding “{row.title}” on {version} is yours, due {due_on:%d %b %Y}.",
         link=f"{version.get_absolute_url()}#findings",

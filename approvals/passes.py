@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from approvals import judging, permissions
+from approvals import judging, permissions, telling
 from approvals.events import Event
 from approvals.models import ModelVersion, PassPolicy, Policy, Revalidation, RevalidationOutcome, RevalidationTrigger
 from approvals.policy_changes import changes
@@ -16,7 +16,7 @@ from approvals.policy_document import PolicyDocument, parse
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.signals import revalidation_opened
 from approvals.stages import Role, Stage
-from portal import ledger, notify
+from portal import ledger
 
 DECIDED = {
     RevalidationOutcome.RENEWED: Event.REVALIDATION_RENEWED,
@@ -59,8 +59,9 @@ def opened(
         facts=row.facts(),
     )
     revalidation_opened.send(sender=Revalidation, version=version, revalidation=row, now=now)
-    notify.notify(
-        recipients={*people_of(version, document, row.stages), version.submitted_by, version.model.owner},
+    telling.tell(
+        version,
+        {*people_of(version, document, row.stages), version.submitted_by, version.model.owner},
         event=Event.REVALIDATION_OPENED,
         text=f"{version} is revalidated, due {due_on:%d %b %Y}. {reason}",
         link=f"{version.get_absolute_url()}#revalidation",
@@ -103,8 +104,9 @@ def repinned(
             "differences": list(changes(parse(version.policy.text), document)),
         },
     )
-    notify.notify(
-        recipients={*people_of(version, document, gates), version.submitted_by, version.model.owner} - {actor},
+    telling.announce(
+        version.model,
+        {*people_of(version, document, gates), version.submitted_by, version.model.owner} - {actor},
         event=Event.REVALIDATION_REPINNED,
         text=f"The revalidation of {version} is judged by {policy} instead of {before}. {pin.reason}",
         link=f"{version.get_absolute_url()}#revalidation",
@@ -128,8 +130,9 @@ def decided(
     row.decided_because, row.valid_until = reason.strip(), valid_until
     row.save()
     until = f" until {valid_until:%d %b %Y}" if valid_until else ""
-    notify.notify(
-        recipients={version.submitted_by, version.model.owner} - {actor},
+    telling.announce(
+        version.model,
+        {version.submitted_by, version.model.owner} - {actor},
         event=DECIDED[outcome],
         text=f"Revalidation of {version}: {row.get_outcome_display().lower()}{until}. {row.decided_because}",
         link=f"{version.get_absolute_url()}#revalidation",

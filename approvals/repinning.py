@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals import dossier, judging, passes, permissions, policy, refusals, voiding
+from approvals import dossier, judging, passes, permissions, policy, refusals, telling, voiding
 from approvals.events import Event
 from approvals.judging import Judgement
 from approvals.models import ModelVersion, Policy, Revalidation, RevalidationOutcome
@@ -22,7 +22,7 @@ from approvals.policy_document import parse, pinned
 from approvals.requirements.base import Case
 from approvals.signals import policy_tried
 from approvals.stages import REVIEW_STAGES, Role, Stage
-from portal import ledger, notify
+from portal import ledger
 from portal.errors import NotPermitted, Refused
 from portal.texts import require_reason
 
@@ -174,8 +174,9 @@ def is_older(chosen: Policy, than: Policy) -> bool:
 
 def _record(version: ModelVersion, old: Policy, actor: User, reason: str) -> None:
     differences = changes(parse(old.text), parse(version.policy.text))
-    notify.notify(
-        recipients={version.submitted_by, version.model.owner} - {actor},
+    telling.announce(
+        version.model,
+        {version.submitted_by, version.model.owner} - {actor},
         event=Event.VERSION_REPINNED,
         text=f"{version} is judged by {version.policy} instead of {old} from now on. Reason: {reason.strip()}",
         link=version.get_absolute_url(),

@@ -12,7 +12,7 @@ from approvals import permissions, refusals, telling
 from approvals.events import Event
 from approvals.models import ModelVersion, Restriction
 from approvals.stages import Role
-from portal import ledger, notify
+from portal import ledger
 from portal.errors import NotPermitted, Refused
 from portal.texts import require_reason
 
@@ -85,8 +85,9 @@ def lift(*, restriction_id: int, actor: User, reason: str, now: datetime | None 
             raise Refused("This condition of use was lifted already.")
         row.lifted_by, row.lifted_at, row.lifted_because = actor, now, reason.strip()
         row.save(update_fields=["lifted_by", "lifted_at", "lifted_because"])
-        notify.notify(
-            recipients=_told_of(version) - {actor},
+        telling.announce(
+            version.model,
+            _told_of(version) - {actor},
             event=Event.RESTRICTION_LIFTED,
             text=f"A condition of use of {version} is lifted: {row.text} Reason: {row.lifted_because}",
             link=version.get_absolute_url(),

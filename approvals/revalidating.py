@@ -40,7 +40,7 @@ from approvals.requirements.base import Case
 from approvals.revalidation_rules import FINDING, RevalidationRule, months_after
 from approvals.signals import approval_renewed, renewal_decided, renewal_examined
 from approvals.stages import Role, Stage
-from portal import ledger, notify
+from portal import ledger
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import require_reason
 
@@ -331,8 +331,9 @@ def _told(row_id: int, now: datetime) -> bool:
         _overdue_finding(version, row, document, now)
     event = Event.REVALIDATION_OVERDUE if overdue else Event.REVALIDATION_REMINDED
     words = f"is overdue since {row.due_on:%d %b %Y}" if overdue else f"is due on {row.due_on:%d %b %Y}"
-    notify.notify(
-        recipients={
+    telling.tell(
+        version,
+        {
             *passes.people_of(version, judging.document_of(version), row.stages),
             version.submitted_by,
             version.model.owner,

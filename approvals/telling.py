@@ -1,9 +1,12 @@
-"""Somebody always hears of a version: who answers for it, else whoever has a role on its model, else administrators."""
+"""The one place that says to people what is about a model: nobody who may not view it reads a word of it.
+
+Somebody always hears of a version: who answers for it, else whoever has a role on its model, else administrators.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +16,7 @@ from django.db import transaction
 
 from approvals import permissions
 from approvals.events import Event
-from approvals.models import ModelVersion
+from approvals.models import ModelVersion, RegisteredModel
 from approvals.stages import Role
 from portal import ledger, notify
 from portal.models import LedgerEntry
@@ -29,15 +32,41 @@ class Hearers:
     why: str = ""
 
 
+def viewers(model: RegisteredModel, people: Iterable[User]) -> frozenset[User]:
+    """Those of these people who are active and may view the model."""
+    return frozenset(person for person in people if permissions.may_view(person, model))
+
+
+def announce(
+    model: RegisteredModel,
+    people: Iterable[User],
+    *,
+    event: StrEnum,
+    text: str,
+    link: str,
+    asks_for_act: bool = False,
+    to_others: str = "",
+) -> None:
+    """Put one line about a model into the inbox, and the mail, of those of these people who may view it.
+
+    `to_others` is what the others are told, without a word about the model; nothing where it is empty.
+    """
+    asked = frozenset(people)
+    seeing = viewers(model, asked)
+    notify.notify(recipients=seeing, event=event, text=text, link=link, asks_for_act=asks_for_act)
+    if to_others:
+        notify.notify(recipients=asked - seeing, event=event, text=to_others, link=link, asks_for_act=asks_for_act)
+
+
 def hearers(version: ModelVersion, people: Collection[User]) -> Hearers:
-    """Those of these people who are active; where none of them may see the model any more, others, too."""
-    active = frozenset(person for person in people if person.is_active)
-    if any(permissions.may_view(person, version.model) for person in active):
-        return Hearers(active)
+    """Those of these people who may view the model; where none of them may any more, others."""
+    found = viewers(version.model, people)
+    if found:
+        return Hearers(found)
     others = frozenset(permissions.people_of(version.model)) or frozenset(notify.administrators())
     names = ", ".join(sorted(ledger.name_of(person) for person in people))
     gone = f"because {names} left or may not see it" if names else "because nobody else is left"
-    return Hearers(active | others, f"You are told of {version} {gone}. {CURE}")
+    return Hearers(others, f"You are told of {version} {gone}. {CURE}")
 
 
 def tell(
@@ -47,7 +76,7 @@ def tell(
     found = hearers(version, people)
     said = f"{text} {found.why}".strip()
     asks_for_act = asks_for_act or bool(found.why)
-    notify.notify(recipients=found.people, event=event, text=said, link=link, asks_for_act=asks_for_act)
+    announce(version.model, found.people, event=event, text=said, link=link, asks_for_act=asks_for_act)
     if not found.people:
         notify.mail_administrators(text=said, link=link)
 
@@ -68,10 +97,9 @@ def tell_refused(version_id: int, sentence: str, what: str, *, now: datetime) ->
 
 
 def _was_told(version: ModelVersion, facts: dict[str, str]) -> bool:
-    """The version is locked, so that two schedules tell once."""
+    """Whether an entry of these facts, which name the day, is there. The version is locked: two schedules tell once."""
     entries = LedgerEntry.objects.filter(
         event=Event.ACT_FAILED, object_type="approvals.modelversion", object_id=str(version.pk)
     )
-    return any(
-        json.loads(text)["facts"] == facts for text in entries.order_by("-pk").values_list("payload", flat=True)[:20]
-    )
+    of_the_day = entries.filter(payload__contains=f'"on":{ledger.canonical(facts["on"])}')
+    return any(json.loads(text)["facts"] == facts for text in of_the_day.values_list("payload", flat=True))

@@ -11,11 +11,11 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import permissions, tiering, voiding
+from approvals import permissions, telling, tiering, voiding
 from approvals.events import Event
 from approvals.models import ModelVersion, RegisteredModel, TierAssessment, TierOverride
 from approvals.stages import REVIEW_STAGES, Role, Tier
-from portal import ledger, notify, reauthentication
+from portal import ledger, reauthentication
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import require_reason
 
@@ -97,8 +97,9 @@ def ask_override(*, model_id: int, actor: User, tier: str, reason: str, now: dat
         officers = {
             person for role in OFFICERS for person in permissions.people_with(permissions.permission_for(role), model)
         }
-        notify.notify(
-            recipients=officers - {actor},
+        telling.announce(
+            model,
+            officers - {actor},
             event=Event.TIER_OVERRIDE_ASKED,
             text=f"{model}: an override of the risk tier waits for confirmation. {row}. Reason: {row.reason}",
             link=f"/approvals/registeredmodel/{model.pk}/change/#risk-tier",

@@ -11,14 +11,14 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from approvals import permissions
+from approvals import permissions, telling
 from approvals.events import Event
 from approvals.models import ModelVersion, TimeNotice, TimeNoticeKind
 from approvals.policy_document import PolicyDocument, parse
 from approvals.policy_rules import Calendar
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, Role, Stage
-from portal import ledger, notify
+from portal import ledger
 from portal.errors import BadInput
 
 
@@ -119,7 +119,7 @@ def _notify(version: ModelVersion, kind: TimeNoticeKind, found: TimeStanding) ->
         people |= set(permissions.people_with(permissions.permission_for(found.escalate_to), version.model))
         words = f"{version}: {stage.lower()} is {found.in_words}. Escalated to the {found.escalate_to.in_words}."
         event = Event.TIME_ESCALATED
-    notify.notify(recipients=people, event=event, text=words, link=version.get_absolute_url(), asks_for_act=True)
+    telling.tell(version, people, event=event, text=words, link=version.get_absolute_url(), asks_for_act=True)
 
 
 def _signers(version: ModelVersion) -> Iterable[User]:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 from django.contrib.auth.models import User
 
-from approvals import dossier
+from approvals import dossier, telling
 from approvals.events import Event
 from approvals.models import ModelVersion, SignOff
 from approvals.models.revalidations import pass_under_way
 from approvals.requirements.base import Case
 from approvals.stages import REVIEW_STAGES, Stage
-from portal import ledger, notify
+from portal import ledger
 
 
 def current_sign_offs(case: Case) -> frozenset[int]:
@@ -55,8 +55,9 @@ def _record_voided(version: ModelVersion, ids: frozenset[int], actor: User | Non
     rows = _rows(ids)
     may_sign_again = version.stage in (*REVIEW_STAGES, Stage.SUSPENDED) or pass_under_way(version) is not None
     what_now = "Read it again and sign again." if may_sign_again else "The approval stands; nobody signs now."
-    notify.notify(
-        recipients=[row.signer for row in rows],
+    telling.announce(
+        version.model,
+        [row.signer for row in rows],
         event=Event.SIGN_OFFS_VOIDED,
         text=f"Your sign-off on {version} no longer counts: what it covered has changed. {what_now}",
         link=version.get_absolute_url(),
@@ -67,8 +68,9 @@ def _record_voided(version: ModelVersion, ids: frozenset[int], actor: User | Non
 
 def _record_restored(version: ModelVersion, ids: frozenset[int], actor: User | None) -> None:
     rows = _rows(ids)
-    notify.notify(
-        recipients=[row.signer for row in rows],
+    telling.announce(
+        version.model,
+        [row.signer for row in rows],
         event=Event.SIGN_OFFS_RESTORED,
         text=f"Your sign-off on {version} counts again: what it covered is again exactly as you signed it.",
         link=version.get_absolute_url(),

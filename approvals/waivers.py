@@ -14,7 +14,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from approvals import dossier, exceptions, judging, permissions, refusals, voiding
+from approvals import dossier, exceptions, judging, permissions, refusals, telling, voiding
 from approvals.canonical import canonical_text, digest
 from approvals.events import Event
 from approvals.models import DossierSnapshot, ModelVersion, Waiver, WaiverSignature
@@ -23,7 +23,7 @@ from approvals.policy_rules import ExceptionRule
 from approvals.requirements.base import Case, Requirement
 from approvals.stages import REVIEW_STAGES, Role, Stage
 from approvals.waivable import waivable
-from portal import ledger, notify, reauthentication
+from portal import ledger, reauthentication
 from portal.errors import BadInput, NotPermitted, Refused, Stale
 from portal.texts import require_reason
 
@@ -338,8 +338,9 @@ def _tell_signers(row: Waiver, rule: ExceptionRule) -> None:
         for role in rule.roles
         for person in permissions.people_with(permissions.permission_for(role), row.version.model)
     }
-    notify.notify(
-        recipients=people - {row.asked_by, row.version.submitted_by, row.version.developer},
+    telling.announce(
+        row.version.model,
+        people - {row.asked_by, row.version.submitted_by, row.version.developer},
         event=Event.WAIVER_ASKED,
         text=f"{row.version}: an exception waits for signatures. {row}",
         link=f"/approvals/waiver/{row.pk}/change/",
@@ -348,8 +349,9 @@ def _tell_signers(row: Waiver, rule: ExceptionRule) -> None:
 
 
 def _tell_signed(waiver: Waiver, row: WaiverSignature) -> None:
-    notify.notify(
-        recipients={waiver.asked_by, waiver.version.submitted_by, waiver.version.model.owner} - {row.signer},
+    telling.announce(
+        waiver.version.model,
+        {waiver.asked_by, waiver.version.submitted_by, waiver.version.model.owner} - {row.signer},
         event=Event.WAIVER_SIGNED,
         text=f"{row.printed_name} signed an exception of {waiver.version}: {waiver.title}.",
         link=f"/approvals/waiver/{waiver.pk}/change/",

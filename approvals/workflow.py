@@ -24,7 +24,7 @@ from approvals.requirements.base import Case
 from approvals.requirements.signoffs import APPROVALS, SignOffsRequirement
 from approvals.signals import version_moved
 from approvals.stages import REVIEW_STAGES, Blocker, Role, Stage, Transition
-from portal import ledger, notify, reauthentication
+from portal import ledger, reauthentication
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.texts import require_reason, require_storable
 
@@ -373,13 +373,14 @@ def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str)
     if actor is None:
         telling.tell(version, people, event=event, text=text, link=link)
     else:
-        notify.notify(recipients=people - {actor}, event=event, text=text, link=link)
+        telling.announce(version.model, people - {actor}, event=event, text=text, link=link)
     if stage in REVIEW_STAGES:
         for role in sorted(_roles_of_gate(parse(version.policy.text), stage)):
             holders = permissions.people_with(permissions.permission_for(role), version.model)
             people = {*holders, *permissions.delegates_for(role, version.model)}
-            notify.notify(
-                recipients=people - {version.submitted_by, version.developer},
+            telling.announce(
+                version.model,
+                people - {version.submitted_by, version.developer},
                 event=Event.VERSION_ADVANCED,
                 text=f"{version} waits for a sign-off as {role.in_words} ({stage.label.lower()}).",
                 link=version.get_absolute_url(),
@@ -388,8 +389,9 @@ def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str)
 
 
 def _tell_submitter(version: ModelVersion, row: SignOff) -> None:
-    notify.notify(
-        recipients=[version.submitted_by],
+    telling.announce(
+        version.model,
+        [version.submitted_by],
         event=Event.SIGNED,
         text=f"{row.printed_name} signed {version} as {Role(row.role).in_words}.",
         link=version.get_absolute_url(),

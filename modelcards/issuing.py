@@ -22,7 +22,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from approvals import evidence, files, permissions, refusals, reviewed_again
+from approvals import evidence, files, permissions, refusals, reviewed_again, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
@@ -37,7 +37,7 @@ from modelcards.models import ModelCard
 from modelcards.signing import Plan, SigningIdentity
 from modelcards.timestamping import TimestampFailed
 from modelcards.verification import verify_card
-from portal import checkpoints, hints, ledger, notify
+from portal import checkpoints, hints, ledger
 from portal.errors import DomainError, NotPermitted, Refused, Unavailable
 from portal.models import Checkpoint
 
@@ -306,8 +306,9 @@ def _attach(version: ModelVersion, row: ModelCard, upload: files.Upload, now: da
 
 def _tell(version: ModelVersion, row: ModelCard) -> None:
     auditors = permissions.people_with(permissions.AUDIT, version.model)
-    notify.notify(
-        recipients={version.model.owner, version.submitted_by, *auditors},
+    telling.announce(
+        version.model,
+        {version.model.owner, version.submitted_by, *auditors},
         event=Event.CARD_ISSUED,
         text=f"Model card {row.number} of {version} is issued.",
         link=row.get_absolute_url(),
@@ -325,8 +326,9 @@ def _fail(card_id: int, token: uuid.UUID, sentence: str) -> bool:
 def _set_failed(row: ModelCard, sentence: str, now: datetime) -> None:
     row.status, row.token, row.finished_at, row.error, row.progress_text = RunStatus.CRASHED, None, now, sentence, ""
     row.save()
-    notify.notify(
-        recipients={row.version.model.owner, row.version.submitted_by},
+    telling.tell(
+        row.version,
+        {row.version.model.owner, row.version.submitted_by},
         event=Event.CARD_FAILED,
         text=f"Model card {row.number} of {row.version} could not be made. {sentence}",
         link=row.get_absolute_url(),

@@ -130,13 +130,6 @@ def _kept(card: ModelCard, former: StoredFile, content: bytes, now: datetime) ->
 
 
 def _tell(failed: list[Renewed]) -> None:
-    administrators = notify.administrators()
     with transaction.atomic():
         for one in failed:
-            notify.notify(
-                recipients=administrators,
-                event=Event.SEAL_NEEDS_CARE,
-                text=one.sentence,
-                link="/",
-                asks_for_act=True,
-            )
+            notify.tell_administrators(event=Event.SEAL_NEEDS_CARE, text=one.sentence, link="/")

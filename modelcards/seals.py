@@ -231,12 +231,9 @@ def look_after(*, now: datetime | None = None) -> int:
         sentences = list(needs_care(now))
     except Unavailable as problem:
         sentences = [problem.sentence]
-    administrators = notify.administrators()
     with transaction.atomic():
         for sentence in sentences:
-            notify.notify(
-                recipients=administrators, event=Event.SEAL_NEEDS_CARE, text=sentence, link="/", asks_for_act=True
-            )
+            notify.tell_administrators(event=Event.SEAL_NEEDS_CARE, text=sentence, link="/")
     return len(sentences)
 
 

@@ -41,7 +41,7 @@ from monitoring import (
     watching_pages,
 )
 from monitoring.alarms import Level, least_apart
-from monitoring.models import AlarmNote, Batch, Monitor, Reading, ReadingVerdict, Schedule
+from monitoring.models import AlarmNote, Batch, Monitor, Reading, Schedule
 from monitoring.outcome_coverage import joined_of
 from monitoring.silences import reads_batches
 from monitoring.standing import alarm_of
@@ -345,7 +345,8 @@ def show(request: HttpRequest, reading_id: int) -> HttpResponse:
         "title": f"{monitors.title_of(row.monitor.key)}: {row.batch or 'without data'}",
         "reading": row,
         "version": row.monitor.version,
-        "tone": panels.TONES.get(ReadingVerdict(row.verdict), "bad") if row.verdict else "wait",
+        "tone": panels.tone_of(row),
+        "state": panels.state_in_words(row),
         "limits": panels.limits_of(row.monitor),
         "measures": row.numbers.get("measures", ()),
         "tables": row.numbers.get("tables", ()),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import IntEnum
 
@@ -125,18 +125,23 @@ def trajectory(
     """
     found: list[Standing] = []
     known: list[Said] = []
-    level, since = Level.CALM, None
+    level, since, in_a_row = Level.CALM, None, 0
+    alarm: _Alarm | None = None
     for day, said in windows(marks):
         if said is not None:
-            known = with_next(known, said)
+            is_rewritten = put_next(known, said)
+            in_a_row = _in_a_row(known) if is_rewritten else in_a_row + 1 if said.level else 0
+            if alarm is not None and since is not None:
+                alarm = _Alarm(known, since, clears_after, every_days) if is_rewritten else alarm.with_next(said)
             raised = _raised(known, after)
             if raised > level:
-                level, since = raised, since or _first_of_run(known)
-            elif since is not None:
-                level = _fallen(known, level, since, clears_after=clears_after, every_days=every_days)
-                since = since if level else None
-        needs = needs_of(_beyond(known, Level.CALM, since)) if since else ()
-        found.append(Standing(day, level, since, _in_a_row(known), needs))
+                level, since = raised, since or known[-in_a_row].day
+                alarm = alarm or _Alarm(known, since, clears_after, every_days)
+            elif alarm is not None:
+                level = alarm.level_after(level)
+            if not level:
+                since = alarm = None
+        found.append(Standing(day, level, since, in_a_row, alarm.needs if alarm else ()))
     return tuple(found)
 
 
@@ -155,9 +160,17 @@ def _said(marks: Iterable[Mark]) -> Said | None:
     return Said(worst.start or worst.day, worst.day, Level(worst.level or 0), known) if worst else None
 
 
-def with_next(known: Iterable[Said], latest: Said) -> list[Said]:
-    """The windows with the one that ends after them, without calmer ones that lie wholly within it."""
-    return [*(one for one in known if one.start < latest.start or one.level >= latest.level), latest]
+def put_next(known: list[Said], latest: Said) -> bool:
+    """Add the window that ends after them, and take calmer ones out that lie wholly within it; gives whether any did.
+
+    The windows are in the order of their ends, so that those within it are among the last ones.
+    """
+    beside: list[Said] = []
+    while latest.level and known and known[-1].day >= latest.start:
+        beside.append(known.pop())
+    kept = [one for one in reversed(beside) if one.start < latest.start or one.level >= latest.level]
+    known += [*kept, latest]
+    return len(kept) < len(beside)
 
 
 def _raised(known: list[Said], after: int) -> Level:
@@ -167,23 +180,62 @@ def _raised(known: list[Said], after: int) -> Level:
     return min(latest) if len(latest) == after else Level.CALM
 
 
-def _fallen(known: Sequence[Said], level: Level, begun: date, *, clears_after: int, every_days: int) -> Level:
-    """The lowest level that enough windows since the last one beyond it speak for."""
-    for lower in Level:
-        if lower >= level:
-            break
-        beyond = _beyond(known, lower, begun)
-        last = beyond[-1].day if beyond else None
-        since = [one for one in known if last is None or one.day > last]
-        needs = needs_of(beyond, lower)
-        if all(is_calm(since, last, need, clears_after=clears_after, every_days=every_days) for need in needs):
-            return lower
-    return level
+class _Alarm:
+    """An alarm that stands, window by window: what its windows ask of calm ones, and whether these are enough."""
+
+    def __init__(self, known: Sequence[Said], begun: date, clears_after: int, every_days: int) -> None:
+        self._below = {lower: _Below(lower, clears_after, every_days) for lower in Level if lower < max(Level)}
+        start = bisect_left(known, begun, key=lambda one: one.day)
+        for one in known[start:]:
+            self.with_next(one)
+
+    def with_next(self, one: Said) -> _Alarm:
+        """The same with the window that ends after them."""
+        for below in self._below.values():
+            below.add(one)
+        return self
+
+    def level_after(self, level: Level) -> Level:
+        """The lowest level that enough windows since the last one beyond it speak for."""
+        return next((lower for lower in Level if lower < level and self._below[lower].is_reached), level)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What calm windows must have to end it."""
+        return self._below[Level.CALM].needs
 
 
-def _beyond(known: Iterable[Said], lower: Level, begun: date) -> list[Said]:
-    """The windows of an alarm that are beyond a level."""
-    return [one for one in known if one.level > lower and one.day >= begun]
+class _Below:
+    """Whether an alarm has fallen to a level: the windows since the last one beyond it, beside what those need."""
+
+    def __init__(self, lower: Level, clears_after: int, every_days: int) -> None:
+        self._lower, self._clears_after, self._every_days = lower, clears_after, every_days
+        self._beyond: dict[int | None, Mark] = {}
+        self.needs: tuple[Need, ...] = ()
+        self._calm: list[_Calm] = []
+
+    def add(self, one: Said) -> None:
+        """The window that ends after them."""
+        if one.level <= self._lower:
+            for calm in self._calm:
+                calm.add(one)
+            return
+        for mark in one.marks:
+            if (mark.level or Level.CALM) > self._lower:
+                self._beyond[mark.source] = _hardest(self._beyond.get(mark.source, mark), mark)
+        self.needs = needs_of([Said(one.start, one.day, one.level, tuple(self._beyond.values()))], self._lower)
+        self._calm = [_Calm(need, one.day, self._clears_after, self._every_days) for need in self.needs]
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the windows since are enough for each need."""
+        return all(calm.is_enough for calm in self._calm)
+
+
+def _hardest(one: Mark, other: Mark) -> Mark:
+    """As long as the longer and on as many rows as the larger of two marks of one source; the first says the rest."""
+    longer = max(one, other, key=lambda mark: mark.days)
+    return replace(one, start=longer.start or longer.day, day=longer.day, rows=max(one.rows or 0, other.rows or 0))
 
 
 def needs_of(beyond: Iterable[Said], lower: Level = Level.CALM) -> tuple[Need, ...]:
@@ -210,23 +262,39 @@ def need(*, days: int, rows: int, source: int | None, ended: date | None) -> Nee
 
 
 def is_calm(calm: Iterable[Said], before: date | None, need: Need, *, clears_after: int, every_days: int) -> bool:
-    """Whether calm windows, in order, are enough to end an alarm whose last window ended on the day `before`.
+    """Whether calm windows, in order, are enough to end an alarm whose last window ended on the day `before`."""
+    found = _Calm(need, before, clears_after, every_days)
+    for one in calm:
+        found.add(one)
+    return found.is_enough
+
+
+class _Calm:
+    """Calm windows since the day `before`, in order, beside what ends an alarm.
 
     Those that are too short or too small count together, as far as they do not overlap: of rolling windows not all do.
     """
-    apart = least_apart(every_days) if clears_after > 1 else 0
-    counted, last = 0, before
-    days, rows = _Apart(), _Apart()
-    for one in calm:
-        fitting = [mark for mark in one.marks if need.counts(mark)]
+
+    def __init__(self, need: Need, before: date | None, clears_after: int, every_days: int) -> None:
+        self._need, self._clears_after, self._last = need, clears_after, before
+        self._apart = least_apart(every_days) if clears_after > 1 else 0
+        self._counted, self._days, self._rows = 0, _Apart(), _Apart()
+
+    def add(self, one: Said) -> None:
+        """The window that ends after them."""
+        fitting = [mark for mark in one.marks if self._need.counts(mark)]
         if not fitting:
-            continue
-        most_days = days.with_next({mark.start or mark.day: mark.days for mark in fitting}, one.day)
-        most_rows = rows.with_next(_largest(fitting), one.day)
-        enough = most_days >= need.days and most_rows >= need.rows
-        if enough and (last is None or (one.day - last).days >= apart):
-            counted, last, days, rows = counted + 1, one.day, _Apart(), _Apart()
-    return counted >= clears_after
+            return
+        most_days = self._days.with_next({mark.start or mark.day: mark.days for mark in fitting}, one.day)
+        most_rows = self._rows.with_next(_largest(fitting), one.day)
+        enough = most_days >= self._need.days and most_rows >= self._need.rows
+        if enough and (self._last is None or (one.day - self._last).days >= self._apart):
+            self._counted, self._last, self._days, self._rows = self._counted + 1, one.day, _Apart(), _Apart()
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether so many windows are calm as the policy asks."""
+        return self._counted >= self._clears_after
 
 
 def _largest(marks: Iterable[Mark]) -> dict[date, int]:
@@ -264,7 +332,3 @@ def _in_a_row(known: list[Said]) -> int:
             break
         count += 1
     return count
-
-
-def _first_of_run(known: list[Said]) -> date:
-    return known[-_in_a_row(known)].day

@@ -68,7 +68,7 @@ def receive(  # noqa: PLR0913  (a delivery is that many facts)
             reference = files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name)
             _require_same_window(reference, window_start, window_end)
             table = referring.require_may_refer(actor, version.model, reference) if reference else None
-            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=watched(version), table=table)
+            files.judge_delivery(upload, name=name, details=watched(version), table=table)
             with transaction.atomic():
                 version = ModelVersion.objects.locked().get(pk=version_id)
                 require_may_deliver(version, actor)

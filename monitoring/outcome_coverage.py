@@ -12,6 +12,7 @@ from monitoring import monitors
 from monitoring.batches import refers_to
 from monitoring.models import Batch, OutcomeDelivery, Reading, ReadingVerdict
 from monitoring.monitors._outcomes import LABELLED
+from monitoring.monitors._tables import AS_A_CORRECTION
 from monitoring.outcomes_in_use import outcomes_of
 from monitoring.silences import ENDED
 
@@ -20,13 +21,15 @@ from monitoring.silences import ENDED
 class CoverageLine:
     """One batch. `known` and `rows` are counts; both None where no finished reading has counted them.
 
-    `age` is the days since the last day that the rows are from.
+    `age` is the days since the last day that the rows are from. `why_not` is what the newest reading says that could
+    not count them.
     """
 
     batch: Batch
     known: int | None
     rows: int | None
     age: int
+    why_not: str = ""
 
     @property
     def share(self) -> float | None:
@@ -36,6 +39,8 @@ class CoverageLine:
     @property
     def in_words(self) -> str:
         """For people."""
+        if not self.known and self.why_not:
+            return f"not counted. {self.why_not}"
         if self.known is None:
             return "not counted yet"
         if not self.rows:
@@ -49,13 +54,16 @@ def coverage(version: ModelVersion, *, now: datetime) -> list[CoverageLine]:
     if not version.monitors.filter(key__in=keys).exists():
         return []
     found: dict[int, tuple[int, int]] = {}
+    why_not: dict[int, str] = {}
     readings = Reading.objects.filter(monitor__version=version, monitor__key__in=keys, status__in=ENDED)
-    for row in readings.order_by("pk").only("batch_id", "verdict", "numbers"):
+    for row in readings.order_by("pk").only("batch_id", "verdict", "numbers", "sentences"):
         counted = _counted(row)
         if counted is not None and row.batch_id is not None:
             found[row.batch_id] = max(counted, found.get(row.batch_id, (0, 0)))
+        elif row.batch_id is not None and row.sentences:
+            why_not[row.batch_id] = str(row.sentences[0])
     batches = Batch.objects.filter(version=version).order_by("-window_end", "-pk")
-    return [_line(batch, found.get(batch.pk), now) for batch in batches]
+    return [_line(batch, found.get(batch.pk), why_not.get(batch.pk, ""), now) for batch in batches]
 
 
 @dataclass(frozen=True)
@@ -102,9 +110,24 @@ def _joined(delivery: OutcomeDelivery, batch: Batch) -> JoinedLine:
     return JoinedLine(batch, delivery, refers_to(batch), **counted)
 
 
-def _line(batch: Batch, counted: tuple[int, int] | None, now: datetime) -> CoverageLine:
+def needs_correction(delivery: OutcomeDelivery) -> list[str]:
+    """What readings say that cannot be made because of a delivery in use: by name, as the newest of each batch."""
+    touched = [int(key) for key, one in delivery.matching.numbers.get("batches", {}).items() if one["matched"]]
+    rows = Reading.objects.filter(batch__in=touched, status__in=ENDED, outcomes__isnull=False).order_by("pk")
+    newest = {
+        (row.monitor_id, row.batch_id): row for row in rows.only("monitor_id", "batch_id", "verdict", "sentences")
+    }
+    said = [
+        str(row.sentences[0])
+        for row in newest.values()
+        if row.verdict == ReadingVerdict.NOT_COMPUTABLE and row.sentences
+    ]
+    return list(dict.fromkeys(one for one in said if f"“{delivery.name}”" in one and AS_A_CORRECTION in one))
+
+
+def _line(batch: Batch, counted: tuple[int, int] | None, why_not: str, now: datetime) -> CoverageLine:
     known, rows = counted or (None, None)
-    return CoverageLine(batch, known, rows, (now.date() - batch.window_end).days)
+    return CoverageLine(batch, known, rows, (now.date() - batch.window_end).days, why_not)
 
 
 def _counted(row: Reading) -> tuple[int, int] | None:

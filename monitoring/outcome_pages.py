@@ -18,7 +18,7 @@ from approvals.admin.records import VersionRecordAdmin
 from approvals.models.checks import RunStatus
 from monitoring import batches, outcome_source_pages, outcomes, rematching
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource
-from monitoring.outcome_coverage import MOST_LINES, coverage, joined_to
+from monitoring.outcome_coverage import MOST_LINES, coverage, joined_to, needs_correction
 
 TONES = {MatchVerdict.IN_USE: "ok", MatchVerdict.NOT_COMPUTABLE: "unknown", MatchVerdict.ERROR: "bad"}
 
@@ -52,6 +52,8 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
             "state": word,
             "tone": tone,
             "joined": joined_to(row),
+            "corrections": needs_correction(row),
+            "may_deliver": may_deliver,
             "most": MOST_LINES,
             "may_match_again": may_deliver and rematching.may_be_matched_again(row.matching),
         }
@@ -67,6 +69,7 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
                 ("again", self.again),
                 ("declare", outcome_source_pages.declare),
                 ("correct", outcome_source_pages.correct),
+                ("source_again", outcome_source_pages.again),
                 ("end", outcome_source_pages.end),
             )
         }
@@ -77,6 +80,7 @@ class OutcomeDeliveryAdmin(VersionRecordAdmin):
             path("<int:delivery_id>/download/", views["download"], name="monitoring_outcomedelivery_download"),
             path("<int:delivery_id>/again/", views["again"], name="monitoring_outcomedelivery_again"),
             path("source/declare/<int:version_id>/", views["declare"], name=f"{source}_declare"),
+            path("source/<int:source_id>/again/", views["source_again"], name=f"{source}_again"),
             path("source/<int:source_id>/correct/", views["correct"], name=f"{source}_correct"),
             path("source/<int:source_id>/end/", views["end"], name=f"{source}_end"),
             *super().get_urls(),

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from approvals.models import ModelVersion
+from monitoring import pauses
 from monitoring.source_models import Schedule
 from portal.ledger import printed_name
 
@@ -28,6 +29,7 @@ class OutcomeSource(models.Model):
     declared_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     tried_at = models.DateTimeField(null=True, blank=True)
+    denials = models.PositiveSmallIntegerField(default=0, help_text="How often in a row the account was refused.")
     taken_on = models.DateField(null=True, blank=True, help_text="When it was last looked into as a whole.")
     said = models.TextField(blank=True, help_text="What was found then.")
     sentence = models.TextField(blank=True, help_text="Why nothing could be taken.")
@@ -48,6 +50,11 @@ class OutcomeSource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.relation} of {self.connection}"
+
+    @property
+    def tried_again_at(self) -> datetime | None:
+        """From when on it is tried again by itself; None where nothing is wrong."""
+        return self.tried_at + pauses.after(self.denials) if self.tried_at and self.sentence else None
 
 
 def told(version: ModelVersion, *, since: datetime, now: datetime) -> list[dict[str, Any]]:

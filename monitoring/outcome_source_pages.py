@@ -77,6 +77,18 @@ def correct(request: HttpRequest, source_id: int) -> HttpResponseBase:
 
 
 @require_POST
+def again(request: HttpRequest, source_id: int) -> HttpResponse:
+    """Look into a relation now that nothing could be taken from."""
+    source, user = source_for(request, OutcomeSource, source_id), person(request)
+
+    def run() -> str:
+        outcome_sources.try_again(source_id=source.pk, actor=user)
+        return f"{source} is tried again."
+
+    return do(request, source.version, run, anchor="#monitoring")
+
+
+@require_POST
 def end(request: HttpRequest, source_id: int) -> HttpResponse:
     """Take no more outcomes from a relation."""
     source, user = source_for(request, OutcomeSource, source_id), person(request)

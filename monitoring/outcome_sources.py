@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from approvals import permissions, referring, refusals, telling
+from approvals import referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.references import RelationReference
 from approvals.models import ModelVersion
 from approvals.models.checks import RunStatus
 from approvals.referring import CONNECTION
 from approvals.sandbox import DENIED, Limits, SandboxError, measure_in_child
-from monitoring import batches, inputs, outcomes
+from monitoring import batches, inputs, outcomes, pauses
 from monitoring.events import Event
 from monitoring.models import Matching, MatchVerdict, OutcomeDelivery, OutcomeSource, Schedule
 from monitoring.monitors._outcome_taking import FILE, OutcomeTaking
@@ -35,7 +34,6 @@ from portal.errors import BadInput, DomainError, Refused
 from portal.texts import require_reason
 
 TAKE_TASK = "monitoring.tasks.take_outcomes"
-AGAIN = timedelta(hours=1)
 UNDER_WAY = (RunStatus.QUEUED, RunStatus.RUNNING)
 LARGEST_FILE = 2_000_000_000
 """Bytes of the file of new outcomes; they are two columns."""
@@ -99,11 +97,26 @@ def correct(*, source_id: int, actor: User, reason: str) -> OutcomeSource:
     return source
 
 
+def try_again(*, source_id: int, actor: User) -> OutcomeSource:
+    """Look into a relation at once that nothing could be taken from. Refused where nothing is wrong."""
+    found = OutcomeSource.objects.select_related("version__model").get(pk=source_id)
+    with _recorded(found.version, actor, "try source of outcomes again"), transaction.atomic():
+        version = ModelVersion.objects.locked().get(pk=found.version_id)
+        batches.require_may_deliver(version, actor)
+        source = _open(source_id)
+        if not source.sentence:
+            raise Refused("Nothing kept outcomes of this source from being taken.")
+        source.tried_at, source.denials = None, 0
+        source.save(update_fields=["tried_at", "denials"])
+        _record(Event.OUTCOME_SOURCE_TRIED_AGAIN, source, actor)
+        hints.send_after_commit(TAKE_TASK)
+    return source
+
+
 def take(*, now: datetime | None = None) -> int:
     """Look into the relation that waits longest, if one is due; gives how many deliveries were made of it."""
     now = now or timezone.now()
-    free = Q(tried_at=None) | Q(tried_at__lt=now - AGAIN) | Q(tried_at__gt=now)
-    rows = OutcomeSource.objects.filter(free, ended_at=None, version__stage__in=batches.DEPLOYED)
+    rows = OutcomeSource.objects.filter(ended_at=None, version__stage__in=batches.DEPLOYED)
     needed = ("version__model__owner", "declared_by", "corrected_by")
     due = [row for row in rows.select_related(*needed).order_by("tried_at", "pk") if _is_due(row, now)]
     if len(due) > 1:
@@ -112,7 +125,12 @@ def take(*, now: datetime | None = None) -> int:
 
 
 def _is_due(row: OutcomeSource, now: datetime) -> bool:
-    """Once in each window of the schedule; at once for a correction. Never while what was taken is not matched yet."""
+    """Once in each window of the schedule; at once for a correction. Never while what was taken is not matched yet.
+
+    What could not be taken is tried again after an hour, and ever later where the account is refused.
+    """
+    if not pauses.is_over(row.tried_at, row.denials, now=now):
+        return False
     if Matching.objects.filter(delivery__version=row.version_id, status__in=UNDER_WAY).exists():
         return False
     if row.correction or row.taken_on is None:
@@ -127,10 +145,12 @@ def _taken(row: OutcomeSource, now: datetime) -> bool:
     try:
         said, made = _delivered(row)
     except DomainError as refusal:
+        denials = row.denials + 1 if refusal.code == DENIED else 0
+        OutcomeSource.objects.filter(pk=row.pk, tried_at=now).update(denials=denials)
         _refuse(row, refusal)
         return False
     done = OutcomeSource.objects.filter(pk=row.pk, correction=row.correction)
-    done.update(taken_on=now.date(), said=said, sentence="", correction="", corrected_by=None)
+    done.update(taken_on=now.date(), said=said, sentence="", denials=0, correction="", corrected_by=None)
     return made
 
 
@@ -197,10 +217,9 @@ def _refuse(row: OutcomeSource, refusal: DomainError) -> None:
         told = OutcomeSource.objects.filter(pk=row.pk, ended_at=None).exclude(sentence=sentence)
         if not told.update(sentence=sentence):
             return
-        people = {row.version.model.owner, row.declared_by}
         telling.tell(
             row.version,
-            {person for person in people if permissions.may_view(person, row.version.model)},
+            {row.version.model.owner, row.declared_by},
             event=Event.OUTCOME_SOURCE_REFUSED,
             text=f"No outcomes of {row.version} were taken from {row}. {sentence}",
             link=f"/monitoring/outcomedelivery/version/{row.version_id}/",

@@ -25,9 +25,9 @@ from monitoring import inputs, leases, rematching
 from monitoring.batches import declared, require_may_deliver
 from monitoring.events import Event
 from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery
-from monitoring.monitors._late_outcomes import OutcomeMatching
+from monitoring.monitors._late_outcomes import UNCHECKED, OutcomeMatching
 from monitoring.outcomes_in_use import MATCH_TASK, may_match, order_readings
-from portal import access_tokens, hints, ledger, notify
+from portal import access_tokens, hints, ledger
 from portal.errors import BadInput, Refused
 from portal.models import AccessToken
 from portal.texts import require_reason, require_storable
@@ -85,7 +85,7 @@ def receive(  # noqa: PLR0913  (a delivery is that many facts)
                     "Outcomes are delivered in files; declare a relation as their source, and they are taken from it.",
                     field="file",
                 )
-            files.judge_upload(EvidenceKind.EVALUATION_TABLE, upload, name=name, details=details, table=table)
+            files.judge_delivery(upload, name=name, details=details, table=table)
             with transaction.atomic():
                 version = ModelVersion.objects.locked().get(pk=version_id)
                 require_may_deliver(version, actor)
@@ -194,6 +194,7 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
     more = len(troubles) - TROUBLES_SAID
     return [
         *found,
+        *([numbers[UNCHECKED]] if UNCHECKED in numbers else []),
         *troubles[:TROUBLES_SAID],
         *([f"And {more:,} more batches were not looked at."] if more > 0 else []),
     ]
@@ -256,8 +257,9 @@ def _tell_of_correction(row: Matching, version: ModelVersion) -> None:
     """Officers hear of outcomes that are replaced, by whom and why: a correction can end an alarm."""
     officers = permissions.people_with(permissions.permission_for(Role.RISK_OFFICER), version.model)
     by = row.delivery.uploaded_by
-    notify.notify(
-        recipients={version.model.owner, *officers} - {by},
+    telling.announce(
+        version.model,
+        {version.model.owner, *officers} - {by},
         event=Event.OUTCOMES_MATCHED,
         text=f"Outcomes of {version} are corrected by “{row.delivery.name}” of {ledger.printed_name(by)}. "
         f"Reason: {row.delivery.description}",

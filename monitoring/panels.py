@@ -29,6 +29,9 @@ TONES = {
 }
 
 
+UNDER_WAY = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
 @dataclass(frozen=True)
 class MonitorLine:
     """One monitor with the reading that it stands on."""
@@ -199,12 +202,33 @@ def _standing(row: Monitor, reading: Reading | None) -> tuple[str, str, str, dat
     if reading.level == Level.CALM and reading.batch_id is not None and due < timezone.now():
         sentence = f"The newest window is within limits, and a batch was due by {due:%d %b %Y}."
         return "Data overdue", "unknown", sentence, reading.finished_at
-    return _outcome(reading)
+    state, tone, sentence, at = _outcome(reading)
+    return state, tone, f"{sentence} {_not_raised_yet(row, reading)}".strip(), at
+
+
+def _not_raised_yet(row: Monitor, reading: Reading) -> str:
+    """That a reading beyond a limit is no alarm of that level yet; empty where it is one."""
+    if row.after == 1 or not reading.level or standing.alarm_of(row, now=timezone.now()).measured >= reading.level:
+        return ""
+    return f"It is no alarm of that level yet: {row.after} windows in a row raise one."
 
 
 def _outcome(reading: Reading) -> tuple[str, str, str, datetime | None]:
-    if reading.status in (RunStatus.QUEUED, RunStatus.RUNNING):
+    if reading.status in UNDER_WAY:
         return reading.get_status_display(), "wait", reading.progress_text, reading.requested_at
     sentence = str(reading.sentences[0]) if reading.sentences else ""
-    tone = TONES.get(ReadingVerdict(reading.verdict), "bad") if reading.verdict else "bad"
-    return reading.get_verdict_display() or reading.get_status_display(), tone, sentence, reading.finished_at
+    return state_in_words(reading), tone_of(reading), sentence, reading.finished_at
+
+
+def tone_of(reading: Reading) -> str:
+    """The colour of what a reading says."""
+    if reading.verdict:
+        return TONES.get(ReadingVerdict(reading.verdict), "bad")
+    return "wait" if reading.status in UNDER_WAY else "bad"
+
+
+def state_in_words(reading: Reading) -> str:
+    """What a reading says: beyond a limit the level of the policy, else the verdict, else how far it is."""
+    if reading.level:
+        return Level(reading.level).in_words.capitalize()
+    return reading.get_verdict_display() or reading.get_status_display()

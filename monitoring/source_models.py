@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from approvals.models import ModelVersion
+from monitoring import pauses
 
 
 class FileState(models.TextChoices):
@@ -62,6 +64,8 @@ class BatchSource(models.Model):
     declared_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     declared_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    denials = models.PositiveSmallIntegerField(default=0, help_text="How often in a row the account was refused.")
+    denied_at = models.DateTimeField(null=True, blank=True, help_text="When it was refused last.")
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-pk"]
@@ -75,6 +79,11 @@ class BatchSource(models.Model):
 
     def __str__(self) -> str:
         return f"{self.relation} of {self.connection}"
+
+    @property
+    def asked_again_at(self) -> datetime | None:
+        """Until when the connection is left alone, because it refused the account; None where it did not."""
+        return self.denied_at + pauses.after(self.denials) if self.denied_at else None
 
 
 class SourceWindow(models.Model):
@@ -99,3 +108,9 @@ class SourceWindow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.first_day} to {self.last_day}"
+
+    @property
+    def tried_again_at(self) -> datetime | None:
+        """From when on it is tried again by itself; None where it was not tried yet."""
+        later = [one for one in (self.tried_at and self.tried_at + pauses.EVERY, self.source.asked_again_at) if one]
+        return max(later) if self.tried_at else None

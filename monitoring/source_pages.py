@@ -20,7 +20,7 @@ from approvals.admin.forms import ActForm, date_field
 from approvals.models import ModelVersion
 from approvals.referring import CONNECTION
 from monitoring import batches, sources
-from monitoring.models import BatchSource, OutcomeSource, Schedule
+from monitoring.models import BatchSource, OutcomeSource, Schedule, SourceWindow
 from portal.admin import ScopedAdmin
 
 WINDOWS_SHOWN = 36
@@ -77,12 +77,13 @@ class BatchSourceAdmin(ScopedAdmin):
     def get_urls(self) -> list[URLPattern]:
         """The page of a version's sources and the acts, before the stock addresses."""
         views: dict[str, Any] = {
-            view.__name__: self.admin_site.admin_view(view) for view in (of_version, declare, backfill, end)
+            view.__name__: self.admin_site.admin_view(view) for view in (of_version, declare, backfill, again, end)
         }
         return [
             path("version/<int:version_id>/", views["of_version"], name="monitoring_batchsource_version"),
             path("declare/<int:version_id>/", views["declare"], name="monitoring_batchsource_declare"),
             path("<int:source_id>/backfill/", views["backfill"], name="monitoring_batchsource_backfill"),
+            path("<int:source_id>/again/", views["again"], name="monitoring_batchsource_again"),
             path("<int:source_id>/end/", views["end"], name="monitoring_batchsource_end"),
             *super().get_urls(),
         ]
@@ -101,6 +102,13 @@ def source_for(request: HttpRequest, kind: type[Source], source_id: int) -> Sour
     return row
 
 
+def _windows(row: BatchSource) -> list[SourceWindow]:
+    found = list(row.windows.select_related("batch").order_by("-first_day")[:WINDOWS_SHOWN])
+    for one in found:
+        one.source = row
+    return found
+
+
 @require_safe
 def of_version(request: HttpRequest, version_id: int) -> HttpResponse:
     """Every source with its latest windows."""
@@ -110,9 +118,7 @@ def of_version(request: HttpRequest, version_id: int) -> HttpResponse:
         **admin.site.each_context(request),
         "title": f"Sources of batches of {version}",
         "version": version,
-        "sources": [
-            (row, list(row.windows.select_related("batch").order_by("-first_day")[:WINDOWS_SHOWN])) for row in rows
-        ],
+        "sources": [(row, _windows(row), row.windows.filter(batch=None).exclude(sentence="").exists()) for row in rows],
         "may_act": _may_act(user, version),
     }
     return render(request, "monitoring/sources.html", context)
@@ -152,6 +158,18 @@ def backfill(request: HttpRequest, source_id: int) -> HttpResponseBase:
     title, why_not = f"Take past windows of {source}", batches.why_not_deliver(user, source.version)
     act = Act(title, "Take them", run, "The windows are ordered.", intro, "#monitoring", not_permitted=why_not)
     return serve(request, source.version, act, BackfillForm(sent(request)))
+
+
+@require_POST
+def again(request: HttpRequest, source_id: int) -> HttpResponse:
+    """Try what could not be taken now."""
+    source, user = source_for(request, BatchSource, source_id), person(request)
+
+    def run() -> str:
+        count = sources.try_again(source_id=source.pk, actor=user)
+        return f"{count} window{'' if count == 1 else 's'} of {source} {'is' if count == 1 else 'are'} tried again."
+
+    return do(request, source.version, run, anchor="#monitoring")
 
 
 @require_POST

@@ -1,7 +1,7 @@
 """Batches taken from a relation of a named connection, one for each window that is over, as references.
 
 The relation stays where it is: a batch names it with the days and a fingerprint of its rows, and each reading compares
-them. A window is taken once; what cannot be taken is told once and tried again.
+them. A window is taken once; what cannot be taken is told once and tried again, for as long as the source lasts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -17,13 +17,13 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from approvals import listing, permissions, referring, refusals, telling
+from approvals import listing, referring, refusals, telling
 from approvals.events import Event as ApprovalsEvent
 from approvals.measures.references import Window
 from approvals.models import ModelVersion
 from approvals.referring import CONNECTION
 from approvals.sandbox import DENIED
-from monitoring import batches
+from monitoring import batches, pauses
 from monitoring.events import Event
 from monitoring.models import Batch, BatchSource, Schedule, SourceWindow
 from monitoring.source_windows import MOST, windows_over
@@ -34,7 +34,6 @@ from portal.texts import require_storable
 TAKE_TASK = "monitoring.tasks.take_from_sources"
 AT_ONCE = 20
 """Windows that one call takes."""
-AGAIN = timedelta(hours=1)
 
 
 def declare(
@@ -123,6 +122,26 @@ def backfill(*, source_id: int, actor: User, first: date, last: date, now: datet
     return ordered
 
 
+def try_again(*, source_id: int, actor: User, now: datetime | None = None) -> int:
+    """Try the windows that could not be taken at once; gives how many there are. Refused where none is open."""
+    now = now or timezone.now()
+    found = BatchSource.objects.select_related("version__model").get(pk=source_id)
+    with _recorded(found.version, actor, "try source again"), transaction.atomic():
+        version = ModelVersion.objects.locked().get(pk=found.version_id)
+        batches.require_may_deliver(version, actor)
+        source = BatchSource.objects.select_for_update(of=("self",)).select_related("version__model").get(pk=source_id)
+        if source.ended_at is not None:
+            raise Refused("This source has ended.")
+        count = source.windows.filter(batch=None).update(tried_at=None)
+        if not count:
+            raise Refused("Every window of this source that is over was taken.")
+        source.denials, source.denied_at = 0, None
+        source.save(update_fields=["denials", "denied_at"])
+        _record(Event.SOURCE_TRIED_AGAIN, source, actor, windows=count)
+        hints.send_after_commit(TAKE_TASK)
+    return count
+
+
 def order_due(*, now: datetime | None = None) -> int:
     """Order every window that is over, of sources of deployed versions; gives how many were new."""
     now = now or timezone.now()
@@ -150,23 +169,36 @@ def _order(source: BatchSource, windows: Iterable[tuple[date, date]], now: datet
 def take(*, now: datetime | None = None) -> int:
     """Take what is ordered, the earliest window first; gives how many batches there are more."""
     now = now or timezone.now()
-    due = Q(tried_at=None) | Q(tried_at__lt=now - AGAIN) | Q(tried_at__gt=now)
+    due = Q(tried_at=None) | Q(tried_at__lt=now - pauses.EVERY) | Q(tried_at__gt=now)
     deployed = BatchSource.objects.filter(ended_at=None, version__stage__in=batches.DEPLOYED)
-    rows = SourceWindow.objects.filter(due, batch=None, source__in=deployed)
+    asked = [one.pk for one in deployed if pauses.is_over(one.denied_at, one.denials, now=now)]
+    rows = SourceWindow.objects.filter(due, batch=None, source__in=asked)
     chosen = rows.select_related("source__version__model__owner", "source__declared_by").order_by("first_day", "pk")
     return sum(_taken(row, now) for row in chosen[:AT_ONCE])
 
 
 def _taken(row: SourceWindow, now: datetime) -> bool:
-    claimed = SourceWindow.objects.filter(pk=row.pk, batch=None, tried_at=row.tried_at).update(tried_at=now)
-    if not claimed:
+    """One window of a source whose connection refuses the account, and no other until it is asked again."""
+    mine = SourceWindow.objects.filter(pk=row.pk, batch=None, tried_at=row.tried_at)
+    if not mine.filter(source__denied_at=row.source.denied_at).update(tried_at=now):
         return False
     try:
         batch = _batch(row)
     except DomainError as refusal:
+        _answered(row.source, now, is_denied=refusal.code == DENIED)
         _refuse(row, refusal)
         return False
+    _answered(row.source, now, is_denied=False)
     return bool(SourceWindow.objects.filter(pk=row.pk, batch=None).update(batch=batch, sentence=""))
+
+
+def _answered(source: BatchSource, now: datetime, *, is_denied: bool) -> None:
+    """Remember whether the account was refused, unless somebody else did meanwhile."""
+    same = BatchSource.objects.filter(pk=source.pk, denied_at=source.denied_at)
+    if is_denied:
+        same.update(denials=source.denials + 1, denied_at=now)
+    elif source.denied_at is not None and same.update(denials=0, denied_at=None):
+        hints.send(TAKE_TASK)  # the other windows waited for this one
 
 
 def _batch(row: SourceWindow) -> Batch:
@@ -201,10 +233,9 @@ def _refuse(row: SourceWindow, refusal: DomainError) -> None:
         told = SourceWindow.objects.filter(pk=row.pk, batch=None).exclude(sentence=sentence)
         if not told.update(sentence=sentence):
             return
-        people = {version.model.owner, row.source.declared_by}
         telling.tell(
             version,
-            {person for person in people if permissions.may_view(person, version.model)},
+            {version.model.owner, row.source.declared_by},
             event=Event.WINDOW_REFUSED,
             text=f"No batch of {version} was taken from {row.source} for {row}. {sentence}",
             link=version.get_absolute_url(),

@@ -115,14 +115,13 @@ def receive(  # noqa: PLR0913  (a delivery is that many facts)
 
 
 def _judge(version: ModelVersion, upload: files.Upload, name: str) -> None:
-    kind = EvidenceKind.EVALUATION_TABLE
-    if files.reference_in(kind, upload, name=name) is not None:
+    if files.reference_in(EvidenceKind.EVALUATION_TABLE, upload, name=name) is not None:
         raise BadInput(
             "A reference names rows that lie elsewhere, which are not split; name its first and last day, or declare "
             "a source.",
             field="file",
         )
-    files.judge_upload(kind, upload, name=name, details=batches.watched(version))
+    files.judge_delivery(upload, name=name, details=batches.watched(version))
     batches.known(version, upload)  # refuses the table that was approved
 
 
@@ -138,12 +137,13 @@ def _split(
                 inputs={BATCH: Input(kind=BATCH, path=upload.path, name=name, sha256=upload.sha256)},
                 parameters={"time_column": time_column, "pace": pace, "today": today.isoformat(), "most": MOST},
                 output=Path(folder),
-            )
+            ),
+            time_column,
         )
         pieces = []
         for said, rows in found["parts"]:
             first, last = window_of(date.fromisoformat(said), pace)
-            batches.require_window(first, last, now)
+            _require_window(first, last, time_column, now)
             with _opened(Path(folder) / f"{first}.parquet") as stream:
                 pieces.append(_Piece(stack.enter_context(files.incoming(stream)), first, last, int(rows)))
         current = window_of(today, pace)
@@ -168,13 +168,21 @@ def _opened(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def _measured(job: JobDescription) -> dict[str, Any]:
+def _measured(job: JobDescription, time_column: str) -> dict[str, Any]:
+    """What the child says of the file it split. What it says about the time column names that."""
     try:
         return dict(measure_in_child(check=Splitting, job=job, limits=LIMITS).details)
     except SandboxError as failure:
-        about_input = failure.kind in ABOUT_INPUTS
-        sentence = failure.sentence if about_input else NOT_SPLIT
-        raise BadInput(sentence, field="time_column" if about_input else "file") from failure
+        sentence = failure.sentence if failure.kind in ABOUT_INPUTS else NOT_SPLIT
+        raise BadInput(sentence, field="time_column" if f"“{time_column}”" in sentence else "file") from failure
+
+
+def _require_window(first: date, last: date, time_column: str, now: datetime) -> None:
+    try:
+        batches.require_window(first, last, now)
+    except BadInput as problem:
+        said = f"“{time_column}” says {first} to {last} of some rows. {problem.sentence}"
+        raise BadInput(said, field="time_column") from problem
 
 
 def _kept(

@@ -27,7 +27,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, RowNumber, TruncDate
 
 from monitoring import staleness
-from monitoring.alarms import Level, Mark, Need, Said, Standing, is_calm, need, trajectory, windows, with_next
+from monitoring.alarms import Level, Mark, Need, Said, Standing, is_calm, need, put_next, trajectory, windows
 from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, Reading, SourceWindow
 from monitoring.silences import ANSWERED_SINCE, ENDED, NO_ANSWER, Silence, reads_batches, silences_of
 
@@ -243,7 +243,8 @@ def _is_settled(
     """
     chosen, known = list(map(mark_of, readings)), list[Said]()
     for _, one in windows([*chosen, *map(mark_of, beside)]):
-        known = with_next(known, one) if one else known
+        if one:
+            put_next(known, one)
     left = {one.day: one for one in known if one.level == Level.CALM}
     rules = {"clears_after": monitor.clears_after, "every_days": monitor.every_days}
 

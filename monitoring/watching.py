@@ -22,7 +22,7 @@ from django.core.checks import CheckMessage, Error
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from approvals import permissions, telling
+from approvals import telling
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import Identity, hashed, identity, opened_file
 from approvals.models import ModelVersion
@@ -202,10 +202,9 @@ def _refuse(folder: _Folder, row: WatchedFile, sha256: str, sentence: str) -> No
         told_before = bool(sha256) and told.filter(folder=folder.name).exclude(pk=row.pk).exists()
         if not _settled(row, state=FileState.REFUSED, sha256=sha256, sentence=sentence) or told_before:
             return
-        officers = {folder.version.model.owner, folder.deliverer}
         telling.tell(
             folder.version,
-            {person for person in officers if permissions.may_view(person, folder.version.model)},
+            {folder.version.model.owner, folder.deliverer},
             event=Event.FILE_REFUSED,
             text=f"The file “{row.name}” of the watched folder “{folder.name}” was not taken for {folder.version}. "
             f"{sentence}",

@@ -75,12 +75,16 @@ WORDS: dict[str, Words] = {
     Event.FILE_REFUSED.value: lambda facts: f"File of a watched folder refused: {facts.get('name', '')}",
     Event.SOURCE_DECLARED.value: lambda facts: f"Source of batches declared: {facts.get('relation', '')}",
     Event.SOURCE_ENDED.value: lambda facts: f"Source of batches ended: {facts.get('relation', '')}",
+    Event.SOURCE_TRIED_AGAIN.value: lambda facts: f"Source of batches tried again: {facts.get('relation', '')}",
     Event.WINDOWS_ORDERED.value: lambda facts: f"Past windows ordered: {facts.get('windows', '')}",
     Event.WINDOW_REFUSED.value: lambda facts: f"Window of a source not taken: {facts.get('window', '')}",
     Event.OUTCOME_SOURCE_DECLARED.value: lambda facts: f"Source of outcomes declared: {facts.get('relation', '')}",
     Event.OUTCOME_SOURCE_ENDED.value: lambda facts: f"Source of outcomes ended: {facts.get('relation', '')}",
     Event.OUTCOME_SOURCE_CORRECTS.value: lambda facts: (
         f"Outcomes of {facts.get('relation', '')} are to correct those before: {facts.get('reason', '')}"
+    ),
+    Event.OUTCOME_SOURCE_TRIED_AGAIN.value: lambda facts: (
+        f"Source of outcomes tried again: {facts.get('relation', '')}"
     ),
     Event.OUTCOME_SOURCE_REFUSED.value: lambda facts: f"No outcomes taken from {facts.get('relation', '')}",
     Event.READING_FINISHED.value: _reading("Monitor read"),

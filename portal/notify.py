@@ -4,7 +4,7 @@ It decides when a message is tried again; it never decides who has to know, and 
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from smtplib import SMTPException
@@ -60,13 +60,16 @@ def administrators() -> list[User]:
 
 def tell_administrators(*, event: StrEnum, text: str, link: str) -> None:
     """Tell who configures the portal of what nobody else can mend, in the inbox and by mail."""
-    notify(recipients=administrators(), event=event, text=text, link=link, asks_for_act=True)
-    mail_administrators(text=text, link=link)
+    people = administrators()
+    notify(recipients=people, event=event, text=text, link=link, asks_for_act=True)
+    mail_administrators(text=text, link=link, but_not={person.email.strip() for person in people})
 
 
-def mail_administrators(*, text: str, link: str) -> None:
-    """Queue a mail to the addresses of the administrators; nothing where the settings name none."""
+def mail_administrators(*, text: str, link: str, but_not: Collection[str] = ()) -> None:
+    """Queue a mail to the addresses of the administrators; nothing where the settings name none but those told."""
     for address in settings.ADMINISTRATORS:
+        if address in but_not:
+            continue
         queue_mail(recipient=address, subject=text, body=f"{text}\n\n{settings.PORTAL_URL}{link}\n")
 
 

@@ -53,6 +53,13 @@ def test_rules_of_approval_are_not_in_forms_views_or_tasks():
     assert not found
 
 
+def test_whether_somebody_may_read_of_a_model_is_decided_in_one_place():
+    """telling.py leaves out who may not view it; the ground floor tells of accounts and of what concerns all."""
+    found = [path for path in MODULES if re.search(r"\bnotify\.(notify|queue_mail)\(", path.read_text("utf-8"))]
+    outside = {str(path.relative_to(ROOT)) for path in found if path.relative_to(ROOT).parts[0] != "portal"}
+    assert outside == {"approvals/telling.py"}
+
+
 def test_a_version_is_locked_in_one_way():
     """A lock of other rows, or in another order, lets two use cases wait for each other."""
     own = re.compile(r"ModelVersion\.objects\.(?!locked)[^\n]*select_for_update|versions\.select_for_update")

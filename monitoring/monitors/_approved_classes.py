@@ -35,17 +35,33 @@ def known_classes(reference: Table, declared: Declaration) -> tuple[Value, ...]:
     return (*found, *unseen) if found else ()
 
 
+class UnknownClassesError(CheckInputError):
+    """A column of classes has values that were none at approval."""
+
+    def __init__(self, table: str, column: str, odd: Sequence[Value], known: Sequence[Value], cure: str) -> None:
+        self.table, self.column, self.odd, self.known = table, column, odd, known
+        super().__init__(
+            f"The column “{column}” of {table} has the values {_listed(odd[:5], ', ')}, but at approval the "
+            f"classes were {_listed(known, ' and ')}{cure}"
+        )
+
+    def with_cure(self, cure: str) -> UnknownClassesError:
+        """The same with another way out."""
+        return UnknownClassesError(self.table, self.column, self.odd, self.known, cure)
+
+
+def _listed(values: Sequence[Value], between: str) -> str:
+    return between.join(value_text(value) or "" for value in values)
+
+
 def require_known(table: Table, column: str, known: Sequence[Value]) -> None:
-    """Raise CheckInputError if a column of classes has a value that was no class at approval."""
+    """Raise UnknownClassesError if a column of classes has a value that was no class at approval."""
     if not known:
         return
     odd = [
-        value_text(value) or ""
+        value
         for value in table.levels(column, limit=200_000)
         if value is not None and not any(same_value(value, approved) for approved in known)
     ]
     if odd:
-        raise CheckInputError(
-            f"The column “{column}” of {table.name} has the values {', '.join(odd[:5])}, but at approval the "
-            f"classes were {' and '.join(value_text(value) or '' for value in known)}; code the batch alike."
-        )
+        raise UnknownClassesError(table.name, column, odd, known, "; code the batch alike.")

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from approvals.checks._evaluation import Declaration, declaration_of, input_error, opened
-from approvals.checks.base import Check, CheckInputError, Input, Job, Judgement, Reading, Report
+from approvals.checks.base import (
+    Check,
+    CheckInputError,
+    DeniedInputError,
+    Input,
+    Job,
+    Judgement,
+    Reading,
+    Report,
+    UnreachableInputError,
+)
 from approvals.measures.late_outcomes import BatchMatch, Contradiction, Examined, Files, Named, joined, matcher
 from approvals.measures.reading import TableError
 from approvals.measures.referenced import confirm_unchanged, unsaid, verify
@@ -22,6 +32,8 @@ from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE
 EARLIER, LATER = "earlier", "later"
 SECONDS_FACT = "seconds"
 """How long relations may be looked at, one after the other; the outcomes of the rest are joined when they are read."""
+UNCHECKED = "unchecked"
+NOT_TOLD = "Whether each outcome is a class of the approved table was not looked at:"
 WHEN_READ = "its outcomes are joined when it is read."
 
 
@@ -109,7 +121,7 @@ class OutcomeMatching(Check):
     """Which rows of which batches a delivery has outcomes for, in `details`. No check of a policy."""
 
     title = "Matching of outcomes"
-    version = "4"
+    version = "5"
     inputs = (OUTCOMES,)
     hashes_inputs_itself = True
     Parameters = Nothing
@@ -124,7 +136,7 @@ class OutcomeMatching(Check):
         try:
             for piece in pieces:
                 verified(piece)
-            _require_approved_classes(job, delivery, declared)
+            unchecked = _require_approved_classes(job, delivery, declared)
             named, said = Named(declared.key, declared.label), [files_of(piece) for piece in pieces]
             readable = [*said, *(files_of(piece) for _, piece in batches if not _is_relation(piece))]
             with matcher(readable, named, scratch=job.work) as prepared:
@@ -146,28 +158,35 @@ class OutcomeMatching(Check):
                 found.unmatched = prepared.unmatched()
         except TableError as error:
             raise input_error(error, error.sentence) from error
-        return Reading(measures=(), looked_at=(), details=_as_json(found, troubles))
+        said_of_classes = {UNCHECKED: unchecked} if unchecked else {}
+        return Reading(measures=(), looked_at=(), details={**_as_json(found, troubles), **said_of_classes})
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
         raise NotImplementedError("What follows from a delivery is no verdict of a policy.")
 
 
-def _require_approved_classes(job: Job, delivery: Input, declared: Declaration) -> None:
+def _require_approved_classes(job: Job, delivery: Input, declared: Declaration) -> str:
     """CheckInputError if an outcome is no class of the approved table, because what is in use is not replaced easily.
 
-    Not asked where the approved table is a relation, or cannot be read; there the readings say it.
+    Gives why nobody can tell, where the approved table is gone or changed: no reading is made of it either. One of a
+    connection that does not answer, or refuses the account, is asked later.
     """
+    if declared.kind not in MOST_CLASSES:
+        return ""
     approved = job.inputs.get(REFERENCE)
-    if approved is None or _is_relation(approved) or declared.kind not in MOST_CLASSES:
-        return
+    if approved is None:
+        return f"{NOT_TOLD} it cannot be had."
     try:
         verified(approved)
         with opened(approved, job) as reference:
             known = known_classes(reference, declared)
-    except (TableError, CheckInputError):
-        return
+    except (UnreachableInputError, DeniedInputError):
+        raise
+    except (TableError, CheckInputError) as problem:
+        return f"{NOT_TOLD} {problem.sentence}"
     with opened(delivery, job) as table:
         require_known(table, declared.label, known)
+    return ""
 
 
 def _is_relation(piece: Input) -> bool:

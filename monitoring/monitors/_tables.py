@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 from approvals.checks._evaluation import BINARY, Declaration, declaration_of, opened
 from approvals.checks.base import Input, Job
-from approvals.measures.labels import Value
+from approvals.measures.labels import Value, same_value
 from approvals.measures.tables import Table
-from monitoring.monitors._approved_classes import classes_of, known_classes, require_known
+from monitoring.monitors._approved_classes import UnknownClassesError, classes_of, known_classes, require_known
 from monitoring.monitors._late_outcomes import several, with_outcomes
 from monitoring.monitors.base import BATCH, OUTCOMES, REFERENCE
+
+AS_A_CORRECTION = "Deliver the right ones of these keys as a correction, and say why."
 
 
 @dataclass(frozen=True)
@@ -36,18 +38,39 @@ def both(job: Job, *, kinds: Sequence[str] = (BINARY,)) -> Iterator[Pair]:
     declared = declaration_of(piece, kinds=kinds)
     late = [delivery for _, delivery in several(job, OUTCOMES)]
     if late:  # joined before the other table takes memory
-        with (
-            with_outcomes(batch, late, declared, job) as whole,
-            opened(piece, job) as reference,
-            opened(whole, job) as now,
-        ):
-            reference.require(*watched_columns(declared))
-            yield Pair(reference, now, declared, whole)
+        try:
+            with (
+                with_outcomes(batch, late, declared, job) as whole,
+                opened(piece, job) as reference,
+                opened(whole, job) as now,
+            ):
+                reference.require(*watched_columns(declared))
+                yield Pair(reference, now, declared, whole)
+        except UnknownClassesError as problem:
+            raise _of_deliveries(problem, late, declared, job) from problem
         return
     with opened(piece, job) as reference, opened(batch, job) as now:
         reference.require(*watched_columns(declared))
         now.require(*watched_columns(declared))
         yield Pair(reference, now, declared, batch)
+
+
+def _of_deliveries(
+    problem: UnknownClassesError, late: Sequence[Input], declared: Declaration, job: Job
+) -> UnknownClassesError:
+    """The same problem with the deliveries of outcomes that have it: these are corrected, not the batch."""
+    if problem.column != declared.label:
+        return problem
+    names = []
+    for delivery in late:
+        with opened(delivery, job) as table:
+            said = [value for value in table.levels(declared.label, limit=200_000) if value is not None]
+        if any(same_value(value, odd) for value in said for odd in problem.odd):
+            names.append(f"“{delivery.name}”")
+    if not names:
+        return problem
+    which = f"the outcomes {' and '.join(names)}, which came later and are in use, say so"
+    return problem.with_cure(f"; {which}. {AS_A_CORRECTION}")
 
 
 def watched_columns(declared: Declaration) -> tuple[str, ...]:

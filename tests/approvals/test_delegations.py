@@ -10,6 +10,7 @@ from approvals import delegations, permissions, replaying, workflow
 from approvals.models import Delegation, ModelVersion, SignOff
 from approvals.stages import Role
 from portal.errors import BadInput, NotPermitted, Refused
+from portal.models import Notification
 from tests.cast import SAFE, person
 
 pytestmark = pytest.mark.both_engines
@@ -175,3 +176,14 @@ def test_the_database_keeps_what_a_delegation_says(give):
         Delegation.objects.filter(pk=row.pk).update(ends_on=today(90))
     with pytest.raises(DatabaseError, match="never deleted"), transaction.atomic():
         Delegation.objects.filter(pk=row.pk)._raw_delete("default")
+
+
+def test_a_delegate_who_may_not_view_the_model_yet_is_told_no_word_of_it(give, stand_in, version):
+    give(starts_on=today(3))
+    told = Notification.objects.get(user=stand_in)
+    assert "as business analyst" in told.text
+    assert "shown to you from the first day on" in told.text
+    assert str(version.model) not in told.text
+    assert "On leave" not in told.text
+    give(role=OFFICER)
+    assert f"on {version.model}, from" in Notification.objects.filter(user=stand_in).latest("pk").text

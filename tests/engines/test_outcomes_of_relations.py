@@ -16,9 +16,11 @@ from approvals.measures.referenced import listed_relation
 from approvals.measures.references import Referenced, RelationReference, Window
 from approvals.measures.relation_copies import copied
 from approvals.measures.tables import open_table
-from monitoring import batches, inputs, outcome_sources, running
+from approvals.models import ModelVersion
+from monitoring import batches, inputs, outcome_sources, rematching, running
 from monitoring.models import OutcomeDelivery, OutcomeSource, Reading
 from portal.table_places import TablePlace
+from tests.cast import TABLE, tiny_table
 from tests.engines.conftest import REFERENCE
 from tests.monitoring.conftest import deploy
 from tests.monitoring.deliveries import (
@@ -135,6 +137,45 @@ def test_a_relation_gets_the_numbers_that_a_file_of_the_same_rows_gets(cast, dep
     assert newest(batch).verdict == "breach"
     odd = match(report(cast, version, labels([{**row, "y_true": "7"} for row in rows]), name="Odd", **right))
     assert (odd.verdict, "has the values 7, but at approval" in odd.sentences[0]) == ("not_computable", True)
+
+
+def deployed_beside_a_relation(cast, warehouse):
+    """A version whose approved evaluation table is a relation."""
+    lines = tiny_table().decode().splitlines()
+    names = lines[0].split(",")
+    warehouse.execute("DROP TABLE IF EXISTS public.approved")
+    typed = ", ".join(f"{name} {'FLOAT8' if name == 'y_score' else 'TEXT'}" for name in names)
+    warehouse.execute(f"CREATE TABLE public.approved ({typed})".encode())
+    with warehouse.cursor().copy("COPY public.approved FROM STDIN (FORMAT csv)") as copy:
+        copy.write("\n".join(lines[1:]))
+    asked = listing.Asked("connection", "warehouse", "public.approved")
+    document = listing.listed(TablePlace(os.environ["DATABASE_URL"]), asked, limits=listing.AT_ONCE)
+    cast.publish(monitors=MONITORS)
+    version = cast.version()
+    cast.artifact(version)
+    cast.attach(version, "evaluation_table", document, "reference.json", **TABLE)
+    for _ in range(7):
+        cast.advance(version)
+    return ModelVersion.objects.get(pk=version.pk)
+
+
+def test_outcomes_are_held_against_the_classes_of_an_approved_table_that_is_a_relation(cast, warehouse, settings):
+    version, rows = deployed_beside_a_relation(cast, warehouse), rows_of("a")
+    deliver(cast, version, unlabelled(rows), window=OCTOBER)
+    odd = match(report(cast, version, labels([{**row, "y_true": "7"} for row in rows]), name="Odd"))
+    assert (odd.verdict, "has the values 7, but at approval" in odd.sentences[0]) == ("not_computable", True)
+    places = settings.TABLE_CONNECTIONS
+    settings.TABLE_CONNECTIONS = {"warehouse": TablePlace("postgresql://reader@127.0.0.1:1/db")}
+    late = match(report(cast, version, labels(rows[:100]), name="Right"))
+    assert (late.verdict, "“warehouse” does not answer" in late.sentences[0]) == ("error", True)
+    settings.TABLE_CONNECTIONS = places
+    rematching.match_again(delivery_id=late.delivery_id, actor=cast.submitter)
+    assert match(late.delivery).verdict == "in_use"
+    warehouse.execute("DELETE FROM public.approved WHERE id = '1'")
+    changed = match(report(cast, version, labels(rows[100:]), name="More"))
+    assert changed.verdict == "in_use"
+    said = "Whether each outcome is a class of the approved table was not looked at: The table public.approved of"
+    assert any(sentence.startswith(said) for sentence in changed.sentences)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from modelcards.signing import ensure_signing_identity
 from modelcards.timestamping import TimestampFailed
 from modelcards.verification import SINCE
 from portal.errors import BadInput, Refused, Unavailable
-from portal.models import LedgerEntry, Notification
+from portal.models import LedgerEntry, Notification, OutgoingMessage
 from tests.modelcards.approvals import issued, ordered
 from tests.modelcards.test_verify_command import verify
 from tests.modelcards.timestamp_server import served
@@ -153,7 +153,8 @@ def test_the_list_is_made_anew_each_day_and_loses_nobody(own_var):
 
 
 @pytest.mark.django_db
-def test_administrators_are_told_before_something_ends(cast, own_var):
+def test_administrators_are_told_before_something_ends(cast, own_var, settings):
+    settings.ADMINISTRATORS = ["portal@bank.example"]
     ensure_signing_identity(own_var)
     (own_var / "keys" / "card-root.p12").unlink()
     assert list(seals.needs_care(timezone.now())) == []
@@ -161,6 +162,7 @@ def test_administrators_are_told_before_something_ends(cast, own_var):
     assert seals.look_after(now=later) == 1
     told = Notification.objects.get(user=cast.superuser, event="modelcards.seal.needs_care")
     assert "list of revoked certificates ends on" in told.text
+    assert OutgoingMessage.objects.filter(recipient="portal@bank.example", body__startswith=told.text).exists()
     at_the_end = list(seals.needs_care(timezone.now() + timedelta(days=365 * 12 - 10)))
     assert any("certificate of the card seal ends on" in sentence for sentence in at_the_end)
 

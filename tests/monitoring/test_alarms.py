@@ -1,15 +1,19 @@
 """When readings become an alarm and when it ends, as pure data."""
 
+import random
 from datetime import date, timedelta
 from functools import cache
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitoring.alarms import Level, Mark, trajectory
+from monitoring import alarms
+from monitoring.alarms import Level, Mark, Standing, is_calm, trajectory
 
 CALM, WARN, ALERT, CRITICAL = Level
+FIRST = date(2026, 1, 1)
 
 
 def levels(*given, **rules):
@@ -245,3 +249,82 @@ def test_an_alarm_never_ends_on_a_reading_beyond_it_or_without_one(given_levels,
         if now < before:
             assert level is not None
             assert level < before
+
+
+def by_definition(marks, *, after, clears_after, every_days):
+    """The standing after each window, with everything looked at anew each time, as the words say it."""
+    found: list[Standing] = []
+    known: list[alarms.Said] = []
+    level, since = Level.CALM, None
+    for day, said in alarms.windows(marks):
+        if said is not None:
+            known = [*(one for one in known if one.start < said.start or one.level >= said.level), said]
+            in_a_row = next((n for n, one in enumerate(reversed(known)) if not one.level), len(known))
+            latest = [one.level for one in known[-after:]]
+            raised = max(min(latest) if len(latest) == after else CALM, said.level if said.level == CRITICAL else CALM)
+            if raised > level:
+                level, since = raised, since or known[-in_a_row].day
+            elif since is not None:
+                rules = {"clears_after": clears_after, "every_days": every_days}
+                level = next(lower for lower in Level if lower == level or has_fallen(known, lower, since, rules))
+                since = since if level else None
+        needs = alarms.needs_of([one for one in known if one.level and one.day >= since]) if since else ()
+        in_a_row = next((n for n, one in enumerate(reversed(known)) if not one.level), len(known))
+        found.append(Standing(day, level, since, in_a_row, needs))
+    return tuple(found)
+
+
+def has_fallen(known, lower, begun, rules):
+    beyond = [one for one in known if one.level > lower and one.day >= begun]
+    calm = [one for one in known if one.day > beyond[-1].day]
+    return all(is_calm(calm, beyond[-1].day, need, **rules) for need in alarms.needs_of(beyond, lower))
+
+
+def test_standings_are_those_of_the_definition_for_windows_of_any_kind():
+    drawn = random.Random(3)
+    for _ in range(400):
+        marks = []
+        for _ in range(drawn.randint(1, 40)):
+            end, days = FIRST + timedelta(days=drawn.randint(0, 90)), drawn.choice([1, 1, 1, 2, 7, 28, 60])
+            level = drawn.choices([*Level, None], drawn.choice([(6, 1, 1, 0.3, 1), (20, 1, 1, 0, 1), (3, 3, 3, 1, 0)]))[
+                0
+            ]
+            start, rows = end - timedelta(days=days - 1), drawn.choice([None, 10, 20, 30])
+            source = drawn.choice([None, 1, 2])
+            marks.append(Mark(end, level, start, rows, source, FIRST + timedelta(days=60) if source == 2 else None))
+        rules = {"after": drawn.choice([1, 2, 3]), "clears_after": drawn.choice([1, 2, 3])}
+        rules["every_days"] = drawn.choice([1, 7, 31])
+        assert trajectory(marks, **rules) == by_definition(marks, **rules)
+
+
+class CountedDay(date):
+    """A day that counts how often days are compared."""
+
+    compared = 0
+
+    def __lt__(self, other):
+        CountedDay.compared += 1
+        return super().__lt__(other)
+
+    def __gt__(self, other):
+        CountedDay.compared += 1
+        return super().__gt__(other)
+
+    def __ge__(self, other):
+        CountedDay.compared += 1
+        return super().__ge__(other)
+
+
+@pytest.mark.parametrize("pattern", [[ALERT], [WARN, CALM]])
+def test_an_alarm_of_twice_as_many_windows_costs_twice_as_much(pattern):
+    prices = []
+    for count in (200, 400):
+        levels = [ALERT, *(pattern * count)[:count]]
+        days = [CountedDay(2026, 1, 1) + timedelta(days=number) for number in range(len(levels))]
+        CountedDay.compared = 0
+        found = trajectory(
+            [Mark(day, level, day) for day, level in zip(days, levels, strict=True)], clears_after=500, every_days=1
+        )
+        assert (found[-1].level, found[-1].since) == (ALERT, days[0])
+        prices.append(CountedDay.compared)
+    assert 0 < prices[1] < 2.5 * prices[0]

@@ -126,6 +126,7 @@ def test_bad_input_is_a_sentence_and_nothing_is_kept(browser, cast, version, for
     answer = browser.post(address(version, "/batches"), form, headers=token_for(cast.submitter))
     assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
     assert why in answer.json()["detail"]
+    assert answer.json()["field"] in {"file", "window_start", "window_end", "name"}, "one that was sent"
     assert (Batch.objects.count(), StoredFile.objects.count()) == (0, before)
 
 
@@ -145,6 +146,8 @@ def test_a_batch_and_its_outcomes_are_delivered_read_and_delivered_again_without
     assert (other.status_code, other.json()["code"]) == (409, "known-batch")
     made, again = send("/outcomes", outcomes_form()), send("/outcomes", outcomes_form())
     assert (made.status_code, again.status_code) == (201, 200)
+    keyless = send("/outcomes", outcomes_form(b"other,y_true\n1,1\n"))
+    assert (keyless.status_code, keyless.json()["field"]) == (422, "file")
     wrong = send("/outcomes", outcomes_form(corrects="true"))
     assert (wrong.status_code, wrong.json()["field"]) == (422, "description")
     assert send("/outcomes", outcomes_form(corrects="true", description="The codes were wrong.")).status_code == 201

@@ -344,7 +344,7 @@ def test_an_old_batch_that_comes_late_does_not_stand_for_the_present(cast, deplo
     read(deliver(cast, version, shifted), "feature_drift")
     read(deliver(cast, version, ALIKE, **january), "feature_drift")
     drift = Monitor.objects.get(key="feature_drift")
-    assert panels.monitor_line(drift).state == "Breach"
+    assert panels.monitor_line(drift).state == "Alert"
     read(deliver(cast, version, tiny_table(rows=600, seed=4), **october), "feature_drift")
     assert panels.monitor_line(drift).state == "Within limits"
 
@@ -356,10 +356,10 @@ def test_a_batch_that_nobody_can_read_covers_no_day(cast, deploy):
     window = {"start": later.date(), "end": later.date(), "now": later}
     (ordered,) = staleness.check(now=later)
     assert running.execute(ordered)
-    assert panels.monitor_line(monitor).state == "Breach"
+    assert panels.monitor_line(monitor).state == "Alert"
     read_all(deliver(cast, version, ALIKE + b"cut,off\n", **window))
     assert staleness.overdue_since(monitor) == due
-    assert panels.monitor_line(monitor).state == "Breach"
+    assert panels.monitor_line(monitor).state == "Alert"
     read_all(deliver(cast, version, ALIKE, name="late", **window))
     assert staleness.overdue_since(monitor) > due
     assert panels.monitor_line(monitor).state == "On time"

@@ -140,11 +140,29 @@ def test_the_line_of_a_monitor_says_the_alarm_that_stands(cast, deploy):
     days = [timezone.now().date() - timedelta(days=ago) for ago in (30, 20, 10)]
     say(deliver(cast, version, days[0]), "feature_drift", ALERT)
     say(deliver(cast, version, days[0] + timedelta(days=1), days=6), "feature_drift", CALM)
-    assert panels.monitor_line(row).state == "Breach", "a calm piece hides no bad one"
+    assert panels.monitor_line(row).state == "Alert", "a calm piece hides no bad one"
     say(deliver(cast, version, days[1]), "feature_drift", CALM)
     assert (panels.monitor_line(row).state, panels.monitor_line(row).tone) == ("Alert stands", "bad")
     say(deliver(cast, version, days[2]), "feature_drift", CALM)
     assert panels.monitor_line(row).state == "Within limits"
+
+
+def test_the_header_of_a_monitor_says_the_level_of_the_policy(client, cast, deploy):
+    version, row = deploy([{**DRIFT, "after": 2}]), Monitor.objects.get()
+    client.force_login(cast.auditor, backend=BACKEND)
+    for ago, level, word in (
+        (40, ALERT, "Alert"),
+        (30, WARNING, "Warning"),
+        (20, ALERT, "Alert"),
+        (10, CRITICAL, "Critical"),
+    ):
+        say(deliver(cast, version, timezone.now().date() - timedelta(days=ago)), "feature_drift", level)
+        line = panels.monitor_line(row)
+        assert line.state == word
+        assert ("2 windows in a row raise one" in line.sentence) == (word == "Alert")
+        reading = Reading.objects.latest("pk")
+        for page in (reverse("admin:monitoring_monitor_change", args=[row.pk]), reading.get_absolute_url()):
+            assert f'<h2 id="verdict-title">{word}</h2>' in client.get(page).content.decode()
 
 
 def test_a_record_tells_every_missed_window_and_that_the_last_one_is_over(cast, deploy):

@@ -18,6 +18,7 @@ from portal.models import LedgerEntry, Notification
 from portal.table_places import TablePlace
 from tests.cast import TABLE
 from tests.monitoring.deliveries import WAITING, as_csv, match, report, rows_of
+from tests.refusing_server import refusing
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
@@ -101,6 +102,34 @@ def test_a_relation_that_does_not_answer_is_told_once_tried_again_and_gives_noth
     page = client.get(reverse("admin:monitoring_outcomedelivery_version", args=[version.pk])).content.decode()
     assert "Taken from public.defaults of warehouse" in page
     assert source.sentence in page
+
+
+def test_a_relation_whose_account_is_refused_is_tried_ever_less_often_and_now_where_a_person_asks(
+    client, cast, version, settings
+):
+    with refusing() as server:
+        place = TablePlace(f"postgresql://reader:topsecret@127.0.0.1:{server.port}/db")
+        settings.TABLE_CONNECTIONS = {"warehouse": place}
+        source, asked = declare(cast, version), []
+        for hours in (0, 1.1, 2.2, 3.2):
+            outcome_sources.take(now=NOW + timedelta(hours=hours))
+            asked.append(server.asked)
+        assert asked == [1, 2, 2, 3]
+        client.force_login(cast.submitter, backend=BACKEND)
+        url = reverse("admin:monitoring_outcomedelivery_version", args=[version.pk])
+        assert "Tried again from 10 Apr 2026, 19:12 UTC on." in client.get(url).content.decode()
+        again = reverse("admin:monitoring_outcomedelivery_source_again", args=[source.pk])
+        client.post(again)
+        outcome_sources.take(now=NOW + timedelta(hours=3.3))
+        assert server.asked == 4
+    settings.TABLE_CONNECTIONS = {"warehouse": TablePlace("postgresql://reader:topsecret@127.0.0.1:1/db")}
+    outcome_sources.take(now=NOW + timedelta(hours=5))
+    source.refresh_from_db()
+    assert (source.denials, "does not answer" in source.sentence) == (0, True)
+    client.force_login(cast.outsider, backend=BACKEND)
+    assert client.post(again).status_code == 404
+    with pytest.raises(NotPermitted):
+        outcome_sources.try_again(source_id=source.pk, actor=cast.auditor)
 
 
 def test_the_record_and_the_card_name_the_sources_of_outcomes_and_how_it_went(cast, version):

@@ -280,3 +280,35 @@ def test_a_month_that_a_correction_made_calm_is_told_in_the_record_and_to_office
     page = client.get(version.get_absolute_url()).content.decode()
     assert "September was alert (performance) and is within limits since other outcomes came." in page
     assert "<i>Better</i>" not in page
+
+
+def test_a_delivery_in_use_with_what_is_no_class_is_named_where_a_person_looks(client, cast, version):
+    """Of an earlier release, which used it: the reading, the outcomes of the version and the delivery say the cure."""
+    rows = rows_of("a")
+    batch = deliver(cast, version, unlabelled(rows))
+    odd = [{**row, "y_true": "7"} for row in rows[:3]]
+    delivery = report(cast, version, as_csv([*odd, *rows[3:]], "id", "y_true"), name="Odd codes")
+    token = leases.claim(Matching, delivery.matching.pk, now=timezone.now())
+    counted = {"rows": 200, "matched": 200, "contradicted": 0}
+    numbers = {"batches": {str(batch.pk): counted}, "troubles": {}}
+    assert outcomes.finish(
+        delivery.matching.pk, token, verdict=MatchVerdict.IN_USE, sentences=["Keys: 200."], numbers=numbers
+    )
+    reading = read_waiting(batch)
+    assert reading.verdict == "not_computable"
+    why = "has the values 7, but at approval the classes were 0 and 1; the outcomes “Odd codes”, which came later"
+    cure = "Deliver the right ones of these keys as a correction"
+    assert why in reading.sentences[0]
+    assert cure in reading.sentences[0]
+    deliver_one = reverse("admin:monitoring_outcomedelivery_deliver", args=[version.pk])
+    places = (delivery.get_absolute_url(), reverse("admin:monitoring_outcomedelivery_version", args=[version.pk]))
+    for user in (cast.auditor, cast.submitter):
+        client.force_login(user, backend=BACKEND)
+        for url in places:
+            page = client.get(url).content.decode()
+            assert why in page
+            assert (deliver_one in page) == (user == cast.submitter)
+    right = {"corrects": True, "description": "The codes were of another system."}
+    match(report(cast, version, as_csv(rows[:3], "id", "y_true"), name="Right", **right))
+    assert read_waiting(batch).verdict == "ok"
+    assert "Needs a correction" not in client.get(places[0]).content.decode()

@@ -4,11 +4,15 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from approvals import permissions, telling, workflow
+from approvals.events import Event
 from approvals.stages import Role
-from portal.models import Notification, OutgoingMessage
+from portal.models import LedgerEntry, Notification, OutgoingMessage
+from tests.cast import SAFE
 from tests.monitoring.test_never_calm_unknown import ALERT, DRIFT, deliver, say
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -55,6 +59,36 @@ def test_whoever_has_a_role_on_the_model_is_told_where_all_who_answer_for_it_are
     assert "of 1 nobody who answers for it is told" in page
     assert "told instead: " in page
     assert "told instead: " in client.get(reverse("admin:monitoring_monitor_overview_csv")).content.decode()
+
+
+def test_whoever_may_not_view_the_model_any_more_reads_no_word_of_it(cast, deploy):
+    version = deploy([DRIFT])
+    batch, (owner, submitter, officer) = alarm(cast, version)
+    permissions.revoke(actor=cast.superuser, codename=permissions.SUBMIT, to=submitter, model=version.model)
+    before = Notification.objects.filter(user=submitter).count()
+    mails = OutgoingMessage.objects.filter(recipient=submitter.email).count()
+    say(batch, "feature_drift", ALERT)
+    assert heard("Feature drift of") == {owner.username, officer.username}
+    workflow.suspend(version_id=version.pk, actor=officer, reason=SAFE)
+    assert owner.username in heard("moved from monitoring to suspended")
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+    with transaction.atomic():
+        telling.tell(version, {submitter}, event=Event.ACT_FAILED, text="Nobody is left.", link="/")
+        telling.announce(version.model, [submitter], event=Event.ACT_FAILED, text="It says more.", link="/")
+    assert "risk_officer" in heard("Nobody is left. You are told of")
+    assert Notification.objects.filter(user=submitter).count() == before
+    assert OutgoingMessage.objects.filter(recipient=submitter.email).count() == mails
+
+
+def test_what_cannot_be_done_is_told_once_a_day_however_much_else_is_told_that_day(cast, deploy):
+    version = deploy([DRIFT])
+    now = timezone.now().replace(hour=12)
+    entries = LedgerEntry.objects.filter(event=Event.ACT_FAILED)
+    for number in (*range(22), 0):
+        telling.tell_refused(version.pk, f"It is odd ({number}).", "It cannot.", now=now)
+    assert entries.count() == 22
+    telling.tell_refused(version.pk, "It is odd (0).", "It cannot.", now=now + timedelta(days=1))
+    assert entries.count() == 23
 
 
 @pytest.mark.parametrize("is_there", [True, False])

@@ -12,13 +12,14 @@ from django.urls import reverse
 from approvals import files
 from approvals.measures import references
 from approvals.measures.reading import TableError
-from monitoring import batches, sources
+from monitoring import batches, pauses, sources
 from monitoring.models import Batch, BatchSource, SourceWindow
 from monitoring.source_windows import windows_over
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from portal.table_places import TablePlace
 from tests.monitoring.deliveries import WAITING, as_csv, deliver, match, read_waiting, report, rows_of, unlabelled
+from tests.refusing_server import refusing
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
@@ -202,3 +203,49 @@ def test_outcomes_of_rows_of_a_database_are_taken_and_what_could_not_be_looked_a
     late = match(report(cast, version, as_csv(rows[:50], "id", "y_true"), name="Late"))
     assert late.sentences[-1] == "“March” was not looked at yet; its outcomes are joined when it is read."
     assert [entry["name"] for entry in read_waiting(batch).outcomes] == ["Outcomes", "Late"]
+
+
+def test_a_connection_that_refuses_the_account_is_asked_ever_less_often_and_no_window_is_lost(
+    client, cast, version, settings
+):
+    def take(hours):
+        assert sources.take(now=NOW + timedelta(hours=hours)) == 0
+        return server.asked
+
+    def url(name, key):
+        return reverse(f"admin:monitoring_batchsource_{name}", args=[key])
+
+    unreachable = settings.TABLE_CONNECTIONS
+    with refusing() as server:
+        place = TablePlace(f"postgresql://reader:topsecret@127.0.0.1:{server.port}/db")
+        settings.TABLE_CONNECTIONS = {"warehouse": place}
+        source = declare(cast, version, schedule="daily", starts_on=date(2026, 4, 7))
+        assert sources.order_due(now=NOW) == 3
+        assert [take(hours) for hours in (0, 0.5, 1.1, 2.2, 3.2, 6)] == [1, 1, 2, 2, 3, 3], "one window asks for all"
+        for user, status in ((cast.outsider, 404), (cast.auditor, 403)):
+            client.force_login(user, backend=BACKEND)
+            assert client.post(url("again", source.pk)).status_code == status
+        page = client.get(url("version", version.pk)).content.decode()
+        assert "left alone until 10 Apr 2026, 19:12 UTC" in page
+        assert "Try again now" not in page
+        assert take(6) == 3
+        client.force_login(cast.owner, backend=BACKEND)
+        assert "Try again now" in client.get(url("version", version.pk)).content.decode()
+        client.post(url("again", source.pk))
+        assert LedgerEntry.objects.filter(event="monitoring.source.tried_again").count() == 1
+        assert [take(hours) for hours in (6, 6.5, 7.1)] == [4, 4, 5]
+    settings.TABLE_CONNECTIONS = unreachable
+    take(10)
+    assert SourceWindow.objects.filter(source=source, batch=None).count() == 3
+    assert BatchSource.objects.get().denied_at is None, "what does not answer refuses nobody"
+    assert take(10.1) == 5
+    assert SourceWindow.objects.filter(sentence__contains="does not answer").count() == 3
+    sources.end(source_id=source.pk, actor=cast.owner)
+    with pytest.raises(Refused, match="ended"):
+        sources.try_again(source_id=source.pk, actor=cast.owner)
+
+
+def test_pauses_double_to_a_day():
+    hours = [pauses.after(denials) / timedelta(hours=1) for denials in range(9)]
+    assert hours == [1, 1, 2, 4, 8, 16, 24, 24, 24]
+    assert pauses.is_over(NOW + timedelta(minutes=1), 9, now=NOW), "a clock that is set back keeps nothing waiting"

@@ -159,6 +159,9 @@ def test_programs_split_by_the_api(cast, version, client):
     assert post(timed(seed=7)).status_code == 401
     bad = post(timed(seed=7, extra=("soon",)), **header)
     assert (bad.status_code, bad.json()["field"]) == (422, "time_column")
+    for content, field in ((timed().replace(b"y_score", b"y_scare"), "file"), (timed(date(1999, 1, 1)), "time_column")):
+        bad = post(content, **header)
+        assert (bad.status_code, bad.json()["field"]) == (422, field)
     made, again = post(timed(seed=7), **header), post(timed(seed=7), **header)
     assert (made.status_code, again.status_code) == (201, 200)
     assert [one["window_start"] for one in made.json()["new"]] == ["2026-01-01", "2026-02-01"]

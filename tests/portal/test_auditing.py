@@ -263,11 +263,14 @@ def test_every_night_the_ledger_is_signed_and_the_note_sent_to_the_witnesses(own
     assert Checkpoint.objects.get().note in sent[0].body
 
 
-def test_a_damaged_ledger_is_not_signed_at_night_and_administrators_are_alarmed(attacked, admin_user):
+def test_a_damaged_ledger_is_not_signed_at_night_and_administrators_are_alarmed(attacked, admin_user, settings):
+    settings.ADMINISTRATORS = ["portal@bank.example", admin_user.email]
     edit(5)
     nightly_checkpoint()
     assert not Checkpoint.objects.filter(size=SIZE).exists()
     assert "The ledger does not verify" in admin_user.notifications.get().text
+    mailed = [message.recipient for message in ledger_mails() if "does not verify" in message.subject]
+    assert sorted(mailed) == sorted(settings.ADMINISTRATORS), "each once"
 
 
 def ledger_mails():
