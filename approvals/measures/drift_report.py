@@ -151,7 +151,7 @@ def _of_levels(reference: Table, current: Table, column: str) -> Report:
             now[text] = now.get(text, 0) + rows
     named = {name: found[key] for key, name in CATEGORICAL.items()}
     named["l_infinity"] = largest_change(stored, current)
-    levels = [*stored.levels, *sorted(level for level in now if level not in stored.levels)]
+    levels = sorted({*stored.levels, *now})
     before = dict(zip(stored.levels, stored.counts, strict=True))
     distance = found["js_distance"].value
     return {
