@@ -565,3 +565,13 @@ def test_classes_that_are_numbers_stand_by_size(write_csv):
     found = answer("measure", write_csv(["y", "p"], rows), "--task", "multiclass", *TWO)["performance"]
     assert found["classes"] == list(found["by_class"]) == ["2", "9", "10"]
     assert found["confusion_matrix"] == [[1, 0, 1], [0, 1, 0], [1, 0, 2]]
+
+
+def test_of_a_column_that_the_reference_leaves_empty_every_distance_is_open(write_csv):
+    before = write_csv(["x", "c", "k"], [[None, None, 1], [None, None, 2]], name="before.csv")
+    now = write_csv(["x", "c", "k"], [[1.5, "u", 1], [2.5, "v", 2]], name="now.csv")
+    columns = answer("compare", before, now)["columns"]
+    for column, names in (("x", ("ks_statistic", "wasserstein", "psi_ref_deciles_floor_1e4")), ("c", ("chi2",))):
+        assert [columns[column][name] for name in names] == [None] * len(names)
+        assert all("has no values" in columns[column]["not_computable"][name] for name in names)
+    assert columns["k"]["ks_statistic"] == 0.0
