@@ -575,3 +575,15 @@ def test_of_a_column_that_the_reference_leaves_empty_every_distance_is_open(writ
         assert [columns[column][name] for name in names] == [None] * len(names)
         assert all("has no values" in columns[column]["not_computable"][name] for name in names)
     assert columns["k"]["ks_statistic"] == 0.0
+
+
+def test_a_reference_group_may_be_named_alone_where_one_column_has_it(write_csv):
+    rows = [[1, 1, "a", "x"], [0, 0, "b", "x"], [1, 0, "b", "a"], [0, 1, "a", "x"]]
+    table = write_csv(["y", "p", "g", "h"], rows)
+    groups = ("--group", "g", "--group", "h")
+    alone = answer("measure", table, *TWO, *groups, "--reference", "b")
+    assert alone == answer("measure", table, *TWO, *groups, "--reference", "g=b")
+    assert alone["fairness_g"]["two_groups"]["reference"] == "b"
+    assert "“a” is a group of g and of h; write it as COLUMN=VALUE" in refusal(
+        "measure", table, *TWO, *groups, "--reference", "a"
+    )
