@@ -58,19 +58,19 @@ format:
 
 benchmark-measures:
 	@$(PYTHON) .ci/prepare dev
-	@$(IN_VENV) tests.benchmarks.measures
+	@$(IN_VENV) benchmarks.measures
 
 benchmark:
 	@$(PYTHON) .ci/prepare dev
-	@$(IN_VENV) tests.benchmarks.signing_and_ledger
+	@$(IN_VENV) benchmarks.signing_and_ledger
 
 benchmark-cards: debian-packages
 	@$(PYTHON) .ci/prepare dev
-	@$(IN_VENV) tests.benchmarks.cards
+	@$(IN_VENV) benchmarks.cards
 
 benchmark-monitoring:
 	@$(PYTHON) .ci/prepare dev
-	@$(IN_VENV) tests.benchmarks.monitoring
+	@$(IN_VENV) benchmarks.monitoring
 
 # Lets other people's validators judge a card of each kind, and writes down what they say.
 cards-validation: debian-packages

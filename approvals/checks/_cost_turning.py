@@ -54,5 +54,5 @@ def _verdict(
 ) -> str:
     moved = {**cells, source: cells[source] - size, target: cells[target] + size}
     confusion = Confusion(**moved)
-    changed = replace(measure, value=costs.total(confusion) / confusion.n, counts=confusion.counts)
+    changed = replace(measure, value=costs.mean(confusion), counts=confusion.counts)
     return apply(rule, changed)[0]

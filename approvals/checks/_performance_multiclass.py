@@ -57,6 +57,7 @@ def performed(table: Table, declared: Declaration, job: Job) -> Performed:
         seed=job.seed,
     )
     overall = {"brier_over_classes" if key == "brier" else key: item for key, item in found.overall.items()}
+    confusion = found.confusion.in_order
     measures = {key: replace(overall[key], name=name) for key, name in NAMES.items() if key in overall}
     rows = replace(overall["n"], name="rows", counts=found.confusion.counts)
     areas = overall.get("roc_auc_ovr_macro")
@@ -72,9 +73,9 @@ def performed(table: Table, declared: Declaration, job: Job) -> Performed:
         not_looked_at=()
         if scores
         else ("No score columns of the classes are declared, so ranks and probabilities were not.",),
-        tables=(_confusion(found.confusion), _classes(found)),
+        tables=(_confusion(confusion), _classes(found)),
         charts=(
-            *confusion_chart(found.confusion.classes, found.confusion.cells),
+            *confusion_chart(confusion.classes, confusion.cells),
             measures_chart(measure for key, measure in measures.items() if key not in LOSSES),
         ),
         tolerances=dict.fromkeys(NAMES, parameters.tolerance),
@@ -107,7 +108,7 @@ def _confusion(confusion: ClassConfusion) -> NumberTable:
 
 def _classes(found: MulticlassPerformance) -> NumberTable:
     """Each class against the rest."""
-    confusion = found.confusion
+    confusion = found.confusion.in_order
     scored = any("roc_auc" in measures for measures in found.by_class.values())
     areas = ("ROC AUC", "Interval of ROC AUC") if scored else ()
     sizes = zip(confusion.classes, confusion.hits, confusion.support, confusion.predicted, strict=True)

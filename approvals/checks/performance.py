@@ -131,7 +131,7 @@ class Performance(Check):
     """Accuracy, ranking and probability measures, or errors of numbers, recomputed by the portal."""
 
     title = "Performance"
-    version = "4"
+    version = "5"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from approvals.measures.intervals import student_mean
 from approvals.measures.multiclass import ClassConfusion
 from approvals.measures.performance import with_interval
+from approvals.measures.thresholds import as_written
 from approvals.measures.values import Measure, not_computable
 
 NO_ROWS = "Not computable: no row has both a label and a prediction."
@@ -59,11 +61,14 @@ def class_cost_measures(confusion: ClassConfusion, costs: ClassCosts, *, level: 
     weights = np.array(
         [[costs.of(label, decided) or 0.0 for decided in confusion.classes] for label in confusion.classes]
     )
-    total = math.fsum(float(part) for part in (cells * weights).ravel())
-    apart = cells * (weights - total / n) ** 2
+    total = sum(
+        (as_written(float(cost)) * int(rows) for cost, rows in zip(weights.flat, cells.flat, strict=True)), Fraction(0)
+    )
+    mean = float(total / n)
+    apart = cells * (weights - mean) ** 2
     variance = math.fsum(float(part) for part in apart.ravel()) / (n - 1) if n > 1 else None
-    interval = student_mean(total / n, variance, n, level)
-    ours = with_interval("mean_cost", total / n, n, interval, counts=counts)
+    interval = student_mean(mean, variance, n, level)
+    ours = with_interval("mean_cost", mean, n, interval, counts=counts)
     constant = _cheapest(confusion, costs)
     if constant is None:
         reason = "Not computable: the policy gives no class whose cost is said for every label."
@@ -72,22 +77,22 @@ def class_cost_measures(confusion: ClassConfusion, costs: ClassCosts, *, level: 
     method = f"{decided} for everybody"
     return {
         "mean_cost": ours,
-        "constant_cost": Measure("constant_cost", least, n, method=method, counts=counts),
+        "constant_cost": Measure("constant_cost", float(least), n, method=method, counts=counts),
         "excess_over_constant": Measure(
-            "excess_over_constant", total / n - least, n, method=f"against {method}", counts=counts
+            "excess_over_constant", float(total / n - least), n, method=f"against {method}", counts=counts
         ),
     }
 
 
-def _cheapest(confusion: ClassConfusion, costs: ClassCosts) -> tuple[str, float] | None:
+def _cheapest(confusion: ClassConfusion, costs: ClassCosts) -> tuple[str, Fraction] | None:
     """The class that would cost least if everybody got it, and its cost per row."""
     support = dict(zip(confusion.classes, confusion.support, strict=True))
     found = []
     for decided in confusion.classes:
         parts = [(rows, costs.of(label, decided)) for label, rows in support.items() if rows]
-        known = [rows * cost for rows, cost in parts if cost is not None]
+        known = [rows * as_written(cost) for rows, cost in parts if cost is not None]
         if len(known) == len(parts):
-            found.append((math.fsum(known) / confusion.n, decided))
+            found.append((sum(known, Fraction(0)) / confusion.n, decided))
     if not found:
         return None
     cost, decided = min(found)

@@ -14,7 +14,7 @@ from approvals.measures.area_intervals import bootstrap_area, bootstrap_share, h
 from approvals.measures.calibration import bin_scores, calibration_measures
 from approvals.measures.equal_mass import equal_mass_calibration
 from approvals.measures.intervals import delong, wilson
-from approvals.measures.performance import RATES, Confusion
+from approvals.measures.performance import RATES, Confusion, confusion_measures
 from approvals.measures.report import Report, block, uncertain_report
 from approvals.measures.scores import Closed, ScoreCounts
 from approvals.measures.thresholds import (
@@ -121,7 +121,9 @@ def _reliability(counts: ScoreCounts, asked: Curves) -> Sequence[Report]:
 def _at(row: ThresholdRow) -> Report:
     cell = row.confusion
     counts = {"tn": cell.tn, "fp": cell.fp, "fn": cell.fn, "tp": cell.tp}
-    return {"threshold": _finite(row.threshold), **counts, **block(row.rates)}
+    found = confusion_measures(cell, draws=0)
+    agreement = {name: found[name] for name in ("balanced_accuracy", "f1", "mcc", "cohen_kappa")}
+    return {"threshold": _finite(row.threshold), **counts, **block(row.rates | agreement)}
 
 
 def _finite(threshold: float | None) -> Any:

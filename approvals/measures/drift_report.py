@@ -116,9 +116,19 @@ def _of_column(reference: Table, current: Table, column: str, binning: Binning, 
             else _of_levels(reference, current, column)
         )
     except TableError as error:
+        kinds = [table.column(column).kind for table in (reference, current)]
+        numbers = column not in categories and "number" in kinds
+        named = {key: name for key, name in (NUMERIC if numbers else CATEGORICAL).items() if key != "missing_change"}
+        words = binning.words(column)
+        names = (
+            *named.values(),
+            *((f"psi_{words}_floor_1e4", f"js_distance_base2_on_{_on(words)}") if numbers else ()),
+        )
+        reason = f"Not computable. {error.sentence}"
         return {
-            "kind": reference.column(column).kind,
-            "not_computable": {"column": f"Not computable. {error.sentence}"},
+            "kind": kinds[0],
+            **dict.fromkeys(names),
+            "not_computable": dict.fromkeys(("column", *names), reason),
         }
 
 
@@ -151,7 +161,7 @@ def _of_levels(reference: Table, current: Table, column: str) -> Report:
             now[text] = now.get(text, 0) + rows
     named = {name: found[key] for key, name in CATEGORICAL.items()}
     named["l_infinity"] = largest_change(stored, current)
-    levels = [*stored.levels, *sorted(level for level in now if level not in stored.levels)]
+    levels = sorted({*stored.levels, *now})
     before = dict(zip(stored.levels, stored.counts, strict=True))
     distance = found["js_distance"].value
     return {

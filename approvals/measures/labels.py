@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -29,6 +30,16 @@ def value_text(value: Value) -> str | None:
     if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
         return str(int(value))
     return str(value).strip()
+
+
+def in_order(texts: Iterable[str]) -> list[str]:
+    """Values in the order of a matrix: by size where all are numbers (2 before 10), else as texts."""
+    found = sorted(texts)
+    try:
+        sizes = {text: float(text) for text in found}
+    except ValueError:
+        return found
+    return sorted(found, key=sizes.__getitem__) if all(map(math.isfinite, sizes.values())) else found
 
 
 def group_text(value: Value) -> str:

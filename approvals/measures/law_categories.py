@@ -35,15 +35,16 @@ def apart(names: Sequence[str]) -> tuple[int, int] | None:
 
 def of_any_race(names: Sequence[str], cells: Mapping[tuple[Key, bool], int]) -> Counter[tuple[Key, bool]]:
     """The same counts with Hispanic or Latino people of all races, and of unknown race, together."""
-    places = apart(names)
     counted: Counter[tuple[Key, bool]] = Counter()
     for (key, chosen), rows in cells.items():
-        counted[_of_any_race(key, places) if places else key, chosen] += rows
+        counted[category_of(names, key), chosen] += rows
     return counted
 
 
-def _of_any_race(key: Key, places: tuple[int, int]) -> Key:
-    if key[places[0]] == UNKNOWN or not is_hispanic(key[places[0]]):
+def category_of(names: Sequence[str], key: Key) -> Key:
+    """The category in which people of these values are counted."""
+    places = apart(names)
+    if places is None or key[places[0]] == UNKNOWN or not is_hispanic(key[places[0]]):
         return key
     return (*key[: places[1]], ANY_RACE, *key[places[1] + 1 :])
 

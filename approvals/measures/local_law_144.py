@@ -19,7 +19,7 @@ from approvals.measures.comparisons import four_fifths
 from approvals.measures.group_cells import MAX_GROUPS
 from approvals.measures.intervals import wilson
 from approvals.measures.labels import UNKNOWN, Value, group_label, group_text, positive_level, same_value
-from approvals.measures.law_categories import is_a_category, of_any_race
+from approvals.measures.law_categories import category_of, is_a_category, of_any_race
 from approvals.measures.performance import with_interval
 from approvals.measures.rows import row_texts
 from approvals.measures.scores import Floats
@@ -58,7 +58,8 @@ class Category:
 class LawTable:
     """One table as the rule prints it, and what stands below it: rows of unknown category, rows without an outcome.
 
-    `median` is that of all rows with a score, of a scoring table. `justification` is the auditor's, for exclusions.
+    Of a scoring table, `median` is that of all rows with a score, and `median_of_known` of those among them whose
+    category is known, for comparison only. `justification` is the auditor's, for exclusions.
     """
 
     attributes: Key
@@ -67,6 +68,7 @@ class LawTable:
     unknown_rows: int
     rows_left_out: int
     median: float | None = None
+    median_of_known: float | None = None
     justification: str = ""
 
 
@@ -122,12 +124,16 @@ def scoring_tables(
     texts = {name: _written(table, name) for name in dict.fromkeys(itertools.chain.from_iterable(names_of))}
     found = []
     for names in names_of:
-        rows = zip(zip(*(texts[name] for name in names), strict=True), above, scored.tolist(), strict=True)
-        counted = Counter((values, is_above) for values, is_above, has_score in rows if has_score)
+        groups = list(zip(*(texts[name] for name in names), strict=True))
+        rows = zip(groups, above, scored.tolist(), strict=True)
+        counted = Counter((group, is_above) for group, is_above, has_score in rows if has_score)
         cells: Counter[tuple[Key, bool]] = Counter()
         for (group, is_above), count in counted.items():
             cells[_key(group), is_above] += count
-        found.append(replace(_table(names, "scoring", cells, int((~scored).sum()), justification), median=median))
+        known = {group for group, _ in counted if UNKNOWN not in category_of(names, _key(group))}
+        among = values[scored & np.fromiter((group in known for group in groups), np.bool_, len(groups))]
+        made = _table(names, "scoring", cells, int((~scored).sum()), justification)
+        found.append(replace(made, median=median, median_of_known=_middle(among)[1] if among.size else None))
     return tuple(found)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from approvals.measures.class_scores import class_areas, class_score_measures, listed, read_scores
 from approvals.measures.intervals import Statistic, bootstrap_statistics, wilson
-from approvals.measures.labels import Value, same_value, value_text
+from approvals.measures.labels import Value, in_order, same_value, value_text
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats
 from approvals.measures.tables import Table, TableError
@@ -65,6 +65,15 @@ class ClassConfusion:
     def predicted(self) -> tuple[int, ...]:
         """Rows predicted to be of each class."""
         return tuple(sum(column) for column in zip(*self.cells, strict=True))
+
+    @property
+    def in_order(self) -> ClassConfusion:
+        """The same, with classes that are numbers by size; draws of a bootstrap stay in the order of texts."""
+        classes = tuple(in_order(self.classes))
+        places = [self.classes.index(name) for name in classes]
+        return replace(
+            self, classes=classes, cells=tuple(tuple(self.cells[row][column] for column in places) for row in places)
+        )
 
     @property
     def counts(self) -> Counts:

@@ -107,11 +107,12 @@ def multiclass_report(
     found = multiclass_performance(
         table, label=label, prediction=prediction, scores=scores or None, draws=draws, seed=seed
     )
+    confusion = found.confusion.in_order
     return {
-        "classes": list(found.confusion.classes),
-        "confusion_matrix": [list(row) for row in found.confusion.cells],
+        "classes": list(confusion.classes),
+        "confusion_matrix": [list(row) for row in confusion.cells],
         **block(found.overall),
-        "by_class": {name: block(measures) for name, measures in found.by_class.items()},
+        "by_class": {name: block(found.by_class[name]) for name in confusion.classes},
     }
 
 

@@ -49,6 +49,7 @@ def _law(found: LawTable) -> Report:
             "category": line.label,
             "applicants": line.n,
             "selected": line.k,
+            "selection_rate": line.rate.value,
             f"{found.basis}_rate": line.rate.value,
             "rate": line.rate.value,
             "impact_ratio": line.impact_ratio.value,
@@ -60,10 +61,10 @@ def _law(found: LawTable) -> Report:
         }
         for line in found.categories
     ]
-    medians = {} if found.median is None else {"median_all_rows": found.median}
+    medians = {"median_all_rows": found.median, "median_known_only": found.median_of_known}
     return {
         "basis": found.basis,
-        **medians,
+        **(medians if found.basis == "scoring" else {}),
         "unknown_count": found.unknown_rows,
         "rows_left_out": found.rows_left_out,
         "categories": lines,

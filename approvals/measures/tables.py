@@ -248,7 +248,7 @@ class Table:
 
 @contextmanager
 def open_table(
-    path: Path,
+    path: Path | str,
     *,
     format: Format | None = None,  # noqa: A002 - what it is called everywhere
     memory_limit_mb: int = 1024,
@@ -261,10 +261,11 @@ def open_table(
     can be reached. TableError for a missing, empty, rowless or malformed file. Without `spill` a table beyond the limit
     is an error.
     """
-    with plain_source(path, format, scratch=spill, files=files) as source:
+    place = Path(path)
+    with plain_source(place, format, scratch=spill, files=files) as source:
         engine, columns = duckdb_engine.load(source, memory_limit_mb=memory_limit_mb, spill=spill)
         with closing(engine):
-            yield _with_rows(Table(engine, name=path.name, format=source.format, columns=columns))
+            yield _with_rows(Table(engine, name=place.name, format=source.format, columns=columns))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -33,6 +34,11 @@ LARGEST_COST = 1e100
 """Of one row, without its sign: the cost of any number of rows is then a number of 64 bits."""
 
 
+def as_written(cost: float) -> Fraction:
+    """The number that people wrote: 0.1 is a tenth, whatever its 64 bits are."""
+    return Fraction(str(cost))
+
+
 @dataclass(frozen=True)
 class CostMatrix:
     """What one row of each kind costs, in any one unit; a gain is a negative cost."""
@@ -42,22 +48,29 @@ class CostMatrix:
     false_negative: float = 0.0
     true_negative: float = 0.0
 
+    def exactly(self, confusion: Confusion) -> Fraction:
+        """Cost of all rows by the costs as people write them: 0.1 is a tenth, and three of them are 0.3."""
+        cells = (
+            (self.true_positive, confusion.tp),
+            (self.false_positive, confusion.fp),
+            (self.false_negative, confusion.fn),
+            (self.true_negative, confusion.tn),
+        )
+        return sum((as_written(cost) * rows for cost, rows in cells), Fraction(0))
+
     def total(self, confusion: Confusion) -> float:
         """Cost of all rows."""
-        return math.fsum(
-            (
-                self.true_positive * confusion.tp,
-                self.false_positive * confusion.fp,
-                self.false_negative * confusion.fn,
-                self.true_negative * confusion.tn,
-            )
-        )
+        return float(self.exactly(confusion))
+
+    def mean(self, confusion: Confusion) -> float:
+        """Cost per row; there are rows."""
+        return float(self.exactly(confusion) / confusion.n)
 
     def variance(self, confusion: Confusion) -> float | None:
         """Of the cost of one row, ddof 1; None for fewer than two rows."""
         if confusion.n <= 1:
             return None
-        mean = self.total(confusion) / confusion.n
+        mean = self.mean(confusion)
         cells = (
             (self.true_positive, confusion.tp),
             (self.false_positive, confusion.fp),
@@ -136,7 +149,7 @@ def mean_cost(
     n = confusion.n
     if not n:
         return not_computable(name, NO_SCORES, confusion.counts, n=0)
-    mean = costs.total(confusion) / n
+    mean = costs.mean(confusion)
     if level is None:
         return Measure(name, mean, n, counts=confusion.counts)
     interval = student_mean(mean, costs.variance(confusion), n, level, lowest=min(vars(costs).values()))
@@ -159,7 +172,7 @@ def _least(found: _Sweep, costs: CostMatrix) -> tuple[float | None, Measure]:
     threshold, confusion = found.cheapest
     return threshold, Measure(
         name,
-        costs.total(confusion) / found.n,
+        costs.mean(confusion),
         found.n,
         method="least over every score that occurs and over nobody predicted positive",
         counts=confusion.counts,

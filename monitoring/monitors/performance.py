@@ -59,7 +59,7 @@ class Performance(MonitorKind):
     """Rates, ranking, probabilities or errors of a batch with outcomes, of every kind of table."""
 
     title = "Performance of the batch"
-    version = "6"
+    version = "7"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds

@@ -274,13 +274,19 @@ def _references(
     for text in given:
         # A name may have an equals sign in it, too.
         column = max((name for name in columns if text.startswith(f"{name}=")), key=len, default="")
-        value = text.removeprefix(f"{column}=")
-        if not column:
-            raise TableError(
-                f"“{text}” names no reference group; write it as COLUMN=VALUE of a column given as --group."
-            )
+        value = text.removeprefix(f"{column}=") if column else text
+        column = column or _only_column_with(table, columns, value)
         values[column] = _group_meant(table, column, value)
     return {names: tuple(values[name] for name in names) for names in attributes if values.keys() >= set(names)} or None
+
+
+def _only_column_with(table: Table, columns: set[str], value: str) -> str:
+    """The one column of groups that has this group, for who wrote the group alone."""
+    found = [name for name in sorted(columns) if any(same_value(level, value) for level in table.levels(name))]
+    if len(found) != 1:
+        where = f"is a group of {' and of '.join(found)}" if found else "names no reference group"
+        raise TableError(f"“{value}” {where}; write it as COLUMN=VALUE of a column given as --group.")
+    return found[0]
 
 
 def _group_meant(table: Table, column: str, value: str) -> str:

@@ -54,7 +54,8 @@ class Command(TableCommand):
             action="append",
             default=[],
             metavar="COLUMN=VALUE",
-            help="group to compare with, also by the measures of other libraries; repeat it",
+            help="group to compare with, also by the measures of other libraries; the VALUE alone where only one "
+            "column has it; repeat it",
         )
         parser.add_argument("--favourable", help="prediction that is favourable to a person (the positive one)")
         parser.add_argument("--small-group", type=int, default=30, help="fewest rows of a group that is compared (30)")

@@ -339,6 +339,20 @@ class TestDecisionCost:
         turns = judged(DecisionCost, reading, max_mean_cost=limit).turns
         assert any(words in line for line in turns), turns
 
+    def test_a_cost_of_exactly_the_threshold_meets_it(self, measured, judged, table):
+        """Three times a tenth is 0.30000000000000004 of floats, and 0.8 - 0.7 more than 0.1."""
+        assert 0.1 * 3 / 10 > 0.03
+        lines = ["1,1,0.9"] * 7 + ["0,1,0.8"] * 3
+        attached = table("y,p,s", lines, label="y", prediction="p", score="s")
+        reading = measured(DecisionCost, attached, false_positive=0.1)
+        assert judged(DecisionCost, reading, max_mean_cost=0.03, max_excess_cost=0.03).verdict == "passed"
+        lines = ["1,1,0.9"] * 2 + ["0,1,0.2"] + ["1,0,0.1"] * 7
+        attached = table("y,p,s", lines, label="y", prediction="p", score="s")
+        reading = measured(DecisionCost, attached, false_negative=1.0, false_positive=1.0)
+        found = by_name(reading)
+        assert found["cost per row of the submitted decisions"].value == 0.8
+        assert found["cost per row above the least possible"].value == 0.7
+
     def test_without_a_score_there_is_no_other_threshold(self, measured, judged, german):
         reading = measured(DecisionCost, german(score=""), false_negative=1.0)
         assert judged(DecisionCost, reading, max_excess_cost=1.0).verdict == "not_computable"

@@ -293,7 +293,7 @@ def test_the_median_is_that_of_every_row_and_a_tie_is_not_above_it(write_csv):
     rows = [[1, "a"], [2, "a"], [2, "b"], [9, "b"], [8, None], [7, None]]
     found = answer("measure", write_csv(["s", "g"], rows), "--score", "s", "--group", "g", "--draws", 0)
     law = found["local_law_144"]["g"]
-    assert (law["median_all_rows"], law["unknown_count"]) == (4.5, 2)
+    assert (law["median_all_rows"], law["median_known_only"], law["unknown_count"]) == (4.5, 2.0, 2)
     assert {line["category"]: line["selected"] for line in law["categories"]} == {"a": 0, "b": 1}
 
 
@@ -357,6 +357,7 @@ def test_thresholds_costs_and_lift(write_csv):
     found = answer("measure", write_csv(["y", "p", "s"], rows), *TWO, *asked)["performance"]
     [at] = found["thresholds"]
     assert [at[cell] for cell in ("tn", "fp", "fn", "tp")] == [1, 1, 1, 1]
+    assert [at[name] for name in ("balanced_accuracy", "f1", "mcc", "cohen_kappa")] == [0.5, 0.5, 0.0, 0.0]
     cost = found["cost"]
     assert (cost["total_cost"], cost["mean_cost"]) == (11.0, 2.75)
     assert (cost["least_mean_cost"], cost["least_mean_cost_threshold"]) == (0.25, 0.4)
@@ -549,3 +550,40 @@ def test_names_with_an_equals_sign_are_understood(write_csv):
     several = ("--label", "a=b", "--prediction", "a=b", "--task", "multiclass", "--class-score", "y=z=s=0")
     found = answer("measure", table, *several, "--class-score", "x=s")
     assert found["performance"]["roc_auc_ovo_weighted"] == 0.5
+
+
+def test_a_category_that_is_new_stands_where_its_name_belongs(write_csv):
+    before = write_csv(["c"], [[value] for value in "accc"], name="before.csv")
+    now = write_csv(["c"], [[value] for value in "abbc"], name="now.csv")
+    column = answer("compare", before, now)["columns"]["c"]
+    assert column["categories"] == ["a", "b", "c"]
+    assert (column["counts_ref"], column["counts_cur"]) == ([1, 0, 3], [1, 2, 1])
+
+
+def test_classes_that_are_numbers_stand_by_size(write_csv):
+    rows = [[2, 2], [2, 10], [9, 9], [10, 2], [10, 10], [10, 10]]
+    found = answer("measure", write_csv(["y", "p"], rows), "--task", "multiclass", *TWO)["performance"]
+    assert found["classes"] == list(found["by_class"]) == ["2", "9", "10"]
+    assert found["confusion_matrix"] == [[1, 0, 1], [0, 1, 0], [1, 0, 2]]
+
+
+def test_of_a_column_that_the_reference_leaves_empty_every_distance_is_open(write_csv):
+    before = write_csv(["x", "c", "k"], [[None, None, 1], [None, None, 2]], name="before.csv")
+    now = write_csv(["x", "c", "k"], [[1.5, "u", 1], [2.5, "v", 2]], name="now.csv")
+    columns = answer("compare", before, now)["columns"]
+    for column, names in (("x", ("ks_statistic", "wasserstein", "psi_ref_deciles_floor_1e4")), ("c", ("chi2",))):
+        assert [columns[column][name] for name in names] == [None] * len(names)
+        assert all("has no values" in columns[column]["not_computable"][name] for name in names)
+    assert columns["k"]["ks_statistic"] == 0.0
+
+
+def test_a_reference_group_may_be_named_alone_where_one_column_has_it(write_csv):
+    rows = [[1, 1, "a", "x"], [0, 0, "b", "x"], [1, 0, "b", "a"], [0, 1, "a", "x"]]
+    table = write_csv(["y", "p", "g", "h"], rows)
+    groups = ("--group", "g", "--group", "h")
+    alone = answer("measure", table, *TWO, *groups, "--reference", "b")
+    assert alone == answer("measure", table, *TWO, *groups, "--reference", "g=b")
+    assert alone["fairness_g"]["two_groups"]["reference"] == "b"
+    assert "“a” is a group of g and of h; write it as COLUMN=VALUE" in refusal(
+        "measure", table, *TWO, *groups, "--reference", "a"
+    )

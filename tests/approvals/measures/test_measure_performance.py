@@ -1,8 +1,9 @@
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
@@ -35,6 +36,20 @@ def test_reference_performance(reference, case):
     with open_table(reference(f"{case}.csv")) as table:
         measures = binary_performance(table, label="y_true", prediction="y_pred", score="y_score")
     agrees(measures, reference(f"{case}.expected.json")["expected"]["performance"])
+
+
+@given(tp=st.integers(0, 60), fn=st.integers(0, 60), fp=st.integers(0, 60), tn=st.integers(0, 60))
+@settings(max_examples=40, deadline=None)
+@example(tp=3, fn=2, fp=12, tn=38)
+def test_what_is_a_fraction_of_whole_numbers_is_right_to_the_last_digit(tp, fn, fp, tn):
+    """Exactly 0.68 must meet a threshold of 0.68; the half of two rounded rates is 0.6799999999999999."""
+    found = confusion_measures(Confusion(tp, fp, fn, tn), draws=0)
+    positives, negatives, n = tp + fn, tn + fp, tp + fn + tn + fp
+    if positives and negatives:
+        rates = Fraction(tp, positives), Fraction(tn, negatives)
+        assert found["balanced_accuracy"].value == float(sum(rates) / 2)
+        chance = Fraction((tp + fp) * positives + (fn + tn) * negatives, n * n)
+        assert found["cohen_kappa"].value == float((Fraction(tp + tn, n) - chance) / (1 - chance))
 
 
 @pytest.fixture

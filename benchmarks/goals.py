@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.benchmarks.running import Compared
+from benchmarks.running import Compared
 
 SCAN = "bare scan"
 

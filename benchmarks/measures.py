@@ -1,6 +1,6 @@
 """Wall time, processor time and memory of our measures beside the libraries that people would use, on the same table.
 
-Run `make benchmark-measures`, or `python -m tests.benchmarks.measures [--tasks fairness,profile] [--long] [--limited]
+Run `make benchmark-measures`, or `python benchmarks/measures.py [--tasks fairness,profile] [--long] [--limited]
 [--to FILE] [ROWS …]`. What is printed is Markdown, ready for docs/benchmarks.md; it is written to FILE as well, line by
 line. `--long` also runs fairlearn at 10,000,000 rows, for its memory: it takes 10 minutes or more and about 7 GB, and
 is stopped after an hour. `--limited` also runs checks in a worker of 2 GiB. What is timed is in `peers`. Rounds are
@@ -22,10 +22,13 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks.applicants import LEVELS, make_table
-from tests.benchmarks.goals import SCAN, unmeasured, verdict
-from tests.benchmarks.peers import ATTRIBUTES, MORE_ATTRIBUTES
-from tests.benchmarks.running import LONG_MINUTES, MINUTES, Compared, Spent, compare, median_of, run
+if not __package__:  # started by its path: the folder of the project, instead of its own, is where names are found
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks.applicants import LEVELS, make_table
+from benchmarks.goals import SCAN, unmeasured, verdict
+from benchmarks.peers import ATTRIBUTES, MORE_ATTRIBUTES
+from benchmarks.running import LONG_MINUTES, MINUTES, Compared, Spent, compare, median_of, run
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 MOST_ROWS = 10_000_000
@@ -139,7 +142,7 @@ def main(sizes: tuple[int, ...], tasks: tuple[str, ...], say: Say, *, in_a_worke
             say(f"\n**NOT MET**, because nothing was measured: {lacking}.")
         say(f"\nTook {(time.monotonic() - start) / 60:.0f} minutes; load at the end {os.getloadavg()[0]:.1f}.")
         if in_a_worker:
-            from tests.benchmarks import limited  # noqa: PLC0415 - loads the whole portal
+            from benchmarks import limited  # noqa: PLC0415 - loads the whole portal
 
             say("\n```")
             for line in limited.lines(path, other, max(sizes)):

@@ -1,6 +1,6 @@
 """How fast people can sign beside a bare insert of the same row, and how fast a ledger verifies beside bare SHA-256.
 
-Run `make benchmark`, or `python -m tests.benchmarks.signing_and_ledger 10000 100000 1000000`. Everything happens in a
+Run `make benchmark`, or `python -m benchmarks.signing_and_ledger 10000 100000 1000000`. Everything happens in a
 folder and a database of its own, on SQLite, or on the PostgreSQL that DATABASE_URL names (an empty database).
 Prints ratios; a ratio of 3 means that we take three times as long as the peer.
 """

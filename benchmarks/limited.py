@@ -17,7 +17,7 @@ from approvals.measures.drift import numeric_drift
 from approvals.measures.report import profile_report
 from approvals.measures.tables import open_table
 from approvals.sandbox import JobDescription, Limits, SandboxError, measure_in_child
-from tests.benchmarks.peers import ATTRIBUTES, DRIFTING
+from benchmarks.peers import ATTRIBUTES, DRIFTING
 
 LIMITS = Limits(memory_mb=2048, cpu_seconds=7200, wall_seconds=7200, file_mb=20_480)
 

@@ -1,6 +1,6 @@
 """What is timed, one task by one library per process: our measures and those of the libraries that people would use.
 
-`python -m tests.benchmarks.peers PEER TASK REFERENCE CURRENT` prints one line of JSON: seconds of wall and processor of
+`python -m benchmarks.peers PEER TASK REFERENCE CURRENT` prints one line of JSON: seconds of wall and processor of
 the task alone, without starting Python or importing, and the peak of the process's memory in MiB, also without files
 that are mapped.
 """

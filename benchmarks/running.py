@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from tests.benchmarks.peers import BESIDE, ENVIRONMENTS
+from benchmarks.peers import BESIDE, ENVIRONMENTS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 MINUTES, LONG_MINUTES, ROUNDS = 20, 60, 3
 """After so long a run is stopped, which is said; a long one is one that is known to take long."""
 
@@ -45,12 +45,12 @@ class Compared:
 
 def run(peer: str, task: str, path: Path, other: Path, *, minutes: int = MINUTES) -> Spent | str:
     """One run, stopped after so long, or why there is none."""
-    command = [sys.executable, "-m", "tests.benchmarks.peers"]
+    command = [sys.executable, "-m", "benchmarks.peers"]
     if peer in ENVIRONMENTS:
         needed = (ENVIRONMENTS[peer], "duckdb", "pyarrow", "pandas", *BESIDE.get(peer, ()))
         environment = [word for name in needed for word in ("--with", name)]
         uv = [str(ROOT / ".tools/bin/uv"), "run", "--no-project", "--quiet", *environment, "python"]
-        command = [*uv, str(ROOT / "tests/benchmarks/peers.py")]
+        command = [*uv, str(ROOT / "benchmarks/peers.py")]
     try:
         return _answer([*command, peer, task, str(path), str(other)], minutes)
     except subprocess.TimeoutExpired:

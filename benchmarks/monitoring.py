@@ -1,6 +1,6 @@
 """Drift of batches by our monitor and by the libraries that people would use: alarms, real shifts, time and memory.
 
-Run `make benchmark-monitoring`, or `python -m tests.benchmarks.monitoring [--parts alarms,cost] [--seeds N] [ROWS …]`.
+Run `make benchmark-monitoring`, or `python -m benchmarks.monitoring [--parts alarms,cost] [--seeds N] [ROWS …]`.
 Alarms: batches of the same distribution as the reference, and batches in which one of twenty features is shifted by a
 declared share of its standard deviation, the same ones for everybody (a digest is compared). A batch raises an alarm if
 any feature is flagged. The others decide about every feature by itself, so that 200 features are ten batches of 20 put
@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.drift_peers import GROUP, LIMITS
+from benchmarks.drift_peers import GROUP, LIMITS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 SIZES = (100, 500, 5_000, 50_000)
 COST_ROWS = (1_000_000, 10_000_000)
 FEATURES, SEEDS = 200, 100
@@ -45,10 +45,10 @@ def command(peer: str, *given: object) -> list[str]:
     """How a task runs in the environment of a library."""
     words = [str(word) for word in given]
     if peer not in ENVIRONMENTS:
-        return [sys.executable, "-m", "tests.benchmarks.drift_peers", *words]
+        return [sys.executable, "-m", "benchmarks.drift_peers", *words]
     with_all = [word for name in ENVIRONMENTS[peer] for word in ("--with", name)]
     uv = [str(ROOT / ".tools/bin/uv"), "run", "--no-project", "--quiet", *with_all, "python", "-W", "ignore"]
-    return [*uv, str(ROOT / "tests/benchmarks/drift_peers.py"), *words]
+    return [*uv, str(ROOT / "benchmarks/drift_peers.py"), *words]
 
 
 def lines_of(peer: str, *given: object) -> list[dict[str, Any]] | str:
