@@ -92,7 +92,7 @@ def _p_of_bins(before: Any, now: Any) -> float:
     moved = np.abs(before / then - now / current) / np.sqrt(before + now)
     chosen = np.argsort(-moved, kind="stable")[:_BINS_TESTED]
     found = fisher_each([(int(now[i]), int(current), int(before[i]), int(then)) for i in chosen])
-    return min(1.0, before.size * min((p for p in found if p is not None), default=1.0))
+    return min(1.0, len(before) * min((p for p in found if p is not None), default=1.0))
 
 
 def _cells(reference: ReferenceBins, counted: Counted) -> tuple[Any, Any]:
