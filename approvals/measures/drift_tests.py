@@ -24,16 +24,20 @@ from approvals.measures.distributions import (
     noncentral_chi_square_sf,
     normal_cdf,
 )
-from approvals.measures.intervals import fisher, z_test
+from approvals.measures.intervals import fisher, fisher_each, z_test
 from approvals.measures.values import Counts, Measure, not_computable
 
 FEWEST_EXPECTED = 5.0
 """Cochran's rule: in cells of smaller expected counts chi-square is no chi-square."""
+_CHI_SQUARES_PART = 0.9
+"""Of the level, where bins had to be put together: the rest is for the bins one by one (weighted Bonferroni)."""
+_BINS_TESTED = 20
 _EXACT_FISHER_ROWS = 100_000
 _BISECTIONS = 80
 _CERTAIN = 10_000.0
 """Beyond such a noncentrality per degree of freedom the power is 1 to every digit, and scipy's series takes long."""
 ALIKE = "both sides have only one and the same value"
+BIN_BY_BIN = "Fisher's exact test of each bin"
 
 Power = Callable[[float, float, int, float], float]
 """Chance that a test at a level sees a drift: (size of the drift, 1/n + 1/m, degrees of freedom, level)."""
@@ -42,8 +46,11 @@ Power = Callable[[float, float, int, float], float]
 def shares_p(reference: ReferenceBins, current: Source | Counted) -> Measure:
     """The p of Pearson's chi-square over the bins or levels, of fewer than FEWEST_EXPECTED expected rows put together.
 
-    Bins of numbers join their neighbours, levels join one another. 1 where both sides have one and the same value only.
-    Not computable without current values, and where the rows are too few for two groups of values.
+    Bins of numbers join their neighbours, levels join one another. What is put together may hide a change: of a long
+    batch with one value all bins but one are as good as empty. So Fisher's exact test of each bin against all others
+    counts beside it then (Bonferroni), and alone where there is only one group. The choice rests on the sums of both
+    sides, which say nothing about their difference, so the p is one. 1 where both sides have one and the same value
+    only. Not computable without values on both sides.
     """
     name, where = "shares_p", (("column", reference.column),)
     counted = count(reference, current)
@@ -55,16 +62,37 @@ def shares_p(reference: ReferenceBins, current: Source | Counted) -> Measure:
         return Measure(name, 1.0, reference.n + counted.n, method=ALIKE, slice=where, counts=counts)
     least = FEWEST_EXPECTED * (reference.n + counted.n) / min(reference.n, counted.n)
     groups = _pooled(before, now, least, neighbours=reference.kind == "number")
-    if groups.shape[1] == 1:
-        reason = "Not computable: the rows are too few to compare how they are spread."
-        return not_computable(name, reason, counts, n=reference.n + counted.n, slice=where)
+    p, method = _p_of_groups(groups), _groups_in_words(groups.shape[1])
+    if groups.shape[1] < before.size:
+        exact = _p_of_bins(before, now)
+        is_alone = groups.shape[1] == 1
+        p = exact if is_alone else min(1.0, p / _CHI_SQUARES_PART, exact / (1.0 - _CHI_SQUARES_PART))
+        method = BIN_BY_BIN if is_alone else f"{method}, and {BIN_BY_BIN}"
+    counts = (*counts, ("degrees_of_freedom", groups.shape[1] - 1), ("values_or_bins", before.size))
+    return Measure(name, p, reference.n + counted.n, method=method, slice=where, counts=counts)
+
+
+def _groups_in_words(groups: int) -> str:
+    return f"chi-square over {groups} groups of values of at least {FEWEST_EXPECTED:g} expected rows"
+
+
+def _p_of_groups(groups: Any) -> float:
+    """Pearson's chi-square; 1 of one group, of which there is nothing to compare."""
     expected = groups.sum(axis=1, keepdims=True) * groups.sum(axis=0) / groups.sum()
     statistic = float(((groups - expected) ** 2 / expected).sum())
-    freedom = groups.shape[1] - 1
-    p = chi_square_sf(statistic, freedom)
-    method = f"chi-square over {freedom + 1} groups of values of at least {FEWEST_EXPECTED:g} expected rows"
-    counts = (*counts, ("degrees_of_freedom", freedom), ("values_or_bins", before.size))
-    return Measure(name, p, reference.n + counted.n, method=method, slice=where, counts=counts)
+    return chi_square_sf(statistic, groups.shape[1] - 1) if groups.shape[1] > 1 else 1.0
+
+
+def _p_of_bins(before: Any, now: Any) -> float:
+    """The least p of Fisher's exact test of one bin against all others, times the number of bins.
+
+    Tested are the bins that moved most for their size; that others are not makes no p smaller.
+    """
+    then, current = before.sum(), now.sum()
+    moved = np.abs(before / then - now / current) / np.sqrt(before + now)
+    chosen = np.argsort(-moved, kind="stable")[:_BINS_TESTED]
+    found = fisher_each([(int(now[i]), int(current), int(before[i]), int(then)) for i in chosen])
+    return min(1.0, len(before) * min((p for p in found if p is not None), default=1.0))
 
 
 def _cells(reference: ReferenceBins, counted: Counted) -> tuple[Any, Any]:

@@ -41,8 +41,13 @@ class ColumnNow:
 
     @property
     def changed(self) -> bool:
-        """Whether the type is another one; an empty column has none."""
-        return self.now not in {self.then, "other"}
+        """Whether the type is another one; a column without any value has none, whatever it was declared as."""
+        return self.now != self.then and not self.is_empty
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell has a value; lists, bytes and the like have values, and a type that is none of the others."""
+        return self.now == "other" and self.missing.value in {None, 1.0}
 
 
 def columns_now(pair: Pair) -> tuple[ColumnNow, ...]:
@@ -152,7 +157,7 @@ def table_of(columns: Sequence[ColumnNow]) -> NumberTable:
         (
             item.name,
             item.then,
-            item.now if item.now != "other" else "empty",
+            "empty" if item.is_empty else item.now,
             number(item.missing.value),
             number(item.new_values.value) if item.new_values else "",
             number(item.outside.value) if item.outside else "",

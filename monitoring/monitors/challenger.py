@@ -45,7 +45,7 @@ class Challenger(MonitorKind):
     """Paired differences of this version and another one of the model, for each batch that carries both."""
 
     title = "Comparison with another version"
-    version = "3"
+    version = "4"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds
@@ -92,19 +92,23 @@ class Challenger(MonitorKind):
         return missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share})
 
     def judge(self, reading: Reading, thresholds: Any) -> Judgement:
-        """What the policy asks, after what the intervals show in words."""
+        """What the policy asks, after what the intervals show in words; what the policy is not met in comes first."""
         if waiting := waits(reading, thresholds, WHAT):
             return waiting
         found = super().judge(with_inapplicable(reading, champion_comparison.KINDS_OF), thresholds)
-        return replace(found, sentences=(*in_words(reading), *found.sentences))
+        return replace(found, sentences=(*in_words(reading, found.failed_measures), *found.sentences))
 
 
-def in_words(reading: Reading) -> tuple[str, ...]:
-    """One sentence for each difference: better, worse, or not shown, which is what an interval over zero means."""
+def in_words(reading: Reading, decisive: Sequence[Measure] = ()) -> tuple[str, ...]:
+    """One sentence for each difference: better, worse, or not shown, which is what an interval over zero means.
+
+    Those that `decisive` measures are about come first.
+    """
     other = f"version {reading.details.get('other', '')}".strip()
     by_name = {measure.name: measure for measure in reading.measures}
     told = [(by_name[name], 1) for name in MORE_IS_BETTER if name in by_name]
     told += [(by_name[name], -1) for name in LESS_IS_BETTER if name in by_name]
+    told.sort(key=lambda one: not any(one[0].name in measure.name for measure in decisive))
     return tuple(_shown(measure, sign, other) for measure, sign in told)
 
 

@@ -32,6 +32,7 @@ from monitoring.monitors.base import BATCH, REFERENCE, MonitorKind
 ROWS, REPEATED, OUTSIDE = "rows", "repeated keys", "scores outside 0 to 1"
 UNKNOWN_CLASSES = "predictions of a class that was not there at approval"
 APPROVED_ROWS = "share of rows that the approved table holds too"
+NO_KEY = "Not computable: the batch has no column"
 MISSING_COLUMNS, NEW_COLUMNS = "columns that are missing", "columns that the approved table does not have"
 
 
@@ -46,8 +47,9 @@ class Thresholds:
     of texts that were not there at approval, numbers below the least or above the greatest one then.
 
     Columns of one value count as constant where that is no chance. Declared columns that are missing breach under any
-    policy, and so do repeated keys unless it allows some, and changed types beyond max_changed_types. A batch of which
-    a larger share than allowed here is rows of the approved table is not what the version met.
+    policy, and so do repeated keys unless it allows some, and changed types beyond max_changed_types; without the key
+    that was declared at approval nobody knows whether any is repeated. A batch of which a larger share than allowed
+    here is rows of the approved table is not what the version met.
     """
 
     max_missing_share: float | None = None
@@ -65,7 +67,7 @@ class DataQuality(MonitorKind):
     """Schema, gaps, new values, ranges, constant columns, repeated keys, impossible scores, unknown classes, copies."""
 
     title = "Data quality of the batch"
-    version = "4"
+    version = "5"
     Parameters = Parameters
     Thresholds = Thresholds
 
@@ -121,8 +123,8 @@ class DataQuality(MonitorKind):
         }
         if thresholds.max_repeated_keys is None:
             limits[REPEATED] = 0
-        measured = [measure.name for measure in reading.measures if measure.value]
-        return [at_least(ROWS, 1), *(at_most(name, limit) for name, limit in limits.items() if name in measured)]
+        said = [measure.name for measure in reading.measures if measure.value or measure.reason.startswith(NO_KEY)]
+        return [at_least(ROWS, 1), *(at_most(name, limit) for name, limit in limits.items() if name in said)]
 
 
 def _has(pair: Pair, column: str) -> bool:
@@ -160,5 +162,5 @@ def _repeated(pair: Pair) -> Measure:
     if not key:
         return not_computable(REPEATED, "Not computable: no key was declared at approval.")
     if missing := [column for column in key if column not in pair.batch.names]:
-        return not_computable(REPEATED, f"Not computable: the batch has no column {', '.join(missing)}.")
+        return not_computable(REPEATED, f"{NO_KEY} {', '.join(missing)}.")
     return replace(repeated_keys(pair.batch, *key), name=REPEATED)

@@ -62,7 +62,7 @@ class FeatureDrift(DriftMonitor):
     """Drift of every feature against the approved table, told from chance."""
 
     title = "Feature drift"
-    version = "3"
+    version = "4"
     Parameters = Parameters
     Thresholds = DriftThresholds
 

@@ -31,7 +31,7 @@ class ScoreDrift(DriftMonitor):
     """Drift of what the model says against the approved table, told from chance."""
 
     title = "Score drift"
-    version = "3"
+    version = "4"
     Parameters = Parameters
     Thresholds = DriftThresholds
 

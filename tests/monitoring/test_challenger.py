@@ -67,6 +67,17 @@ def test_a_worse_version_breaches_and_is_called_worse(tmp_path):
     assert judged.sentences[0].startswith("This version is worse than version 1.0.0")
 
 
+def test_what_the_policy_is_not_met_in_is_said_first(tmp_path):
+    spoilt = with_other(tiny_table(rows=600, seed=2), right=0.8).decode().splitlines()
+    place = spoilt[0].split(",").index("y_score")
+    rows = [row.split(",") for row in spoilt[1:]]
+    table = [spoilt[0], *(",".join([*row[:place], "0.5", *row[place + 1 :]]) for row in rows)]
+    reading = measured(tmp_path, "\n".join(table).encode())
+    judged = Challenger().judge(reading, Thresholds(min_roc_auc_difference_low=-0.05))
+    assert judged.verdict == "breach"
+    assert judged.sentences[0].startswith("This version is worse than version 1.0.0: ROC AUC minus")
+
+
 def test_where_the_interval_covers_zero_nobody_wins(tmp_path):
     share = np.mean([r["y_pred"] == r["y_true"] for r in csv.DictReader(io.StringIO(tiny_table(600, 2).decode()))])
     reading = measured(tmp_path, with_other(tiny_table(rows=600, seed=2), right=float(share)))

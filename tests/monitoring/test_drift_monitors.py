@@ -119,6 +119,15 @@ def test_a_batch_that_could_not_show_a_drift_is_never_within_limits(bench, setti
         assert "deliver more rows" in found.sentences[0] or "rows are too few to see a" in found.sentences[0]
 
 
+@pytest.mark.parametrize("values", [(0.05,), (-0.05, 0.05)])
+def test_a_long_batch_of_one_or_two_values_is_no_chance_however_short_the_approved_table_is(bench, values):
+    """All bins but those are as good as empty in so many rows, and put together for chi-square nothing is left."""
+    batch = {"p": [0, 1] * 30_000, "x": list(values) * (60_000 // len(values))}
+    judged = bench.judge("feature_drift", numbers(500, 1), batch, DECLARED, thresholds={"max_psi": 0.25})
+    assert judged.verdict == "breach"
+    assert "more than chance" in judged.sentences[0]
+
+
 def test_a_small_batch_beyond_the_limit_says_that_it_may_be_chance(bench):
     """PSI of 40 rows in ten bins is about 0.23 where nothing has changed."""
     said = [

@@ -3,13 +3,14 @@
 import io
 from datetime import date
 
+import duckdb
 import numpy as np
 import pytest
 
-from monitoring import batches, running
+from monitoring import batches, monitors, running
 from monitoring.models import Reading
 from tests.cast import tiny_table
-from tests.monitoring.tables import Bench
+from tests.monitoring.tables import Bench, as_csv
 
 DECLARED = {"label": "y", "prediction": "p", "score": "s", "groups": ["sex"], "features": ["x", "town"], "key": "id"}
 
@@ -89,9 +90,31 @@ def test_a_policy_may_allow_repeated_keys(bench):
     assert found.verdict == "ok"
 
 
-def test_a_key_that_is_missing_leaves_repetition_open(bench):
-    found = bench.judge("data_quality", table(), table(seed=2, id=None), DECLARED, thresholds={"max_repeated_keys": 0})
+@pytest.mark.parametrize("thresholds", [{"max_repeated_keys": 0}, {"min_rows": 1}])
+def test_a_key_that_is_missing_leaves_repetition_open_under_any_policy(bench, thresholds):
+    found = bench.judge("data_quality", table(), table(seed=2, id=None), DECLARED, thresholds=thresholds)
     assert (found.verdict, "has no column id" in found.sentences[0]) == ("not_computable", True)
+
+
+def test_where_no_key_was_declared_none_is_missed(bench):
+    declared = {name: value for name, value in DECLARED.items() if name != "key"}
+    found = bench.judge("data_quality", table(), table(seed=2, id=None), declared, thresholds={"min_rows": 1})
+    assert found.verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("cell", "verdict", "kind"),
+    [("[x]", "breach", "other"), ("encode(town)", "breach", "other"), ("NULL", "ok", "empty")],
+)
+def test_lists_and_bytes_are_another_type_and_a_column_without_a_value_has_none(bench, tmp_path, cell, verdict, kind):
+    made, written = tmp_path / "made.csv", tmp_path / "made.parquet"
+    made.write_bytes(as_csv(table(seed=2)))
+    name = "town" if "town" in cell else "x"
+    duckdb.sql(f"COPY (SELECT * REPLACE ({cell} AS {name}) FROM read_csv('{made}')) TO '{written}' (FORMAT parquet)")
+    reading = bench.measure("data_quality", table(), written.read_bytes(), DECLARED)
+    monitor = monitors.find("data_quality")()
+    judged = monitor.judge(reading, monitor.Thresholds(min_rows=1))
+    assert (judged.verdict, {row[0]: row[2] for row in reading.tables[0].rows}[name]) == (verdict, kind)
 
 
 @pytest.mark.parametrize(
