@@ -11,6 +11,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
+from approvals.checks._readings import reading_as_json, reading_from_json
 from approvals.checks.base import Job, build
 from monitoring import batch_facts, inputs, monitors, running
 from monitoring.models import Batch, Reading
@@ -19,6 +20,12 @@ from monitoring.models import Batch, Reading
 def read(batch: Batch, key: str) -> Reading:
     """The reading of one monitor."""
     return read_here(Reading.objects.get(batch=batch, monitor__key=key))
+
+
+def read_all_here(batch: Batch) -> dict[str, Reading]:
+    """The readings of all monitors, by their keys."""
+    rows = Reading.objects.filter(batch=batch).select_related("monitor")
+    return {row.monitor.key: read_here(row) for row in rows}
 
 
 def read_here(waiting: Reading) -> Reading:
@@ -35,7 +42,8 @@ def read_here(waiting: Reading) -> Reading:
     )
     with tempfile.TemporaryDirectory() as folder:
         job = Job(asked.inputs, asked.facts, parameters, asked.seed, Path(folder), thresholds, None, tuple(further))
-        measured = kind().measure(job, lambda share, text: None)
+        # As JSON and back, as it comes out of the child.
+        measured = reading_from_json(reading_as_json(kind().measure(job, lambda share, text: None)))
     result = running._judged(row, token, kind, measured)
     assert running.finish(row.pk, token, result=result, now=timezone.now())
     row.refresh_from_db()

@@ -15,6 +15,7 @@ from portal import access_tokens
 from portal.errors import BadInput
 from tests.cast import tiny_table
 from tests.monitoring.deliveries import SEPTEMBER, deliver
+from tests.monitoring.measuring import read_here
 from tests.monitoring.test_monitoring import changed
 
 MONITORS = [
@@ -106,7 +107,7 @@ def test_what_is_no_batch_is_refused_by_every_door_with_the_same_sentence(client
             id="predictions that are no numbers",
         ),
         pytest.param(
-            BOMB,
+            BOMB,  # in the child, whose limits are what it meets
             dict.fromkeys(("data_quality", "score_drift", "performance"), "not_computable"),
             id="a bomb",
         ),
@@ -115,8 +116,11 @@ def test_what_is_no_batch_is_refused_by_every_door_with_the_same_sentence(client
 def test_what_is_wrong_inside_is_said_by_the_monitors_that_it_concerns(cast, deploy, content, expected):
     batch = deliver(cast, deploy(MONITORS), content)
     for row in Reading.objects.filter(batch=batch).select_related("monitor"):
-        assert running.execute(row.pk)
-        row.refresh_from_db()
+        if content is BOMB:
+            assert running.execute(row.pk)
+            row.refresh_from_db()
+        else:
+            read_here(row)
         wanted = expected[row.monitor.key]
         assert row.verdict in ((wanted,) if isinstance(wanted, str) else wanted), (row.monitor.key, row.sentences)
         assert row.sentences[0].endswith((".", "…")), row.sentences

@@ -15,7 +15,7 @@ from tests.monitoring.deliveries import (
     as_csv,
     deliver,
     match,
-    read_waiting,
+    read_waiting_here,
     report,
     rows_of,
     unlabelled,
@@ -86,7 +86,7 @@ def test_the_same_bytes_and_the_button_match_a_lost_delivery_again(client, cast,
     batch = deliver(cast, version, unlabelled(rows))
     lost = report(cast, version, labels(rows))
     died(lost)
-    assert not read_waiting(batch).outcomes
+    assert not read_waiting_here(batch).outcomes
     with pytest.raises(outcomes.KnownDelivery, match="ended in an error; it is matched again") as known:
         report(cast, version, labels(rows), name="Sent again")
     assert (known.value.is_matched_again, known.value.delivery) == (True, lost)
@@ -97,7 +97,7 @@ def test_the_same_bytes_and_the_button_match_a_lost_delivery_again(client, cast,
     client.post(reverse("admin:monitoring_outcomedelivery_again", args=[lost.pk]))
     found = match(lost)
     assert (found.verdict, found.numbers["keys"], found.retry) == ("in_use", 200, 0), found.sentences
-    assert read_waiting(batch).verdict == "ok"
+    assert read_waiting_here(batch).verdict == "ok"
     assert "Match again" not in client.get(page).content.decode()
     acts = LedgerEntry.objects.filter(event="monitoring.outcomes.tried_again")
     assert [entry.actor_id for entry in acts] == [cast.submitter.pk] * 2

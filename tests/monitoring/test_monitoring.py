@@ -16,6 +16,7 @@ from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from tests.cast import TABLE, tiny_table
 from tests.monitoring.conftest import MONITORS
+from tests.monitoring.measuring import read, read_all_here
 
 START, END = date(2026, 9, 1), date(2026, 9, 30)
 
@@ -33,17 +34,10 @@ def deliver(cast, version, table, *, by=None, name="September", start=START, end
 
 
 def read_all(batch):
+    """The readings of all monitors, each measured by a child as the worker starts it."""
     for row in Reading.objects.filter(batch=batch):
         assert running.execute(row.pk)
     return {row.monitor.key: row for row in Reading.objects.filter(batch=batch).select_related("monitor")}
-
-
-def read(batch, key):
-    """The reading of one monitor."""
-    row = Reading.objects.get(batch=batch, monitor__key=key)
-    assert running.execute(row.pk)
-    row.refresh_from_db()
-    return row
 
 
 def changed(table, **columns):
@@ -182,7 +176,7 @@ def test_a_breach_opens_one_finding_and_tells_the_owner(cast, deploy):
 
 def test_a_monitor_that_suspends_ends_the_approval_at_once(cast, deploy):
     version = deploy([{"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}, "suspends": True}])
-    read_all(deliver(cast, version, changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3)))
+    read_all_here(deliver(cast, version, changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3)))
     assert ModelVersion.objects.get(pk=version.pk).stage == "suspended"
     assert not SignOff.objects.exists()
 
@@ -360,7 +354,7 @@ def test_a_batch_that_nobody_can_read_covers_no_day(cast, deploy):
     read_all(deliver(cast, version, ALIKE + b"cut,off\n", **window))
     assert staleness.overdue_since(monitor) == due
     assert panels.monitor_line(monitor).state == "Alert"
-    read_all(deliver(cast, version, ALIKE, name="late", **window))
+    read_all_here(deliver(cast, version, ALIKE, name="late", **window))
     assert staleness.overdue_since(monitor) > due
     assert panels.monitor_line(monitor).state == "On time"
 

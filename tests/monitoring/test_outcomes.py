@@ -85,7 +85,7 @@ def test_a_batch_gets_its_performance_when_outcomes_come_and_readings_are_never_
     early = match(report(cast, version, labels(rows[:60]), name="Early"))
     assert early.verdict == "in_use"
     assert early.numbers["batches"][str(batch.pk)]["matched"] == 60
-    second = read_waiting(batch)
+    second = read_waiting_here(batch)
     assert (second.verdict, second.pk > first.pk) == ("no_labels", True)
     assert "Outcomes of 60 of 200 rows are known" in second.sentences[0]
     late = report(cast, version, labels([*rows[60:], *others, {"id": "nobody", "y_true": "1"}]), name="Late")
@@ -97,7 +97,7 @@ def test_a_batch_gets_its_performance_when_outcomes_come_and_readings_are_never_
         delivery.file.sha256 for delivery in OutcomeDelivery.objects.order_by("pk")
     ]
     assert any(late.file.sha256 in sentence for sentence in third.numbers["looked_at"])
-    assert read_waiting(other).verdict == "ok"
+    assert read_waiting_here(other).verdict == "ok"
     first.refresh_from_db()
     assert first.verdict == "no_labels"
     assert Reading.objects.filter(monitor__key="score_drift").count() == 2
@@ -109,7 +109,7 @@ def test_outcomes_that_come_apart_say_the_same_as_those_that_come_with_the_batch
     together = deliver(cast, version, as_csv(rows, *rows[0]), name="Together")
     apart = deliver(cast, version, unlabelled(rows), name="Apart", window=OCTOBER)
     match(report(cast, version, labels(rows[::-1])))
-    one, two = read_waiting(together), read_waiting(apart)
+    one, two = read_waiting_here(together), read_waiting_here(apart)
     assert one.numbers["measures"] == two.numbers["measures"]
 
 
@@ -180,7 +180,7 @@ def test_a_batch_that_nobody_can_open_does_not_stop_the_others(cast, version):
     found = match(report(cast, version, labels(rows)))
     assert found.verdict == "in_use"
     assert "“Damaged” was not looked at" in found.sentences[-1]
-    assert read_waiting(batch).verdict == "ok"
+    assert read_waiting_here(batch).verdict == "ok"
     assert read_waiting(damaged).verdict == "not_computable"
 
 

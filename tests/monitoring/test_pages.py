@@ -9,6 +9,7 @@ from monitoring import running
 from monitoring.models import Batch, Reading
 from portal.models import LedgerEntry
 from tests.cast import tiny_table
+from tests.monitoring.measuring import read, read_all_here
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -33,8 +34,7 @@ def test_a_batch_is_delivered_and_read_on_pages_that_outsiders_do_not_find(clien
     bad = client.post(url, form(b"a,b\n1,2\n"))
     assert "The table has no column" in bad.content.decode()
     assert client.post(url, form()).status_code == 302
-    for row in Reading.objects.all():
-        running.execute(row.pk)
+    read_all_here(Batch.objects.get())
     html = client.get(version.get_absolute_url()).content.decode()
     assert "Feature drift" in html
     assert "<b>May</b>" not in html
@@ -79,8 +79,7 @@ def test_a_monitor_page_says_its_plan_in_words_and_lists_its_readings(client, ca
     version = deploy()
     client.force_login(cast.submitter, backend=BACKEND)
     client.post(reverse("admin:monitoring_batch_deliver", args=[version.pk]), form())
-    row = Reading.objects.get(monitor__key="feature_drift")
-    running.execute(row.pk)
+    row = read(Batch.objects.get(), "feature_drift")
     url = reverse("admin:monitoring_monitor_change", args=[row.monitor_id])
     page = client.get(url).content.decode()
     assert "at least every 31 days" in page

@@ -23,6 +23,7 @@ from portal.models import LedgerEntry
 from tests.cast import SAFE, tiny_table
 from tests.monitoring.deliveries import WAITING, as_csv, match, read_waiting_here, report, rows_of, unlabelled
 from tests.monitoring.deliveries import deliver as send
+from tests.monitoring.measuring import read_here
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 RULE = {"revalidation": {"gates": ["data_review"], "every_months": 12}}
@@ -242,7 +243,7 @@ def test_outcomes_of_a_window_from_before_are_read_by_the_plan_in_force(cast, de
     changed = {**entry, "thresholds": {"min_roc_auc": 0.999}}
     newer = cast.publish(monitors=[changed if one is entry else one for one in WAITING], **RULE)
     for row in Reading.objects.filter(status="queued"):
-        running.execute(row.pk)
+        read_here(row)
     begin(cast, version, newer)
     renew(cast, version)
     waits = Reading.objects.get(monitor=in_force(version)["performance"])

@@ -7,9 +7,9 @@ import duckdb
 import numpy as np
 import pytest
 
-from monitoring import batches, monitors, running
-from monitoring.models import Reading
+from monitoring import batches, monitors
 from tests.cast import tiny_table
+from tests.monitoring.measuring import read
 from tests.monitoring.tables import Bench, as_csv
 
 DECLARED = {"label": "y", "prediction": "p", "score": "s", "groups": ["sex"], "features": ["x", "town"], "key": "id"}
@@ -154,9 +154,7 @@ def test_volume_compares_with_the_batches_of_earlier_windows(cast, deploy):
             window_start=date(2026, month, 1),
             window_end=date(2026, month, 28),
         )
-        row = Reading.objects.get(batch=batch)
-        assert running.execute(row.pk)
-        row.refresh_from_db()
+        row = read(batch, "volume")
         said.append((month, row.verdict))
     assert said == [(6, "not_computable"), (5, "not_computable"), (7, "breach"), (8, "ok")]
     assert "median of 3 batches before" in row.numbers["looked_at"][1]
