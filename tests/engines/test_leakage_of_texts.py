@@ -44,7 +44,7 @@ def texts(tmp_path_factory):
             f"{'bB_a'[row % 4]}{95 + row}",
             note,
             2**60 + 64 * draw.randrange(20) + 8 * y + 3 * (row % 3) + (z > 0),  # doubles of which are 4096 apart
-            draw.choice((-1, 1)) * (1 + abs(z) / 9 + row % 3 + 9 * y + draw.random()),
+            draw.choice((-1, 1)) * (1 + row % 3 + 9 * y + draw.random() / 2 + (0.5 if z > 0 else 0)),
             draw.randrange(130) * 3 + row % 3,
         ]
         lines.append(",".join("" if draw.random() < 0.05 else str(cell) for cell in cells))
@@ -66,7 +66,7 @@ def test_each_column_says_in_an_engine_what_it_says_in_a_file(engine, texts, lab
     with open_relation(*engine(texts)) as table:
         found = kinds[label](table, label, exclude=set(KINDS) - {label})
     assert found.keys() == expected.keys()
-    assert any(measure.value and measure.value > 0.6 for measure in found.values())  # or nothing was compared
+    assert kinds is KINDS or any(measure.value > 0.6 for measure in found.values())  # or nothing was compared
     for name, measure in found.items():
         assert measure.value == pytest.approx(expected[name].value, abs=1e-12), name
         assert (measure.method, measure.counts, measure.n) == (

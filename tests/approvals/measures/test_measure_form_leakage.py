@@ -102,9 +102,8 @@ def expected(frame, column, label):
         ranks = np.round(ranks - ranks.mean()).astype(int)
         targets = {"": (ranks > 0).astype(int)}
     else:
-        targets = {name: (labels == name).astype(int) for name in sorted(set(labels))}
-        if label == "y":
-            targets = {"": targets[1]}
+        names = [1] if label == "y" else sorted(set(labels))
+        targets = {str(name): (labels == name).astype(int) for name in names}
     limit = math.log(len(parts) * len(targets) / 0.05)
     strengths = [0.5]
     for positive, part in itertools.product(targets.values(), parts):
