@@ -7,6 +7,12 @@ from dataclasses import dataclass, replace
 
 from approvals.checks._evaluation import BINARY, MULTICLASS, REGRESSION, Declaration
 from approvals.measures.class_leakage import class_leakage, class_missingness_leakage
+from approvals.measures.form_leakage import (
+    TOO_FEW,
+    class_form_leakage,
+    number_form_leakage,
+    two_class_form_leakage,
+)
 from approvals.measures.labels import ONE_CLASS, ONE_VALUE
 from approvals.measures.level_leakage import level_leakage
 from approvals.measures.number_leakage import number_leakage, number_missingness_leakage
@@ -22,9 +28,9 @@ SCALE = (
 MOST_NAMED = 5
 Measured = Callable[..., dict[str, Measure]]
 OF_VALUES: Mapping[str, tuple[Measured, ...]] = {
-    BINARY: (level_leakage, leakage),  # the size of booleans, which both look at, is what counts
-    MULTICLASS: (class_leakage,),
-    REGRESSION: (number_leakage,),
+    BINARY: (level_leakage, leakage, two_class_form_leakage),
+    MULTICLASS: (class_leakage, class_form_leakage),
+    REGRESSION: (number_leakage, number_form_leakage),
 }
 OF_MISSING: Mapping[str, Measured] = {
     BINARY: missingness_leakage,
@@ -38,13 +44,16 @@ class Leaks:
     """By column the stronger of values and of being missing; and why values of other columns could not be looked at.
 
     `left_out` are columns that leakage is not asked of: the label, what the model says, keys, and what is no feature.
-    `has_texts` says whether some column was looked at as a text of many values.
+    `has_texts` says whether some column was looked at as a text of many values, `has_numbers` whether as a number;
+    `by_order` are numbers of so few rows that only their order counts.
     """
 
     by_column: dict[str, Measure]
     unseen: dict[str, str]
     left_out: tuple[str, ...]
     has_texts: bool
+    has_numbers: bool
+    by_order: tuple[str, ...]
 
 
 def leaks_of(table: Table, declared: Declaration) -> Leaks:
@@ -58,21 +67,31 @@ def leaks_of(table: Table, declared: Declaration) -> Leaks:
     others = {name for name in table.names if name not in features} if features else set()
     exclude = (said - set(declared.features)) | others
     found: dict[str, Measure] = {}
+    unseen: dict[str, str] = {}
+    by_order: list[str] = []
     for measured in OF_VALUES[kind]:
-        found |= measured(table, declared.label, exclude=exclude)
-    # Where rows have one class, or values do not vary, values say nothing; any other reason leaves open what they say.
-    unseen = {
-        name: measure.reason
-        for name, measure in found.items()
-        if measure.value is None and measure.reason not in {ONE_CLASS, ONE_VALUE}
-    }
-    texts = [name for name in found if table.column(name).kind not in {"number", "boolean"}]
+        for name, measure in measured(table, declared.label, exclude=exclude).items():
+            if measure.value is not None or name not in found:
+                found[name] = _stronger(found.get(name), measure)
+            # Of rows of one class, and of one value, values say nothing; other reasons leave open what they say.
+            if measure.value is None and measure.reason == TOO_FEW:
+                by_order.append(name)
+            elif measure.value is None and measure.reason not in {ONE_CLASS, ONE_VALUE}:
+                unseen[name] = measure.reason
+    kinds = {name: table.column(name).kind for name in found}
+    texts = [name for name, kind_of in kinds.items() if kind_of not in {"number", "boolean"}]
     gaps = OF_MISSING[kind](table, declared.label, exclude=exclude)
     for name, measure in gaps.items():
         if (measure.value or 0) > (found[name].value or 0 if name in found else 0):
             found[name] = replace(measure, method="whether it is missing")
     left_out = tuple(name for name in table.names if name in exclude or name == declared.label)
-    return Leaks(found, unseen, left_out, any(table.distinct(name) > MOST_LEVELS for name in texts))
+    has_texts = any(table.distinct(name) > MOST_LEVELS for name in texts)
+    return Leaks(found, unseen, left_out, has_texts, "number" in kinds.values(), tuple(by_order))
+
+
+def _stronger(found: Measure | None, other: Measure) -> Measure:
+    """What gives more away; of equal ones the first."""
+    return other if found is None or (other.value or 0) > (found.value or 0) else found
 
 
 def strongest(leaks: Leaks | None, where: str) -> Measure:

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
-
 from approvals.checks import _champion_kinds
 from approvals.checks._champion_pairs import at_least_as_right, right_and_wrong
 from approvals.checks._evaluation import (
@@ -26,16 +24,14 @@ from approvals.checks._evaluation import (
     with_inapplicable,
     with_kind,
 )
-from approvals.checks._room import require_room
 from approvals.checks._verdicts import Rule, at_least, at_most, interval_text, judge_by, number, reason_of
 from approvals.checks.base import Check, CheckInputError, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.labels import Value
-from approvals.measures.outcomes import Outcomes, outcomes
-from approvals.measures.paired import accuracy_difference, auc_difference, brier_difference
+from approvals.measures.paired import accuracy_from_counts
 from approvals.measures.paired_kinds import class_differences
+from approvals.measures.paired_scores import PairedRows, Said, paired_rows, table_auc_difference, table_brier_difference
 from approvals.measures.values import Measure, not_computable
 
-BYTES_PER_ROW = 140  # measured, with scores of both
 NAMES = {
     "accuracy_difference": "accuracy minus the champion's",
     "mcnemar_p": "p that accuracy is the same (McNemar)",
@@ -91,7 +87,7 @@ class ChampionComparison(Check):
     """Accuracy, ROC AUC and Brier score against the model in use, paired."""
 
     title = "Comparison with the model in use"
-    version = "4"
+    version = "5"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds
@@ -114,14 +110,12 @@ class ChampionComparison(Check):
                 reading = _champion_kinds.READINGS[declared.kind](table, declared, asked.champion_prediction, job)
             return replace(reading, details=with_kind(reading.details, declared.kind))
         with opened(piece, job) as table:
-            require_room(table, BYTES_PER_ROW, why="The comparison of two models row by row")
-            ours = outcomes(table, label=declared.label, prediction=declared.prediction, score=declared.score or None)
-            theirs = outcomes(
-                table, label=declared.label, prediction=asked.champion_prediction, score=asked.champion_score or None
-            )
-        both = ours.known & theirs.known
-        used, rows = int(both.sum()), int(both.size)
-        measures = (*_differences(ours, theirs, both, asked.level), _f1_difference(ours, theirs, both, job))
+            ours = Said(declared.prediction, declared.score or "")
+            theirs = Said(asked.champion_prediction, asked.champion_score)
+            pairs = paired_rows(table, label=declared.label, first=ours, second=theirs)
+            used, rows = sum(pairs.sizes), table.rows
+            report(0.3, "Comparing both models row by row")
+            measures = (*_differences(pairs, job), _f1_difference(pairs, job))
         lines = tuple((m.name, number(m.value) if m.computable else reason_of(m), interval_text(m)) for m in measures)
         return Reading(
             measures=(*measures, *_lower_ends(measures), left_out_share(used=used, rows=rows)),
@@ -172,26 +166,29 @@ def _refuse_itself(declared: Declaration, asked: Parameters, name: str) -> None:
             )
 
 
-def _differences(ours: Outcomes, theirs: Outcomes, both: Any, level: float) -> tuple[Measure, ...]:
-    found = list(accuracy_difference(ours.correct[both], theirs.correct[both], level=level))
-    actual = ours.actual[both]
-    if ours.score is None or theirs.score is None:
+def _differences(pairs: PairedRows, job: Job) -> tuple[Measure, ...]:
+    level = job.parameters.level
+    right = {(y == p, y == q): 0 for y in (True, False) for p in (True, False) for q in (True, False)}
+    for (y, p, q), rows in pairs.cells.items():
+        right[y == p, y == q] += rows
+    found = list(
+        accuracy_from_counts(
+            right[True, False], right[False, True], right[True, True], sum(right.values()), level=level
+        )
+    )
+    if pairs.has_scores:
+        found += table_auc_difference(pairs, level=level, scratch=job.work)
+        found.append(table_brier_difference(pairs, level=level))
+    else:
         reason = "Not computable: one of the models has no score column."
         found += [not_computable(name, reason) for name in ("roc_auc_difference", "delong_p", "brier_difference")]
-    else:
-        first, second = np.asarray(ours.score[both]), np.asarray(theirs.score[both])
-        found += auc_difference(actual, first, second, level=level)
-        found.append(brier_difference(actual, first, second, level=level))
     return tuple(replace(measure, name=NAMES[measure.name]) for measure in found)
 
 
-def _f1_difference(ours: Outcomes, theirs: Outcomes, both: Any, job: Job) -> Measure:
+def _f1_difference(pairs: PairedRows, job: Job) -> Measure:
     """From rows per label and both predictions, eight numbers, which are drawn again and again."""
-    cells = np.bincount(4 * ours.actual[both] + 2 * ours.predicted[both] + theirs.predicted[both], minlength=8)
-    named: dict[tuple[Value, Value, Value], int] = {
-        (bool(i & 4), bool(i & 2), bool(i & 1)): int(rows) for i, rows in enumerate(cells) if rows
-    }
-    found = class_differences(named, level=job.parameters.level, seed=job.seed)["f1_macro_difference"]
+    cells: dict[tuple[Value, Value, Value], int] = {(y, p, q): rows for (y, p, q), rows in pairs.cells.items()}
+    found = class_differences(cells, level=job.parameters.level, seed=job.seed)["f1_macro_difference"]
     return replace(found, name=_champion_kinds.F1)
 
 

@@ -85,7 +85,7 @@ class DataQuality(Check):
     """Declared columns, allowed values, missing and repeated rows, class balance, overlap and label leakage."""
 
     title = "Data quality"
-    version = "6"
+    version = "7"
     inputs = ("evaluation_table",)
     optional_inputs = ("training_table",)
     Parameters = Parameters
@@ -225,7 +225,7 @@ class _Findings:
                 *(() if TRAINING in self._tables else ("The training table, because none is attached.",)),
                 *self._only_here,
                 "Whether the values are true, and whether the rows stand for the people the model will decide about.",
-                "Leakage through several columns together, and through single numbers: they count by their order.",
+                "Leakage through several columns together.",
                 *_not_seen(self._leaks),
             ),
             tables=tuple(self._numbers),
@@ -243,6 +243,12 @@ def _leakage_rule(reading: Reading, name: str, limit: float | None) -> Rule:
 
 def _not_seen(leaks: Mapping[str, Leaks]) -> Iterable[str]:
     """What was not looked at when columns were set against the label."""
+    if any(found.has_numbers for found in leaks.values()):
+        yield "Of numbers: what single digits or remainders say, and what changes from one row to the next in order."
+    for where, found in leaks.items():
+        if found.by_order:
+            said = "beside their order, because the rows are too few to tell it from chance"
+            yield f"What values and ranges of {_shortened(found.by_order)} of {where} say {said}."
     if any(found.has_texts for found in leaks.values()):
         many = f"Of texts and dates of more than {MOST_LEVELS} values"
         yield f"{many}: what they mean, several words together, parts of words, their case, and the size of numbers."

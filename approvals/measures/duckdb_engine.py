@@ -14,7 +14,7 @@ import duckdb
 
 from approvals.measures.arrow_stream import StreamError, each_piece
 from approvals.measures.engine import Column, Engine
-from approvals.measures.file_cells import FileCells
+from approvals.measures.file_cells import FileCells, literal, quoted
 from approvals.measures.kinds import FLOATING, NO_WORD, SINGLE, TESTS, csv_kind, csv_tests, parquet_cell
 from approvals.measures.reading import MISSING_TEXTS, TableError, check_names, read_header, refuse_what_is_no_text
 from approvals.measures.sources import Source, folder_keys
@@ -85,6 +85,9 @@ class DuckDBEngine(Engine):
         finally:
             self._cells = files
             self._connection.execute("DROP TABLE IF EXISTS held")
+
+    def whole_numbers(self, place: int) -> bool:
+        return "INT" in str(self.fetch(f"SELECT TYPEOF(c{place}) FROM t LIMIT 1", ())[0][0])
 
     def holds_bytes(self, place: int) -> bool:
         return self._cells is not None and f"c{place}" in self._cells.bytes
@@ -172,15 +175,15 @@ class Workbench:
 
     def write(self, cells: Mapping[str, str], rows: str, path: Path, *, about: str) -> int:
         """Cells of rows, by the names of their columns, as a Parquet file in the scratch folder. Gives the rows."""
-        chosen = ", ".join(f"{cell} AS {_quoted(name)}" for name, cell in cells.items())
-        found = self.run(f"COPY (SELECT {chosen} FROM {rows}) TO {_literal(str(path))} (FORMAT parquet)", about=about)
+        chosen = ", ".join(f"{cell} AS {quoted(name)}" for name, cell in cells.items())
+        found = self.run(f"COPY (SELECT {chosen} FROM {rows}) TO {literal(str(path))} (FORMAT parquet)", about=about)
         return int(found[0][0])
 
     def write_lines(self, lines: Path, cells: Mapping[str, str], path: Path, *, about: str) -> int:
         """The same of lines as `Engine.copy_lines` gives them, in a file of the scratch folder: cells of c0, c1, …"""
         names = ", ".join(f"'{name}': 'VARCHAR'" for name in ("line", *(f"c{place}" for place in range(len(cells)))))
         read = (
-            f"read_csv({_literal(str(lines))}, auto_detect=false, header=false, compression='none', delim=',', "
+            f"read_csv({literal(str(lines))}, auto_detect=false, header=false, compression='none', delim=',', "
             f"quote='\"', escape='\"', nullstr='', columns={{{names}}}, strict_mode=true, null_padding=false, "
             f"ignore_errors=false{_NO_FOLDERS})"
         )
@@ -218,7 +221,7 @@ def _connect(
 
 
 def _listed(files: Sequence[Path]) -> str:
-    return f"[{', '.join(_literal(str(file)) for file in files)}]"
+    return f"[{', '.join(literal(str(file)) for file in files)}]"
 
 
 def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: str) -> tuple[Column, ...]:
@@ -229,16 +232,16 @@ def _load_csv(connection: duckdb.DuckDBPyConnection, source: Source, relation: s
     # Named as no folder's key can be.
     types = ", ".join(f"'{position}': 'VARCHAR'" for position in range(width))
     keys = _folder_keys(source, header.names)
-    missing = _literal("|".join(re.escape(text) for text in MISSING_TEXTS))
+    missing = literal("|".join(re.escape(text) for text in MISSING_TEXTS))
     # A pattern and not a list, which the engine would make a join of its own for each column.
     cells = [
         f'CASE WHEN regexp_full_match(TRIM("{position}"), {missing}) THEN NULL ELSE "{position}" END AS c{position}'
         for position in range(width)
     ]
-    cells += [f"{_quoted(key)} AS c{width + i}" for i, key in enumerate(keys)]
+    cells += [f"{quoted(key)} AS c{width + i}" for i, key in enumerate(keys)]
     read = (
         f"read_csv({_listed(source.files)}, auto_detect=false, header=true, compression='none', "
-        f"delim={_literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
+        f"delim={literal(header.delimiter)}, quote='\"', escape='\"', columns={{{types}}}, strict_mode=true, "
         f"null_padding=false, ignore_errors=false{_FOLDERS if keys else _NO_FOLDERS})"
     )
     found: list[int] = []
@@ -270,7 +273,7 @@ def _parquet_cells(connection: duckdb.DuckDBPyConnection, source: Source) -> tup
     columns, stored, unchanged, texts, doubles = [], {}, {}, {}, {}
     of_bytes, singles = set(), set()
     for position, (name, place) in enumerate(zip((*names, *keys), chosen, strict=True)):
-        in_file, type_name = _quoted(str(described[place][0])), str(described[place][1]).upper()
+        in_file, type_name = quoted(str(described[place][0])), str(described[place][1]).upper()
         kind, sql = parquet_cell(in_file, type_name)
         columns.append(Column(name=name, kind=kind))
         cell = f"c{position}"
@@ -389,11 +392,3 @@ def _sentence(name: str, message: str) -> str:
             "something stands behind a closing quotation mark; save it anew."
         )
     return f"The table “{name}” cannot be read{where}: it is damaged or not a well-formed CSV or Parquet file."
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

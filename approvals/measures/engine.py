@@ -103,7 +103,7 @@ class Engine(ABC):
         return False
 
     def whole_numbers(self, place: int) -> bool:
-        """Whether a column of numbers holds whole ones of 64 bits, by its type."""
+        """Whether a column of numbers holds whole ones, by its type."""
         del place
         return False
 

@@ -53,3 +53,13 @@ class FileCells:
         """The same cells in a relation that has them."""
         same = {cell: cell for cell in cells}
         return replace(self, rows=relation, stored=same, unchanged=same, doubles={})
+
+
+def quoted(name: str) -> str:
+    """A name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from statistics import NormalDist
 
 import numpy as np
 
-from approvals.measures.distributions import ranks, sign_test
+from approvals.measures.distributions import sign_test
+from approvals.measures.exact_sums import BoundedSum
 from approvals.measures.intervals import Interval, t_quantile
 from approvals.measures.outcomes import Booleans
+from approvals.measures.paired_areas import AreaDifference, Below, places
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats
 from approvals.measures.values import Counts, Measure, not_computable
@@ -53,17 +56,25 @@ def auc_difference(actual: Booleans, score: Floats, other: Floats, *, level: flo
     The covariance of both areas on the same rows is DeLong's, computed from midranks (Sun & Xu 2014). Not computable
     with fewer than two positives or negatives; p is not computable when the difference has no variance.
     """
-    n, positives, negatives = int(actual.size), int(actual.sum()), int((~actual).sum())
+    found = AreaDifference(int(actual.sum()), int((~actual).sum()))
+    order, first = places(score, actual, Below())
+    other_order, second = places(other, actual, Below())
+    apart = np.empty(actual.size, dtype=np.int64)
+    apart[order] = first
+    apart[other_order] -= second
+    found.add(apart, actual)
+    return area_measures(found, int(actual.sum()), int((~actual).sum()), level=level)
+
+
+def area_measures(found: AreaDifference, positives: int, negatives: int, *, level: float) -> tuple[Measure, Measure]:
+    """The measures of `auc_difference` from what was added up of all rows."""
+    n = positives + negatives
     counts: Counts = (("positives", positives), ("negatives", negatives))
     names = ("roc_auc_difference", "delong_p")
     if positives < 2 or negatives < 2:
         reason = "Not computable: fewer than two rows are positive, or fewer than two negative."
         return not_computable(names[0], reason, counts, n=n), not_computable(names[1], reason, counts, n=n)
-    first, second = _components(actual, score), _components(actual, other)
-    difference = float(np.mean(first[0]) - np.mean(second[0]))
-    variance = float(
-        np.var(first[0] - second[0], ddof=1) / positives + np.var(first[1] - second[1], ddof=1) / negatives
-    )
+    difference, variance = found.value, found.variance
     if variance <= 0.0:
         reason = "Not computable: the difference is the same whichever rows are taken, so it has no variance."
         return (
@@ -84,27 +95,30 @@ def brier_difference(actual: Booleans, score: Floats, other: Floats, *, level: f
 
     Student's interval of the mean difference per row. Not computable without rows or with scores outside 0 to 1.
     """
-    name, n = "brier_difference", int(actual.size)
     outside = int(((score < 0) | (score > 1) | (other < 0) | (other > 1)).sum())
+    gaps = (score - actual) ** 2 - (other - actual) ** 2
+    return brier_measure(lambda take: take(gaps), int(actual.size), outside, level=level)
+
+
+Gaps = Callable[[Callable[[Floats], None]], None]
+"""Gives the squared error of the first score minus that of the second, piece after piece; as often as it is asked."""
+
+
+def brier_measure(gaps: Gaps, n: int, outside: int, *, level: float) -> Measure:
+    """The measure of `brier_difference` from n rows, of which some have a score outside 0 to 1; no order counts."""
+    name = "brier_difference"
     if not n or outside:
         reason = "Not computable: some scores are outside 0 to 1, so they are no probabilities." if n else NO_ROWS
         return not_computable(name, reason, (("rows_outside", outside),), n=n)
-    gaps = (score - actual) ** 2 - (other - actual) ** 2
-    mean = float(np.mean(gaps))
+    total = BoundedSum(1.0)
+    gaps(total.add)
+    mean = total.value / n
     if n == 1:
         return with_interval(name, mean, n, None, method="mean over rows")
-    half = t_quantile(level, n - 1) * math.sqrt(float(np.var(gaps, ddof=1)) / n)
+    squares = BoundedSum(4.0)
+    gaps(lambda piece: squares.add((piece - mean) ** 2))
+    half = t_quantile(level, n - 1) * math.sqrt(squares.value / (n - 1) / n)
     return with_interval(name, mean, n, Interval(mean - half, mean + half, level, "Student's t, paired"))
-
-
-def _components(actual: Booleans, score: Floats) -> tuple[Floats, Floats]:
-    """For each positive the share of negatives below it, for each negative the share of positives above it."""
-    positives, negatives = score[actual], score[~actual]
-    both = ranks(np.concatenate([positives, negatives]))
-    m, n = positives.size, negatives.size
-    below = (both[:m] - ranks(positives)) / n
-    above = 1.0 - (both[m:] - ranks(negatives)) / m
-    return np.asarray(below), np.asarray(above)
 
 
 def _z(level: float) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 from approvals.measures.class_leakage import class_leakage, class_missingness_leakage
 from approvals.measures.drift_report import drift_report
+from approvals.measures.form_leakage import class_form_leakage, number_form_leakage, two_class_form_leakage
 from approvals.measures.labels import Value, value_text
 from approvals.measures.level_leakage import level_leakage
 from approvals.measures.multiclass import MAX_CLASSES
@@ -122,7 +123,7 @@ def label_report(table: Table, label: str, *, positive: Value = 1, exclude: Sequ
     given: dict[str, Any] = {"positive": positive, "exclude": exclude}
     found = leakage(table, label, **given), missingness_leakage(table, label, **given)
     balance = block({"class_balance": class_balance(table, label, positive=positive)})
-    leaks = (*found, level_leakage(table, label, **given))
+    leaks = (*found, level_leakage(table, label, **given), two_class_form_leakage(table, label, **given))
     return {
         **_class_counts(table, label),
         **balance,
@@ -134,7 +135,8 @@ def _leaks_of_classes(table: Table, label: str, exclude: Sequence[str]) -> Repor
     found = class_leakage(table, label, exclude=exclude)
     sized = {name: part for name, part in found.items() if table.column(name).kind in {"number", "boolean"}}
     by_value = {name: part for name, part in found.items() if name not in sized}
-    leaks = (sized, class_missingness_leakage(table, label, exclude=exclude), by_value)
+    absent, forms = (each(table, label, exclude=exclude) for each in (class_missingness_leakage, class_form_leakage))
+    leaks = (sized, absent, by_value, forms)
     return {name: block(part) for name, part in zip(_LEAKS, leaks, strict=True)}
 
 
@@ -143,12 +145,22 @@ def _leaks_of_many(table: Table, label: str, distinct: int, exclude: Sequence[st
     none: Report = {name: {"not_computable": {"label": reason}} for name in _LEAKS}
     if table.column(label).kind != "number":
         return none
-    ranks = number_leakage(table, label, exclude=exclude), number_missingness_leakage(table, label, exclude=exclude)
+    of_ranks = (number_leakage, number_missingness_leakage, number_form_leakage)
+    ranks = [each(table, label, exclude=exclude) for each in of_ranks]
     return none | {name: block(part) for name, part in zip(_RANK_LEAKS, ranks, strict=True)}
 
 
-_RANK_LEAKS = ("label_leakage_by_ranks", "label_leakage_by_ranks_of_missingness")
-_LEAKS = ("label_leakage_abs_auc", "label_leakage_abs_auc_of_missingness", "label_leakage_auc_of_values")
+_RANK_LEAKS = (
+    "label_leakage_by_ranks",
+    "label_leakage_by_ranks_of_missingness",
+    "label_leakage_by_ranks_of_values_and_ranges",
+)
+_LEAKS = (
+    "label_leakage_abs_auc",
+    "label_leakage_abs_auc_of_missingness",
+    "label_leakage_auc_of_values",
+    "label_leakage_auc_of_values_and_ranges",
+)
 
 
 def _class_counts(table: Table, label: str) -> Report:

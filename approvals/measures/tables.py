@@ -224,6 +224,11 @@ class Table:
         self.require(name)
         return self.engine.holds_bytes(self._positions[name])
 
+    def whole_numbers(self, name: str) -> bool:
+        """Whether a column holds whole numbers, by its type."""
+        self.require(name)
+        return self.engine.whole_numbers(self._positions[name])
+
     def holds_singles(self, name: str) -> bool:
         """Whether a column holds numbers of 32 bits, which are 0.1 only to seven digits."""
         self.require(name)

@@ -58,7 +58,7 @@ class Lengths:
 
 def lengths(rows: LabelRows) -> Lengths:
     """Counted from one reading."""
-    sums = ", ".join(f"SUM({target}), {_product(target, target)}" for target in rows.targets)
+    sums = ", ".join(f"SUM({target}), {product(target, target)}" for target in rows.targets)
     by = f"SELECT LENGTH(x), COUNT(*), {sums} FROM {{rows}} GROUP BY LENGTH(x)"
     found = sorted([int(value) for value in row] for row in rows.fetch(by))
     n = sum(row[1] for row in found)
@@ -97,7 +97,7 @@ def order_views(rows: LabelRows, totals: Totals, *, recurring: bool) -> Iterator
         place = f"RANK() OVER (ORDER BY {{order}}) - 1 + COUNT(*) OVER (ORDER BY {{order}}) - {totals.n}"
     places = ", ".join(f"{place.format(order=order)} AS a{i}" for i, order in enumerate(orders.values()))
     ranked = f"SELECT n, {', '.join(rows.targets)}, {places} FROM ({texts}) AS texts"
-    sums = ", ".join(_product(target, f"a{i}") for i in range(len(orders)) for target in rows.targets)
+    sums = ", ".join(product(target, f"a{i}") for i in range(len(orders)) for target in rows.targets)
     squares = ", ".join(exact("n", f"a{i}", f"a{i}") for i in range(len(orders)))
     found = [int(value or 0) for value in rows.fetch(f"SELECT {sums}, {squares} FROM ({ranked}) AS ranked")[0]]
     for i, how in enumerate(orders):
@@ -108,21 +108,27 @@ def order_views(rows: LabelRows, totals: Totals, *, recurring: bool) -> Iterator
 def values_view(rows: LabelRows, totals: Totals) -> View:
     """What a value says in half of its rows, for the other half; see `held_out`."""
     if rows.of_numbers:
-        of_value = f"SELECT x, COUNT(*) AS n, SUM(k0) AS s, {_product('k0', 'k0')} AS q FROM {{rows}} GROUP BY x"
-        asked = f"SELECT n, COUNT(*), {_product('s', 's')}, SUM(q) FROM ({of_value}) AS v GROUP BY n ORDER BY n"
+        of_value = f"SELECT x, COUNT(*) AS n, SUM(k0) AS s, {product('k0', 'k0')} AS q FROM {{rows}} GROUP BY x"
+        asked = f"SELECT n, COUNT(*), {product('s', 's')}, SUM(q) FROM ({of_value}) AS v GROUP BY n ORDER BY n"
         sizes = [ValuesOfSize(*(int(value) for value in row)) for row in rows.fetch(asked)]
         strength = (1.0 + max(0.0, held_out_correlation(sizes) or 0.0)) / 2.0
         return View(strength, "correlation of the label's rank with the mean rank of its value in half of the rows", "")
+    found = value_patterns(rows)
+    areas = {place: held_out_area(found[place]) for place in totals.told_apart}
+    best = max(areas, key=lambda place: areas[place] or 0.0)
+    how = "AUC of the share of the class of each value in half of its rows, for the other half"
+    return View(areas[best] or 0.5, how, rows.names[best])
+
+
+def value_patterns(rows: LabelRows) -> dict[int, list[tuple[int, int, int]]]:
+    """By the place of a class: rows of it, rows of the value, and how many values have as many of both."""
     sums = ", ".join(f"SUM({target}) AS {target}" for target in rows.targets)
     of_value = f"SELECT x, COUNT(*) AS n, {sums} FROM {{rows}} GROUP BY x"
     chosen = f"SELECT i, n, {_chosen(rows)} AS k FROM ({of_value}) AS v CROSS JOIN ({_places(rows)}) AS d"
     found: dict[int, list[tuple[int, int, int]]] = {}
     for place, k, n, values in rows.fetch(f"SELECT i, k, n, COUNT(*) FROM ({chosen}) AS c GROUP BY i, k, n"):
         found.setdefault(int(place), []).append((int(k), int(n), int(values)))
-    areas = {place: held_out_area(found[place]) for place in totals.told_apart}
-    best = max(areas, key=lambda place: areas[place] or 0.0)
-    how = "AUC of the share of the class of each value in half of its rows, for the other half"
-    return View(areas[best] or 0.5, how, rows.names[best])
+    return found
 
 
 class TooFewRowsError(Exception):
@@ -227,7 +233,7 @@ def _size(rows: LabelRows) -> int:
     return len(rows.names)
 
 
-def _product(*factors: str) -> str:
+def product(*factors: str) -> str:
     """SQL of a sum of products of two whole numbers below 10^19 each; `exact` takes smaller ones, and three."""
     return f"SUM({' * '.join(f'CAST({factor} AS DECIMAL(19, 0))' for factor in factors)})"
 

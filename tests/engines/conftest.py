@@ -110,8 +110,9 @@ def read(path):
 
 
 def _is_whole(table, name):
-    values = table.fetch(f"SELECT TYPEOF({table.cell(name)}) FROM t LIMIT 1")
-    return values[0][0] == "BIGINT"
+    cell = table.cell(name)
+    kind, most = table.fetch(f"SELECT ANY_VALUE(TYPEOF({cell})), MAX(ABS({cell})) FROM t")[0]
+    return kind == "BIGINT" or (kind == "HUGEINT" and most < 2**63)
 
 
 def _value(cell):

@@ -148,6 +148,32 @@ def test_a_text_that_gives_the_label_away_is_found(look, judged):
     assert any(said.startswith("Of texts and dates of more than 100") for said in noise.not_looked_at)
 
 
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize(("leak", "said"), [("{code}", "of its value"), ("{wave}", "ranges of about")])
+def test_numbers_give_the_label_away_otherwise_than_by_their_order(look, judged, kind, leak, said):
+    rows = []
+    for i in range(240):
+        y = i % 3 % 2 if kind == "binary" else i % 3
+        code, wave = 3 * (i * 7 % 20) + i % 3, 10 * (i * 7 % 4) + i % 3 + i / 1000
+        rows.append(f"{i},{i * 11 % 13},{leak.format(code=code, wave=wave)},{y},{y}")
+    details = {"label": "y", "prediction": "p", "key": "id", "kind": kind, "features": ["a", "b"]}
+    reading = look(rows, details=details, header="id,a,b,y,p")
+    assert strongest_of(reading).value > 0.95
+    assert strongest_of(reading).method.startswith("b; ")
+    assert said in strongest_of(reading).method
+    assert judged(DataQuality, reading, max_leakage=0.9).verdict == "failed"
+    assert any(line.startswith("Of numbers: what single digits") for line in reading.not_looked_at)
+
+
+def test_a_page_says_of_which_numbers_only_the_order_was_looked_at(look, judged):
+    rows = [f"{i},{i * 11 % 13},{i * 7 % 20},{int(i < 3)},0" for i in range(30)]
+    details = {"label": "y", "prediction": "p", "key": "id", "features": ["a", "b"]}
+    reading = look(rows, details=details, header="id,a,b,y,p")
+    said = "What values and ranges of a, b of the evaluation table say beside their order, because the rows are too few"
+    assert any(line.startswith(said) for line in reading.not_looked_at)
+    assert judged(DataQuality, reading, max_leakage=0.95).verdict == "passed"
+
+
 @pytest.mark.parametrize(("leak", "verdict"), [("{y}", "failed"), ("x{y}", "failed"), ("{noise}", "passed")])
 def test_leakage_of_several_classes(measured, judged, table, leak, verdict):
     rows = [f"{'uvw'[i % 3]},u,{leak.format(y=i % 3, noise=i * 7 % 11)}" for i in range(120)]
