@@ -23,6 +23,7 @@ from modelcards.detached import (
     SIGNING_CERTIFICATE,
     Element,
     NotReadable,
+    certificate_of,
     elements,
     object_identifier,
     written,
@@ -263,7 +264,7 @@ def _read_other(der: bytes) -> OtherSignature:
         raise NotReadable("It is no signature (CMS).")
     signed = outer[1].children()[0].children()
     held = next((part.children() for part in signed[3:-1] if part.tag == 0xA0), [])
-    certificates = tuple(x509.load_der_x509_certificate(one.raw) for one in held if one.tag == 0x30)
+    certificates = tuple(certificate_of(one.raw) for one in held if one.tag == 0x30)
     signers = signed[-1].children()
     if len(signers) != 1 or [one.raw for one in signed[2].children()] != [DATA]:
         raise NotReadable("It has several signers, or holds what it signs.")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 MESSAGE_DIGEST, SIGNING_CERTIFICATE = "1.2.840.113549.1.9.4", "1.2.840.113549.1.9.16.2.47"
 SIGNATURE_TIMESTAMP = bytes.fromhex("060b2a864886f70d010910020e")
@@ -58,6 +59,17 @@ def elements(data: bytes) -> Iterator[Element]:
         at += length
 
 
+def certificate_of(der: bytes) -> x509.Certificate:
+    """A certificate whose own signature uses all of its bits: the reader would not look at those declared as unused.
+
+    Raises NotReadable, and what the reader of certificates raises.
+    """
+    certificate = x509.load_der_x509_certificate(der)
+    if not certificate.public_bytes(Encoding.DER).endswith(b"\0" + certificate.signature):
+        raise NotReadable("It holds a certificate that is not written as DER writes it.")
+    return certificate
+
+
 def object_identifier(content: bytes) -> str:
     """An object identifier in dots."""
     numbers, value = [content[0] // 40, content[0] % 40] if content[0] < 120 else [2, content[0] - 80], 0
@@ -92,7 +104,7 @@ def read_signature(der: bytes) -> Signature:
     outer = next(elements(der)).children()
     signed = outer[1].children()[0].children()
     digests, certificates, signers = signed[1].content, signed[3].content, signed[4].children()
-    certificate = x509.load_der_x509_certificate(certificates)
+    certificate = certificate_of(certificates)
     parts = signers[0].children()
     digest, attributes, algorithm, value = (parts[place] for place in (2, 3, 4, 5))
     if digests not in SHA256_WRITTEN or digest.raw not in SHA256_WRITTEN or algorithm.raw not in SIGNATURE_WRITTEN:

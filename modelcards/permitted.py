@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 from cryptography import x509
 from cryptography.x509 import ocsp
 
-from modelcards.detached import NotReadable
+from modelcards.detached import NotReadable, certificate_of
 from modelcards.file_states import State, named, references, same
 from modelcards.increments import Increment
 from modelcards.pdf_objects import PdfName, PdfObject, PdfReference, stream_of
@@ -156,7 +156,7 @@ def _judge_material(state: State, one: Any, reads: Any) -> None:
 
 
 READ_IN_STORES = {
-    "Certs": x509.load_der_x509_certificate,
+    "Certs": certificate_of,
     "CRLs": x509.load_der_x509_crl,
     "OCSPs": ocsp.load_der_ocsp_response,
 }

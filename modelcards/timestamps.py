@@ -15,7 +15,15 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from modelcards.detached import MESSAGE_DIGEST, SIGNED_DATA, NotReadable, elements, object_identifier, written
+from modelcards.detached import (
+    MESSAGE_DIGEST,
+    SIGNED_DATA,
+    NotReadable,
+    certificate_of,
+    elements,
+    object_identifier,
+    written,
+)
 
 CONTENT_TYPE = "1.2.840.113549.1.9.3"
 NAMES_SIGNER = {"1.2.840.113549.1.9.16.2.12": "sha1", "1.2.840.113549.1.9.16.2.47": "sha256"}
@@ -125,7 +133,7 @@ def _taken_apart(token: bytes) -> _Token:
     parts = signers[0].children()
     if len(signers) != 1 or signed[2].children()[0].raw != STAMP_INFO:
         raise NotReadable("It is no timestamp.")
-    certificates = tuple(x509.load_der_x509_certificate(one.raw) for one in held)
+    certificates = tuple(certificate_of(one.raw) for one in held)
     return _Token(info, certificates, parts[1].raw, parts[2].raw, parts[3].content, parts[4].raw, parts[5].content)
 
 
