@@ -216,7 +216,7 @@ def test_a_connection_that_refuses_the_account_is_asked_ever_less_often_and_no_w
         return reverse(f"admin:monitoring_batchsource_{name}", args=[key])
 
     unreachable = settings.TABLE_CONNECTIONS
-    with refusing() as server:
+    with refusing("SCHWERWIEGEND", "28P01", "Passwort-Authentifizierung fehlgeschlagen") as server:
         place = TablePlace(f"postgresql://reader:topsecret@127.0.0.1:{server.port}/db")
         settings.TABLE_CONNECTIONS = {"warehouse": place}
         source = declare(cast, version, schedule="daily", starts_on=date(2026, 4, 7))
