@@ -19,6 +19,7 @@ from monitoring.alarms import Level
 from monitoring.consequences import rollback
 from monitoring.models import BatchSource, Monitor, OutcomeSource, Reading, ReadingVerdict
 from monitoring.panels import standing_reading, why_it_stands
+from monitoring.series import days_in_words
 from monitoring.silences import reads_batches
 from monitoring.standing import AlarmState, alarms_of, level_of
 from portal.ledger import name_of
@@ -223,15 +224,16 @@ def _steps(
 
 
 def _sources_without(version: ModelVersion) -> Iterable[Step]:
-    """Sources that nothing can be taken from now, with why."""
+    """Sources that nothing can be taken from now; their page says why."""
     for source in BatchSource.objects.filter(version=version, ended_at=None):
         window = source.windows.filter(batch=None).exclude(sentence="").order_by("first_day").first()
         if window is not None:
             url = reverse("admin:monitoring_batchsource_version", args=[version.pk])
-            yield Step(f"See why no batch comes from {source} for {window}: {window.sentence}", url)
+            since = f"since the window {days_in_words(window.first_day, window.last_day)}"
+            yield Step(f"See why no batch is taken from {source} {since}.", url)
     for row in OutcomeSource.objects.filter(version=version, ended_at=None).exclude(sentence=""):
         url = reverse("admin:monitoring_outcomedelivery_version", args=[version.pk])
-        yield Step(f"See why no outcomes come from {row}: {row.sentence}", url)
+        yield Step(f"See why no outcomes are taken from {row}.", url)
 
 
 def _answers(version: ModelVersion, user: User, raised: list[tuple[Monitor, AlarmState]]) -> Iterable[Step]:

@@ -228,7 +228,7 @@ def test_a_connection_that_refuses_the_account_is_asked_ever_less_often_and_no_w
         page = client.get(url("version", version.pk)).content.decode()
         assert "left alone until 10 Apr 2026, 19:12 UTC" in page
         of_version = client.get(reverse("admin:monitoring_monitor_version", args=[version.pk])).content.decode()
-        assert "See why no batch comes from public.scores of warehouse for 2026-04-07 to 2026-04-07:" in of_version
+        assert "See why no batch is taken from public.scores of warehouse since the window 7 Apr 2026." in of_version
         assert "Try again now" not in page
         assert take(6) == 3
         client.force_login(cast.owner, backend=BACKEND)
