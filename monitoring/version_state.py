@@ -17,8 +17,9 @@ from approvals.stages import Stage
 from monitoring import alarm_notes, batches, monitors, staleness
 from monitoring.alarms import Level
 from monitoring.consequences import rollback
-from monitoring.models import Monitor, Reading, ReadingVerdict
+from monitoring.models import BatchSource, Monitor, OutcomeSource, Reading, ReadingVerdict
 from monitoring.panels import standing_reading, why_it_stands
+from monitoring.series import days_in_words
 from monitoring.silences import reads_batches
 from monitoring.standing import AlarmState, alarms_of, level_of
 from portal.ledger import name_of
@@ -206,6 +207,7 @@ def _steps(
         by = f"by {finding.due_on:%d %b %Y}{' (late)' if finding.due_on < now.date() else ''}"
         url = reverse("admin:approvals_finding_change", args=[finding.pk])
         yield Step(f"Close the finding “{finding.title}” {by}; {name_of(finding.owner)} owns it.", url)
+    yield from _sources_without(version)
     if due is not None:
         late = due < now
         sentence = (
@@ -219,6 +221,19 @@ def _steps(
     if waiting:
         windows = "window waits" if waiting == 1 else "windows wait"
         yield Step(f"{waiting} {windows} for outcomes, so performance is not known there.")
+
+
+def _sources_without(version: ModelVersion) -> Iterable[Step]:
+    """Sources that nothing can be taken from now; their page says why."""
+    for source in BatchSource.objects.filter(version=version, ended_at=None):
+        window = source.windows.filter(batch=None).exclude(sentence="").order_by("first_day").first()
+        if window is not None:
+            url = reverse("admin:monitoring_batchsource_version", args=[version.pk])
+            since = f"since the window {days_in_words(window.first_day, window.last_day)}"
+            yield Step(f"See why no batch is taken from {source} {since}.", url)
+    for row in OutcomeSource.objects.filter(version=version, ended_at=None).exclude(sentence=""):
+        url = reverse("admin:monitoring_outcomedelivery_version", args=[version.pk])
+        yield Step(f"See why no outcomes are taken from {row}.", url)
 
 
 def _answers(version: ModelVersion, user: User, raised: list[tuple[Monitor, AlarmState]]) -> Iterable[Step]:

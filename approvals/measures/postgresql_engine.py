@@ -14,6 +14,7 @@ from psycopg import sql
 
 from approvals.measures.engine import Column, Copying, Engine, column_array, fingerprint_of, said
 from approvals.measures.kinds import BLANKS, NO_WORD, Kind
+from approvals.measures.postgresql_log_in import LogInRefusedError, logged_in
 from approvals.measures.reading import DeniedError, TableError, UnreachableError, check_names
 from approvals.measures.references import Window
 
@@ -39,13 +40,6 @@ _LINES = "(FORMAT csv, ENCODING 'UTF8')"
 _FRACTIONS = {"float4", "float8", "numeric"}
 _DATES = {"date", "timestamp", "timestamptz"}
 _TEXTS = {"text", "varchar", "bpchar", "char", "name"}
-# A refused log-in has no code of its own here, only what the server says; in another language than English it counts as
-# no answer.
-_DENIED = re.compile(
-    r"password authentication failed|authentication failed for user|no password supplied|no pg_hba\.conf entry"
-    r"|role \".*\" does not exist|database \".*\" does not exist|not permitted to log in"
-    r"|permission denied for database"
-)
 _DOUBLE, _QUESTION = re.compile(r"\bAS DOUBLE\b"), re.compile(r"\?")
 _NUMBER = re.compile(r"\bCAST\(((?:t\.)?c[0-9]+) AS DOUBLE\)")
 
@@ -177,10 +171,10 @@ def load(url: str, relation: str, window: Window | None = None) -> tuple[Postgre
     TableError if the server or the relation cannot be reached, or has no such column of dates or times.
     """
     try:
-        connection = psycopg.connect(url, connect_timeout=_CONNECT_SECONDS)
+        connection = logged_in(url, seconds=_CONNECT_SECONDS)
+    except LogInRefusedError as error:
+        raise DeniedError(f"The database of “{relation}” refuses the account: {said(error)}") from error
     except psycopg.Error as error:
-        if _DENIED.search(str(error)):
-            raise DeniedError(f"The database of “{relation}” refuses the account: {said(error)}") from error
         raise UnreachableError(f"The database of “{relation}” cannot be reached: {said(error)}") from error
     try:
         # One snapshot for all questions, and rows always in the same order, because columns are read one by one.

@@ -155,10 +155,15 @@ class CheckpointAdmin(ScopedAdmin):
 class NotificationAdmin(ScopedAdmin):
     """A person's own notifications."""
 
-    list_display = ("text", "created_at", "read_at", "asks_for_act")
+    list_display = ("text", "created_at", "read_at", "needs_you")
     list_filter = ("asks_for_act",)
     change_list_template = "portal/notifications.html"
     empty_sentence: ClassVar[str] = "Nothing has happened that you would have to know."
+
+    @admin.display(description="Needs you", ordering="asks_for_act")
+    def needs_you(self, row: Notification) -> str:
+        """A word, because a red cross beside good news looks like a failure."""
+        return "Yes" if row.asks_for_act else "–"
 
     def visible(self, user: User) -> QuerySet[Notification]:
         """Only one's own."""

@@ -118,6 +118,8 @@ def test_a_relation_whose_account_is_refused_is_tried_ever_less_often_and_now_wh
         client.force_login(cast.submitter, backend=BACKEND)
         url = reverse("admin:monitoring_outcomedelivery_version", args=[version.pk])
         assert "Tried again from 10 Apr 2026, 19:12 UTC on." in client.get(url).content.decode()
+        of_version = client.get(reverse("admin:monitoring_monitor_version", args=[version.pk])).content.decode()
+        assert "See why no outcomes are taken from public.defaults of warehouse." in of_version
         again = reverse("admin:monitoring_outcomedelivery_source_again", args=[source.pk])
         client.post(again)
         outcome_sources.take(now=NOW + timedelta(hours=3.3))

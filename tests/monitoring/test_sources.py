@@ -216,7 +216,7 @@ def test_a_connection_that_refuses_the_account_is_asked_ever_less_often_and_no_w
         return reverse(f"admin:monitoring_batchsource_{name}", args=[key])
 
     unreachable = settings.TABLE_CONNECTIONS
-    with refusing() as server:
+    with refusing("SCHWERWIEGEND", "28P01", "Passwort-Authentifizierung fehlgeschlagen") as server:
         place = TablePlace(f"postgresql://reader:topsecret@127.0.0.1:{server.port}/db")
         settings.TABLE_CONNECTIONS = {"warehouse": place}
         source = declare(cast, version, schedule="daily", starts_on=date(2026, 4, 7))
@@ -227,6 +227,8 @@ def test_a_connection_that_refuses_the_account_is_asked_ever_less_often_and_no_w
             assert client.post(url("again", source.pk)).status_code == status
         page = client.get(url("version", version.pk)).content.decode()
         assert "left alone until 10 Apr 2026, 19:12 UTC" in page
+        of_version = client.get(reverse("admin:monitoring_monitor_version", args=[version.pk])).content.decode()
+        assert "See why no batch is taken from public.scores of warehouse since the window 7 Apr 2026." in of_version
         assert "Try again now" not in page
         assert take(6) == 3
         client.force_login(cast.owner, backend=BACKEND)
