@@ -94,7 +94,9 @@ OPTIONS = {
     "no columns": ((), "Name the column of predictions"),
     "no label": (("--prediction", "p"), "Name the column of the label"),
     "near": (("--label", "y", "--prediction", "pp"), "Did you mean “p”?"),
-    "several": (("--label", "s", "--prediction", "s"), "--task multiclass"),
+    "several": (("--label", "s", "--prediction", "p"), "--task multiclass"),
+    "itself": (("--label", "y", "--prediction", "y"), "compared with itself is always right"),
+    "itself as score": (("--label", "y", "--score", "y"), "compared with itself is always right"),
     "score of a number": ((*TWO, "--task", "regression", "--score", "s"), "--score is for --task binary"),
     "favourable number": ((*TWO, "--task", "regression", "--favourable", "1"), "not for --task regression"),
     "class score": ((*TWO, "--class-score", "1=s"), "--class-score is for --task multiclass"),
@@ -543,11 +545,11 @@ def test_scores_at_the_end_of_what_numbers_can_say_are_ranked(tmp_path, scores):
 
 
 def test_names_with_an_equals_sign_are_understood(write_csv):
-    rows = [[i % 2, i // 2 % 2, "x" if i % 3 else "y=z", 0.5, 0.5] for i in range(60)]
-    table = write_csv(["y", "p", "a=b", "s=0", "s"], rows)
+    rows = [[i % 2, i // 2 % 2, *(["x" if i % 3 else "y=z"] * 2), 0.5, 0.5] for i in range(60)]
+    table = write_csv(["y", "p", "a=b", "c=d", "s=0", "s"], rows)
     found = answer("measure", table, "--label", "y", "--prediction", "p", "--group", "a=b", "--reference", "a=b=y=z")
     assert found["fairness_a=b"]["reference_group"] == "y=z"
-    several = ("--label", "a=b", "--prediction", "a=b", "--task", "multiclass", "--class-score", "y=z=s=0")
+    several = ("--label", "a=b", "--prediction", "c=d", "--task", "multiclass", "--class-score", "y=z=s=0")
     found = answer("measure", table, *several, "--class-score", "x=s")
     assert found["performance"]["roc_auc_ovo_weighted"] == 0.5
 
