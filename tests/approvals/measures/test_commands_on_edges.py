@@ -390,7 +390,7 @@ def test_lines_for_people_show_rows_and_numbers(write_csv):
     table = write_csv(["y", "p", "s", "g"], rows)
     asked = (*map(str, TWO), "--score", "s", "--group", "g", "--local-law-144")
     call_command("measure", str(table), *asked, stdout=said)
-    assert "  roc_auc: 0.75\n" in said.getvalue()
+    assert "  roc_auc: 0.75 (95 % interval " in said.getvalue()
     assert "category a, applicants 2, selected 2, selection_rate 1" in said.getvalue()
 
 
@@ -589,3 +589,14 @@ def test_a_reference_group_may_be_named_alone_where_one_column_has_it(write_csv)
     assert "“a” is a group of g and of h; write it as COLUMN=VALUE" in refusal(
         "measure", table, *TWO, *groups, "--reference", "a"
     )
+
+
+def test_for_people_an_interval_or_a_reason_stands_behind_its_number(write_csv):
+    said = io.StringIO()
+    table = write_csv(["y", "p", "g"], [[0, 0, "a"], [1, 0, "b"], [1, 0, "b"], [0, 0, "a"]])
+    call_command("measure", str(table), *map(str, TWO), "--group", "g", stdout=said)
+    lines = [line.strip() for line in said.getvalue().splitlines()]
+    assert "accuracy: 0.5 (95 % interval 0.150039 to 0.849961; Wilson score interval)" in lines
+    assert "precision: not computable: no row is predicted positive." in lines
+    assert "disparate_impact: not computable: the highest favourable rate is 0." in lines
+    assert not {"intervals:", "not_computable:"} & set(lines)
