@@ -576,6 +576,7 @@ def test_of_a_column_that_the_reference_leaves_empty_every_distance_is_open(writ
     for column, names in (("x", ("ks_statistic", "wasserstein", "psi_ref_deciles_floor_1e4")), ("c", ("chi2",))):
         assert [columns[column][name] for name in names] == [None] * len(names)
         assert all("has no values" in columns[column]["not_computable"][name] for name in names)
+        assert (columns[column]["n_ref"], columns[column]["n_cur"]) == (0, 2)
     assert columns["k"]["ks_statistic"] == 0.0
 
 
