@@ -114,10 +114,12 @@ def calibration_measures(
         if part.base_rate is not None and part.mean_score is not None
     ]
     binning = f"{bins} equal-width bins on 0 to 1, {closed}-closed"
-    ece = sum(n * gap for n, gap in gaps) / counts.n
+    ece, gap = sum(n * size for n, size in gaps) / counts.n, "|base rate - mean score|"
     measures = {
-        "ece": with_interval("ece", ece, counts.n, None, method=binning, counts=behind),
-        "mce": with_interval("mce", max(gap for _, gap in gaps), counts.n, None, method=binning, counts=behind),
+        "ece": with_interval("ece", ece, counts.n, None, method=f"mean over rows of {gap} in {binning}", counts=behind),
+        "mce": with_interval(
+            "mce", max(size for _, size in gaps), counts.n, None, method=f"largest {gap} in {binning}", counts=behind
+        ),
         "brier": loss_measure("brier", counts.ranks.brier, counts, level=level, counts=behind),
     }
     return measures | _in_the_large(counts, behind, level)

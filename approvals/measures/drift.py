@@ -35,7 +35,7 @@ def psi(reference: ReferenceBins, current: Source | Counted) -> Measure:
 
     Shares below SHARE_FLOOR count as it. A level only one side has is a level. Not computable without current values.
     """
-    method = f"{_binning(reference)}, shares at least {SHARE_FLOOR}"
+    method = f"sum of (now - then) ln(now / then) over {_binning(reference)}, shares at least {SHARE_FLOOR}"
     pair = _pair(reference, current)
     if pair is None:
         return _no_current("psi", reference, method)
@@ -194,7 +194,7 @@ def wasserstein_normalised(reference: Source | TwoSamples, current: Source = (),
     Not computable when a side has no values or the reference does not vary.
     """
     name, pair = "wasserstein_normalised", _read(reference, current, column)
-    method = "divided by reference standard deviation"
+    method = "divided by reference standard deviation (ddof 0)"
     if pair.bounds is not None and pair.bounds.wasserstein_normalised is not None:
         return _bounded(name, pair.bounds.wasserstein_normalised, pair, method)
     value, std, where = pair.distances.wasserstein if pair.distances else None, pair.spread, (("column", column),)

@@ -127,6 +127,8 @@ def _of_column(reference: Table, current: Table, column: str, binning: Binning, 
         reason = f"Not computable. {error.sentence}"
         return {
             "kind": kinds[0],
+            "n_ref": reference.rows - reference.missing()[column],
+            "n_cur": current.rows - current.missing()[column],
             **dict.fromkeys(names),
             "not_computable": dict.fromkeys(("column", *names), reason),
         }

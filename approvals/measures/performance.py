@@ -329,6 +329,12 @@ def _areas(counts: Scores, behind: Counts, level: float) -> dict[str, Measure]:
     }
 
 
+_LOSSES = {
+    "log_loss": "mean -ln of the probability of the label, kept 2.2e-16 from 0",
+    "brier": "mean squared difference of score and label",
+}
+
+
 def loss_measure(
     name: str, loss: MeanLoss | None, scored: Scores, *, level: float = 0.95, counts: Counts = ()
 ) -> Measure:
@@ -337,4 +343,4 @@ def loss_measure(
         reason = "some scores are outside 0 to 1, so they are no probabilities" if scored.n else "no row has a score"
         return not_computable(name, f"Not computable: {reason}.", counts, n=scored.n)
     interval = student_mean(loss.mean, loss.variance, loss.n, level, lowest=0.0)
-    return with_interval(name, loss.mean, loss.n, interval, counts=counts)
+    return with_interval(name, loss.mean, loss.n, interval, method=_LOSSES[name], counts=counts)

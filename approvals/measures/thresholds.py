@@ -34,9 +34,9 @@ LARGEST_COST = 1e100
 """Of one row, without its sign: the cost of any number of rows is then a number of 64 bits."""
 
 
-def as_written(cost: float) -> Fraction:
+def as_written(value: float) -> Fraction:
     """The number that people wrote: 0.1 is a tenth, whatever its 64 bits are."""
-    return Fraction(str(cost))
+    return Fraction(str(value))
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def _refuse_options(options: dict[str, Any]) -> None:
         if task == "regression" and options[name]:
             raise TableError(f"{_option(name)} is for classes, not for --task regression.")
     _refuse_missing_columns(options)
+    _refuse_itself(options)
     _refuse_without_groups(options)
     _refuse_numbers(options)
     _refuse_curves(options)
@@ -63,6 +64,16 @@ def _refuse_missing_columns(options: dict[str, Any]) -> None:
         raise TableError("Name the column of predictions with --prediction, or that of scores with --score.")
     elif not options["label"] and not options["group"]:
         raise TableError("Name the column of the label with --label, or columns of groups with --group.")
+
+
+def _refuse_itself(options: dict[str, Any]) -> None:
+    """As where a table is attached: what is compared with itself is always right."""
+    scores = [text.removeprefix(f"{text.split('=')[0]}=") for text in options["class_score"]]
+    if options["label"] and options["label"] in (options["prediction"], options["score"], *scores):
+        raise TableError(
+            f"“{options['label']}” is named as the label and as what the model says; what is compared with itself is "
+            "always right, so name a column of its own."
+        )
 
 
 def _refuse_without_groups(options: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ BAD_INPUT = 2
 MEMORY_MB = 1024
 _LEAST_MB, _TAKEN_MB, _MIB = 256, 1300, 1024 * 1024
 _MOST_HEAPS = -8  # M_ARENA_MAX of mallopt(3)
+_BESIDE = ("intervals", "not_computable")
 TABLE_HELP = "a CSV (plain, gzip or zstd) or Parquet file, a folder of them, or CONNECTION:TABLE of a named connection"
 
 
@@ -86,8 +87,15 @@ def _engine_memory_mb() -> int:
     return max(_LEAST_MB, min(MEMORY_MB, (most // _MIB - _TAKEN_MB) * 4 // 5))
 
 
-def _lines(value: Any, indent: int = 0) -> Iterator[str]:
-    for name, item in value.items():
+def _lines(value: dict[str, Any], indent: int = 0) -> Iterator[str]:
+    """Everything for people: an interval, or why there is no number, stands behind the number's name."""
+    beside = {block: found if isinstance(found := value.get(block), dict) else {} for block in _BESIDE}
+    for name, given in value.items():
+        item = given
+        if name in beside and isinstance(given, dict):
+            item = {key: part for key, part in given.items() if key not in value}
+            if not item:
+                continue
         if isinstance(item, dict) and item:
             yield f"{' ' * indent}{name}:"
             yield from _lines(item, indent + 2)
@@ -96,7 +104,16 @@ def _lines(value: Any, indent: int = 0) -> Iterator[str]:
             for part in item:
                 yield f"{' ' * (indent + 2)}{_row(part)}"
         else:
-            yield f"{' ' * indent}{name}: {_shown(item)}"
+            yield f"{' ' * indent}{name}: {_shown(item)}{_said_beside(name, **beside)}"
+
+
+def _said_beside(name: str, *, intervals: dict[str, Any], not_computable: dict[str, Any]) -> str:
+    if reason := not_computable.get(name):
+        return f": {reason.removeprefix('Not computable').lstrip(':. ')}"
+    if found := intervals.get(name):
+        ends = f"{_shown(found['low'])} to {_shown(found['high'])}"
+        return f" ({100 * found['level']:g} % interval {ends}; {found['method']})"
+    return ""
 
 
 def _row(part: dict[str, Any]) -> str:

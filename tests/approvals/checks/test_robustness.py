@@ -415,6 +415,17 @@ def test_a_model_is_not_compared_with_itself(measured, table):
             measured(ChampionComparison, piece, **columns)
 
 
+def test_areas_that_lie_exactly_the_limit_apart_are_within_it(measured, judged, table):
+    """0.8 and 0.7: the difference of their floats is more than 0.1."""
+    first = ["1,1,0.8,1", *["0,0,0.1,1"] * 4, "0,0,0.9,1"] * 2
+    second = ["1,1,0.8,2", *["0,0,0.1,2"] * 7, *["0,0,0.9,2"] * 3]
+    details = {"label": "y", "prediction": "p", "score": "s"}
+    attached = table("y,p,s,t", [*first, *second], **details)
+    reading = measured(StabilityOverTime, attached, time="t", windows=2)
+    assert judged(StabilityOverTime, reading, max_roc_auc_range=0.1).verdict == "passed"
+    assert judged(StabilityOverTime, reading, max_roc_auc_range=0.0999).verdict == "failed"
+
+
 @pytest.mark.parametrize("cost", [1e308, float("inf"), float("nan"), -1e101])
 def test_costs_that_no_sum_can_hold_are_refused(measured, evaluation, cost):
     for parameters in ({"false_positive": cost}, {"class_costs": {"a": {"b": cost}}}):

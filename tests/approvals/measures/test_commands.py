@@ -253,16 +253,16 @@ def test_a_profile_with_a_label_and_a_key_says_what_leaks_and_what_repeats(refer
         (("measure", "TABLE", "--label", "y", "--prediction", "p"), "no column “y”"),
         (("measure", "TABLE", "--label", "a", "--prediction", "b"), "must have two values"),
         (
-            ("measure", "TABLE", "--label", "c", "--prediction", "c", "--group", "g", "--reference", "g:x"),
+            ("measure", "TABLE", "--label", "c", "--prediction", "d", "--group", "g", "--reference", "g:x"),
             "COLUMN=VALUE",
         ),
-        (("measure", "TABLE", "--label", "c", "--prediction", "c", "--group", "g", "--reference", "g=z"), "no rows"),
+        (("measure", "TABLE", "--label", "c", "--prediction", "d", "--group", "g", "--reference", "g=z"), "no rows"),
         (
-            ("measure", "TABLE", "--label", "c", "--prediction", "c", "--task", "multiclass", "--group", "g"),
+            ("measure", "TABLE", "--label", "c", "--prediction", "d", "--task", "multiclass", "--group", "g"),
             "Name the favourable class",
         ),
         (
-            ("measure", "TABLE", "--label", "c", "--prediction", "c", "--task", "multiclass", "--class-score", "0"),
+            ("measure", "TABLE", "--label", "c", "--prediction", "d", "--task", "multiclass", "--class-score", "0"),
             "CLASS=COLUMN",
         ),
         (("measure", "TABLE", "--label", "g", "--prediction", "a", "--task", "regression"), "must hold numbers"),
@@ -270,7 +270,7 @@ def test_a_profile_with_a_label_and_a_key_says_what_leaks_and_what_repeats(refer
     ],
 )
 def test_bad_input_ends_with_two_and_a_sentence(write_csv, arguments, why):
-    table = write_csv(["a", "b", "c", "g"], [[1, 2, 0, "x"], [2, 3, 1, "y"], [3, 4, 1, "x"]])
+    table = write_csv(["a", "b", "c", "d", "g"], [[1, 2, 0, 1, "x"], [2, 3, 1, 1, "y"], [3, 4, 1, 0, "x"]])
     with pytest.raises(CommandError, match=why) as refused:
         call_command(*(str(table) if part == "TABLE" else part for part in arguments))
     assert refused.value.returncode == 2

@@ -94,7 +94,9 @@ OPTIONS = {
     "no columns": ((), "Name the column of predictions"),
     "no label": (("--prediction", "p"), "Name the column of the label"),
     "near": (("--label", "y", "--prediction", "pp"), "Did you mean “p”?"),
-    "several": (("--label", "s", "--prediction", "s"), "--task multiclass"),
+    "several": (("--label", "s", "--prediction", "p"), "--task multiclass"),
+    "itself": (("--label", "y", "--prediction", "y"), "compared with itself is always right"),
+    "itself as score": (("--label", "y", "--score", "y"), "compared with itself is always right"),
     "score of a number": ((*TWO, "--task", "regression", "--score", "s"), "--score is for --task binary"),
     "favourable number": ((*TWO, "--task", "regression", "--favourable", "1"), "not for --task regression"),
     "class score": ((*TWO, "--class-score", "1=s"), "--class-score is for --task multiclass"),
@@ -388,7 +390,7 @@ def test_lines_for_people_show_rows_and_numbers(write_csv):
     table = write_csv(["y", "p", "s", "g"], rows)
     asked = (*map(str, TWO), "--score", "s", "--group", "g", "--local-law-144")
     call_command("measure", str(table), *asked, stdout=said)
-    assert "  roc_auc: 0.75\n" in said.getvalue()
+    assert "  roc_auc: 0.75 (95 % interval " in said.getvalue()
     assert "category a, applicants 2, selected 2, selection_rate 1" in said.getvalue()
 
 
@@ -543,11 +545,11 @@ def test_scores_at_the_end_of_what_numbers_can_say_are_ranked(tmp_path, scores):
 
 
 def test_names_with_an_equals_sign_are_understood(write_csv):
-    rows = [[i % 2, i // 2 % 2, "x" if i % 3 else "y=z", 0.5, 0.5] for i in range(60)]
-    table = write_csv(["y", "p", "a=b", "s=0", "s"], rows)
+    rows = [[i % 2, i // 2 % 2, *(["x" if i % 3 else "y=z"] * 2), 0.5, 0.5] for i in range(60)]
+    table = write_csv(["y", "p", "a=b", "c=d", "s=0", "s"], rows)
     found = answer("measure", table, "--label", "y", "--prediction", "p", "--group", "a=b", "--reference", "a=b=y=z")
     assert found["fairness_a=b"]["reference_group"] == "y=z"
-    several = ("--label", "a=b", "--prediction", "a=b", "--task", "multiclass", "--class-score", "y=z=s=0")
+    several = ("--label", "a=b", "--prediction", "c=d", "--task", "multiclass", "--class-score", "y=z=s=0")
     found = answer("measure", table, *several, "--class-score", "x=s")
     assert found["performance"]["roc_auc_ovo_weighted"] == 0.5
 
@@ -574,6 +576,7 @@ def test_of_a_column_that_the_reference_leaves_empty_every_distance_is_open(writ
     for column, names in (("x", ("ks_statistic", "wasserstein", "psi_ref_deciles_floor_1e4")), ("c", ("chi2",))):
         assert [columns[column][name] for name in names] == [None] * len(names)
         assert all("has no values" in columns[column]["not_computable"][name] for name in names)
+        assert (columns[column]["n_ref"], columns[column]["n_cur"]) == (0, 2)
     assert columns["k"]["ks_statistic"] == 0.0
 
 
@@ -587,3 +590,14 @@ def test_a_reference_group_may_be_named_alone_where_one_column_has_it(write_csv)
     assert "“a” is a group of g and of h; write it as COLUMN=VALUE" in refusal(
         "measure", table, *TWO, *groups, "--reference", "a"
     )
+
+
+def test_for_people_an_interval_or_a_reason_stands_behind_its_number(write_csv):
+    said = io.StringIO()
+    table = write_csv(["y", "p", "g"], [[0, 0, "a"], [1, 0, "b"], [1, 0, "b"], [0, 0, "a"]])
+    call_command("measure", str(table), *map(str, TWO), "--group", "g", stdout=said)
+    lines = [line.strip() for line in said.getvalue().splitlines()]
+    assert "accuracy: 0.5 (95 % interval 0.150039 to 0.849961; Wilson score interval)" in lines
+    assert "precision: not computable: no row is predicted positive." in lines
+    assert "disparate_impact: not computable: the highest favourable rate is 0." in lines
+    assert not {"intervals:", "not_computable:"} & set(lines)
