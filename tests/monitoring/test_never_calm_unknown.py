@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from monitoring.alarms import Level
 from monitoring.api_documents import as_version
 from monitoring.models import BatchSource, Monitor, Reading, SourceWindow
 from monitoring.standing import alarm_of, alarms_of
+from portal.errors import Refused
 from tests.cast import SAFE, tiny_table
 from tests.monitoring.test_unanswered import ALERT, CALM, CRITICAL, DRIFT, PERFORMANCE, REASON, SILENT, WAITING
 
@@ -119,6 +121,8 @@ def test_what_is_read_of_a_retired_version_is_kept_and_nothing_follows(cast, dep
     assert Reading.objects.get().level == Level.CRITICAL
     assert not Finding.objects.exists()
     assert not Restriction.objects.exists()
+    with pytest.raises(Refused, match="The version is retired: nothing is watched any more"):
+        alarm_notes.acknowledge(monitor_id=Monitor.objects.get().pk, actor=cast.owner, reason=REASON)
 
 
 def test_a_window_that_one_monitor_could_not_answer_is_not_shown_as_calm(client, cast, deploy):
