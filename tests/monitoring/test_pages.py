@@ -46,8 +46,8 @@ def test_a_batch_is_delivered_and_read_on_pages_that_outsiders_do_not_find(clien
     for asked, held in (("", "PSI of amount,amount,0."), ("?table=1", "amount,number,"), ("?feature=amount", "up to ")):
         assert f'href="{numbers}{asked}"' in page
         assert held in client.get(numbers + asked).content.decode()
-    odd = ("?table=2", "?table=x", "?feature=y_true", "?feature=a%00b")
-    assert [client.get(numbers + query).status_code for query in odd] == [404] * 4
+    wrong = ("?table=2", "?table=x", "?feature=y_true", "?feature=a%00b")
+    assert [client.get(numbers + query).status_code for query in wrong] == [404] * 4
     assert client.post(numbers).status_code == 405
     readings, charts = reverse("admin:monitoring_reading_changelist"), f"/monitoring/monitor/version/{version.pk}/"
     for odd in (f"{readings}?verdict__exact=%00", f"{readings}?monitor=a%00b", f"{readings}?q=a%00b"):
