@@ -8,13 +8,11 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import mark_safe
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals import permissions
 from approvals.admin.acting import Act, do, person, sent, serve, version_for
@@ -32,11 +30,13 @@ from monitoring import (
     outcome_pages,
     overview_page,
     panels,
+    reading_page,
     record_pages,
     references,
     rereading,
     source_pages,
     splitting,
+    standing,
     version_views,
     watching_pages,
 )
@@ -44,7 +44,6 @@ from monitoring.alarms import Level, least_apart
 from monitoring.models import AlarmNote, Batch, Monitor, Reading, Schedule
 from monitoring.outcome_coverage import joined_of
 from monitoring.silences import reads_batches
-from monitoring.standing import alarm_of
 from monitoring.version_state import outgrown_in_words
 from portal.admin import ScopedAdmin, row_number
 from portal.panels import WORK
@@ -129,7 +128,9 @@ class MonitorAdmin(VersionRecordAdmin):
         """Its plan in words, its alarm, and its readings, newest first."""
         rows = Reading.objects.filter(monitor=row).select_related("monitor", "batch").order_by("-pk")
         shown = list(rows[: READINGS_SHOWN + 1])
-        alarm, kind = alarm_of(row, now=timezone.now()), monitors.find(row.key)
+        alarm, kind = standing.alarm_of(row, now=timezone.now()), monitors.find(row.key)
+        end = panels.end_of(row)
+        is_watched = end is None and row.version.stage in batches.DEPLOYED
         return {
             "title": f"{monitors.title_of(row.key)} of {row.version}",
             "line": panels.monitor_line(row),
@@ -144,9 +145,9 @@ class MonitorAdmin(VersionRecordAdmin):
             "reads_batches": reads_batches(row),
             "needs_outcomes": bool(kind and kind.needs_outcomes),
             "notes": AlarmNote.objects.filter(monitor=row).select_related("by")[:READINGS_SHOWN],
-            "end": (end := panels.end_of(row)),
-            "may_note": end is None and alarm_notes.may_note(person(request), row.version),
-            "may_mute": end is None and alarm_notes.may_mute(person(request), row.version),
+            "end": end,
+            "may_note": is_watched and alarm_notes.may_note(person(request), row.version),
+            "may_mute": is_watched and alarm_notes.may_mute(person(request), row.version),
         }
 
     @admin.display(description="Monitor", ordering="key")
@@ -192,11 +193,12 @@ class BatchAdmin(VersionRecordAdmin):
 
     def page(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """What the monitors read in it."""
-        rows = Reading.objects.filter(batch=row).select_related("monitor", "batch").order_by("pk")
-        found = [panels.reading_line(reading) for reading in rows]
+        rows = list(Reading.objects.filter(batch=row).select_related("monitor", "batch").order_by("pk"))
+        counts = {reading.monitor_id: reading.pk for reading in standing.newest(rows)}
         may_deliver = batches.may_deliver(person(request), row.version)
         return {
-            "readings": found,
+            "readings": [panels.reading_line(one) for one in rows if one.pk >= counts[one.monitor_id]],
+            "earlier": [panels.reading_line(one) for one in reversed(rows) if one.pk < counts[one.monitor_id]],
             "refers_to": batches.refers_to(row),
             "outcomes": joined_of(row),
             "may_read_again": may_deliver and rereading.waiting(row).exists(),
@@ -276,7 +278,12 @@ class ReadingAdmin(ScopedAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """The page of a reading."""
-        return show(request, row_number(object_id))
+        return reading_page.show(request, row_number(object_id))
+
+    def get_urls(self) -> list[URLPattern]:
+        """The tables for other programs, before the stock addresses."""
+        view: Any = self.admin_site.admin_view(reading_page.numbers_csv)
+        return [path("<int:reading_id>/numbers.csv", view, name="monitoring_reading_numbers_csv"), *super().get_urls()]
 
 
 class DeliverForm(ActForm):
@@ -330,29 +337,3 @@ def deliver(request: HttpRequest, version_id: int) -> HttpResponseBase:
     done, why_not = "Delivered; what is new is being read.", batches.why_not_deliver(user, version)
     act = Act(f"Deliver a batch of {version}", "Deliver", run, done, intro, "#monitoring", not_permitted=why_not)
     return serve(request, version, act, DeliverForm(sent(request), request.FILES if request.method == "POST" else None))
-
-
-@require_safe
-def show(request: HttpRequest, reading_id: int) -> HttpResponse:
-    """Verdict, sentences, numbers beside limits, tables, charts."""
-    visible = Reading.objects.filter(monitor__version__in=permissions.visible_versions(person(request)))
-    needed = ("monitor__version__model", "monitor__reference__file", "reference__file", "batch", "policy")
-    row = visible.select_related(*needed).filter(pk=reading_id).first()
-    if row is None:
-        raise Http404
-    context = {
-        **admin.site.each_context(request),
-        "title": f"{monitors.title_of(row.monitor.key)}: {row.batch or 'without data'}",
-        "reading": row,
-        "version": row.monitor.version,
-        "tone": panels.tone_of(row),
-        "state": panels.state_in_words(row),
-        "limits": panels.limits_of(row.monitor),
-        "measures": row.numbers.get("measures", ()),
-        "tables": row.numbers.get("tables", ()),
-        "looked_at": row.numbers.get("looked_at", ()),
-        "not_looked_at": row.numbers.get("not_looked_at", ()),
-        # Charts were drawn by the portal and cleaned by an allow-list before they were stored.
-        "charts": [{**chart, "svg": mark_safe(chart["svg"])} for chart in row.charts],  # noqa: S308
-    }
-    return render(request, "monitoring/reading.html", context)

@@ -13,6 +13,7 @@ from approvals.events import Event as ApprovalsEvent
 from approvals.models import ModelVersion
 from approvals.stages import Role
 from monitoring.alarms import Level
+from monitoring.batches import DEPLOYED
 from monitoring.events import Event
 from monitoring.models import AlarmNote, AlarmNoteKind, Monitor, MonitorEnd
 from monitoring.standing import alarm_of
@@ -77,10 +78,10 @@ def _note(
     act = f"{kind.label.lower()} alarm"
     recorded = refusals.recorded(event=ApprovalsEvent.ACT_REFUSED, actor=actor, version=version, act=act)
     with recorded, transaction.atomic():
-        ModelVersion.objects.locked().get(pk=version.pk)
+        version = ModelVersion.objects.locked().get(pk=version.pk)
         alarm = alarm_of(monitor, now=now)
         level = alarm.level
-        _require(kind, monitor, actor, level)
+        _require(kind, monitor, version, actor, level)
         require_reason(reason)
         row = AlarmNote.objects.create(
             monitor=monitor,
@@ -120,15 +121,17 @@ def why_not_note(kind: AlarmNoteKind, user: User, version: ModelVersion) -> str:
     return "" if allowed else "Only who owns, submits, runs or oversees this model speaks about its alarms."
 
 
-def _require(kind: AlarmNoteKind, monitor: Monitor, actor: User, level: Level) -> None:
-    if sentence := why_not_note(kind, actor, monitor.version):
+def _require(kind: AlarmNoteKind, monitor: Monitor, version: ModelVersion, actor: User, level: Level) -> None:
+    if sentence := why_not_note(kind, actor, version):
         raise NotPermitted(sentence)
-    _require_in_force(monitor)
+    _require_watched(monitor, version)
     if kind != AlarmNoteKind.MUTED and level == Level.CALM:
         raise Refused("This monitor has raised no alarm, so there is nothing to answer.")
 
 
-def _require_in_force(monitor: Monitor) -> None:
+def _require_watched(monitor: Monitor, version: ModelVersion) -> None:
+    if version.stage not in DEPLOYED:
+        raise Refused(f"The version is {version.get_stage_display().lower()}: nothing is watched any more.")
     end = MonitorEnd.objects.filter(monitor=monitor).select_related("policy").first()
     if end is not None:
         raise Refused(f"This monitor {end.in_words}; its findings are closed on their pages.")

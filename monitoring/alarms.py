@@ -82,12 +82,11 @@ class Need:
             return True
         return self.any_from is not None and mark.day >= self.any_from
 
-    @property
-    def in_words(self) -> str:
-        """After “an alarm ends after calm windows of”."""
+    def in_words(self, source: str = "") -> str:
+        """After “an alarm ends after calm windows of”; `source` is what people call that which it names."""
         days = "1 day or more" if self.days == 1 else f"{self.days:,} days or more"
         rows = f" on {self.rows:,} rows or more" if self.rows > 1 else ""
-        return f"{days}{rows}{' from the same source' if self.source is not None else ''}"
+        return f"{days}{rows}{f' from {source}' if source else ''}"
 
 
 @dataclass(frozen=True)

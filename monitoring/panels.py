@@ -14,7 +14,7 @@ from approvals.models.checks import RunStatus
 from approvals.policy_changes import settings_in_words
 from monitoring import batches, monitors, staleness, standing
 from monitoring.alarms import Level
-from monitoring.models import Batch, Monitor, MonitorEnd, Reading, ReadingVerdict
+from monitoring.models import Batch, BatchSource, Monitor, MonitorEnd, Reading, ReadingVerdict
 from monitoring.series import days_in_words
 from monitoring.silences import reads_batches, silences_of
 from portal.panels import Panel
@@ -182,7 +182,9 @@ def why_it_stands(row: Monitor, state: standing.AlarmState, reading: Reading) ->
         return ""
     newest = "says nothing" if reading.level is None else f"is {_NEWEST[Level(reading.level)]}"
     calm = "a calm window" if row.clears_after == 1 else f"{row.clears_after} calm windows, each"
-    which = f" of {' and '.join(need.in_words for need in state.needs)}" if state.needs else ""
+    named = BatchSource.objects.in_bulk([need.source for need in state.needs if need.source is not None])
+    asked = [need.in_words(f"“{named[need.source]}”" if need.source else "") for need in state.needs]
+    which = f" of {' and of '.join(asked)}" if asked else ""
     return f"The newest window {newest}; the alarm ends after {calm}{which}. Shorter and smaller ones are put together."
 
 

@@ -261,6 +261,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
     "health_check_interval": 10,
 }
+# What comes by the hundred waits behind everything else: mails, sweeps and folders have no turn of their own otherwise.
+# In Redis 0, which the rest has, is the most urgent.
+CELERY_TASK_ROUTES = {
+    "monitoring.tasks.read": {"priority": 9},
+    "monitoring.tasks.draw_reading": {"priority": 6},
+    "monitoring.tasks.match": {"priority": 6},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "run" / "beat-schedule")

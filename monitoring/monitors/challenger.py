@@ -13,13 +13,15 @@ from typing import Any, ClassVar
 from approvals.checks import _champion_kinds, champion_comparison
 from approvals.checks._evaluation import KINDS, LEFT_OUT, missing_rules, with_inapplicable, with_kind
 from approvals.checks._verdicts import Rule, interval_text, number, reason_of
-from approvals.checks.base import CheckInputError, Job, Judgement, Reading, Report
+from approvals.checks.base import CheckInputError, Job, Judgement, NumberTable, Reading, Report
 from approvals.measures.values import Measure
 from monitoring.monitors._outcomes import NONE_YET, NOT_KNOWN, OutcomesNeeded, coverage, has_outcomes, waits
 from monitoring.monitors._tables import both, require_approved_coding
 from monitoring.monitors.base import MonitorKind
 
 WHAT = "which version is better"
+CHAMPION = "the champion's"
+"""What the check calls the model in use."""
 MORE_IS_BETTER = (champion_comparison.ACCURACY, champion_comparison.AUC, _champion_kinds.F1)
 LESS_IS_BETTER = (champion_comparison.BRIER, *_champion_kinds.OF_NUMBERS[:2])
 
@@ -76,17 +78,23 @@ class Challenger(MonitorKind):
             found = champion_comparison.ChampionComparison().measure(told, report)
             compared = max((measure.n or 0 for measure in found.measures), default=0)
             covered = coverage(pair, used=compared)
-        measures = tuple(measure for measure in found.measures if measure.name != LEFT_OUT)
+        measures = tuple(
+            replace(measure, name=measure.name.replace(CHAMPION, that_of(asked.other)))
+            for measure in found.measures
+            if measure.name != LEFT_OUT
+        )
         return replace(
             found,
             measures=(*measures, *covered),
+            tables=tuple(_of_versions(table, asked.other) for table in found.tables),
             looked_at=(*found.looked_at[:1], f"The other version, {asked.other}, is “{asked.other_prediction}”."),
             not_looked_at=(*found.not_looked_at[1:], NOT_KNOWN),
             details=with_kind({"labelled": True, "other": asked.other}, kind),
         )
 
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
-        return [rule for rule in champion_comparison.rules_of(thresholds) if rule.limit is not None]
+        asked = [rule for rule in champion_comparison.rules_of(thresholds) if rule.limit is not None]
+        return [replace(rule, measure=_named(rule.measure, reading)) for rule in asked]
 
     def required_rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
         return missing_rules(reading, {LEFT_OUT: thresholds.max_left_out_share})
@@ -95,8 +103,39 @@ class Challenger(MonitorKind):
         """What the policy asks, after what the intervals show in words; what the policy is not met in comes first."""
         if waiting := waits(reading, thresholds, WHAT):
             return waiting
-        found = super().judge(with_inapplicable(reading, champion_comparison.KINDS_OF), thresholds)
+        kinds = {_named(name, reading): having for name, having in champion_comparison.KINDS_OF.items()}
+        found = super().judge(with_inapplicable(reading, kinds), thresholds)
         return replace(found, sentences=(*in_words(reading, found.failed_measures), *found.sentences))
+
+
+def that_of(other: str) -> str:
+    """After “minus”: which of both is in use, this monitor does not know."""
+    return f"that of version {other}".strip()
+
+
+def _named(name: str, reading: Reading) -> str:
+    """The name of a measure of the check in this reading; readings of earlier releases have it as it is there."""
+    if any(CHAMPION in measure.name for measure in reading.measures):
+        return name
+    return name.replace(CHAMPION, that_of(str(reading.details.get("other", ""))))
+
+
+def _of_versions(table: NumberTable, other: str) -> NumberTable:
+    """A table of the check, told of this version and the other one."""
+    words = {
+        CHAMPION: that_of(other),
+        "Submitted minus champion": f"This version minus version {other}",
+        "the submitted model": "this version",
+        "the model in use": f"version {other}",
+    }
+
+    def told(cell: Any) -> Any:
+        for theirs, ours in words.items() if isinstance(cell, str) else ():
+            cell = cell.replace(theirs, ours)
+        return cell
+
+    rows = tuple(tuple(map(told, row)) for row in table.rows)
+    return replace(table, title=told(table.title), rows=rows, note=told(table.note))
 
 
 def in_words(reading: Reading, decisive: Sequence[Measure] = ()) -> tuple[str, ...]:
@@ -106,14 +145,15 @@ def in_words(reading: Reading, decisive: Sequence[Measure] = ()) -> tuple[str, .
     """
     other = f"version {reading.details.get('other', '')}".strip()
     by_name = {measure.name: measure for measure in reading.measures}
-    told = [(by_name[name], 1) for name in MORE_IS_BETTER if name in by_name]
-    told += [(by_name[name], -1) for name in LESS_IS_BETTER if name in by_name]
+    sides = ((MORE_IS_BETTER, 1), (LESS_IS_BETTER, -1))
+    named = [(_named(name, reading), sign) for names, sign in sides for name in names]
+    told = [(by_name[name], sign) for name, sign in named if name in by_name]
     told.sort(key=lambda one: not any(one[0].name in measure.name for measure in decisive))
     return tuple(_shown(measure, sign, other) for measure, sign in told)
 
 
 def _shown(measure: Measure, sign: int, other: str) -> str:
-    name = measure.name.replace("the champion's", f"that of {other}")
+    name = measure.name.replace(CHAMPION, f"that of {other}")
     if not measure.computable:
         return f"{name}: {reason_of(measure)}"
     said = f"{name} is {number(measure.value)} ({interval_text(measure)})"

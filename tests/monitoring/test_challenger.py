@@ -2,6 +2,7 @@
 
 import csv
 import io
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -56,7 +57,10 @@ def test_a_better_version_is_called_better_and_the_numbers_are_those_of_the_pair
     theirs = np.array([row["b_pred"] == row["y_true"] for row in rows])
     expected, p = accuracy_difference(ours, theirs)
     found = {measure.name: measure for measure in reading.measures}
-    assert found["accuracy minus the champion's"].value == expected.value
+    assert found["accuracy minus that of version 1.0.0"].value == expected.value
+    assert reading.tables[0].title == "This version minus version 1.0.0"
+    said = str((reading.measures, reading.tables, judged.sentences))
+    assert not any(word in said for word in ("hampion", "ubmitted", "in use"))
     assert found["p that accuracy is the same (McNemar)"].value == p.value
 
 
@@ -76,6 +80,20 @@ def test_what_the_policy_is_not_met_in_is_said_first(tmp_path):
     judged = Challenger().judge(reading, Thresholds(min_roc_auc_difference_low=-0.05))
     assert judged.verdict == "breach"
     assert judged.sentences[0].startswith("This version is worse than version 1.0.0: ROC AUC minus")
+
+
+def test_a_reading_of_an_earlier_release_is_judged_by_the_names_that_it_has(tmp_path):
+    reading = measured(tmp_path, with_other(tiny_table(rows=600, seed=2), right=0.995))
+    old = replace(
+        reading,
+        measures=tuple(
+            replace(one, name=one.name.replace("that of version 1.0.0", "the champion's")) for one in reading.measures
+        ),
+    )
+    limits = Thresholds(min_accuracy_difference_low=-0.02)
+    assert Challenger().judge(old, limits).verdict == Challenger().judge(reading, limits).verdict == "breach"
+    (rule,) = Challenger().rules(old, limits)
+    assert rule.measure == "lower end of the interval of accuracy minus the champion's"
 
 
 def test_where_the_interval_covers_zero_nobody_wins(tmp_path):

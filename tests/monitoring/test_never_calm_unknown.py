@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from django.urls import reverse
 from django.utils import timezone
 
@@ -12,8 +13,9 @@ from approvals.stages import Role
 from monitoring import alarm_notes, batches, overview, panels, record_pages, records, running, staleness
 from monitoring.alarms import Level
 from monitoring.api_documents import as_version
-from monitoring.models import Monitor, Reading
+from monitoring.models import BatchSource, Monitor, Reading, SourceWindow
 from monitoring.standing import alarm_of, alarms_of
+from portal.errors import Refused
 from tests.cast import SAFE, tiny_table
 from tests.monitoring.test_unanswered import ALERT, CALM, CRITICAL, DRIFT, PERFORMANCE, REASON, SILENT, WAITING
 
@@ -119,6 +121,8 @@ def test_what_is_read_of_a_retired_version_is_kept_and_nothing_follows(cast, dep
     assert Reading.objects.get().level == Level.CRITICAL
     assert not Finding.objects.exists()
     assert not Restriction.objects.exists()
+    with pytest.raises(Refused, match="The version is retired: nothing is watched any more"):
+        alarm_notes.acknowledge(monitor_id=Monitor.objects.get().pk, actor=cast.owner, reason=REASON)
 
 
 def test_a_window_that_one_monitor_could_not_answer_is_not_shown_as_calm(client, cast, deploy):
@@ -163,6 +167,27 @@ def test_the_header_of_a_monitor_says_the_level_of_the_policy(client, cast, depl
         reading = Reading.objects.latest("pk")
         for page in (reverse("admin:monitoring_monitor_change", args=[row.pk]), reading.get_absolute_url()):
             assert f'<h2 id="verdict-title">{word}</h2>' in client.get(page).content.decode()
+
+
+def test_an_alarm_names_the_sources_whose_windows_end_it(cast, deploy):
+    version, day = deploy([DRIFT]), timezone.now().date() - timedelta(days=9)
+    declared = {"version": version, "connection": "lake", "time_column": "at", "schedule": "daily", "starts_on": day}
+    for place, relation in enumerate(("eu.scored", "us.scored")):
+        batch = deliver(cast, version, day - timedelta(days=place))
+        source = BatchSource.objects.create(
+            **declared, relation=relation, declared_by=cast.submitter, declared_at=timezone.now()
+        )
+        SourceWindow.objects.create(
+            source=source,
+            first_day=batch.window_end,
+            last_day=batch.window_end,
+            ordered_at=timezone.now(),
+            batch=batch,
+        )
+        say(batch, "feature_drift", ALERT)
+    say(deliver(cast, version, day + timedelta(days=1)), "feature_drift", CALM)
+    line = panels.monitor_line(Monitor.objects.get()).sentence
+    assert "from “us.scored of lake” and of 7 days or more from “eu.scored of lake”. Shorter" in line
 
 
 def test_a_record_tells_every_missed_window_and_that_the_last_one_is_over(cast, deploy):

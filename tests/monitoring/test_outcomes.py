@@ -76,7 +76,7 @@ def test_without_a_key_at_approval_nothing_is_joined(cast, deploy):
         report(cast, version, labels(rows_of("a")))
 
 
-def test_a_batch_gets_its_performance_when_outcomes_come_and_readings_are_never_changed(cast, version):
+def test_a_batch_gets_its_performance_when_outcomes_come_and_readings_are_never_changed(client, cast, version):
     rows, others = rows_of("a"), rows_of("b", seed=3)
     batch = deliver(cast, version, unlabelled(rows))
     other = deliver(cast, version, unlabelled(others), name="October", window=OCTOBER)
@@ -102,6 +102,12 @@ def test_a_batch_gets_its_performance_when_outcomes_come_and_readings_are_never_
     assert first.verdict == "no_labels"
     assert Reading.objects.filter(monitor__key="score_drift").count() == 2
     assert Reading.objects.filter(monitor__key="performance").count() == 3 + 2
+    client.force_login(cast.auditor, backend=BACKEND)
+    page = client.get(reverse("admin:monitoring_batch_change", args=[batch.pk])).content.decode()
+    counts, _, earlier = page.partition("2 earlier readings, before outcomes came or it was read again")
+    assert (first.get_absolute_url() in counts, second.get_absolute_url() in counts) == (False, False)
+    assert third.get_absolute_url() in counts
+    assert earlier.index(second.get_absolute_url()) < earlier.index(first.get_absolute_url())
 
 
 def test_outcomes_that_come_apart_say_the_same_as_those_that_come_with_the_batch(cast, version):

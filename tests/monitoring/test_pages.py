@@ -42,6 +42,13 @@ def test_a_batch_is_delivered_and_read_on_pages_that_outsiders_do_not_find(clien
     page = client.get(reading.get_absolute_url()).content.decode()
     assert "Within limits" in page
     assert "<svg" in page
+    numbers = reverse("admin:monitoring_reading_numbers_csv", args=[reading.pk])
+    for asked, held in (("", "PSI of amount,amount,0."), ("?table=1", "amount,number,"), ("?feature=amount", "up to ")):
+        assert f'href="{numbers}{asked}"' in page
+        assert held in client.get(numbers + asked).content.decode()
+    wrong = ("?table=2", "?table=x", "?feature=y_true", "?feature=a%00b")
+    assert [client.get(numbers + query).status_code for query in wrong] == [404] * 4
+    assert client.post(numbers).status_code == 405
     readings, charts = reverse("admin:monitoring_reading_changelist"), f"/monitoring/monitor/version/{version.pk}/"
     for odd in (f"{readings}?verdict__exact=%00", f"{readings}?monitor=a%00b", f"{readings}?q=a%00b"):
         assert client.get(odd).status_code == 404
@@ -49,6 +56,7 @@ def test_a_batch_is_delivered_and_read_on_pages_that_outsiders_do_not_find(clien
     assert [client.get(chosen + number).status_code for number in ("", "9" * 5000, "²", "-1")] == [200, 404, 404, 404]
     client.force_login(cast.outsider, backend=BACKEND)
     assert client.get(reading.get_absolute_url()).status_code == 404
+    assert client.get(numbers).status_code == 404
     assert "May" not in client.get(reverse("admin:monitoring_batch_changelist")).content.decode()
 
 

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.conf import settings
 
+from monitoring.drawing import DRAW_READING_TASK
+from monitoring.outcomes_in_use import MATCH_TASK, READ_TASK
 from portal.processes import printable
 
 SUPERVISE = """
@@ -225,3 +228,13 @@ def test_a_program_that_runs_once_and_fails_is_reported_and_the_others_go_on(sup
 )
 def test_a_line_cannot_move_the_cursor_or_forge_another_line(line, shown):
     assert printable(line) == shown
+
+
+def test_what_comes_by_the_hundred_waits_behind_mails_sweeps_and_folders():
+    """In Redis 0 is the most urgent. A table of 400 windows orders thousands of readings, and beat's hints expire."""
+
+    def urgency(task):
+        return current_app.amqp.router.route({}, task).get("priority") or 0
+
+    assert {urgency(entry["task"]) for entry in settings.CELERY_BEAT_SCHEDULE.values()} == {0}
+    assert 0 < urgency(MATCH_TASK) == urgency(DRAW_READING_TASK) < urgency(READ_TASK)
