@@ -130,7 +130,7 @@ class GroupFairness(Check):
     """Favourable rates, or errors of numbers, of groups and intersections, and the disparities between them."""
 
     title = "Group fairness"
-    version = "7"
+    version = "8"
     inputs = ("evaluation_table",)
     Parameters = Parameters
     Thresholds = Thresholds

@@ -66,7 +66,7 @@ class Parameters:
 
     A claim may differ by the tolerance; the claim of an error in the unit of the label by that share of the error.
     Beyond `exact_rows` rows, what a score of two classes says is first bounded by one scan, and computed exactly if a
-    threshold or a claim lies within the bounds.
+    threshold or a claim lies within the bounds. `draws` are of the bootstrap of measures of several classes.
     """
 
     level: float = 0.95
@@ -205,7 +205,7 @@ def _looked_at(found: Performed) -> tuple[str, ...]:
 def _binary(table: Table, declared: Declaration, job: Job) -> Performed:
     asked = job.parameters
     names: dict[str, Any] = {"label": declared.label, "level": asked.level}
-    found = binary_performance(table, prediction=declared.prediction, draws=asked.draws, seed=job.seed, **names)
+    found = binary_performance(table, prediction=declared.prediction, **names)
     if declared.score:
         rows = table.rows if job.thresholds is None else asked.exact_rows
         exactness = Exactness(rows, _compared_with(declared, job))

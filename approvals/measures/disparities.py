@@ -1,4 +1,4 @@
-"""Differences and ratios of rates between groups, each with a bootstrap interval. Undefined rates stay undefined."""
+"""Differences and ratios of rates between groups, each with an interval. Undefined rates stay undefined."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from approvals.measures.drawn_rates import SELECTION, Chosen, Drawn, Ends, drawn
 from approvals.measures.intervals import FEWEST_DRAWS, Interval, of_a_gap, percentile_interval
 from approvals.measures.performance import with_interval
 from approvals.measures.scores import Floats, Integers
+from approvals.measures.two_group_gaps import Two, gap_interval, lower_to_higher, ratio_interval
 from approvals.measures.values import Counts, Measure, not_computable
 
 Vectors = tuple[tuple[int, int, int, int], tuple[int, int, int, int]]
@@ -27,6 +28,8 @@ _RATES: dict[str, tuple[Vectors, str]] = {
 _NEGATIVE_RATE: Vectors = ((0, 0, 1, 1), (1, 1, 1, 1))
 _FAVOURABLE = "favourable rate"
 _ROUNDING = 1e-12
+_TWO = 2
+_IMPACT = "disparate_impact"
 _DIFFERENCES = {
     "demographic_parity_difference": "selection rate",
     "equal_opportunity_difference": "TPR",
@@ -80,7 +83,8 @@ def disparities(
     (definitions of fairlearn, but an undefined rate is left out, counted as groups_undefined, and never 0).
     disparate_impact: lowest favourable rate / highest, or / that of the group `reference` when it is given.
     Not computable: fewer than two groups with the rate, a highest (reference) rate of 0 for ratios, and for
-    equalized odds whenever one of its parts is.
+    equalized odds whenever one of its parts is. Of two groups with the rate the interval is by formulas
+    (`two_group_gaps`), of more, and of equalized odds, a seeded percentile bootstrap.
     """
     vectors = {name: found for name, (found, _) in _RATES.items()}
     vectors[_FAVOURABLE] = vectors["selection rate"] if favourable_is_positive else _NEGATIVE_RATE
@@ -100,6 +104,7 @@ def disparities(
             part,
             intervals[chosen.index(Chosen(part.rows, part.reference))],
             cells,
+            level,
         )
         for part in among
     )
@@ -110,6 +115,7 @@ def _measures(
     part: Among,
     intervals: Mapping[str, Interval | None],
     cells: Integers,
+    level: float,
 ) -> dict[str, Measure]:
     at = None if part.reference is None else part.rows.index(part.reference)
     n = int(cells[list(part.rows)].sum())
@@ -122,9 +128,19 @@ def _measures(
             reason = _reason(name, shares, part)
             measures[name] = not_computable(name, reason, behind, n=n, method=method)
         else:
-            interval = of_a_gap(intervals.get(name), float(point))
+            interval = _of_two(name, shares, at, level) or of_a_gap(intervals.get(name), float(point))
             measures[name] = with_interval(name, float(point), n, interval, method=method, counts=behind)
     return measures
+
+
+def _of_two(name: str, shares: Mapping[str, Shares], reference: int | None, level: float) -> Interval | None:
+    """The interval by a formula, where just two groups have the rate; equalized odds are of more than one rate."""
+    two = None if name in _ODDS else shares[_parts(name)[0]].only_two(reference if name == _IMPACT else None)
+    if two is None:
+        return None
+    if name in _DIFFERENCES:
+        return gap_interval(two, level)
+    return (ratio_interval if name == _IMPACT and reference is not None else lower_to_higher)(two, level)
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +168,14 @@ class Shares:
         """The rate of one group."""
         below = int(self.below[position])
         return Fraction(int(self.above[position]), below) if below else None
+
+    def only_two(self, last: int | None) -> Two | None:
+        """The counts of the only two groups that have the rate, the lower one first, or that at `last` last."""
+        defined = np.flatnonzero(self.below > 0).tolist()
+        if len(defined) != _TWO or (last is not None and last not in defined):
+            return None
+        one, other = sorted(defined, key=lambda group: (group == last, self.exact(group)))
+        return int(self.above[one]), int(self.below[one]), int(self.above[other]), int(self.below[other])
 
     def ends(self, without: int | None = None) -> tuple[Fraction, Fraction] | None:
         """The exact lowest and highest rate of the defined ones (but that at `without`); None when there is none."""
@@ -190,7 +214,7 @@ def _points(shares: Mapping[str, Shares], reference: int | None) -> dict[str, Fr
     if reference is not None and compared:
         others, highest = favourable.ends(without=reference), favourable.exact(reference)
         compared = (others[0], highest) if others and highest is not None else None
-    points["disparate_impact"] = _ratio(compared)
+    points[_IMPACT] = _ratio(compared)
     return points
 
 
@@ -220,7 +244,7 @@ def _statistics(drawn: Drawn, *, favourable_is_positive: bool) -> dict[str, Floa
         if not favourable_is_positive:
             others, reference = _complement(others), _complement(reference)
         compared = others[0], reference[0]
-    found["disparate_impact"] = _quotient(*compared)
+    found[_IMPACT] = _quotient(*compared)
     return found
 
 
@@ -254,7 +278,7 @@ def _reason(name: str, shares: Mapping[str, Shares], among: Among) -> str:
         if defined <= 1:
             needed = _RATES[part][1]
             return f"Not computable: only {defined} of {groups} groups has any {needed} ({among.words})."
-    if name != "disparate_impact":
+    if name != _IMPACT:
         return f"Not computable: the highest {' or '.join(_parts(name))} is 0."
     if among.reference_words:
         return f"Not computable: the favourable rate of the reference group {among.reference_words} is 0."

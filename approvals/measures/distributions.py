@@ -17,7 +17,6 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from approvals.measures.scores import Floats, Integers
 
@@ -172,11 +171,6 @@ def normal_quantile(share: float) -> float:
 def log_factorial(k: Integers) -> Floats:
     """The logarithm of k!."""
     return np.asarray(_special("gammaln")(k + 1), dtype=np.float64)
-
-
-def log_beta(a: NDArray[Any] | float, b: NDArray[Any] | float) -> Floats:
-    """The logarithm of the beta function."""
-    return np.asarray(_special("betaln")(a, b), dtype=np.float64)
 
 
 def ranks(values: Floats) -> Floats:

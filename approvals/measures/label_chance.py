@@ -15,7 +15,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from approvals.measures.distributions import log_beta
 from approvals.measures.scores import Floats, Integers
 
 _SIZES = (0.5, 2.0, 8.0, 32.0, 128.0)
@@ -49,8 +48,14 @@ def most_evidence(positives: int, rows: int, width: int) -> float:
 
 def _likelihood(k: Integers, n: Integers, values: Integers, a: float, b: float) -> float:
     have, rest = k.astype(np.float64), (n - k).astype(np.float64)
-    each: Floats = log_beta(have + a, rest + b) - log_beta(a, b)
-    return math.fsum((values * each).tolist())
+    each = _log_gamma(have + a) + _log_gamma(rest + b) - _log_gamma(have + rest + (a + b))
+    whole = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+    return math.fsum((values * (each - whole)).tolist())
+
+
+def _log_gamma(values: Floats) -> Floats:
+    # Not scipy's, which to load may be too much where an engine has taken its memory.
+    return np.fromiter(map(math.lgamma, values.tolist()), dtype=np.float64, count=values.size)
 
 
 def _log_mean(found: Sequence[float]) -> float:

@@ -18,6 +18,7 @@ import numpy as np
 from approvals.measures.held_out import ValuesOfSize, held_out_area, held_out_correlation
 from approvals.measures.label_chance import log_evidence, most_evidence
 from approvals.measures.label_rows import LabelRows
+from approvals.measures.number_pieces import Counted, in_pieces, is_for_pieces
 from approvals.measures.scores import Integers
 from approvals.measures.text_views import CHANCE, View, product, value_patterns
 
@@ -63,9 +64,15 @@ def number_views(rows: LabelRows, *, distinct: int, present: int) -> Found:
     """
     wide = widths(present, len(rows.names))
     of_kind = _OfNumbers(rows) if rows.of_numbers else _OfClasses(rows)
-    narrowest = of_kind.ranges(wide[0] if wide else max(1, present), recurring=2 * distinct < present)
-    views = [of_kind.of_values()] if distinct < present else []
-    views += [narrowest.wider(width // wide[0]).view(width) for width in wide]
+    width = wide[0] if wide else max(1, present)
+    if is_for_pieces(rows, distinct=distinct, present=present):
+        counted = in_pieces(rows, width=width, present=present)
+        values, narrowest = _values_in_pieces(rows, counted), _ranges_in_pieces(rows, counted)
+        views = [values] if distinct < present else []
+    else:
+        narrowest = of_kind.ranges(width, recurring=2 * distinct < present)
+        views = [of_kind.of_values()] if distinct < present else []
+    views += [narrowest.wider(each // wide[0]).view(each) for each in wide]
     tried = len(views) * max(1, len(rows.names))
     limit = math.log(max(1, tried) / CHANCE)
     found = [view for each in views for view in each.beyond(limit)]
@@ -183,6 +190,19 @@ class _OfClasses:
         found = _range_rows(self._rows, width, [(target, target) for target in targets], recurring=recurring)
         counts = np.array(found, dtype=np.int64).reshape(-1, 2 + len(targets))
         return _Ranges(self._rows, counts[:, 0], counts[:, 1], list(counts[:, 2:].T))
+
+
+def _values_in_pieces(rows: LabelRows, counted: Counted) -> _Split:
+    of_class = []
+    for patterns in counted.patterns:
+        found = np.array([(k, n, values) for (k, n), values in sorted(patterns.items())], dtype=np.int64).reshape(-1, 3)
+        of_class.append((found[:, 0], found[:, 1], found[:, 2]))
+    return _Patterns(rows.names, of_class, _ELSEWHERE)
+
+
+def _ranges_in_pieces(rows: LabelRows, counted: Counted) -> _Ranges:
+    place = np.flatnonzero(counted.sizes)
+    return _Ranges(rows, place, counted.sizes[place], [each[place] for each in counted.sums])
 
 
 _ABOVE = "CASE WHEN k0 > 0 THEN 1 ELSE 0 END"

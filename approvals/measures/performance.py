@@ -8,12 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from approvals.measures.agreement_intervals import (
+    Cells,
+    balanced_accuracy_interval,
+    f1_interval,
+    kappa_interval,
+    mcc_interval,
+)
 from approvals.measures.exactness import Exactness, decided
 from approvals.measures.histograms import METHOD, Bounds
 from approvals.measures.intervals import (
     Interval,
     Statistic,
-    bootstrap_cells,
     delong,
     hanley_mcneil,
     logit_area,
@@ -135,13 +141,11 @@ def binary_performance(
     score: str | None = None,
     positive: Value = 1,
     level: float = 0.95,
-    draws: int = 2000,
-    seed: int = 0,
 ) -> dict[str, Measure]:
     """Every measure of one two-valued prediction, keyed by name; shares and areas are in [0, 1], n counts rows.
 
     Counts n, rows_left_out, tn, fp, fn, tp; the RATES with Wilson intervals; balanced_accuracy (recall +
-    specificity)/2, f1, mcc (Matthews 1975) and cohen_kappa (Cohen 1960) with a seeded bootstrap of the four cells.
+    specificity)/2, f1, mcc (Matthews 1975) and cohen_kappa (Cohen 1960) with the intervals of `agreement_intervals`.
     With a score: roc_auc (Mann-Whitney, DeLong interval), gini 2 AUC - 1, average_precision (step) and
     pr_auc_trapezoid with logit intervals (Boyd, Eng & Page 2013), ks max|TPR - FPR|, log_loss (natural, clipped at
     float64 eps) and brier with Student's intervals.
@@ -151,7 +155,7 @@ def binary_performance(
     table.require(label, prediction, *([score] if score else []))
     cells = {(values[0], values[1]): rows for values, rows in table.counts(label, prediction).items()}
     confusion = read_confusion(cells, label=label, prediction=prediction, positive=positive)
-    measures = confusion_measures(confusion, level=level, draws=draws, seed=seed)
+    measures = confusion_measures(confusion, level=level)
     if score:
         measures |= score_measures(table.scores(score, label, positive=positive), level=level)
     return measures
@@ -219,9 +223,7 @@ def _bounded_precision(found: ScoreBounds, level: float, *, n: int, counts: Coun
     return bounded("average_precision", bounds, n=n, method=words, interval=around, counts=counts)
 
 
-def confusion_measures(
-    confusion: Confusion, *, level: float = 0.95, draws: int = 2000, seed: int = 0
-) -> dict[str, Measure]:
+def confusion_measures(confusion: Confusion, *, level: float = 0.95) -> dict[str, Measure]:
     """The counts, rates and agreement measures of one confusion, keyed by name; see `binary_performance`."""
     whole = {
         "n": confusion.n,
@@ -235,13 +237,12 @@ def confusion_measures(
     for name, rate in RATES.items():
         measures[name] = rate_measure(name, confusion, rate, level=level)
     cells = np.array([[confusion.tp, confusion.fp, confusion.fn, confusion.tn]], dtype=np.int64)
-    for name, (statistic, reason) in _AGREEMENT.items():
+    for name, (statistic, interval, reason) in _AGREEMENT.items():
         value = float(statistic(cells[None, :, :].astype(np.float64))[0])
         if not math.isfinite(value):
             measures[name] = not_computable(name, f"Not computable: {reason}.", confusion.counts, n=confusion.n)
             continue
-        interval = bootstrap_cells(cells, statistic, draws=draws, seed=seed, level=level)
-        measures[name] = with_interval(name, value, confusion.n, interval, counts=confusion.counts)
+        measures[name] = with_interval(name, value, confusion.n, interval(confusion, level), counts=confusion.counts)
     return measures
 
 
@@ -275,11 +276,11 @@ def _kappa(cells: Floats) -> Floats:
     return _quotient(n * (tp + tn) - chance, n * n - chance)
 
 
-_AGREEMENT: dict[str, tuple[Statistic, str]] = {
-    "balanced_accuracy": (_balanced_accuracy, "the labels have only one class"),
-    "f1": (_f1, "no row is positive, neither actually nor predicted"),
-    "mcc": (_mcc, "the labels or the predictions have only one class"),
-    "cohen_kappa": (_kappa, "labels and predictions are all of one and the same class"),
+_AGREEMENT: dict[str, tuple[Statistic, Callable[[Cells, float], Interval | None], str]] = {
+    "balanced_accuracy": (_balanced_accuracy, balanced_accuracy_interval, "the labels have only one class"),
+    "f1": (_f1, f1_interval, "no row is positive, neither actually nor predicted"),
+    "mcc": (_mcc, mcc_interval, "the labels or the predictions have only one class"),
+    "cohen_kappa": (_kappa, kappa_interval, "labels and predictions are all of one and the same class"),
 }
 
 

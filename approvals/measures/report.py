@@ -43,13 +43,9 @@ def performance_report(
     prediction: str,
     score: str | None = None,
     positive: Value = 1,
-    draws: int = 2000,
-    seed: int = 0,
 ) -> Report:
     """Everything that `binary_performance` and `calibration_measures` say. TableError for unusable columns."""
-    found = binary_performance(
-        table, label=label, prediction=prediction, score=score, positive=positive, draws=draws, seed=seed
-    )
+    found = binary_performance(table, label=label, prediction=prediction, score=score, positive=positive)
     named = {NAMES.get(key, key): found[key] for key in PERFORMANCE if key in found}
     if score:
         named |= _calibration(table.scores(score, label, positive=positive), found)

@@ -117,7 +117,7 @@ class Fairness(MonitorKind):
     """Decisions and, once outcomes are known, errors for groups and intersections, of every kind of table."""
 
     title = "Fairness of the batch"
-    version = "5"
+    version = "6"
     needs_outcomes = True
     Parameters = Parameters
     Thresholds = Thresholds

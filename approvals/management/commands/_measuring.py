@@ -150,7 +150,7 @@ def _performance(table: Table, options: dict[str, Any], positive: str) -> dict[s
     if prediction is None:
         report = score_report(table, label=label, score=score, positive=positive)
     else:
-        report = performance_report(table, label=label, prediction=prediction, score=score, positive=positive, **drawn)
+        report = performance_report(table, label=label, prediction=prediction, score=score, positive=positive)
     costs = _costs(options["cost"])
     decided = Confusion(*(report.get(cell, 0) for cell in ("tp", "fp", "fn", "tn", "rows_left_out")))
     asked = any(options[name] for name in ("bins", "binning", "closed", "threshold", "cost"))

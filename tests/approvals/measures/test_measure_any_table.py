@@ -84,7 +84,7 @@ def agrees(measures, expected):
 def test_any_file_of_predictions_agrees_with_scikit_learn(write_csv, rows):
     frame = frame_of(rows, ["y", "p", "s"])
     with open_table(write_csv(["y", "p", "s"], rows)) as table:
-        measures = binary_performance(table, label="y", prediction="p", score="s", draws=0)
+        measures = binary_performance(table, label="y", prediction="p", score="s")
     complete = frame[frame["y"].notna() & frame["p"].notna()]
     scored = frame.assign(s=frame["s"].astype(float)).replace({"s": {np.inf: np.nan}}).dropna(subset=["y", "s"])
     assert measures["rows_left_out"].value == len(frame) - len(complete)

@@ -56,7 +56,7 @@ def test_areas(example, write_csv):
     inputs, value, published = example("roc_auc / average_precision")
     rows = [[y, int(score > 0.5), score] for y, score in zip(inputs["y"], inputs["score"], strict=True)]
     with open_table(write_csv(["y", "p", "s"], rows)) as table:
-        found = values(binary_performance(table, label="y", prediction="p", score="s", draws=0))
+        found = values(binary_performance(table, label="y", prediction="p", score="s"))
     agrees(found, value, least=2)
     assert all(printed(found[name], number) for name, number in published.items())
 
@@ -75,7 +75,7 @@ def test_log_loss_of_two_classes_and_of_classes_by_name(example, write_csv):
     inputs, value, published = example("log_loss")
     rows = [[y, y, *p] for y, p in zip(inputs["y"], inputs["p_ham_spam"], strict=True)]
     with open_table(write_csv(["y", "p", "ham", "spam"], rows)) as table:
-        two = binary_performance(table, label="y", prediction="p", score="spam", positive="spam", draws=0)
+        two = binary_performance(table, label="y", prediction="p", score="spam", positive="spam")
         scores = {"ham": "ham", "spam": "spam"}
         several = multiclass_performance(table, label="y", prediction="p", scores=scores, draws=0).overall
     for found in (two, several):
@@ -112,7 +112,7 @@ def test_matthews(example, write_csv):
     inputs, value, published = example("matthews")
     rows = list(zip(inputs["y"], inputs["pred"], strict=True))
     with open_table(write_csv(["y", "p"], rows)) as table:
-        two = binary_performance(table, label="y", prediction="p", draws=0)
+        two = binary_performance(table, label="y", prediction="p")
         several = multiclass_performance(table, label="y", prediction="p", draws=0).overall
     for found in (two, several):
         agrees(values(found), value)

@@ -20,9 +20,12 @@ from approvals.measures.form_leakage import (
 )
 from approvals.measures.held_out import ValuesOfSize, held_out_area, held_out_correlation
 from approvals.measures.label_chance import log_evidence
+from approvals.measures.label_rows import several_class_rows
 from approvals.measures.number_leakage import number_leakage
+from approvals.measures.number_pieces import in_pieces
 from approvals.measures.quality import leakage
 from approvals.measures.tables import open_table
+from approvals.measures.text_views import value_patterns
 
 KINDS: dict[str, Any] = {"y": two_class_form_leakage, "c": class_form_leakage, "z": number_form_leakage}
 ROWS = 600
@@ -175,6 +178,23 @@ def test_evidence_is_above_a_limit_as_seldom_as_it_says(sizes, positives):
         k = np.bincount(part[list(chosen)], minlength=n.size)
         found.append(math.exp(log_evidence(k, n, np.ones(n.size, dtype=np.int64))))
     assert 0 < np.mean(found) <= 1
+
+
+def test_a_long_column_is_counted_alike_in_pieces(table):
+    path, frame = table
+    with open_table(path) as opened:
+        for name in ("code", "wave", "noise", "turn"):
+            rows = several_class_rows(opened, name, "c", 51)
+            counted = in_pieces(rows, width=4, present=ROWS, cells=300)
+            finite = frame[[name, "c"]].dropna()
+            finite = finite[np.isfinite(finite[name].to_numpy(dtype=float))]
+            place = (stats.rankdata(finite[name].to_numpy(dtype=float), method="min").astype(int) - 1) // 4
+            assert counted.sizes.tolist() == np.bincount(place, minlength=counted.sizes.size).tolist()
+            for letter, sums, patterns in zip("uvw", counted.sums, counted.patterns, strict=True):
+                of_class = place[(finite["c"] == letter).to_numpy()]
+                assert sums.tolist() == np.bincount(of_class, minlength=sums.size).tolist()
+                expected = value_patterns(rows)["uvw".index(letter)]
+                assert sorted((k, n, values) for (k, n), values in patterns.items()) == sorted(expected)
 
 
 @pytest.mark.parametrize("label", KINDS)

@@ -226,7 +226,7 @@ def test_two_classes_say_what_the_binary_measures_say(write_csv, rows):
     path = write_csv(["y", "p", "s0", "s1"], [(y, p, 1 - s / 8, s / 8) for y, p, s in rows])
     ours = performance(path, {"0": "s0", "1": "s1"})
     with open_table(path) as table:
-        binary = binary_performance(table, label="y", prediction="p", score="s1", draws=0)
+        binary = binary_performance(table, label="y", prediction="p", score="s1")
     for name in ("n", "rows_left_out", "accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "log_loss"):
         assert ours.overall[name].value == close(binary[name].value), name
     assert ours.overall["brier"].value == close(2 * binary["brier"].value)

@@ -86,7 +86,7 @@ def test_decile_scores_are_ranks_but_no_probabilities(reference):
 def test_intervals_are_reproducible_and_contain_the_value(reference):
     with open_table(reference("p02_german_credit.csv")) as table:
         first, second = (
-            binary_performance(table, label="y_true", prediction="y_pred", score="y_score", seed=7) for _ in range(2)
+            binary_performance(table, label="y_true", prediction="y_pred", score="y_score") for _ in range(2)
         )
     assert first == second
     with_interval = [measure for measure in first.values() if measure.low is not None]
@@ -199,7 +199,7 @@ def test_one_class_never_has_an_area(scores, label):
 def test_confusion_rates_agree_with_scikit_learn(rows):
     labels, called = np.array(rows).T
     tn, fp, fn, tp = (int(cell) for cell in metrics.confusion_matrix(labels, called, labels=[False, True]).ravel())
-    measures = confusion_measures(Confusion(tp=tp, fp=fp, fn=fn, tn=tn), draws=0)
+    measures = confusion_measures(Confusion(tp=tp, fp=fp, fn=fn, tn=tn))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         expected = {
@@ -220,25 +220,25 @@ def test_confusion_rates_agree_with_scikit_learn(rows):
 
 @pytest.mark.parametrize(("fp", "fn"), [(1, 2), (2, 1), (1, 3), (7, 13), (999_983, 3)])
 def test_total_disagreement_is_exactly_minus_one(fp, fn):
-    assert confusion_measures(Confusion(0, fp, fn, 0), draws=0)["mcc"].value == -1.0
-    assert confusion_measures(Confusion(fp, 0, 0, fn), draws=0)["mcc"].value == 1.0
+    assert confusion_measures(Confusion(0, fp, fn, 0))["mcc"].value == -1.0
+    assert confusion_measures(Confusion(fp, 0, 0, fn))["mcc"].value == 1.0
 
 
 def test_a_loss_has_no_interval_below_zero_and_none_without_spread(write_csv):
     rows = [[1, 1, 0.9]] * 9 + [[0, 1, 0.9]]
     with open_table(write_csv(["y", "p", "s"], rows)) as table:
-        spread = binary_performance(table, label="y", prediction="p", score="s", draws=0)
+        spread = binary_performance(table, label="y", prediction="p", score="s")
     assert (spread["brier"].low, spread["log_loss"].low) == (0.0, 0.0)
     rows = [[1, 1, 0.9], [0, 0, 0.1], [1, 1, 0.9]]
     with open_table(write_csv(["y", "p", "s"], rows)) as table:
-        same = binary_performance(table, label="y", prediction="p", score="s", draws=0)
+        same = binary_performance(table, label="y", prediction="p", score="s")
     assert same["brier"].value == pytest.approx(0.01)
     assert same["brier"].low is None
 
 
 def test_scores_beyond_any_probability_are_no_warning(write_csv):
     with open_table(write_csv(["y", "p", "s"], [[1, 1, 1e200], [0, 0, 0.1]])) as table:
-        found = binary_performance(table, label="y", prediction="p", score="s", draws=0)
+        found = binary_performance(table, label="y", prediction="p", score="s")
     assert "outside 0 to 1" in found["brier"].reason
 
 
