@@ -309,8 +309,7 @@ def _waivers(version: ModelVersion) -> tuple[WaiverFact, ...]:
 
 
 def _revalidations(version: ModelVersion, judged: Judgement) -> tuple[RevalidationFact, ...]:
-    passes = list(Revalidation.objects.filter(version=version).prefetch_related("pins__policy").order_by("pk"))
-    if not passes:
+    if not judged.passes:
         return ()
     made = Evidence.objects.filter(version=version, kind=EvidenceKind.MONITORING_RECORD).order_by("pk")
     records = {row.details.get("revalidation"): row.file.sha256 for row in made.select_related("file")}
@@ -323,7 +322,7 @@ def _revalidations(version: ModelVersion, judged: Judgement) -> tuple[Revalidati
             is_open=row.is_open,
             record_sha256=records.get(row.pk, ""),
         )
-        for row in passes
+        for row in judged.passes
     )
 
 

@@ -26,11 +26,15 @@ TOLD_OF_QUESTIONS = frozenset({"questions", "answers"})
 
 @dataclass(frozen=True)
 class Judgement:
-    """The policy that asks now, the gates of the pass under way, and of each gate another policy that judged it."""
+    """The policy that asks now, the gates of the pass under way, and of each gate another policy that judged it.
+
+    With all passes that this was read from, oldest first.
+    """
 
     policy: Policy
     gates: tuple[Stage, ...]
     others: Mapping[Stage, Policy]
+    passes: tuple[Revalidation, ...]
 
     @property
     def document(self) -> PolicyDocument:
@@ -62,7 +66,7 @@ def as_if(version: ModelVersion, policy: Policy) -> Judgement:
     """How the version, or the pass under way, would be judged if that policy were pinned."""
     passes = _passes(version)
     if not any(row.is_open for row in passes):
-        return Judgement(policy, (), {})
+        return Judgement(policy, (), {}, tuple(passes))
     return _judgement(version, passes, policy, gates_under(version, policy))
 
 
@@ -159,4 +163,5 @@ def _judgement(
         current = row.pin.policy if row.pin is not None else current
         found |= dict.fromkeys(row.stages, current)
     found |= dict.fromkeys(gates, policy)
-    return Judgement(policy, gates, {stage: one for stage, one in found.items() if one.pk != policy.pk})
+    others = {stage: one for stage, one in found.items() if one.pk != policy.pk}
+    return Judgement(policy, gates, others, tuple(passes))

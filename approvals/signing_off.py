@@ -20,7 +20,7 @@ from approvals.events import Event
 from approvals.models import DossierSnapshot, ModelVersion, SignOff
 from approvals.models.findings import FindingSource, Severity
 from approvals.models.signoffs import SignOffDecision
-from approvals.policy_document import PolicyDocument
+from approvals.policy_document import PolicyDocument, pinned
 from approvals.requirements.base import Case
 from approvals.requirements.signoffs import SignOffsRequirement
 from approvals.stages import REVIEW_STAGES, GateState, Role, Stage, stages_up_to
@@ -263,8 +263,9 @@ def _same(version: ModelVersion, actor: User, asked: Request) -> SignOff | None:
 
 
 def _require_may_sign(version: ModelVersion, asked: Request, actor: User) -> tuple[Case, Dossier, User]:
-    document = judging.pinned_document_of(version)
-    case = dossier.load_case(version)
+    judged = judging.of(version)
+    document = pinned(judged.policy)
+    case = dossier.load_case(version, judged)
     principal, sentence = _seat(case, document, version, stage=asked.stage, role=asked.role, actor=actor)
     if sentence or principal is None:
         raise NotPermitted(sentence)

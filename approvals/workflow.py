@@ -56,13 +56,13 @@ def advance(*, version_id: int, actor: User, incumbent_plan: str = "", now: date
         version = ModelVersion.objects.locked().get(pk=version_id)
         if not permissions.may_move(actor, version.model):
             raise NotPermitted("Only the model's owner or a submitter may advance a version.")
-        _decide(version, Transition.ADVANCE, now=now)
+        case = _decide(version, Transition.ADVANCE, now=now)
         entering = version.stage == Stage.DEPLOYMENT_APPROVAL
         if entering:
             _settle_incumbents(version, incumbent_plan, actor, now)
             version.approved_at = now
             version.approval_expires_at = now + timedelta(days=parse(version.policy.text).approval_valid_days)
-        _move(version, Transition.ADVANCE, actor=actor, reason="", now=now)
+        _move(version, Transition.ADVANCE, actor=actor, reason="", now=now, case=case)
     return version
 
 
@@ -175,9 +175,9 @@ def reinstate(*, version_id: int, actor: User, reason: str, now: datetime | None
         version = ModelVersion.objects.locked().get(pk=version_id)
         if sentence := why_not_reinstate(version, actor):
             raise NotPermitted(sentence)
-        _decide(version, Transition.REINSTATE, now=now)
+        case = _decide(version, Transition.REINSTATE, now=now)
         _require_nothing_lapsed(version, now)
-        _move(version, Transition.REINSTATE, actor=actor, reason=reason, now=now)
+        _move(version, Transition.REINSTATE, actor=actor, reason=reason, now=now, case=case)
     return version
 
 
@@ -286,12 +286,14 @@ def _roles_of_gate(document: PolicyDocument, stage: Stage) -> set[Role]:
     return {role for r in document.gates.get(stage, ()) if isinstance(r, SignOffsRequirement) for role in r.roles}
 
 
-def _decide(version: ModelVersion, transition: Transition, *, now: datetime, to: Stage | None = None) -> None:
-    decision = policy.decide(
-        dossier.load_case(version), judging.pinned_document_of(version), transition, now=now, to=to
-    )
+def _decide(version: ModelVersion, transition: Transition, *, now: datetime) -> Case:
+    """What a move of a locked version is allowed by. Raises Refused if it is not."""
+    judged = judging.of(version)
+    case = dossier.load_case(version, judged)
+    decision = policy.decide(case, pinned(judged.policy), transition, now=now)
     if not decision.allowed:
         raise Refused(_sentence(decision.blockers), blockers=decision.blockers)
+    return case
 
 
 def _require_legal(version: ModelVersion, transition: Transition, to: Stage | None) -> None:
@@ -315,8 +317,12 @@ def _move(
     reason: str,
     now: datetime,
     to: Stage | None = None,
+    case: Case | None = None,
 ) -> None:
-    """Make a legal move of a locked version inside the caller's transaction. Opens no gate: callers decide first."""
+    """Make a legal move of a locked version inside the caller's transaction. Opens no gate: callers decide first.
+
+    The ledger names the dossiers of the case by which they decided; where nothing was decided, those of now.
+    """
     source = Stage(version.stage)
     if transition not in (Transition.ADVANCE, Transition.REINSTATE):
         _require_legal(version, transition, to)
@@ -335,7 +341,7 @@ def _move(
         sender=ModelVersion, version=version, source=source.value, target=version.stage, actor=actor, now=now
     )
     _tell(version, source, actor, reason)
-    case = dossier.load_case(version)
+    case = case or dossier.load_case(version)
     ledger.record(
         event=MOVED[transition],
         actor=actor,

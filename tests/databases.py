@@ -39,14 +39,15 @@ def database_of_its_own(
 ) -> Iterator[BaseDatabaseWrapper]:
     """Point the default connection, in every thread, at a fresh copy of the migrated test database.
 
-    Or at one of what such a copy became in another folder: SQLite only, and not while that one is in use.
+    Or at one of what such a copy became in another folder, or at what it became in this one: SQLite only, and not while
+    that one is in use.
     """
     with blocker.unblock():
         original = connections[ALIAS]
         original_name = original.settings_dict["NAME"]
         vendor = original.vendor
         if template is not None:
-            copy_name = shutil.copy(template / FILE, folder / FILE)
+            copy_name = folder / FILE if template == folder else shutil.copy(template / FILE, folder / FILE)
         else:
             copy_name = _copy_sqlite(original, folder) if vendor == "sqlite" else _copy_postgresql(original)
         settings.DATABASES[ALIAS]["NAME"] = original.settings_dict["NAME"] = str(copy_name)

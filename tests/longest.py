@@ -13,6 +13,7 @@ TOGETHER = (
         "tests/modelcards/test_downloads.py",
         "tests/modelcards/test_changes.py",
         "tests/modelcards/test_countersign_command.py",
+        "tests/modelcards/test_issuing.py",
     ),
     # One printed and sealed card.
     (
@@ -30,6 +31,12 @@ TOGETHER = (
         "tests/modelcards/test_renewals.py",
         "tests/modelcards/test_ocsp.py",
     ),
+    # The validators of other people, whose import takes two seconds.
+    (
+        "tests/modelcards/test_formats_of_real_cards.py",
+        "tests/modelcards/test_cyclonedx.py",
+        "tests/modelcards/test_card_schema.py",
+    ),
 )
 """Files that share what takes long to make: one process has them all."""
 
@@ -42,7 +49,6 @@ LONGEST = (
     "tests/modelcards/test_validators.py",
     "tests/approvals/test_concurrency.py",
     "tests/test_setup.py",
-    "tests/modelcards/test_issuing.py",
     "tests/portal/demo/test_year.py",
     "tests/modelcards/test_attacks.py",
     "tests/monitoring/test_alarm_levels.py",

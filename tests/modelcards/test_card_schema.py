@@ -3,20 +3,19 @@
 import json
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from modelcards import card_schema
 from modelcards.card_descriptions import DESCRIPTIONS
 from modelcards.exporters import load
 from tests.modelcards.cards import card, smallest_card
+from tests.modelcards.schemas import validator_of
 
 REGENERATE = "Run: python -m modelcards.card_schema"
 
 
 @pytest.fixture(scope="module")
 def validator():
-    Draft202012Validator.check_schema(card_schema.packaged())
-    return Draft202012Validator(card_schema.packaged())
+    return validator_of(card_schema.packaged())
 
 
 def problems(validator, document):

@@ -3,31 +3,24 @@
 import json
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from huggingface_hub import ModelCard as TheirCard
-from jsonschema import Draft202012Validator
 
 from modelcards import issuing
 from modelcards.card import Card
 from modelcards.card_schema import packaged
 from modelcards.exporters.cyclonedx import bill
 from modelcards.models import ModelCard
+from tests.modelcards.schemas import problem_of_bill, validator_of
 from tests.modelcards.test_issuing import approved, cast, in_validation  # noqa: F401
 from tests.modelcards.test_verify_command import verify
 
 
-def problems(document):
-    version = SchemaVersion.from_version(document["specVersion"])
-    return JsonStrictValidator(version).validate_str(json.dumps(document))
-
-
 def check_formats(row, actor):
     content = issuing.download(card_id=row.pk, actor=actor, exporter="json").content
-    assert list(Draft202012Validator(packaged()).iter_errors(json.loads(content))) == []
+    assert list(validator_of(packaged()).iter_errors(json.loads(content))) == []
     card = Card.from_json(json.loads(content))
     for version in ("1.6", "1.7"):
-        assert problems(bill(card, version)) is None
+        assert problem_of_bill(json.dumps(bill(card, version))) is None
     read = TheirCard(issuing.download(card_id=row.pk, actor=actor, exporter="huggingface").content.decode())
     return card, read.data.to_dict()
 

@@ -22,6 +22,7 @@ from portal import checkpoints
 from portal.errors import NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from tests.cast import TABLE, make_cast, tiny_table
+from tests.modelcards.approvals import ordered
 
 GATES = {
     "scoping": [{"evidence": {"kind": "artifact"}}, {"signoffs": {"role": "business_analyst"}}],
@@ -111,8 +112,7 @@ def test_a_draft_becomes_evidence_and_is_no_approval(cast):
 
 @pytest.mark.both_engines
 def test_a_worker_that_lost_its_lease_stores_nothing(cast):
-    version = approved(cast)
-    row = ModelCard.objects.get(version=version, kind="issued")
+    row = ordered(cast)
     late = issuing.claim(row.pk, row.requested_at - 2 * issuing.LEASE)
     card, pdf = issuing.make(ModelCard.objects.select_related("version__model", "version__policy").get(pk=row.pk))
     assert issuing.execute(row.pk)
@@ -123,8 +123,7 @@ def test_a_worker_that_lost_its_lease_stores_nothing(cast):
 
 
 def test_a_worker_at_work_shows_how_far_it_is_and_stops_when_the_card_is_anothers(cast):
-    version = approved(cast)
-    row = ModelCard.objects.get(version=version, kind="issued")
+    row = ordered(cast)
     token = issuing.claim(row.pk, row.requested_at)
     issuing.report_progress(row.pk, token, 20, "Printing")
     shown = ModelCard.objects.get(pk=row.pk)
@@ -138,8 +137,7 @@ def test_a_worker_at_work_shows_how_far_it_is_and_stops_when_the_card_is_another
 
 
 def test_workers_that_die_each_time_are_given_up_with_a_sentence_and_a_person_orders_again(cast):
-    version = approved(cast)
-    row = ModelCard.objects.get(version=version, kind="issued")
+    row = ordered(cast)
     long_ago = row.requested_at
     for _ in range(issuing.ATTEMPTS):
         assert issuing.claim(row.pk, long_ago)
@@ -153,8 +151,8 @@ def test_workers_that_die_each_time_are_given_up_with_a_sentence_and_a_person_or
     assert issuing.execute(row.pk)
 
 
-def test_a_download_is_for_those_who_see_the_model_and_is_recorded(cast):
-    row = issued(cast)
+def test_a_download_is_for_those_who_see_the_model_and_is_recorded(with_card):
+    cast, row = with_card
     with pytest.raises(NotPermitted):
         issuing.download(card_id=row.pk, actor=cast.outsider)
     got = issuing.download(card_id=row.pk, actor=cast.auditor)

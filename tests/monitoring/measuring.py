@@ -12,9 +12,12 @@ from pathlib import Path
 from django.utils import timezone
 
 from approvals.checks._readings import reading_as_json, reading_from_json
-from approvals.checks.base import Job, build
+from approvals.checks.base import CheckInputError, Job, build
+from approvals.checks.base import Reading as Measured
+from approvals.sandbox import SandboxError
 from monitoring import batch_facts, inputs, monitors, running
 from monitoring.models import Batch, Reading
+from monitoring.monitors.base import MonitorKind
 
 
 def read(batch: Batch, key: str) -> Reading:
@@ -29,12 +32,23 @@ def read_all_here(batch: Batch) -> dict[str, Reading]:
 
 
 def read_here(waiting: Reading) -> Reading:
-    """The same reading when it is done. Raises CheckInputError where the portal would say that there is none."""
+    """The same reading when it is done, also where there is none because of what the batch is."""
     assert not batch_facts.waits_for_earlier(waiting)
     token = running.claim(waiting.pk, now=timezone.now())
     assert token is not None
     row, kind = Reading.objects.get(pk=waiting.pk), monitors.find(waiting.monitor.key)
     assert kind is not None
+    try:
+        result = running._judged(row, token, kind, _measured(row, kind))
+    except CheckInputError as error:
+        kind_of_failure = {CheckInputError.kind: "input"}[error.kind]  # what is about connections is for the child
+        result = running._without_answer(row, SandboxError(error.sentence, kind=kind_of_failure))
+    assert running.finish(row.pk, token, result=result, now=timezone.now())
+    row.refresh_from_db()
+    return row
+
+
+def _measured(row: Reading, kind: type[MonitorKind]) -> Measured:
     asked = inputs.of_reading(row, kind)
     parameters = build(kind.Parameters, asked.parameters, owner=kind.title)
     thresholds, *further = (
@@ -43,8 +57,4 @@ def read_here(waiting: Reading) -> Reading:
     with tempfile.TemporaryDirectory() as folder:
         job = Job(asked.inputs, asked.facts, parameters, asked.seed, Path(folder), thresholds, None, tuple(further))
         # As JSON and back, as it comes out of the child.
-        measured = reading_from_json(reading_as_json(kind().measure(job, lambda share, text: None)))
-    result = running._judged(row, token, kind, measured)
-    assert running.finish(row.pk, token, result=result, now=timezone.now())
-    row.refresh_from_db()
-    return row
+        return reading_from_json(reading_as_json(kind().measure(job, lambda share, text: None)))

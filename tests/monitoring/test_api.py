@@ -23,8 +23,18 @@ ROWS = rows_of("a")
 
 
 @pytest.fixture
-def version(deploy):
-    return deploy(WAITING)
+def plan():
+    return {"monitors": WAITING}
+
+
+@pytest.fixture
+def cast(opened):
+    return opened[0]
+
+
+@pytest.fixture
+def version(opened):
+    return opened[1]
 
 
 @pytest.fixture

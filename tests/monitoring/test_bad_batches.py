@@ -120,7 +120,7 @@ def test_what_is_wrong_inside_is_said_by_the_monitors_that_it_concerns(cast, dep
             assert running.execute(row.pk)
             row.refresh_from_db()
         else:
-            read_here(row)
+            row = read_here(row)  # noqa: PLW2901
         wanted = expected[row.monitor.key]
         assert row.verdict in ((wanted,) if isinstance(wanted, str) else wanted), (row.monitor.key, row.sentences)
         assert row.sentences[0].endswith((".", "…")), row.sentences

@@ -27,8 +27,18 @@ HOUR = timedelta(hours=1, minutes=1)
 
 
 @pytest.fixture
-def version(deploy):
-    return deploy(WAITING)
+def plan():
+    return {"monitors": WAITING}
+
+
+@pytest.fixture
+def cast(opened):
+    return opened[0]
+
+
+@pytest.fixture
+def version(opened):
+    return opened[1]
 
 
 def labels(rows):

@@ -15,7 +15,6 @@ from monitoring.models import Batch, Monitor, Reading
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from tests.cast import TABLE, tiny_table
-from tests.monitoring.conftest import MONITORS
 from tests.monitoring.measuring import read, read_all_here
 
 START, END = date(2026, 9, 1), date(2026, 9, 30)
@@ -52,8 +51,17 @@ def changed(table, **columns):
     return out.getvalue().encode()
 
 
-def test_monitors_start_with_the_policy_of_the_version(cast, deploy):
-    version = deploy()
+@pytest.fixture
+def cast(opened):
+    return opened[0]
+
+
+@pytest.fixture
+def version(opened):
+    return opened[1]
+
+
+def test_monitors_start_with_the_policy_of_the_version(cast, version):
     assert list(Monitor.objects.values_list("key", flat=True)) == [
         "data_quality",
         "feature_drift",
@@ -76,10 +84,10 @@ def test_monitors_start_with_the_policy_of_the_version(cast, deploy):
         ({"monitor": "staleness", "suspends": "perhaps"}, "true, false or critical"),
     ],
 )
-def test_a_policy_with_a_monitor_that_cannot_watch_is_refused_where_it_is_written(cast, entry, why):
+def test_a_policy_with_a_monitor_that_cannot_watch_is_refused_where_it_is_written(cast, version, entry, why):
     with pytest.raises(BadInput, match=why):
         cast.publish(monitors=[entry])
-    assert not Policy.objects.exists()
+    assert list(Policy.objects.all()) == [version.policy]
 
 
 def test_a_policy_asks_for_a_monitor_once(cast):
@@ -87,8 +95,7 @@ def test_a_policy_asks_for_a_monitor_once(cast):
         cast.publish(monitors=[{"monitor": "staleness"}, {"monitor": "staleness", "every_days": 7}])
 
 
-def test_only_who_runs_the_model_delivers_and_the_refusal_is_recorded(cast, deploy):
-    version = deploy()
+def test_only_who_runs_the_model_delivers_and_the_refusal_is_recorded(cast, version):
     for user in (cast.outsider, cast.auditor, cast.superuser, cast.signers[Role.RISK_OFFICER]):
         with pytest.raises(NotPermitted):
             deliver(cast, version, tiny_table(), by=user)
@@ -108,8 +115,7 @@ def test_only_who_runs_the_model_delivers_and_the_refusal_is_recorded(cast, depl
         (tiny_table(), {"end": date(2999, 1, 1)}, "in the future"),
     ],
 )
-def test_a_bad_batch_is_refused_with_a_sentence_and_nothing_is_written(cast, deploy, table, dates, why):
-    version = deploy()
+def test_a_bad_batch_is_refused_with_a_sentence_and_nothing_is_written(cast, version, table, dates, why):
     before = StoredFile.objects.count()
     with pytest.raises(BadInput, match=why):
         deliver(cast, version, table, **dates)
@@ -117,8 +123,7 @@ def test_a_bad_batch_is_refused_with_a_sentence_and_nothing_is_written(cast, dep
     assert StoredFile.objects.count() == before
 
 
-def test_the_same_bytes_are_one_batch_and_a_version_in_review_takes_none(cast, deploy):
-    version = deploy()
+def test_the_same_bytes_are_one_batch_and_a_version_in_review_takes_none(cast, version):
     deliver(cast, version, tiny_table(seed=3))
     with pytest.raises(BadInput, match="September"):
         deliver(cast, version, tiny_table(seed=3), name="again")
@@ -127,8 +132,8 @@ def test_the_same_bytes_are_one_batch_and_a_version_in_review_takes_none(cast, d
         deliver(cast, other, tiny_table(seed=4))
 
 
-def test_a_batch_like_the_approved_table_breaches_nothing(cast, deploy):
-    readings = read_all(deliver(cast, deploy(), tiny_table(rows=600, seed=2)))
+def test_a_batch_like_the_approved_table_breaches_nothing(cast, version):
+    readings = read_all(deliver(cast, version, tiny_table(rows=600, seed=2)))
     assert {key: row.verdict for key, row in readings.items()} == {
         "data_quality": "ok",
         "feature_drift": "ok",
@@ -139,8 +144,8 @@ def test_a_batch_like_the_approved_table_breaches_nothing(cast, deploy):
     assert not Finding.objects.exists()
 
 
-def test_psi_is_the_sum_over_the_deciles_of_the_approved_table(cast, deploy):
-    batch = deliver(cast, deploy(), changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3))
+def test_psi_is_the_sum_over_the_deciles_of_the_approved_table(cast, version):
+    batch = deliver(cast, version, changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3))
     row = read(batch, "feature_drift")
     then = np.array([int(r["amount"]) for r in csv.DictReader(io.StringIO(tiny_table().decode()))])
     now = np.array([int(r["amount"]) * 3 for r in csv.DictReader(io.StringIO(tiny_table(seed=2).decode()))])
@@ -156,8 +161,7 @@ def test_psi_is_the_sum_over_the_deciles_of_the_approved_table(cast, deploy):
     assert row.charts[0]["svg"].startswith("<svg")
 
 
-def test_a_breach_opens_one_finding_and_tells_the_owner(cast, deploy):
-    version = deploy()
+def test_a_breach_opens_one_finding_and_tells_the_owner(cast, version):
     shifted = [changed(tiny_table(seed=seed), amount=lambda row: int(row["amount"]) * 3) for seed in (2, 3)]
     read(deliver(cast, version, shifted[0]), "feature_drift")
     read(deliver(cast, version, shifted[1], name="October"), "feature_drift")
@@ -174,27 +178,29 @@ def test_a_breach_opens_one_finding_and_tells_the_owner(cast, deploy):
     assert Finding.objects.count() == 2
 
 
-def test_a_monitor_that_suspends_ends_the_approval_at_once(cast, deploy):
-    version = deploy([{"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}, "suspends": True}])
+@pytest.mark.parametrize(
+    "plan", [{"monitors": [{"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}, "suspends": True}]}]
+)
+def test_a_monitor_that_suspends_ends_the_approval_at_once(cast, version):
     read_all_here(deliver(cast, version, changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3)))
     assert ModelVersion.objects.get(pk=version.pk).stage == "suspended"
     assert not SignOff.objects.exists()
 
 
-def test_a_batch_without_outcomes_waits_and_is_never_ok(cast, deploy):
-    batch = deliver(cast, deploy(), changed(tiny_table(seed=2), y_true=None))
+def test_a_batch_without_outcomes_waits_and_is_never_ok(cast, version):
+    batch = deliver(cast, version, changed(tiny_table(seed=2), y_true=None))
     assert read(batch, "performance").verdict == "no_labels"
     assert read(batch, "feature_drift").verdict == "ok"
 
 
-def test_groups_that_are_too_small_are_not_computable_and_somebody_is_told(cast, deploy):
-    reading = read(deliver(cast, deploy(), changed(tiny_table(seed=2), sex=lambda _: "female")), "fairness")
+def test_groups_that_are_too_small_are_not_computable_and_somebody_is_told(cast, version):
+    reading = read(deliver(cast, version, changed(tiny_table(seed=2), sex=lambda _: "female")), "fairness")
     assert reading.verdict == "not_computable"
     assert Notification.objects.filter(user=cast.owner, text__contains="gave no answer").exists()
 
 
-def test_a_worker_that_lost_its_lease_records_nothing(cast, deploy):
-    batch = deliver(cast, deploy(), tiny_table(seed=2))
+def test_a_worker_that_lost_its_lease_records_nothing(cast, version):
+    batch = deliver(cast, version, tiny_table(seed=2))
     row = Reading.objects.filter(batch=batch).first()
     late = running.claim(row.pk, now=datetime.now(UTC) - timedelta(hours=1))
     assert running.execute(row.pk)
@@ -203,8 +209,8 @@ def test_a_worker_that_lost_its_lease_records_nothing(cast, deploy):
     assert "Late." not in Reading.objects.get(pk=row.pk).sentences
 
 
-def test_workers_that_die_each_time_end_in_an_error_that_somebody_reads(cast, deploy):
-    batch = deliver(cast, deploy(), tiny_table(seed=2))
+def test_workers_that_die_each_time_end_in_an_error_that_somebody_reads(cast, version):
+    batch = deliver(cast, version, tiny_table(seed=2))
     row, moment = Reading.objects.filter(batch=batch).first(), datetime.now(UTC)
     for _ in range(running.ATTEMPTS):
         assert running.claim(row.pk, now=moment)
@@ -215,8 +221,7 @@ def test_workers_that_die_each_time_end_in_an_error_that_somebody_reads(cast, de
     assert Notification.objects.filter(user=cast.owner, text__contains="died on each").exists()
 
 
-def test_a_version_that_nobody_feeds_is_a_breach_once_per_window(cast, deploy):
-    version = deploy()
+def test_a_version_that_nobody_feeds_is_a_breach_once_per_window(cast, version):
     now = version.stage_entered_at
     assert staleness.check(now=now + timedelta(days=30)) == ()
     (ordered,) = staleness.check(now=now + timedelta(days=40))
@@ -246,18 +251,18 @@ def women_only(value):
     ],
 )
 def test_predictions_that_are_coded_otherwise_than_at_approval_say_nothing_about_groups(
-    cast, deploy, code, verdict, why
+    cast, version, code, verdict, why
 ):
-    batch = deliver(cast, deploy(), changed(ALIKE, y_true=None, y_pred=code))
+    batch = deliver(cast, version, changed(ALIKE, y_true=None, y_pred=code))
     reading = read(batch, "fairness")
     assert reading.verdict == verdict
     assert why in reading.sentences[0]
     assert read(batch, "data_quality").verdict == ("ok" if verdict == "ok" else "breach")
 
 
-def test_outcomes_that_are_coded_otherwise_than_at_approval_say_nothing_about_performance(cast, deploy):
+def test_outcomes_that_are_coded_otherwise_than_at_approval_say_nothing_about_performance(cast, version):
     one_two = {name: (lambda row, name=name: str(int(row[name]) + 1)) for name in ("y_true", "y_pred")}
-    reading = read(deliver(cast, deploy(), changed(ALIKE, **one_two)), "performance")
+    reading = read(deliver(cast, version, changed(ALIKE, **one_two)), "performance")
     assert (reading.verdict, "code the batch alike" in reading.sentences[0]) == ("not_computable", True)
 
 
@@ -269,17 +274,17 @@ def test_outcomes_that_are_coded_otherwise_than_at_approval_say_nothing_about_pe
         (lambda row: int(row["id"]) % 20 != 0, "ok"),
     ],
 )
-def test_performance_is_judged_once_enough_outcomes_are_known(cast, deploy, keeps, verdict):
+def test_performance_is_judged_once_enough_outcomes_are_known(cast, version, keeps, verdict):
     table = changed(ALIKE, y_true=lambda row: row["y_true"] if keeps(row) else "")
-    reading = read(deliver(cast, deploy(), table), "performance")
+    reading = read(deliver(cast, version, table), "performance")
     assert reading.verdict == verdict
     if verdict == "no_labels":
         assert "of 600 rows are known; at least 30 and 90 % are needed" in reading.sentences[0]
 
 
-def test_rows_with_an_outcome_but_without_a_score_breach(cast, deploy):
+def test_rows_with_an_outcome_but_without_a_score_breach(cast, version):
     table = changed(ALIKE, y_score=lambda row: "" if row["id"] == "7" else row["y_score"])
-    reading = read(deliver(cast, deploy(), table), "performance")
+    reading = read(deliver(cast, version, table), "performance")
     assert (reading.verdict, "rows left out" in reading.sentences[0]) == ("breach", True)
 
 
@@ -292,8 +297,8 @@ def test_rows_with_an_outcome_but_without_a_score_breach(cast, deploy):
         (lambda row: "" if int(row["id"]) % 25 == 0 else row["sex"], "ok", ""),
     ],
 )
-def test_nobody_stays_within_limits_by_leaving_a_group_out(cast, deploy, sex, verdict, why):
-    reading = read(deliver(cast, deploy(), changed(ALIKE, sex=sex)), "fairness")
+def test_nobody_stays_within_limits_by_leaving_a_group_out(cast, version, sex, verdict, why):
+    reading = read(deliver(cast, version, changed(ALIKE, sex=sex)), "fairness")
     assert reading.verdict == verdict
     assert why in reading.sentences[0]
     if verdict == "not_computable":
@@ -301,17 +306,16 @@ def test_nobody_stays_within_limits_by_leaving_a_group_out(cast, deploy, sex, ve
 
 
 @pytest.mark.parametrize("nothing", ["", "inf", "-inf"])
-def test_values_that_are_missing_or_infinite_are_no_distribution(cast, deploy, nothing):
+def test_values_that_are_missing_or_infinite_are_no_distribution(cast, version, nothing):
     table = changed(ALIKE, amount=lambda row: nothing if int(row["id"]) % 2 else row["amount"])
-    batch = deliver(cast, deploy(), table)
+    batch = deliver(cast, version, table)
     assert read(batch, "data_quality").verdict == "breach"
     drift = read(batch, "feature_drift")
     assert drift.verdict == "breach"
     assert "missing share of amount" in drift.sentences[0]
 
 
-def test_rows_of_the_approved_table_are_no_batch(cast, deploy):
-    version = deploy()
+def test_rows_of_the_approved_table_are_no_batch(cast, version):
     with pytest.raises(BadInput, match="the evaluation table that was approved"):
         deliver(cast, version, tiny_table())
     disguised = changed(tiny_table(), id=lambda row: f"x{row['id']}", y_true=lambda _: "")
@@ -320,18 +324,16 @@ def test_rows_of_the_approved_table_are_no_batch(cast, deploy):
     assert "rows that the approved table holds" in reading.sentences[0]
 
 
+@pytest.mark.parametrize("plan", [{"columns": {**TABLE, "features": ["amount", "sex"]}}])
 @pytest.mark.parametrize("character", ["\x01", "\x1b", "\ufffe"])
-def test_a_breach_is_not_lost_to_a_character_that_cannot_be_drawn(cast, deploy, character):
-    columns = {**TABLE, "features": ["amount", "sex"]}
-    version = deploy(MONITORS, columns)
+def test_a_breach_is_not_lost_to_a_character_that_cannot_be_drawn(cast, version, character):
     table = changed(ALIKE, sex=lambda row: f"{row['sex']}{character}" + "x" * 20_000)
     reading = read(deliver(cast, version, table), "feature_drift")
     assert reading.verdict == "breach"
     assert len(reading.charts) == 2
 
 
-def test_an_old_batch_that_comes_late_does_not_stand_for_the_present(cast, deploy):
-    version = deploy()
+def test_an_old_batch_that_comes_late_does_not_stand_for_the_present(cast, version):
     shifted = changed(tiny_table(seed=2), amount=lambda row: int(row["amount"]) * 3)
     january = {"name": "January", "start": date(2026, 1, 1), "end": date(2026, 1, 31)}
     october = {"name": "October", "start": END, "end": END + timedelta(days=28)}
@@ -343,8 +345,7 @@ def test_an_old_batch_that_comes_late_does_not_stand_for_the_present(cast, deplo
     assert panels.monitor_line(drift).state == "Within limits"
 
 
-def test_a_batch_that_nobody_can_read_covers_no_day(cast, deploy):
-    version = deploy()
+def test_a_batch_that_nobody_can_read_covers_no_day(cast, version):
     monitor = Monitor.objects.get(key="staleness")
     due, later = staleness.overdue_since(monitor), version.stage_entered_at + timedelta(days=40)
     window = {"start": later.date(), "end": later.date(), "now": later}
@@ -363,8 +364,9 @@ SEVERAL = {name: value for name, value in TABLE.items() if name not in ("score",
 SEVERAL |= {"kind": "multiclass", "class_scores": {"1": "y_score"}}
 
 
-def test_monitors_of_several_classes_never_meet_what_only_two_have(cast, deploy):
-    batch = deliver(cast, deploy(columns=SEVERAL), ALIKE)
+@pytest.mark.parametrize("plan", [{"columns": SEVERAL}])
+def test_monitors_of_several_classes_never_meet_what_only_two_have(cast, version):
+    batch = deliver(cast, version, ALIKE)
     reading = read(batch, "performance")
     assert reading.verdict == "not_computable"
     assert "ROC AUC is not computable: no multiclass table has it" in reading.sentences[0]
@@ -372,8 +374,8 @@ def test_monitors_of_several_classes_never_meet_what_only_two_have(cast, deploy)
         assert read(batch, key).verdict == "ok", key
 
 
-def test_a_batch_of_several_classes_keeps_to_the_approved_ones(cast, deploy):
-    version = deploy(columns=SEVERAL)
+@pytest.mark.parametrize("plan", [{"columns": SEVERAL}])
+def test_a_batch_of_several_classes_keeps_to_the_approved_ones(cast, version):
     with pytest.raises(BadInput, match="has no column y_score"):
         deliver(cast, version, changed(ALIKE, y_score=None))
     odd = deliver(cast, version, changed(ALIKE, y_pred=lambda row: "2" if row["id"] == "3" else row["y_pred"]))
@@ -381,19 +383,28 @@ def test_a_batch_of_several_classes_keeps_to_the_approved_ones(cast, deploy):
     assert (reading.verdict, "class that was not there at approval" in reading.sentences[0]) == ("breach", True)
 
 
-def test_predicted_numbers_are_no_classes(cast, deploy):
-    numbers = {name: value for name, value in SEVERAL.items() if name not in ("kind", "class_scores")}
-    version = deploy(columns=numbers | {"kind": "regression"})
+NUMBERS = {name: value for name, value in SEVERAL.items() if name != "class_scores"} | {"kind": "regression"}
+
+
+@pytest.mark.parametrize("plan", [{"columns": NUMBERS}])
+def test_predicted_numbers_are_no_classes(cast, version):
     batch = deliver(cast, version, changed(ALIKE, y_pred=lambda row: row["y_score"]))
     assert read(batch, "data_quality").verdict == "ok"
     reading = read(batch, "fairness")
     assert (reading.verdict, "no regression table has it" in reading.sentences[0]) == ("not_computable", True)
 
 
-def test_drift_of_a_large_batch_is_bounded_where_nothing_is_judged_by_it(cast, deploy):
+LARGE_FROM_TEN_ROWS_ON = {
+    "monitor": "feature_drift",
+    "thresholds": {"max_psi": 0.25},
+    "severity": "high",
+    "parameters": {"exact_rows": 10},
+}
+
+
+@pytest.mark.parametrize("plan", [{"monitors": [LARGE_FROM_TEN_ROWS_ON]}])
+def test_drift_of_a_large_batch_is_bounded_where_nothing_is_judged_by_it(cast, version):
     """The limit of rows is set low, so that every batch is large; PSI, which is judged, stays exact."""
-    asked = {"monitor": "feature_drift", "thresholds": {"max_psi": 0.25}, "severity": "high"}
-    version = deploy([asked | {"parameters": {"exact_rows": 10}}])
     row = read(deliver(cast, version, tiny_table(rows=600, seed=4)), "feature_drift")
     found = {item["name"]: item for item in row.numbers["measures"]}
     distances = [item for name, item in found.items() if name.startswith("KS distance of")]

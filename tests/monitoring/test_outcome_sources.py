@@ -25,9 +25,19 @@ NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def version(deploy, settings):
+def plan():
+    return {"monitors": WAITING}
+
+
+@pytest.fixture
+def cast(opened):
+    return opened[0]
+
+
+@pytest.fixture
+def version(opened, settings):
     settings.TABLE_CONNECTIONS = {"warehouse": TablePlace("postgresql://reader:topsecret@127.0.0.1:1/db")}
-    return deploy(WAITING)
+    return opened[1]
 
 
 def declare(cast, version, *, by=None, **changes):
@@ -74,9 +84,10 @@ def test_what_is_no_relation_is_a_sentence_and_one_is_one_source_that_ends_once(
     assert source.tried_at is None
 
 
-def test_without_a_key_at_approval_there_is_no_source(cast, deploy, settings):
-    settings.TABLE_CONNECTIONS = {"warehouse": TablePlace("postgresql://h/db")}
-    version = deploy(WAITING, {name: value for name, value in TABLE.items() if name != "key"})
+@pytest.mark.parametrize(
+    "plan", [{"monitors": WAITING, "columns": {name: value for name, value in TABLE.items() if name != "key"}}]
+)
+def test_without_a_key_at_approval_there_is_no_source(cast, version):
     with pytest.raises(Refused, match="No key column was declared"):
         declare(cast, version)
 

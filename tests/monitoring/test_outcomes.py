@@ -38,8 +38,18 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @pytest.fixture
-def version(deploy):
-    return deploy(WAITING)
+def plan():
+    return {"monitors": WAITING}
+
+
+@pytest.fixture
+def cast(opened):
+    return opened[0]
+
+
+@pytest.fixture
+def version(opened):
+    return opened[1]
 
 
 def labels(rows):
@@ -70,8 +80,10 @@ def test_outcomes_that_cannot_be_joined_are_refused_with_a_sentence(cast, versio
     assert not OutcomeDelivery.objects.exists()
 
 
-def test_without_a_key_at_approval_nothing_is_joined(cast, deploy):
-    version = deploy(WAITING, {name: value for name, value in TABLE.items() if name != "key"})
+@pytest.mark.parametrize(
+    "plan", [{"monitors": WAITING, "columns": {name: value for name, value in TABLE.items() if name != "key"}}]
+)
+def test_without_a_key_at_approval_nothing_is_joined(cast, version):
     with pytest.raises(Refused, match="No key column was declared"):
         report(cast, version, labels(rows_of("a")))
 

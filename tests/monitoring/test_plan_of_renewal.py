@@ -36,8 +36,18 @@ OLD, NEW = [QUALITY, DRIFT, STALENESS], [QUALITY, STRICTER, {**STALENESS, "every
 
 
 @pytest.fixture
-def version(deploy):
-    return deploy(OLD, rules=RULE)
+def plan():
+    return {"monitors": OLD, "rules": RULE}
+
+
+@pytest.fixture
+def cast(opened):
+    return opened[0]
+
+
+@pytest.fixture
+def version(opened):
+    return opened[1]
 
 
 @pytest.fixture
@@ -234,8 +244,8 @@ def test_the_time_without_data_counts_on(cast, version, newer):
     assert alarm_clock.look(now=moment) == 0
 
 
-def test_outcomes_of_a_window_from_before_are_read_by_the_plan_in_force(cast, deploy):
-    version = deploy(WAITING, rules=RULE)
+@pytest.mark.parametrize("plan", [{"monitors": WAITING, "rules": RULE}])
+def test_outcomes_of_a_window_from_before_are_read_by_the_plan_in_force(cast, version):
     rows = rows_of("a")
     batch = send(cast, version, unlabelled(rows))
     assert read_waiting_here(batch).verdict == "no_labels"

@@ -19,8 +19,18 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def version(deploy):
-    return deploy(WAITING)
+def plan():
+    return {"monitors": WAITING}
+
+
+@pytest.fixture
+def cast(opened):
+    return opened[0]
+
+
+@pytest.fixture
+def version(opened):
+    return opened[1]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from approvals.measures.performance import binary_performance
 from approvals.measures.tables import open_table
 
 SETTINGS = settings(
-    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None, max_examples=16, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 

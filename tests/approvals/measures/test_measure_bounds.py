@@ -21,7 +21,7 @@ from approvals.measures.score_bounds import bound_scores
 from approvals.measures.score_reading import read_scores
 from approvals.measures.tables import open_table
 
-SETTINGS = settings(deadline=None, max_examples=50)
+SETTINGS = settings(deadline=None, max_examples=30)
 FEW_BINS = st.sampled_from([1, 2, 5, 4096])
 tied = st.integers(-3, 3).map(float)
 odd = st.sampled_from([math.inf, None, -0.0, 5e-324, 1e-300, -1e300, 1.0 + 2**-52, 1e9])
@@ -147,7 +147,7 @@ def test_the_same_table_has_the_same_bounds_to_the_bit():
 LIMITS = st.floats(0.0, 1.0)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(sides, FEW_BINS, LIMITS, LIMITS)
 def test_no_decision_about_drift_depends_on_what_was_bounded(numbers, bins, ks, distance):
     limits = {"ks": [ks], "wasserstein": [distance], "wasserstein_normalised": [distance], "psi": [0.1]}

@@ -35,7 +35,7 @@ CELLS = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(st.lists(CELLS, min_size=2, max_size=40))
 def test_several_classes_are_each_set_against_the_rest(tmp_path_factory, rows):
     rows = [*rows, ("u", 0, "a"), ("v", 1, "b")]
@@ -67,7 +67,7 @@ PAIRS = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(st.lists(PAIRS, min_size=2, max_size=40))
 def test_numbers_are_compared_by_their_ranks(tmp_path_factory, rows):
     rows = [*rows, (0.5, 0, "a"), (2, 1, "b")]

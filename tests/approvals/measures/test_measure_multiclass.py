@@ -160,7 +160,7 @@ def library(labels, called, classes):
 
 
 @settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(tables())
 def test_any_table_agrees_with_scikit_learn(write_csv, rows):

@@ -141,7 +141,7 @@ def library(labels, predictions):
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None, max_examples=35, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(tables)
 def test_any_table_agrees_with_scikit_learn(write_csv, rows):
@@ -382,7 +382,7 @@ grouped_tables = st.lists(st.tuples(quarters, quarters, groups, st.sampled_from(
 
 
 @settings(
-    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(grouped_tables)
 def test_groups_and_intersections_have_the_measures_of_their_rows(write_csv, rows):

@@ -16,7 +16,7 @@ rows = st.lists(st.tuples(numbers, cells), min_size=1, max_size=30)
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(rows, rows, st.sampled_from([1, 4, 1000]))
 def test_repeated_and_shared_rows_are_counted(write_csv, first, second, part_rows):
