@@ -395,10 +395,5 @@ def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str)
 
 
 def _tell_submitter(version: ModelVersion, row: SignOff) -> None:
-    telling.announce(
-        version.model,
-        [version.submitted_by],
-        event=Event.SIGNED,
-        text=f"{row.printed_name} signed {version} as {Role(row.role).in_words}.",
-        link=version.get_absolute_url(),
-    )
+    text, link = f"{row.printed_name} signed {version} as {Role(row.role).in_words}.", version.get_absolute_url()
+    telling.announce(version.model, [version.submitted_by], event=Event.SIGNED, text=text, link=link)

@@ -121,7 +121,7 @@ def _reliability(counts: ScoreCounts, asked: Curves) -> Sequence[Report]:
 def _at(row: ThresholdRow) -> Report:
     cell = row.confusion
     counts = {"tn": cell.tn, "fp": cell.fp, "fn": cell.fn, "tp": cell.tp}
-    found = confusion_measures(cell, draws=0)
+    found = confusion_measures(cell)
     agreement = {name: found[name] for name in ("balanced_accuracy", "f1", "mcc", "cohen_kappa")}
     return {"threshold": _finite(row.threshold), **counts, **block(row.rates | agreement)}
 

@@ -43,7 +43,7 @@ def test_reference_performance(reference, case):
 @example(tp=3, fn=2, fp=12, tn=38)
 def test_what_is_a_fraction_of_whole_numbers_is_right_to_the_last_digit(tp, fn, fp, tn):
     """Exactly 0.68 must meet a threshold of 0.68; the half of two rounded rates is 0.6799999999999999."""
-    found = confusion_measures(Confusion(tp, fp, fn, tn), draws=0)
+    found = confusion_measures(Confusion(tp, fp, fn, tn))
     positives, negatives, n = tp + fn, tn + fp, tp + fn + tn + fp
     if positives and negatives:
         rates = Fraction(tp, positives), Fraction(tn, negatives)
