@@ -8,8 +8,12 @@ from django.core.management import execute_from_command_line
 
 from portal.keys import ensure_keys, var_folder
 
+WITHOUT_KEYS = {"measure", "compare", "profile"}
+"""What reads tables and prints: it leaves nothing behind, and runs where nothing may be written."""
+
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     os.umask(0o077)
-    ensure_keys(var_folder())
+    if WITHOUT_KEYS.isdisjoint(sys.argv[1:2]):
+        ensure_keys(var_folder())
     execute_from_command_line(sys.argv)

@@ -370,16 +370,12 @@ def _exceptions_used(version: ModelVersion, case: Case, now: datetime) -> list[i
 def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str) -> None:
     stage = Stage(version.stage)
     about = f" Reason: {reason.strip()}" if reason.strip() else ""
-    people, event, link = (
-        {version.submitted_by, version.model.owner},
-        Event.VERSION_ADVANCED,
-        version.get_absolute_url(),
-    )
+    people, link = {version.submitted_by, version.model.owner}, version.get_absolute_url()
     text = f"{version} moved from {source.label.lower()} to {stage.label.lower()}.{about}"
     if actor is None:
-        telling.tell(version, people, event=event, text=text, link=link)
+        telling.tell(version, people, event=Event.VERSION_ADVANCED, text=text, link=link)
     else:
-        telling.announce(version.model, people - {actor}, event=event, text=text, link=link)
+        telling.announce(version.model, people - {actor}, event=Event.VERSION_ADVANCED, text=text, link=link)
     if stage in REVIEW_STAGES:
         for role in sorted(_roles_of_gate(parse(version.policy.text), stage)):
             holders = permissions.people_with(permissions.permission_for(role), version.model)
@@ -389,7 +385,7 @@ def _tell(version: ModelVersion, source: Stage, actor: User | None, reason: str)
                 people - {version.submitted_by, version.developer},
                 event=Event.VERSION_ADVANCED,
                 text=f"{version} waits for a sign-off as {role.in_words} ({stage.label.lower()}).",
-                link=version.get_absolute_url(),
+                link=link,
                 asks_for_act=True,
             )
 

@@ -145,6 +145,31 @@ def group_fairness(  # noqa: PLR0913 - the columns and the declared settings of 
     return tuple(found)
 
 
+def calibration_of_groups(
+    table: Table,
+    *,
+    label: str,
+    score: str,
+    attributes: Sequence[Sequence[str]],
+    positive: Value = 1,
+    level: float = 0.95,
+) -> dict[Key, dict[Key, dict[str, Measure]]]:
+    """What `group_fairness` says of the scores of each group, by attribute or intersection, where nothing is predicted.
+
+    Rows without label or score are left out; those with a missing or unknown value are groups named Unknown, the last.
+    TableError as there.
+    """
+    wanted = [tuple(names) for names in attributes]
+    table.require(label, score, *itertools.chain.from_iterable(wanted))
+    for names in wanted:
+        refuse_repeated(names)
+    sets = ScoreSets(table, score, label, positive=positive, sets=wanted, name=group_text)
+    found = {names: _scored(sets, names, level) for names in wanted}
+    return {
+        names: dict(sorted(part.items(), key=lambda pair: (UNKNOWN in pair[0], pair))) for names, part in found.items()
+    }
+
+
 def _asked(reference_group: Reference, names: Key, margin: Mapping[Key, Confusion]) -> Key | None:
     if isinstance(reference_group, Mapping):
         asked = reference_group.get(names)

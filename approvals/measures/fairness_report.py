@@ -11,7 +11,7 @@ from functools import partial
 
 from approvals.measures.comparison_report import comparison_reports, tests_report
 from approvals.measures.defined_rates import adverse_impact, defined_only, overall_rates
-from approvals.measures.fairness import Group, GroupTable, group_fairness
+from approvals.measures.fairness import Group, GroupTable, calibration_of_groups, group_fairness
 from approvals.measures.labels import Value, group_label, same_value
 from approvals.measures.pair_bootstrap import bootstrap_rates
 from approvals.measures.performance import RATES, Confusion, rate_measure
@@ -105,23 +105,35 @@ def _fairness(part: GroupTable, small_group: int, *, scored: bool) -> Report:
     }
     if scored:
         report["calibration_within_groups"] = {
-            label: {
-                "n": group.measures["mean_score"].n,
-                "constant_score": group.measures["roc_auc"].count("distinct_scores") == 1,
-                **block({CALIBRATION.get(name, name): _calibrated(group)[name] for name in CALIBRATED}),
-            }
-            for label, group in groups.items()
-            if "ece" in group.measures
+            label: _calibrated(group.measures) for label, group in groups.items() if "ece" in group.measures
         }
     return report
 
 
-def _calibrated(group: Group) -> dict[str, Measure]:
-    """The measures of the group's scores; the base rate is that of the rows with a score, as all else beside it."""
-    of_scores = group.measures["mean_score"]
+def calibration_reports(
+    table: Table, *, label: str, score: str, attributes: Sequence[Sequence[str]], positive: Value = 1
+) -> dict[str, Report]:
+    """What `fairness_reports` says of the scores within groups, under the same names, where nothing is predicted."""
+    found = calibration_of_groups(table, label=label, score=score, attributes=attributes, positive=positive)
+    return {
+        f"fairness_{'_x_'.join(names)}": {
+            "calibration_within_groups": {group_label(key): _calibrated(measures) for key, measures in groups.items()}
+        }
+        for names, groups in found.items()
+    }
+
+
+def _calibrated(measures: Mapping[str, Measure]) -> Report:
+    """The measures of a group's scores; the base rate is that of the rows with a score, as all else beside it."""
+    of_scores = measures["mean_score"]
     k, rest = of_scores.count("positives") or 0, of_scores.count("negatives") or 0
     scored = Confusion(tp=k, fp=0, fn=0, tn=rest)
-    return {**group.measures, "base_rate": rate_measure("base_rate", scored, RATES["prevalence"])}
+    shown = {**measures, "base_rate": rate_measure("base_rate", scored, RATES["prevalence"])}
+    return {
+        "n": of_scores.n,
+        "constant_score": measures["roc_auc"].count("distinct_scores") == 1,
+        **block({CALIBRATION.get(name, name): shown[name] for name in CALIBRATED}),
+    }
 
 
 def _group(group: Group) -> Report:

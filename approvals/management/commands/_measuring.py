@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from approvals.measures.curves_report import Curves, cost_report, curves_report, uncertainty_report
-from approvals.measures.fairness_report import fairness_reports, intersections
+from approvals.measures.fairness_report import calibration_reports, fairness_reports, intersections
 from approvals.measures.labels import UNKNOWN, group_text, same_value
 from approvals.measures.performance import Confusion
 from approvals.measures.ranges import BLOCK_ROWS
@@ -119,8 +119,14 @@ def _binary(table: Table, options: dict[str, Any], attributes: list[tuple[str, .
     positive = "1" if options["positive"] is None else options["positive"]
     report: dict[str, Any] = {"performance": _performance(table, options, positive)}
     if attributes and options["prediction"] is None:
-        raise TableError("Name the column of predictions with --prediction; groups are compared by what is predicted.")
-    if attributes:
+        if options["reference"] or options["favourable"]:
+            raise TableError(
+                "Name the column of predictions with --prediction; groups are compared by what is predicted."
+            )
+        report |= calibration_reports(
+            table, label=options["label"], score=options["score"], attributes=attributes, positive=positive
+        )
+    elif attributes:
         report |= fairness_reports(
             table,
             attributes=attributes,

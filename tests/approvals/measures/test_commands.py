@@ -276,15 +276,17 @@ def test_bad_input_ends_with_two_and_a_sentence(write_csv, arguments, why):
     assert refused.value.returncode == 2
 
 
-def test_no_database_is_needed(reference, tmp_path):
+def test_no_database_is_needed_and_nothing_is_left_behind(reference, tmp_path):
     """In a process of its own, whose database cannot be reached."""
+    var = tmp_path / "var"
     done = subprocess.run(
         [sys.executable, str(ROOT / "manage.py"), "profile", str(reference("p11_dq_toy.csv"))],
         capture_output=True,
         text=True,
         check=False,
-        env={"PORTAL_VAR": str(tmp_path), "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "LC_ALL": "C.UTF-8"},
+        env={"PORTAL_VAR": str(var), "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "LC_ALL": "C.UTF-8"},
         cwd=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "constant_columns: country" in done.stdout
+    assert not var.exists()

@@ -114,7 +114,10 @@ OPTIONS = {
     "threshold": ((*TWO, "--score", "s", "--threshold", "nan"), "--threshold must be a number"),
     "cost": ((*TWO, "--cost", "FX=1"), "write it as TP="),
     "infinite cost": ((*TWO, "--cost", "FP=inf"), "not finite"),
-    "groups of a score": (("--label", "y", "--score", "s", "--group", "g"), "Name the column of predictions"),
+    "groups of a score": (
+        ("--label", "y", "--score", "s", "--group", "g", "--reference", "g=a"),
+        "Name the column of predictions",
+    ),
     "repeated group": ((*TWO, "--group", "g,g"), "different columns"),
 }
 
@@ -552,6 +555,15 @@ def test_names_with_an_equals_sign_are_understood(write_csv):
     several = ("--label", "a=b", "--prediction", "c=d", "--task", "multiclass", "--class-score", "y=z=s=0")
     found = answer("measure", table, *several, "--class-score", "x=s")
     assert found["performance"]["roc_auc_ovo_weighted"] == 0.5
+
+
+def test_without_a_prediction_scores_are_measured_within_groups(write_csv):
+    rows = [[i % 2, i % 3 % 2, i * 7 % 20 / 20, None if i % 9 == 0 else "ab"[i % 4 // 2]] for i in range(90)]
+    table = write_csv(["y", "p", "s", "g"], rows)
+    asked = ("--label", "y", "--score", "s", "--group", "g", "--draws", 0)
+    found = answer("measure", table, *asked)["fairness_g"]["calibration_within_groups"]
+    assert list(found) == ["a", "b", "Unknown"]
+    assert found == answer("measure", table, *asked, "--prediction", "p")["fairness_g"]["calibration_within_groups"]
 
 
 def test_a_category_that_is_new_stands_where_its_name_belongs(write_csv):
