@@ -19,7 +19,7 @@ from approvals import files, kept_results, permissions, referring, refusals, tel
 from approvals.events import Event as ApprovalsEvent
 from approvals.models import EvidenceKind, ModelVersion
 from approvals.models.checks import RunStatus
-from approvals.sandbox import SandboxError
+from approvals.sandbox import DENIED, SandboxError
 from approvals.stages import Role
 from monitoring import inputs, leases, rematching
 from monitoring.batches import declared, require_may_deliver
@@ -27,7 +27,7 @@ from monitoring.events import Event
 from monitoring.models import Batch, Matching, MatchVerdict, OutcomeDelivery
 from monitoring.monitors._late_outcomes import UNCHECKED, OutcomeMatching
 from monitoring.outcomes_in_use import MATCH_TASK, may_match, order_readings
-from portal import access_tokens, hints, ledger
+from portal import access_tokens, hints, ledger, notify
 from portal.errors import BadInput, Refused
 from portal.models import AccessToken
 from portal.texts import require_reason, require_storable
@@ -163,7 +163,8 @@ def execute(matching_id: int) -> bool:
         if failure.kind == "stopped":
             return False
         verdict = UNMEASURABLE.get(failure.kind, MatchVerdict.ERROR)
-        return finish(row.pk, token, verdict=verdict, sentences=[failure.sentence], log=failure.log)
+        said, is_denied = [failure.sentence], failure.kind == DENIED
+        return finish(row.pk, token, verdict=verdict, sentences=said, log=failure.log, is_denied=is_denied)
     numbers = {**found.details, "troubles": {**troubles, **found.details["troubles"]}}
     sentences = _in_words(numbers)
     return finish(row.pk, token, verdict=MatchVerdict.IN_USE, sentences=sentences, numbers=numbers, log=found.log)
@@ -208,9 +209,13 @@ def finish(
     sentences: list[str],
     numbers: dict[str, Any] | None = None,
     log: tuple[str, ...] = (),
+    is_denied: bool = False,
     now: datetime | None = None,
 ) -> bool:
-    """Record what became of a delivery once, and order readings of the batches that it has outcomes for."""
+    """Record what became of a delivery once, and order readings of the batches that it has outcomes for.
+
+    `is_denied` says that a connection refuses the portal's account: administrators are told, and only people try again.
+    """
     now = now or timezone.now()
     with transaction.atomic():
         version, row = _mine(matching_id)
@@ -218,10 +223,14 @@ def finish(
             return False
         row.status, row.verdict, row.sentences, row.numbers = RunStatus.FINISHED, verdict, sentences, numbers or {}
         if verdict == MatchVerdict.ERROR:
-            row.sentences = [*sentences, rematching.in_words(row.retry)]
+            row.sentences = [*sentences, rematching.DENIED if is_denied else rematching.in_words(row.retry)]
+        row.retry = rematching.MOST if is_denied else row.retry
         row.log = "\n".join(log)[:100_000]
         row.progress, row.progress_text, row.finished_at, row.token = 100, "", now, None
         row.save()
+        if is_denied:
+            text = f"The outcomes “{row.delivery.name}” of {version} cannot be matched. {sentences[0]}"
+            notify.tell_administrators(event=Event.CONNECTION_DENIED, text=text, link=row.delivery.get_absolute_url())
         _conclude(row, version, now)
     return True
 

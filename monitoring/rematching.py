@@ -29,6 +29,13 @@ MOST = tries.OF_ERRORS
 ENDED = (RunStatus.FINISHED, RunStatus.CRASHED)
 
 
+DENIED = (
+    "It says nothing about the outcomes. They are not matched again by themselves, which might lock the account; when "
+    "that is corrected, send the same file again, or use “Match again” on the page of the delivery."
+)
+"""What follows where a connection refuses the portal's account."""
+
+
 def in_words(retry: int) -> str:
     """What follows from an error."""
     if retry < MOST:

@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
-from approvals import dossier, time_limits, workflow
+from approvals import dossier, permissions, time_limits, workflow
 from approvals.models import ModelVersion, TimeNotice
 from approvals.policy_rules import Calendar
 from approvals.stages import Role
@@ -108,3 +109,17 @@ def test_the_inbox_and_the_page_say_that_it_is_overdue(client, cast, version):
     assert "overdue by" in client.get("/approvals/modelversion/awaiting/").content.decode()
     assert "overdue by" in client.get(version.get_absolute_url()).content.decode()
     assert "days, overdue" in client.get("/approvals/modelversion/").content.decode()
+
+
+def test_whoever_has_a_role_is_reminded_where_all_who_would_be_may_not_view_the_model_any_more(cast, version):
+    permissions.revoke(actor=cast.superuser, codename=permissions.SUBMIT, to=cast.submitter, model=version.model)
+    analyst = cast.signers[Role.BUSINESS_ANALYST]
+    right = permissions.permission_for(Role.BUSINESS_ANALYST)
+    permissions.revoke(actor=cast.superuser, codename=right, to=analyst, model=version.model)
+    User.objects.filter(pk=cast.owner.pk).update(is_active=False)
+    before = set(Notification.objects.values_list("pk", flat=True))
+    assert [row.kind for row in time_limits.tell(now=at(FRIDAY))] == ["reminder"]
+    told = Notification.objects.exclude(pk__in=before)
+    assert set(told.values_list("user__username", flat=True)) >= {"risk_officer", "auditor"}
+    assert not told.filter(user__in=[cast.submitter, analyst, cast.owner, cast.outsider]).exists()
+    assert "left or may not see it" in told[0].text

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from django.utils import timezone
 
 from approvals import listing
 from approvals.measures.late_outcomes import Contradiction, Files, Named, joined, matcher
@@ -19,6 +20,7 @@ from approvals.measures.tables import open_table
 from approvals.models import ModelVersion
 from monitoring import batches, inputs, outcome_sources, rematching, running
 from monitoring.models import OutcomeDelivery, OutcomeSource, Reading
+from portal.models import Notification
 from portal.table_places import TablePlace
 from tests.cast import TABLE, tiny_table
 from tests.engines.conftest import REFERENCE
@@ -34,6 +36,7 @@ from tests.monitoring.deliveries import (
     unlabelled,
     wrong,
 )
+from tests.refusing_server import refusing
 
 __all__ = ["deploy"]
 pytestmark = [
@@ -168,6 +171,15 @@ def test_outcomes_are_held_against_the_classes_of_an_approved_table_that_is_a_re
     settings.TABLE_CONNECTIONS = {"warehouse": TablePlace("postgresql://reader@127.0.0.1:1/db")}
     late = match(report(cast, version, labels(rows[:100]), name="Right"))
     assert (late.verdict, "“warehouse” does not answer" in late.sentences[0]) == ("error", True)
+    with refusing("SCHWERWIEGEND", "28P01", "Passwort-Authentifizierung fehlgeschlagen") as server:
+        settings.TABLE_CONNECTIONS = {"warehouse": TablePlace(f"postgresql://reader:no@127.0.0.1:{server.port}/db")}
+        rematching.match_again(delivery_id=late.delivery_id, actor=cast.submitter)
+        denied = match(late.delivery)
+    assert (denied.verdict, "refuses the portal's account" in denied.sentences[0]) == ("error", True)
+    assert "not matched again by themselves" in denied.sentences[1]
+    assert rematching.order_due(now=timezone.now() + timedelta(days=1)) == 0, "that might lock the account"
+    told = Notification.objects.filter(event="monitoring.connection.denied", text__contains="cannot be matched")
+    assert [row.user for row in told] == [cast.superuser]
     settings.TABLE_CONNECTIONS = places
     rematching.match_again(delivery_id=late.delivery_id, actor=cast.submitter)
     assert match(late.delivery).verdict == "in_use"
