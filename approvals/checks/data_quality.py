@@ -251,7 +251,7 @@ def _not_seen(leaks: Mapping[str, Leaks]) -> Iterable[str]:
             yield f"What values and ranges of {_shortened(found.by_order)} of {where} say {said}."
     if any(found.has_texts for found in leaks.values()):
         many = f"Of texts and dates of more than {MOST_LEVELS} values"
-        yield f"{many}: what they mean, several words together, parts of words, their case, and the size of numbers."
+        yield f"{many}: what they mean, several words together, what is inside words, and the size of numbers."
     if left_out := tuple(dict.fromkeys(name for found in leaks.values() for name in found.left_out)):
         yield f"Leakage through {_shortened(left_out)}: the label, what the model says, keys and what is no feature."
     for where, found in leaks.items():

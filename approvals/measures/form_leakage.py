@@ -17,8 +17,6 @@ from approvals.measures.text_leakage import CURE
 from approvals.measures.values import Counts, Measure, not_computable
 
 NAME = "form_leakage"
-MOST_COLUMNS = 10_000
-"""Columns of one table that are looked at so, which takes several questions each."""
 TOO_FEW = "Not computable: the rows are too few to tell what values and ranges say from chance."
 BY_CHANCE = "what its values and ranges say is not beyond chance"
 
@@ -32,8 +30,9 @@ def two_class_form_leakage(
     half, where values recur; and the same of ranges of 4, 16, 64, … rows in order of the numbers (of more from 262,144
     rows on, so that there are 65,536 ranges at most), in expectation over all halvings (`held_out`). A view counts
     where its evidence against chance (`label_chance`) is above that which one of all views of the column has in 5 % of
-    tables at most. Over rows with a label and a finite number. Not computable when the rows have one class, and of so
-    few rows that no labels could be told from chance. The label and `exclude` are not looked at.
+    tables at most. Over rows with a label and a finite number. Not computable when the rows have one class, of so few
+    rows that no labels could be told from chance, and for what the engine cannot do. The label and `exclude` are not
+    looked at.
     """
     chosen = positive_level(label, table.levels(label), positive)
     return _each(table, label, exclude, lambda name: two_class_rows(table, name, label, chosen))
@@ -55,18 +54,12 @@ def number_form_leakage(table: Table, label: str, *, exclude: Iterable[str] = ()
 
 def _each(table: Table, label: str, exclude: Iterable[str], rows: Callable[[str], LabelRows]) -> dict[str, Measure]:
     left_out = {label, *exclude}
-    numbers = [column for column in table.columns if column.kind == "number" and column.name not in left_out]
     found = {}
-    for column in numbers[:MOST_COLUMNS]:
-        with table.engine.held([table.cell(column.name), table.cell(label)], table.rows):
-            found[column.name] = _of_column(table, column, rows)
-    beyond = f"is beyond the {MOST_COLUMNS:,} columns of numbers that are looked at."
-    return found | {column.name: _unseen(table, column, beyond) for column in numbers[MOST_COLUMNS:]}
-
-
-def _unseen(table: Table, column: Column, why: str) -> Measure:
-    reason = f"Not computable: “{column.name}” {why} {CURE}"
-    return not_computable(NAME, reason, n=table.rows, slice=(("column", column.name),))
+    for column in table.columns:
+        if column.kind == "number" and column.name not in left_out:
+            with table.engine.held([table.cell(column.name), table.cell(label)], table.rows):
+                found[column.name] = _of_column(table, column, rows)
+    return found
 
 
 def _of_column(table: Table, column: Column, rows: Callable[[str], LabelRows]) -> Measure:
@@ -80,7 +73,8 @@ def _of_column(table: Table, column: Column, rows: Callable[[str], LabelRows]) -
     except TableError as error:
         if table.engine.is_lost:
             raise
-        return _unseen(table, column, f"could not be looked at: {error.sentence}")
+        reason = f"Not computable: “{column.name}” could not be looked at: {error.sentence} {CURE}"
+        return not_computable(NAME, reason, n=table.rows, slice=where)
     if not _varies(found):
         return not_computable(NAME, ONE_VALUE if labelled.of_numbers else ONE_CLASS, n=found.n, slice=where)
     if not found.decidable:

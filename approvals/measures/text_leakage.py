@@ -1,4 +1,4 @@
-"""Whether a text of many different values gives the label away alone: the strongest of four views. Judges nothing.
+"""Whether a text of many different values gives the label away alone: the strongest of five views. Judges nothing.
 
 What cannot be looked at is not computable, and its reason says what to do about it.
 """
@@ -17,6 +17,7 @@ from approvals.measures.text_views import (
     TooFewRowsError,
     Totals,
     View,
+    ends_view,
     length_view,
     lengths,
     order_views,
@@ -57,7 +58,7 @@ class TextLeakage:
         Of classes the area under the ROC curve, or one minus it, of several that of the class against the rest that is
         told apart best; of numbers (1 + r) / 2, r the size of a correlation of ranks. Views: what a value says in half
         of its rows about the others (`held_out`); its place in order of bytes, and of length, then of bytes; its number
-        of characters; having one of its words. It is above 0.5 by chance, as the largest of these.
+        of characters; having one of its words; how it begins and ends. It is above 0.5 by chance, as the largest.
 
         Not computable where the rows have one class or label, and, naming column and cure, for bytes, texts of more
         than MOST_CHARACTERS, more than `most_columns` columns, classes of too few rows, and what the engine cannot do.
@@ -83,7 +84,7 @@ class TextLeakage:
             few = f"{error.rows:,} rows of a class" if error.rows > 1 else "one row of a class"
             return self._unseen(
                 column,
-                f"has {error.words:,} words in {FEWEST_ROWS} rows or more, and with {few} chance tells as much as any.",
+                f"has {error.pieces} in {FEWEST_ROWS} rows or more, and with {few} chance tells as much as any.",
             )
 
     def beside(self, column: Column, found: Measure | None) -> Measure:
@@ -123,6 +124,7 @@ class TextLeakage:
         yield from order_views(rows, found.totals, recurring=2 * distinct < present)
         yield length_view(rows, found)
         yield words_view(rows, found.totals)
+        yield ends_view(rows, found.totals)
 
 
 def _behind(rows: LabelRows, totals: Totals) -> Counts:

@@ -1,4 +1,4 @@
-"""What a text of many values says about a label, in views: its values elsewhere, its order, its length, its words.
+"""What a text of many values says about a label: its values elsewhere, its order, its length, its words, its ends.
 
 Each engine only gives counts; each view is the strongest of all classes.
 """
@@ -7,7 +7,7 @@ Each engine only gives counts; each view is the strongest of all classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from approvals.measures.held_out import ValuesOfSize, held_out_area, held_out_correlation
@@ -132,11 +132,11 @@ def value_patterns(rows: LabelRows) -> dict[int, list[tuple[int, int, int]]]:
 
 
 class TooFewRowsError(Exception):
-    """No word could be told from chance, however well it tells the classes apart; `words` are that many."""
+    """No word could be told from chance, however well it tells the classes apart; there are so many `pieces`."""
 
-    def __init__(self, words: int, rows: int) -> None:
-        super().__init__(words, rows)
-        self.words, self.rows = words, rows
+    def __init__(self, pieces: str, rows: int) -> None:
+        super().__init__(pieces, rows)
+        self.pieces, self.rows = pieces, rows
 
 
 def words_view(rows: LabelRows, totals: Totals) -> View:
@@ -146,13 +146,40 @@ def words_view(rows: LabelRows, totals: Totals) -> View:
     classes. TooFewRowsError where that cannot be decided of any class.
     """
     targets = ", ".join(rows.targets)
-    sums = ", ".join(f"SUM({target}) AS {target}" for target in rows.targets)
     words = rows.table.engine.words(f"SELECT x, {targets} FROM {{rows}}", targets)
-    of_word = (
-        f"SELECT w, COUNT(*) AS n, {sums} FROM ({words}) AS texts WHERE w <> '' "
+    return _having(rows, totals, f"SELECT {targets}, w FROM ({words}) AS texts WHERE w <> ''", "words", _word)
+
+
+def ends_view(rows: LabelRows, totals: Totals) -> View:
+    """Beginning or ending with one to four characters, as they are written; as `words_view`."""
+    sides = " UNION ALL ".join(f"SELECT '{side}' AS side, {size} AS size" for side in "<>" for size in _END_SIZES)
+    cut = "SUBSTRING(x, CASE side WHEN '<' THEN 1 ELSE LENGTH(x) - size + 1 END, size)"
+    ends = (
+        f"SELECT {', '.join(rows.targets)}, CONCAT(side, {cut}) AS w FROM {{rows}} CROSS JOIN ({sides}) AS sides "
+        "WHERE LENGTH(x) >= size"
+    )
+    return _having(rows, totals, ends, "beginnings and endings", _end)
+
+
+_END_SIZES = range(1, 5)
+
+
+def _word(w: str) -> str:
+    return f"having the word “{w}”"
+
+
+def _end(w: str) -> str:
+    return f"{'beginning' if w[0] == '<' else 'ending'} with “{w[1:]}”"
+
+
+def _having(rows: LabelRows, totals: Totals, pieces: str, noun: str, said: Callable[[str], str]) -> View:
+    """Of SQL of w, each piece of a text once for each of its rows."""
+    sums = ", ".join(f"SUM({target}) AS {target}" for target in rows.targets)
+    of_piece = (
+        f"SELECT w, COUNT(*) AS n, {sums} FROM ({pieces}) AS pieces "
         f"GROUP BY w HAVING COUNT(*) BETWEEN {FEWEST_ROWS} AND {totals.n - 1}"
     )
-    chosen = f"SELECT i, w, n, {_chosen(rows)} AS k FROM ({of_word}) AS v CROSS JOIN ({_places(rows)}) AS d"
+    chosen = f"SELECT i, w, n, {_chosen(rows)} AS k FROM ({of_piece}) AS v CROSS JOIN ({_places(rows)}) AS d"
     ranked = (
         f"SELECT i, w, n, k, COUNT(*) OVER (PARTITION BY i) AS size, "
         f"ROW_NUMBER() OVER (PARTITION BY i ORDER BY {_strength(rows, totals)} DESC, w) AS place FROM ({chosen}) AS c"
@@ -160,19 +187,19 @@ def words_view(rows: LabelRows, totals: Totals) -> View:
     asked = f"SELECT i, w, n, k, size FROM ({ranked}) AS r WHERE place <= {_LISTED} ORDER BY i, place"
     found = [(int(i), str(w), int(n), int(k), int(size)) for i, w, n, k, size in rows.fetch(asked)]
     if not found:
-        return View(0.5, "of having a word", "")
+        return View(0.5, f"of having {noun}", "")
     apart = totals.told_apart
     limit = math.log(2.0 * found[0][4] * len(apart) / CHANCE)
     decidable = [place for place in apart if _largest_surprise(rows, totals, place) >= limit]
     if not decidable:
         rarest = min(min(totals.sums[place], totals.n - totals.sums[place]) for place in apart)
-        raise TooFewRowsError(found[0][4], rarest)
-    best = View(0.5, f"of having a word: none of {found[0][4]:,} is stronger than by chance", "")
+        raise TooFewRowsError(f"{found[0][4]:,} {noun}", rarest)
+    best = View(0.5, f"of having {noun}: none of {found[0][4]:,} is stronger than by chance", "")
     for i, w, n, k, _ in found:
         if i in decidable and _surprise(rows, totals, i, n, k) >= limit:
             strength = _of_word(rows, totals, i, n, k)
             if strength > best.strength:
-                best = View(strength, f"of having the word “{w}”, in {n:,} rows", rows.names[i])
+                best = View(strength, f"of {said(w)}, in {n:,} rows", rows.names[i])
     return best
 
 

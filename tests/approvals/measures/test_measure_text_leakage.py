@@ -107,15 +107,26 @@ def held_out(label, labels, texts):
 
 def strongest_word(label, labels, texts):
     """As the docstring has it, over every word of every row."""
-    have = [set(re.findall(r"[0-9a-zà-ÿ]+", text.lower())) for text in texts]
-    words = {word for word, rows in Counter(word for words in have for word in words).items() if 3 <= rows < len(texts)}
+    return strongest_piece(label, labels, [set(re.findall(r"[0-9a-zà-ÿ]+", text.lower())) for text in texts])
+
+
+def strongest_end(label, labels, texts):
+    """The same of how texts begin and end."""
+    ends = [[(text[:size], text[-size:]) for size in range(1, 5) if size <= len(text)] for text in texts]
+    return strongest_piece(
+        label, labels, [{f"<{first}" for first, _ in each} | {f">{last}" for _, last in each} for each in ends]
+    )
+
+
+def strongest_piece(label, labels, have):
+    words = {word for word, rows in Counter(word for words in have for word in words).items() if 3 <= rows < len(have)}
     classes = 1 if label in "yz" else len(set(labels))
     best = 0.5
     for word in words:
         has = [word in each for each in have]
         value = strength(label, labels, has) if label == "z" else max(_apart(has, labels, each) for each in set(labels))
         if label == "z":
-            chance = math.exp(-((2 * value - 1) ** 2) * (len(texts) - 1) / 2)
+            chance = math.exp(-((2 * value - 1) ** 2) * (len(have) - 1) / 2)
         else:
             chance = min(_chvatal(has, [one == each for one in labels]) for each in set(labels))
         if chance * 2 * len(words) * classes <= 0.05:
@@ -152,6 +163,7 @@ def test_the_strongest_view_counts(noisy, label, column):
         "shorter ones first": strength(label, labels, ranks([(len(text), text.encode()) for text in first])),
         "characters": strength(label, labels, [len(text) for text in texts]),
         "word": strongest_word(label, labels, texts),
+        "ing with “": strongest_end(label, labels, texts),
     }
     measure = found(path, label)[column]
     assert (measure.value, measure.n) == (pytest.approx(max(expected.values()), abs=1e-9), len(both))
@@ -164,6 +176,8 @@ LEAKS = {
     "in order": lambda draw, mark, row: f"{mark}{row:05}",
     "shorter ones first": lambda draw, mark, row: f"INC-{960 + row + 400 * mark}",
     "characters": lambda draw, mark, row: f"{draw.random():.9f}" + "#" * mark,
+    "ending with “!”": lambda draw, mark, row: f"{draw.random():.9f}{'?!'[mark]}",
+    "beginning with “NO”": lambda draw, mark, row: f"{'NO' if mark else draw.choice(('No', 'Mo'))}{draw.random():.9f}",
     "word “defaulted": lambda draw, mark, row: f"{draw.random():.9f}, it defaulted{mark}.",
 }
 
@@ -176,7 +190,7 @@ def test_each_way_to_give_a_label_away_is_found(tmp_path, label):
     texts = {f"x{i}": [leak(draw, m, row) for row, m in enumerate(marks)] for i, leak in enumerate(LEAKS.values())}
     for name, measure in found(stored(tmp_path, {label: given, **texts}), label).items():
         # Texts have more ranks than a number of two values, so that no order of theirs is all of its.
-        is_order = label == "z" and name in {"x1", "x2"}
+        is_order = label == "z" and name == "x2"
         assert measure.value == pytest.approx((1 + math.sqrt(3) / 2) / 2 if is_order else 1.0, abs=1e-3), name
 
 
