@@ -127,8 +127,8 @@ def measures_of(columns: Sequence[ColumnNow], rows: int) -> tuple[Measure, ...]:
         _worst(ABSENT, [item.missing for item in columns], rows),
         _worst(NEW_VALUES, [item.new_values for item in columns if item.new_values], rows),
         _worst(OUTSIDE_RANGE, [item.outside for item in columns if item.outside], rows),
-        Measure(CHANGED, len(changed), len(columns), method=", ".join(changed[:5])),
-        Measure(CONSTANT, len(constant), len(columns), method=", ".join(constant[:5])),
+        Measure(CHANGED, len(changed), rows, method=", ".join(changed[:5])),
+        Measure(CONSTANT, len(constant), rows, method=", ".join(constant[:5])),
     )
 
 

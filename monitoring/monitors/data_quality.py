@@ -136,8 +136,8 @@ def _schema(pair: Pair) -> tuple[Measure, Measure]:
     lacking = [name for name in watched_columns(pair.declared) if name not in pair.batch.names]
     new = [name for name in pair.batch.names if name not in pair.reference.names]
     return (
-        Measure(MISSING_COLUMNS, len(lacking), len(pair.batch.names), method=", ".join(lacking[:5])),
-        Measure(NEW_COLUMNS, len(new), len(pair.batch.names), method=", ".join(new[:5])),
+        Measure(MISSING_COLUMNS, len(lacking), pair.batch.rows, method=", ".join(lacking[:5])),
+        Measure(NEW_COLUMNS, len(new), pair.batch.rows, method=", ".join(new[:5])),
     )
 
 

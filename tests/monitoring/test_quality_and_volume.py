@@ -90,6 +90,14 @@ def test_a_policy_may_allow_repeated_keys(bench):
     assert found.verdict == "ok"
 
 
+@pytest.mark.parametrize("setting", ["max_new_columns", "max_constant_columns"])
+def test_a_judgement_of_columns_rests_on_the_rows_of_the_batch(bench, setting):
+    """A calm batch of twenty rows would end an alarm of thousands otherwise, because they have as many columns."""
+    monitor = monitors.find("data_quality")()
+    limits = monitor.Thresholds(**{setting: 0})
+    assert monitor.sample_rows(bench.measure("data_quality", table(), table(seed=2), DECLARED), limits) == 400
+
+
 @pytest.mark.parametrize("thresholds", [{"max_repeated_keys": 0}, {"min_rows": 1}])
 def test_a_key_that_is_missing_leaves_repetition_open_under_any_policy(bench, thresholds):
     found = bench.judge("data_quality", table(), table(seed=2, id=None), DECLARED, thresholds=thresholds)
