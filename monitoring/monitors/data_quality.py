@@ -77,17 +77,12 @@ class DataQuality(MonitorKind):
         with opened(piece, job) as reference, opened(batch, job) as now:
             pair = Pair(reference, now, declaration_of(piece, kinds=KINDS), batch)
             columns = columns_now(pair)
-            scores = [name for name in (pair.declared.score, *pair.declared.class_scores.values()) if name]
             measures = [
                 replace(row_count(now), name=ROWS),
                 *_schema(pair),
                 *measures_of(columns, now.rows),
                 _repeated(pair),
-                *(
-                    replace(out_of_range(now, name, low=0.0, high=1.0), name=OUTSIDE)
-                    for name in scores
-                    if _has(pair, name)
-                ),
+                *_outside_scores(pair),
                 *_against_approved(pair),
             ]
         unknown = [m.reason for m in measures if m.name == APPROVED_ROWS and m.value is None]
@@ -129,6 +124,14 @@ class DataQuality(MonitorKind):
 
 def _has(pair: Pair, column: str) -> bool:
     return column in pair.batch.names and pair.batch.column(column).kind in {"number", "boolean"}
+
+
+def _outside_scores(pair: Pair) -> list[Measure]:
+    """Of several columns of scores the one with the most: a page shows one number for each window."""
+    scores = [name for name in (pair.declared.score, *pair.declared.class_scores.values()) if name]
+    found = [out_of_range(pair.batch, name, low=0.0, high=1.0) for name in scores if _has(pair, name)]
+    most = max(found, key=lambda one: (one.value is None, float(one.value or 0)), default=None)
+    return [replace(most, name=OUTSIDE)] if most is not None else []
 
 
 def _schema(pair: Pair) -> tuple[Measure, Measure]:

@@ -90,6 +90,14 @@ def test_a_policy_may_allow_repeated_keys(bench):
     assert found.verdict == "ok"
 
 
+def test_of_scores_of_several_classes_those_count_that_are_most_often_no_probability(bench):
+    """One number of a name: a page showed the last class, which had none, at the point of the alert."""
+    declared = {"kind": "multiclass", "label": "y", "prediction": "p", "class_scores": {"0": "s", "1": "t"}}
+    approved, batch = table(t=[0.5] * 400), table(seed=2, t=[0.5] * 400, s=[-0.1] * 300 + [0.5] * 100)
+    reading = bench.measure("data_quality", approved, batch, {**declared, "features": ["x"]})
+    assert [one.value for one in reading.measures if one.name == "scores outside 0 to 1"] == [300]
+
+
 @pytest.mark.parametrize("setting", ["max_new_columns", "max_constant_columns"])
 def test_a_judgement_of_columns_rests_on_the_rows_of_the_batch(bench, setting):
     """A calm batch of twenty rows would end an alarm of thousands otherwise, because they have as many columns."""
