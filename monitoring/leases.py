@@ -24,9 +24,11 @@ from approvals.sandbox import JobDescription, Limits, Seldom, measure_in_child
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3
 HINT_AGAIN = timedelta(seconds=10)
-HINTS_AT_ONCE = 100
+HINTS_AT_ONCE = 50
 """Of thousands that wait most have a hint in the broker already; another one of each every ten seconds would be all
 that workers read. Each has its turn."""
+HINTS_LAST = 60.0
+"""Seconds, of those that are sent again."""
 MOST_AHEAD = timedelta(minutes=10)
 """How far clocks of workers may differ. What lies further ahead was written before a clock was set back."""
 
