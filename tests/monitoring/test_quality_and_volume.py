@@ -120,9 +120,17 @@ def test_where_no_key_was_declared_none_is_missed(bench):
 
 @pytest.mark.parametrize(
     ("cell", "verdict", "kind"),
-    [("[x]", "breach", "other"), ("encode(town)", "breach", "other"), ("NULL", "ok", "empty")],
+    [
+        ("[x]", "breach", "other"),
+        ("[town]", "breach", "other"),
+        ("encode(town)", "ok", "text"),
+        ("CAST(town AS ENUM ('north', 'south'))", "ok", "text"),
+        ("NULL", "ok", "empty"),
+    ],
 )
-def test_lists_and_bytes_are_another_type_and_a_column_without_a_value_has_none(bench, tmp_path, cell, verdict, kind):
+def test_lists_are_another_type_and_names_however_stored_are_none_and_nothing_has_none(
+    bench, tmp_path, cell, verdict, kind
+):
     made, written = tmp_path / "made.csv", tmp_path / "made.parquet"
     made.write_bytes(as_csv(table(seed=2)))
     name = "town" if "town" in cell else "x"
