@@ -24,6 +24,11 @@ from approvals.sandbox import JobDescription, Limits, Seldom, measure_in_child
 LEASE = timedelta(seconds=60)
 ATTEMPTS = 3
 HINT_AGAIN = timedelta(seconds=10)
+HINTS_AT_ONCE = 50
+"""Of thousands that wait most have a hint in the broker already; another one of each every ten seconds would be all
+that workers read. Each has its turn."""
+HINTS_LAST = 60.0
+"""Seconds, of those that are sent again."""
 MOST_AHEAD = timedelta(minutes=10)
 """How far clocks of workers may differ. What lies further ahead was written before a clock was set back."""
 
@@ -72,10 +77,11 @@ def silent(rows: Rows, *, now: datetime) -> tuple[int, ...]:
 
 
 def waiting(rows: Rows, *, now: datetime) -> tuple[int, ...]:
-    """Ids of rows that wait too long or lost their worker; they are hinted at from now."""
+    """Ids of rows that wait too long or lost their worker, the longest without a hint first; they have one now."""
     asked = Q(status=RunStatus.QUEUED) & (Q(hinted_at__lt=now - HINT_AGAIN) | Q(hinted_at__gt=now + MOST_AHEAD))
     asked |= _lost(now)
-    ids = tuple(_all(rows).filter(asked, attempt__lt=ATTEMPTS).order_by("pk").values_list("pk", flat=True))
+    found = _all(rows).filter(asked, attempt__lt=ATTEMPTS).order_by(F("hinted_at").asc(nulls_first=True), "pk")
+    ids = tuple(found.values_list("pk", flat=True)[:HINTS_AT_ONCE])
     _all(rows).filter(pk__in=ids).update(hinted_at=now)
     return ids
 

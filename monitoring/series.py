@@ -196,7 +196,8 @@ def _point(row: ReadingFacts, measure: Measure, rules: Mapping[Level, Rule]) -> 
     level, word = _level(row, measure, rules)
     if measure.value is None:
         word = measure.reason if measure.bounds else f"not computable: {reason_of(measure)}"
-    return Point(row.pk, row.batch, row.start, row.end, measure.value, low, high, measure.n, level, word)
+    rows = measure.n if (now := measure.count("n_current")) is None else now  # n of a drift is that of both tables
+    return Point(row.pk, row.batch, row.start, row.end, measure.value, low, high, rows, level, word)
 
 
 def _level(row: ReadingFacts, measure: Measure, rules: Mapping[Level, Rule]) -> tuple[Level | None, str]:

@@ -8,6 +8,7 @@ from monitoring import (
     alarm_clock,
     batches,
     drawing,
+    leases,
     outcome_sources,
     outcomes,
     outcomes_in_use,
@@ -62,10 +63,10 @@ def sweep() -> int:
     """Hint at readings and deliveries that wait or lost their worker."""
     waiting = running.sweep()
     for reading_id in waiting:
-        hints.send(batches.READ_TASK, reading_id)
+        hints.send(batches.READ_TASK, reading_id, expires=leases.HINTS_LAST)
     unmatched = outcomes.sweep()
     for matching_id in unmatched:
-        hints.send(outcomes_in_use.MATCH_TASK, matching_id)
+        hints.send(outcomes_in_use.MATCH_TASK, matching_id, expires=leases.HINTS_LAST)
     return len(waiting) + len(unmatched)
 
 

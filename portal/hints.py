@@ -12,10 +12,13 @@ from kombu.exceptions import OperationalError
 logger = logging.getLogger(__name__)
 
 
-def send(task: str, *args: Any) -> bool:
-    """Send a hint now; gives whether the broker took it. Never raises because the broker is away."""
+def send(task: str, *args: Any, expires: float | None = None) -> bool:
+    """Send a hint now; gives whether the broker took it. Never raises because the broker is away.
+
+    After `expires` seconds workers pass over it: what is hinted at again and again needs no old ones.
+    """
     try:
-        current_app.send_task(task, args=args)
+        current_app.send_task(task, args=args, expires=expires)
     except OperationalError as failure:
         logger.warning("The broker does not answer, so the sweeper will find the work of %s: %s", task, failure)
         return False

@@ -21,6 +21,7 @@ OUTSIDE_RANGE = "largest share of rows outside the range at approval"
 CONSTANT = "columns that varied at approval and do not now"
 SIGNIFICANCE = 0.05
 """Of all columns together (Bonferroni): above it, one value in so many rows may be chance."""
+SAME_VALUES = 0.5
 LONGEST_TABLE = 500
 ALIKE = frozenset({"number", "boolean"})
 
@@ -61,6 +62,8 @@ def _column(pair: Pair, name: str) -> ColumnNow:
     is_class = pair.declared.kind in (BINARY, MULTICLASS) and name == pair.declared.prediction
     if is_class and {then, now} <= ALIKE:
         now = then  # 0 and 1, or false and true: the classes say whether the coding is another one
+    if (then, now) == ("text", "other") and _has_its_values(pair, name):
+        now = then  # names of an enumeration, or as bytes: a database or a program writes them so
     numbers = then == now == "number"
     return ColumnNow(
         name,
@@ -71,6 +74,12 @@ def _column(pair: Pair, name: str) -> ColumnNow:
         _outside(pair, name) if numbers and not is_class else None,
         _one_value(pair, name) if pair.batch.distinct(name) <= 1 < pair.reference.distinct(name) else None,
     )
+
+
+def _has_its_values(pair: Pair, name: str) -> bool:
+    """Whether most rows have a value that was there at approval, however it is stored."""
+    share = _new_values(pair, name).value
+    return pair.batch.distinct(name) > 0 and share is not None and share < SAME_VALUES
 
 
 def _one_value(pair: Pair, name: str) -> float:
@@ -127,8 +136,8 @@ def measures_of(columns: Sequence[ColumnNow], rows: int) -> tuple[Measure, ...]:
         _worst(ABSENT, [item.missing for item in columns], rows),
         _worst(NEW_VALUES, [item.new_values for item in columns if item.new_values], rows),
         _worst(OUTSIDE_RANGE, [item.outside for item in columns if item.outside], rows),
-        Measure(CHANGED, len(changed), len(columns), method=", ".join(changed[:5])),
-        Measure(CONSTANT, len(constant), len(columns), method=", ".join(constant[:5])),
+        Measure(CHANGED, len(changed), rows, method=", ".join(changed[:5])),
+        Measure(CONSTANT, len(constant), rows, method=", ".join(constant[:5])),
     )
 
 

@@ -77,17 +77,12 @@ class DataQuality(MonitorKind):
         with opened(piece, job) as reference, opened(batch, job) as now:
             pair = Pair(reference, now, declaration_of(piece, kinds=KINDS), batch)
             columns = columns_now(pair)
-            scores = [name for name in (pair.declared.score, *pair.declared.class_scores.values()) if name]
             measures = [
                 replace(row_count(now), name=ROWS),
                 *_schema(pair),
                 *measures_of(columns, now.rows),
                 _repeated(pair),
-                *(
-                    replace(out_of_range(now, name, low=0.0, high=1.0), name=OUTSIDE)
-                    for name in scores
-                    if _has(pair, name)
-                ),
+                *_outside_scores(pair),
                 *_against_approved(pair),
             ]
         unknown = [m.reason for m in measures if m.name == APPROVED_ROWS and m.value is None]
@@ -131,13 +126,21 @@ def _has(pair: Pair, column: str) -> bool:
     return column in pair.batch.names and pair.batch.column(column).kind in {"number", "boolean"}
 
 
+def _outside_scores(pair: Pair) -> list[Measure]:
+    """Of several columns of scores the one with the most: a page shows one number for each window."""
+    scores = [name for name in (pair.declared.score, *pair.declared.class_scores.values()) if name]
+    found = [out_of_range(pair.batch, name, low=0.0, high=1.0) for name in scores if _has(pair, name)]
+    most = max(found, key=lambda one: (one.value is None, float(one.value or 0)), default=None)
+    return [replace(most, name=OUTSIDE)] if most is not None else []
+
+
 def _schema(pair: Pair) -> tuple[Measure, Measure]:
     """Declared columns that the batch lacks, and columns that nobody approved."""
     lacking = [name for name in watched_columns(pair.declared) if name not in pair.batch.names]
     new = [name for name in pair.batch.names if name not in pair.reference.names]
     return (
-        Measure(MISSING_COLUMNS, len(lacking), len(pair.batch.names), method=", ".join(lacking[:5])),
-        Measure(NEW_COLUMNS, len(new), len(pair.batch.names), method=", ".join(new[:5])),
+        Measure(MISSING_COLUMNS, len(lacking), pair.batch.rows, method=", ".join(lacking[:5])),
+        Measure(NEW_COLUMNS, len(new), pair.batch.rows, method=", ".join(new[:5])),
     )
 
 

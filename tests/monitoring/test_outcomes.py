@@ -1,7 +1,7 @@
 """Outcomes that come later: who may deliver, what is refused, which readings follow, what an alarm makes of them."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -12,7 +12,7 @@ from approvals import evidence, revalidating
 from approvals.models import EvidenceKind
 from approvals.stages import Role
 from modelcards.content import monitored
-from monitoring import leases, monitors, outcomes, standing
+from monitoring import leases, monitors, outcomes, running, standing
 from monitoring.alarms import Level
 from monitoring.models import Matching, MatchVerdict, Monitor, OutcomeDelivery, Reading
 from monitoring.monitors._outcomes import OutcomesNeeded
@@ -330,3 +330,16 @@ def test_a_delivery_in_use_with_what_is_no_class_is_named_where_a_person_looks(c
     match(report(cast, version, as_csv(rows[:3], "id", "y_true"), name="Right", **right))
     assert read_waiting(batch).verdict == "ok"
     assert "Needs a correction" not in client.get(places[0]).content.decode()
+
+
+def test_of_many_that_wait_some_are_hinted_at_again_and_each_has_its_turn(cast, version, monkeypatch):
+    for month in (7, 8, 9):
+        window = (date(2026, month, 1), date(2026, month, 28))
+        deliver(cast, version, unlabelled(rows_of("abc"[month - 7], seed=month)), window=window)
+    waiting = set(Reading.objects.values_list("pk", flat=True))
+    assert len(waiting) == 6
+    monkeypatch.setattr(leases, "HINTS_AT_ONCE", 4)
+    later = timezone.now() + timedelta(minutes=1)
+    first, second = (running.sweep(now=later + timedelta(seconds=seconds)) for seconds in (0, 20))
+    assert len(first) == len(second) == 4
+    assert {*first, *second} == waiting

@@ -90,6 +90,22 @@ def test_a_policy_may_allow_repeated_keys(bench):
     assert found.verdict == "ok"
 
 
+def test_of_scores_of_several_classes_those_count_that_are_most_often_no_probability(bench):
+    """One number of a name: a page showed the last class, which had none, at the point of the alert."""
+    declared = {"kind": "multiclass", "label": "y", "prediction": "p", "class_scores": {"0": "s", "1": "t"}}
+    approved, batch = table(t=[0.5] * 400), table(seed=2, t=[0.5] * 400, s=[-0.1] * 300 + [0.5] * 100)
+    reading = bench.measure("data_quality", approved, batch, {**declared, "features": ["x"]})
+    assert [one.value for one in reading.measures if one.name == "scores outside 0 to 1"] == [300]
+
+
+@pytest.mark.parametrize("setting", ["max_new_columns", "max_constant_columns"])
+def test_a_judgement_of_columns_rests_on_the_rows_of_the_batch(bench, setting):
+    """A calm batch of twenty rows would end an alarm of thousands otherwise, because they have as many columns."""
+    monitor = monitors.find("data_quality")()
+    limits = monitor.Thresholds(**{setting: 0})
+    assert monitor.sample_rows(bench.measure("data_quality", table(), table(seed=2), DECLARED), limits) == 400
+
+
 @pytest.mark.parametrize("thresholds", [{"max_repeated_keys": 0}, {"min_rows": 1}])
 def test_a_key_that_is_missing_leaves_repetition_open_under_any_policy(bench, thresholds):
     found = bench.judge("data_quality", table(), table(seed=2, id=None), DECLARED, thresholds=thresholds)
@@ -104,9 +120,17 @@ def test_where_no_key_was_declared_none_is_missed(bench):
 
 @pytest.mark.parametrize(
     ("cell", "verdict", "kind"),
-    [("[x]", "breach", "other"), ("encode(town)", "breach", "other"), ("NULL", "ok", "empty")],
+    [
+        ("[x]", "breach", "other"),
+        ("[town]", "breach", "other"),
+        ("encode(town)", "ok", "text"),
+        ("CAST(town AS ENUM ('north', 'south'))", "ok", "text"),
+        ("NULL", "ok", "empty"),
+    ],
 )
-def test_lists_and_bytes_are_another_type_and_a_column_without_a_value_has_none(bench, tmp_path, cell, verdict, kind):
+def test_lists_are_another_type_and_names_however_stored_are_none_and_nothing_has_none(
+    bench, tmp_path, cell, verdict, kind
+):
     made, written = tmp_path / "made.csv", tmp_path / "made.parquet"
     made.write_bytes(as_csv(table(seed=2)))
     name = "town" if "town" in cell else "x"

@@ -169,6 +169,15 @@ def test_what_breached_a_limit_that_always_holds_has_that_limit_and_its_calm_win
     ]
 
 
+def test_the_rows_of_a_window_are_those_of_its_batch_though_a_drift_is_one_of_two_tables():
+    psi = Measure("PSI of income", 0.1, 1300, counts=(("n_reference", 500), ("n_current", 800)))
+    kind = monitors.find("feature_drift")
+    day = date(2026, 1, 31)
+    row = ReadingFacts(1, "January", day, day, Level.CALM, "", (psi,), {"columns": ["income"]}, frozenset())
+    (found,) = series_of(Watch(1, "Feature drift", kind, {Level.ALERT: {"max_psi": 0.25}}, 31), [row])
+    assert found.points[0].n == 800
+
+
 def test_the_worst_feature_of_each_window_is_named():
     found = worst_over_features(
         [series(month(1, 0.3, Level.ALERT), month(2, 0.1)), series(month(1, 0.2), month(2, 0.2), feature="age")]
