@@ -59,11 +59,12 @@ def visible_models(user: Person) -> QuerySet[RegisteredModel]:
         return RegisteredModel.objects.none()
     if getattr(user, "is_superuser", False):
         return RegisteredModel.objects.all()
-    return RegisteredModel.objects.filter(
-        Q(owner_id=user.pk, owner__is_active=True)
-        | _granted_model_ids(user, GRANTABLE)
-        | Q(pk__in={row.model_id for row in _delegations_to(user)})
-    )
+    delegated = Q(pk__in={row.model_id for row in _delegations_to(user)})
+    return RegisteredModel.objects.filter(_owned_or_granted(user) | delegated)
+
+
+def _owned_or_granted(user: Person) -> Q:
+    return Q(owner_id=user.pk, owner__is_active=True) | _granted_model_ids(user, GRANTABLE)
 
 
 def visible_versions(user: Person) -> QuerySet[ModelVersion]:
@@ -73,7 +74,13 @@ def visible_versions(user: Person) -> QuerySet[ModelVersion]:
 
 def may_view(user: Person, model: RegisteredModel) -> bool:
     """Whether the person may see this model."""
-    return visible_models(user).filter(pk=model.pk).exists()
+    if not user.is_active or not user.is_authenticated:
+        return False
+    asked = RegisteredModel.objects.filter(pk=model.pk)
+    if getattr(user, "is_superuser", False):
+        return asked.exists()
+    # What takes most is asked last: few see a model by a delegation.
+    return asked.filter(_owned_or_granted(user)).exists() or bool(_delegations_to(user, model))
 
 
 def granted(user: Person, codename: str, model: RegisteredModel) -> bool:

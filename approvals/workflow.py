@@ -192,8 +192,7 @@ def why_not_reinstate(version: ModelVersion, actor: User) -> str:
 
 
 def _require_nothing_lapsed(version: ModelVersion, now: datetime) -> None:
-    sentence = lapsed(version, now)
-    if sentence:
+    if sentence := lapsed(version, now):
         raise Refused(f"The approval cannot hold again: {sentence}")
 
 
@@ -319,10 +318,7 @@ def _move(
     to: Stage | None = None,
     case: Case | None = None,
 ) -> None:
-    """Make a legal move of a locked version inside the caller's transaction. Opens no gate: callers decide first.
-
-    The ledger names the dossiers of the case by which they decided; where nothing was decided, those of now.
-    """
+    """Make a legal move of a locked version in the caller's transaction. It was decided before, by `case` if by any."""
     source = Stage(version.stage)
     if transition not in (Transition.ADVANCE, Transition.REINSTATE):
         _require_legal(version, transition, to)
@@ -341,7 +337,7 @@ def _move(
         sender=ModelVersion, version=version, source=source.value, target=version.stage, actor=actor, now=now
     )
     _tell(version, source, actor, reason)
-    case = case or dossier.load_case(version)
+    case = case or dossier.load_case(version)  # named is what was decided by
     ledger.record(
         event=MOVED[transition],
         actor=actor,

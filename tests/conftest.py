@@ -15,6 +15,8 @@ from pathlib import Path
 os.environ["PORTAL_VAR"] = tempfile.mkdtemp(prefix="portal-tests-")
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 atexit.register(shutil.rmtree, os.environ["PORTAL_VAR"], ignore_errors=True)
+# All that is loaded until the tests begin stays, and would be looked through again and again.
+gc.set_threshold(200_000, 50, 50)
 
 import django
 import pytest

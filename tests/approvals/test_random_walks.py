@@ -121,7 +121,7 @@ def test_g10_no_random_walk_passes_a_closed_gate(db):
     run_state_machine_as_test(
         Isolated,
         settings=settings(
-            max_examples=25,
+            max_examples=16,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),
