@@ -184,7 +184,7 @@ def require_may_deliver(version: ModelVersion, actor: User) -> None:
     if sentence := why_not_deliver(actor, version):
         raise NotPermitted(sentence)
     if version.stage not in DEPLOYED:
-        raise Refused(f"Batches are taken of deployed versions; this one is {version.get_stage_display().lower()}.")
+        raise Refused(f"Data are taken of deployed versions; this one is {version.get_stage_display().lower()}.")
 
 
 def require_may_end_source(version: ModelVersion, actor: User) -> None:

@@ -209,7 +209,8 @@ def _kept(
     for piece, batch in zip(pieces, there, strict=True):
         if batch is None:
             window = f"{piece.first} to {piece.last}"
-            texts = f"{name[:170]}, {window}", f"{source}: {piece.rows:,} rows of {window}. {description}".strip()
+            rows = f"{piece.rows:,} {'row' if piece.rows == 1 else 'rows'}"
+            texts = f"{name[:170]}, {window}", f"{source}: {rows} of {window}. {description}".strip()
             days = (piece.first, piece.last)
             new.append(batches.keep(version, actor, piece.upload, said=texts, window=days, token=token, now=now))
     return tuple(new), tuple(batch for batch in there if batch is not None)
