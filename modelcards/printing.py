@@ -230,11 +230,21 @@ def interval(number: Number) -> str:
     return f"{decimal(number.low)} to {decimal(number.high)}"
 
 
-@register.filter
-def confidence(number: Number) -> str:
-    """Level and method of the interval."""
-    level = f"{number.level:.0%}".replace("%", " %") if number.level is not None else ""
-    return " ".join(part for part in (level, number.method) if part)
+def methods_of(number: Number) -> tuple[str, ...]:
+    """What the number is and how its interval was made, with its level, each apart; whole where it has no interval."""
+    made = interval_method(number)
+    if not made:
+        return (number.method,) if number.method else ()
+    return tuple(made if made.endswith(part) else part for part in number.method.split("; "))
+
+
+def interval_method(number: Number) -> str:
+    """Level and method of the interval; empty without one."""
+    if number.low is None or number.level is None:
+        return ""
+    parts = number.method.split("; ")
+    made = next((part for part in parts if "interval" in part or "bootstrap" in part), parts[0])
+    return f"{number.level:.0%} {made}".replace("%", " %", 1)
 
 
 @register.filter

@@ -22,7 +22,7 @@ from modelcards.card import (
 )
 from modelcards.column_widths import percentages
 from modelcards.law_tables import LawSheet, law_sheet
-from modelcards.printing import HEXADECIMAL, confidence, printed, rows_of
+from modelcards.printing import HEXADECIMAL, interval_method, methods_of, printed, rows_of
 
 LAW = "local_law_144"
 LONGEST, FIRST_ROWS = 40, 15
@@ -122,7 +122,7 @@ class LimitLine:
 def check_sheet(check: CheckResult) -> CheckSheet:
     """The check with everything that its page prints."""
     letters: dict[str, str] = {}
-    lines = [NumberLine(number, _letter(confidence(number), letters), _rows(number)) for number in check.numbers]
+    lines = [NumberLine(number, _letters(methods_of(number), letters), _rows(number)) for number in check.numbers]
     return CheckSheet(
         check=check,
         numbers=tuple(lines),
@@ -144,9 +144,11 @@ def plans(mitigations: Iterable[Mitigation]) -> tuple[PlanSheet, ...]:
     return tuple(PlanSheet(tuple(names), text) for text, names in measures.items())
 
 
+def _letters(methods: Iterable[str], letters: dict[str, str]) -> str:
+    return " ".join(_letter(method, letters) for method in methods)
+
+
 def _letter(method: str, letters: dict[str, str]) -> str:
-    if not method:
-        return ""
     place = len(letters)
     alphabet = string.ascii_lowercase
     name = alphabet[place] if place < len(alphabet) else f"{alphabet[place // 26 - 1]}{alphabet[place % 26]}"
@@ -230,6 +232,5 @@ def factors(card: Card) -> tuple[tuple[str, str], ...]:
 
 def methods(checks: Iterable[CheckResult]) -> tuple[str, ...]:
     """Every way in which an interval was made, once."""
-    return tuple(
-        dict.fromkeys(confidence(number) for check in checks for number in check.numbers if number.low is not None)
-    )
+    made = dict.fromkeys(interval_method(number) for check in checks for number in check.numbers)
+    return tuple(method for method in made if method)
