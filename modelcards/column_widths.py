@@ -12,6 +12,8 @@ LETTERS = 122
 """Letters of a table's type that fit beside each other on a page."""
 GAP = 2
 """Letters between two columns."""
+DIGIT = 1.25
+"""Letters that a digit is as wide as."""
 WIDEST, NARROWEST = 44, 3
 """Letters after which a text goes on in the next line, and what the narrowest column has."""
 NUMBER = re.compile(r"[-−+]?[\d.,\s]+%?( (to|of) [-−+]?[\d.,\s]+%?)?")
@@ -35,8 +37,12 @@ def percentages(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[
     return tuple(round(100 * width / sum(widths), 1) for width in widths)
 
 
-def _unbroken(text: str) -> int:
+def _unbroken(text: str) -> float:
     """Letters of the longest piece that stays on one line."""
     if NUMBER.fullmatch(text):
-        return min(len(text), WIDEST)
-    return min(max(map(len, text.split()), default=0), WIDEST // 2)
+        return min(_wide(text), WIDEST)
+    return min(max(map(_wide, text.split()), default=0), WIDEST // 2)
+
+
+def _wide(text: str) -> float:
+    return len(text) + (DIGIT - 1) * sum(map(str.isdigit, text))

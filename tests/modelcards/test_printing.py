@@ -112,6 +112,24 @@ def test_columns_are_as_wide_as_their_words_need():
     assert column_widths.percentages([], []) == ()
 
 
+def test_digits_are_wider_than_letters_so_that_no_number_breaks_in_a_narrow_column():
+    digits, letters = column_widths.percentages(["n", "x"], [["156", "one"]])
+    assert digits > letters
+
+
+def test_what_a_number_is_and_how_its_interval_was_made_stand_apart():
+    method = "highest minus lowest TPR; percentile bootstrap of counts, 2000 draws; the value is outside"
+    ranged = Number("tpr_difference", 0.04, 500, 0.01, 0.1, method, 0.95)
+    assert printing.methods_of(ranged) == (
+        "highest minus lowest TPR",
+        "95 % percentile bootstrap of counts, 2000 draws",
+        "the value is outside",
+    )
+    assert printing.interval_method(ranged) == "95 % percentile bootstrap of counts, 2000 draws"
+    bare = Number("tpr_difference", 0.04, 500, method="a; b")
+    assert (printing.methods_of(bare), printing.interval_method(bare)) == (("a; b",), "")
+
+
 def test_times_carry_their_zone():
     assert printing.moment("2026-03-24T12:05:00+02:00") == "24 Mar 2026, 10:05:00 UTC"
     assert printing.moment("2026-03-24T12:05:00") == "2026-03-24T12:05:00"
