@@ -79,7 +79,8 @@ class DriftMonitor(MonitorKind):
         for place, column in enumerate(steps((), columns, noun="column", is_only=True)):
             report(place / len(columns), f"Comparing {column}")
             found.append(drift_of(pair, column, binning=binning, exactness=exactness))
-        words = f"{len(columns):,} columns of {pair.batch.rows:,} rows against {pair.reference.rows:,} as approved."
+        noun = "column" if len(columns) == 1 else "columns"
+        words = f"{len(columns):,} {noun} of {pair.batch.rows:,} rows against {pair.reference.rows:,} as approved."
         return reading_from(found, job.parameters, job.thresholds, words)
 
     def rules(self, reading: Reading, thresholds: Any) -> Sequence[Rule]:
