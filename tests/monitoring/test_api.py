@@ -16,7 +16,10 @@ from monitoring.models import Batch, OutcomeDelivery, Reading
 from portal import access_tokens
 from portal.models import AccessToken, LedgerEntry
 from tests.monitoring.deliveries import WAITING, as_csv, match, rows_of, unlabelled
+from tests.monitoring.deployed_once import cast, version
 from tests.monitoring.measuring import read_here
+
+__all__ = ["cast", "version"]
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 ROWS = rows_of("a")
@@ -25,16 +28,6 @@ ROWS = rows_of("a")
 @pytest.fixture
 def plan():
     return {"monitors": WAITING}
-
-
-@pytest.fixture
-def cast(opened):
-    return opened[0]
-
-
-@pytest.fixture
-def version(opened):
-    return opened[1]
 
 
 @pytest.fixture

@@ -21,6 +21,9 @@ from tests.monitoring.deliveries import (
     unlabelled,
     wrong,
 )
+from tests.monitoring.deployed_once import cast, version
+
+__all__ = ["cast", "version"]
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 HOUR = timedelta(hours=1, minutes=1)
@@ -29,16 +32,6 @@ HOUR = timedelta(hours=1, minutes=1)
 @pytest.fixture
 def plan():
     return {"monitors": WAITING}
-
-
-@pytest.fixture
-def cast(opened):
-    return opened[0]
-
-
-@pytest.fixture
-def version(opened):
-    return opened[1]
 
 
 def labels(rows):

@@ -15,7 +15,10 @@ from monitoring.models import Batch, Monitor, Reading
 from portal.errors import BadInput, NotPermitted, Refused
 from portal.models import LedgerEntry, Notification
 from tests.cast import TABLE, tiny_table
+from tests.monitoring.deployed_once import cast, version
 from tests.monitoring.measuring import read, read_all_here
+
+__all__ = ["cast", "version"]
 
 START, END = date(2026, 9, 1), date(2026, 9, 30)
 
@@ -49,16 +52,6 @@ def changed(table, **columns):
     for row in rows:
         writer.writerow({**row, **{name: make(row) for name, make in columns.items() if make}})
     return out.getvalue().encode()
-
-
-@pytest.fixture
-def cast(opened):
-    return opened[0]
-
-
-@pytest.fixture
-def version(opened):
-    return opened[1]
 
 
 def test_monitors_start_with_the_policy_of_the_version(cast, version):

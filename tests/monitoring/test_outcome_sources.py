@@ -18,7 +18,10 @@ from portal.models import LedgerEntry, Notification
 from portal.table_places import TablePlace
 from tests.cast import TABLE
 from tests.monitoring.deliveries import WAITING, as_csv, match, report, rows_of
+from tests.monitoring.deployed_once import cast
 from tests.refusing_server import refusing
+
+__all__ = ["cast"]
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
@@ -27,11 +30,6 @@ NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 @pytest.fixture
 def plan():
     return {"monitors": WAITING}
-
-
-@pytest.fixture
-def cast(opened):
-    return opened[0]
 
 
 @pytest.fixture

@@ -33,6 +33,9 @@ from tests.monitoring.deliveries import (
     unlabelled,
     wrong,
 )
+from tests.monitoring.deployed_once import cast, version
+
+__all__ = ["cast", "version"]
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -40,16 +43,6 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 @pytest.fixture
 def plan():
     return {"monitors": WAITING}
-
-
-@pytest.fixture
-def cast(opened):
-    return opened[0]
-
-
-@pytest.fixture
-def version(opened):
-    return opened[1]
 
 
 def labels(rows):

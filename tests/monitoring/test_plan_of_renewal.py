@@ -23,7 +23,10 @@ from portal.models import LedgerEntry
 from tests.cast import SAFE, tiny_table
 from tests.monitoring.deliveries import WAITING, as_csv, match, read_waiting_here, report, rows_of, unlabelled
 from tests.monitoring.deliveries import deliver as send
+from tests.monitoring.deployed_once import cast, version
 from tests.monitoring.measuring import read_here
+
+__all__ = ["cast", "version"]
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 RULE = {"revalidation": {"gates": ["data_review"], "every_months": 12}}
@@ -38,16 +41,6 @@ OLD, NEW = [QUALITY, DRIFT, STALENESS], [QUALITY, STRICTER, {**STALENESS, "every
 @pytest.fixture
 def plan():
     return {"monitors": OLD, "rules": RULE}
-
-
-@pytest.fixture
-def cast(opened):
-    return opened[0]
-
-
-@pytest.fixture
-def version(opened):
-    return opened[1]
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ from monitoring.models import Batch, OutcomeDelivery, WatchedFile
 from portal.models import LedgerEntry, Notification
 from portal.watched_places import WatchedPlace
 from tests.monitoring.deliveries import WAITING, as_csv, rows_of, unlabelled
+from tests.monitoring.deployed_once import cast, version
+
+__all__ = ["cast", "version"]
 
 ROWS = rows_of("a")
 MINUTE = timedelta(minutes=1)
@@ -21,16 +24,6 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def plan():
     return {"monitors": WAITING}
-
-
-@pytest.fixture
-def cast(opened):
-    return opened[0]
-
-
-@pytest.fixture
-def version(opened):
-    return opened[1]
 
 
 @pytest.fixture
